@@ -1,0 +1,43 @@
+# One static library per folder of src/, in the order of the ladder (src/LAYERS), so that a test of a low folder builds and
+# links only what stands below it. `mpno` is all of them in one archive.
+set(LAYERS core number kernel transform graph model data report train)
+
+set(MPNO_DEPS_core PkgConfig::DEPS OpenMP::OpenMP_C m)
+set(below "")
+set(objects "")
+foreach(layer ${LAYERS})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${layer}/*.c)
+  if(NOT sources)
+    continue()
+  endif()
+  add_library(mpno_${layer}_objects OBJECT ${sources})
+  target_include_directories(mpno_${layer}_objects PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(mpno_${layer}_objects PRIVATE mpno_flags PkgConfig::DEPS OpenMP::OpenMP_C)
+  add_library(mpno_${layer} STATIC $<TARGET_OBJECTS:mpno_${layer}_objects>)
+  target_link_libraries(mpno_${layer} PUBLIC ${below} PkgConfig::DEPS OpenMP::OpenMP_C m)
+  set(below mpno_${layer})
+  list(APPEND objects $<TARGET_OBJECTS:mpno_${layer}_objects>)
+endforeach()
+
+# Kernels: optimised for the auto-vectoriser, one translation unit per ISA, chosen at run time.
+file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernel/*.c)
+foreach(source ${kernel_sources})
+  if(source MATCHES "/ref/")
+    set(flags "")
+  elseif(source MATCHES "avx512")
+    set(flags "-O3;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mf16c;-mprefer-vector-width=512")
+  elseif(source MATCHES "avx2")
+    set(flags "-O3;-mavx2;-mfma;-mf16c")
+  else()
+    set(flags "-O3")
+  endif()
+  set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
+endforeach()
+
+add_library(mpno STATIC ${objects})
+target_include_directories(mpno PUBLIC ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(mpno PUBLIC PkgConfig::DEPS OpenMP::OpenMP_C m)
+target_link_libraries(mpno PRIVATE mpno_flags)
+
+file(GLOB CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
+file(GLOB BENCH_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)

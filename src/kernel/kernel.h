@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * Table of inner loops, one per (ISA, arithmetic type T in {f32, f64}). Kernels are pure: no allocation, no I/O,
+ * no status. From `transform` up the ladder only these functions dereference tensor data. Matrices are row-major with a
+ * leading dimension in elements; "rows x channels" blocks are contiguous. Buffers of type T are 64-byte aligned at their
+ * start unless said; destination and source may be the same pointer in elementwise kernels, nowhere else.
+ * Every kernel of kernels.def is checked against kernel/ref (plain C, f64 sums, never tuned). */
+#ifndef MPNO_KERNEL_KERNEL_H
+#define MPNO_KERNEL_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/cpu.h"
+#include "mpno/format.h"
+
+typedef struct mpno_kernels {
+    mpno_format arithmetic; /* T */
+    mpno_isa isa;
+
+    /* dst[n] of T <- src[n] of `format`. src has the alignment of its element only. */
+    void (*load)(void *dst, const void *src, mpno_format format, int64_t n);
+    /* dst[n] of `format` <- src[n] of T, to nearest even. Returns 1 when a stored value is not finite, else 0. */
+    int (*store)(void *dst, mpno_format format, const void *src, int64_t n);
+
+    /* C[m][n] = A[m][k] B[k][n] (+ C when accumulate). All of type T. */
+    void (*gemm)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
+                 void *c, int64_t ldc, int accumulate);
+    /* C[k][n] += A[m][k]^T B[m][n]: weight gradients. */
+    void (*gemm_tn)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
+                    void *c, int64_t ldc);
+
+    /* Elementwise, n values. GELU is the exact (erf) form x/2 (1 + erf(x/sqrt 2)). */
+    void (*gelu)(void *dst, const void *x, int64_t n);
+    void (*gelu_grad)(void *dst, const void *x, const void *dy, int64_t n); /* dy * gelu'(x) */
+    void (*tanh)(void *dst, const void *x, int64_t n);
+    void (*tanh_grad)(void *dst, const void *x, const void *dy, int64_t n); /* dy * (1 - tanh(x)^2) */
+    void (*add)(void *dst, const void *a, const void *b, int64_t n);
+    void (*negate)(void *dst, const void *x, int64_t n);
+
+    /* rows x channels with one number per channel. NULL scale means 1, NULL shift means 0. */
+    void (*channel_affine)(void *dst, const void *x, const void *scale, const void *shift, int64_t rows, int64_t channels);
+    /* dst = p[c] x + q[c] y + r[c] */
+    void (*channel_combine)(void *dst, const void *x, const void *p, const void *y, const void *q, const void *r,
+                            int64_t rows, int64_t channels);
+
+    /* Sums over rows, added to acc (f64, one or two per channel), in row order. */
+    void (*sum_rows)(double *acc, const void *x, int64_t rows, int64_t channels);                  /* acc[c] += sum x */
+    void (*dot_rows)(double *acc, const void *x, const void *y, int64_t rows, int64_t channels);   /* acc[c] += sum x y */
+    void (*sum_squares)(double *acc, const void *x, int64_t rows, int64_t channels); /* acc[2c] += sum x, acc[2c+1] += sum x^2 */
+} mpno_kernels;
+
+/* isa is a cap: the best table compiled in that does not exceed it. Never NULL for arithmetic in {MPNO_F32, MPNO_F64}. */
+const mpno_kernels *mpno_kernels_get(mpno_isa isa, mpno_format arithmetic);
+/* The definition in plain C. */
+const mpno_kernels *mpno_kernels_reference(mpno_format arithmetic);
+
+#endif
