@@ -1,8 +1,7 @@
-# One static library per folder of src/, in the order of the ladder (src/LAYERS), so that a test of a low folder builds and
-# links only what stands below it. `mpno` is all of them in one archive.
-set(LAYERS core number kernel transform graph model data report train)
+# One static library per folder of src/, each on top of the one before (side rooms first; src/LAYERS says who may include
+# whom), so that a test of a low folder builds and links only what stands below it. `mpno` is all of them in one archive.
+set(LAYERS core number data report kernel transform graph model train)
 
-set(MPNO_DEPS_core PkgConfig::DEPS OpenMP::OpenMP_C m)
 set(below "")
 set(objects "")
 foreach(layer ${LAYERS})
