@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * Whole jobs from a configuration: what the program `mpno` does. Nothing here prints: text goes to the caller's sink. */
+#ifndef MPNO_RUN_H
+#define MPNO_RUN_H
+
+#include <stdbool.h>
+
+#include "mpno/context.h"
+
+/* A configuration: YAML file plus overrides, every key checked. docs/reference/config.md lists the keys. */
+typedef struct mpno_config mpno_config;
+/* path may be NULL: all defaults. Data paths are taken relative to the YAML file. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_load(mpno_ctx *ctx, const char *path, mpno_config **out);
+/* key: "opt.learning_rate"; text: "1e-3". Unknown keys: E_CONFIG with "did you mean". Data paths given here are relative to
+ * the current folder. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_override(mpno_config *config, const char *key, const char *text);
+/* Fills defaults and checks the whole; the resolved YAML text is owned by the config. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_resolve(mpno_config *config, const char **yaml);
+MPNO_API void mpno_config_destroy(mpno_config **config);
+
+/* Where text for a person goes. */
+typedef struct mpno_sink {
+    void (*write)(void *user, const char *text);
+    void *user;
+    bool terminal;               /* a progress line may be rewritten with \r */
+    int columns;                 /* width of the terminal */
+    const volatile int *stop;    /* may be NULL; non-zero: finish the epoch, write the checkpoint, return E_STOPPED */
+} mpno_sink;
+
+/* All of these give one JSON object as text in *json (owned by the caller, mpno_text_free), also kept in files where said. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_train(mpno_ctx *ctx, mpno_config *config, bool resume, const mpno_sink *sink,
+                                                 char **json);
+/* checkpoint: a .safetensors file of ours or a run folder (its last.safetensors). overrides: may be NULL. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_eval(mpno_ctx *ctx, const char *checkpoint, mpno_config *overrides,
+                                                const mpno_sink *sink, char **json);
+/* input: a data file with key x; output: .safetensors with y (and pictures beside it when `pictures` is not NULL). */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *input,
+                                                   const char *output, const char *pictures, mpno_config *overrides,
+                                                   const mpno_sink *sink, char **json);
+/* path: a checkpoint, a data file or NULL (the machine and the build). */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_info(mpno_ctx *ctx, const char *path, const mpno_sink *sink, char **json);
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json);
+MPNO_API void mpno_text_free(mpno_ctx *ctx, char *text);
+
+#endif
