@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ * Reads a command line. A word "--name" that is no option of the command is an override of the
+ * configuration key of that name, which the library checks; only a word one slip away from an
+ * option is taken for that option misspelt. */
+#include "args.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+
+#define MAX_THREADS 1024
+
+typedef enum option_id {
+    OPTION_RESUME,
+    OPTION_OUTPUT,
+    OPTION_PICTURES,
+    OPTION_CPU,
+    OPTION_JSON,
+    OPTION_QUIET,
+    OPTION_THREADS,
+    OPTION_ISA,
+    OPTION_HELP,
+    OPTION_COUNT
+} option_id;
+
+typedef struct option {
+    const char *name, *letter; /* letter may be NULL */
+    const char *value;         /* name of the value, NULL: takes none */
+    unsigned set;
+    const char *help;
+} option;
+
+static const option options[OPTION_COUNT] = {
+    [OPTION_RESUME] = {"--resume", NULL, NULL, CLI_OPTION_RESUME,
+                       "continue the run in the output folder from its last checkpoint"},
+    [OPTION_OUTPUT] = {"--output", "-o", "FILE", CLI_OPTION_OUTPUT, "file to write"},
+    [OPTION_PICTURES] = {"--pictures", NULL, "FOLDER", CLI_OPTION_PICTURES,
+                         "write PNG pictures of the samples into FOLDER too"},
+    [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
+                    "say what this machine and this build can run"},
+    [OPTION_JSON] = {"--json", NULL, NULL, CLI_OPTION_ALL,
+                     "print one JSON object as the last line of standard output; the text for a "
+                     "person\n                      then goes to standard error"},
+    [OPTION_QUIET] = {"--quiet", "-q", NULL, CLI_OPTION_ALL, "print no text but errors"},
+    [OPTION_THREADS] = {"--threads", NULL, "N", CLI_OPTION_ALL,
+                        "threads to use (the key n_threads); results do not depend on it"},
+    [OPTION_ISA] = {"--isa", NULL, "NAME", CLI_OPTION_ALL,
+                    "fastest kernels to use: portable, avx2 or avx512"},
+    [OPTION_HELP] = {"--help", "-h", NULL, CLI_OPTION_ALL, "print this page"},
+};
+
+static bool belongs(const option *o, const cli_page *page) {
+    return o->set == CLI_OPTION_ALL || (page->options & o->set) != 0;
+}
+
+void cli_print_options(const cli_page *page) {
+    for (int i = 0; i < OPTION_COUNT; ++i) {
+        const option *o = &options[i];
+        if (!belongs(o, page)) continue;
+        char left[32];
+        snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "",
+                 o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("    %-17s %s\n", left, o->help);
+    }
+}
+
+/* Insertions, deletions and replacements; one row of the usual table is enough. */
+static size_t edit_distance(const char *a, const char *b) {
+    size_t row[64];
+    size_t n = strlen(b);
+    if (n >= sizeof row / sizeof row[0]) return SIZE_MAX;
+    for (size_t j = 0; j <= n; ++j) row[j] = j;
+    for (size_t i = 0; a[i]; ++i) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < n; ++j) {
+            size_t best = diagonal + (a[i] != b[j]);
+            if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+            if (row[j] + 1 < best) best = row[j] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+const char *cli_nearest(const char *name, const char *const *names, size_t n, size_t most) {
+    const char *nearest = NULL;
+    size_t bound = most + 1;
+    for (size_t i = 0; i < n; ++i) {
+        size_t distance = edit_distance(name, names[i]);
+        if (distance >= bound) continue;
+        bound = distance;
+        nearest = names[i];
+    }
+    return nearest;
+}
+
+bool cli_read_count(const char *text, int most, const char *end, int *out) {
+    if (!isdigit((unsigned char)text[0])) return false;
+    char *rest = NULL;
+    long value = strtol(text, &rest, 10);
+    if (value < 1 || value > most || (*rest && !(end && strchr(end, *rest)))) return false;
+    *out = (int)value;
+    return true;
+}
+
+int cli_check_threads(const char *source, const char *text, const char *end, int *out) {
+    if (cli_read_count(text, MAX_THREADS, end, out)) return 0;
+    return cli_usage_error("%s is '%s': expected a whole number from 1 to %d", source, text,
+                           MAX_THREADS);
+}
+
+int cli_check_isa(const char *source, const char *name) {
+    static const char *const names[] = {"portable", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
+        if (!strcmp(name, names[i])) return 0;
+    return cli_usage_error("%s is '%s': expected portable, avx2 or avx512", source, name);
+}
+
+/* The option `word` names up to its '=' (length n), or NULL. */
+static const option *find_option(const cli_page *page, const char *word, size_t n) {
+    for (int i = 0; i < OPTION_COUNT; ++i) {
+        const option *o = &options[i];
+        if (!belongs(o, page)) continue;
+        if (strlen(o->name) == n && !memcmp(word, o->name, n)) return o;
+        if (o->letter && strlen(o->letter) == n && !memcmp(word, o->letter, n)) return o;
+    }
+    return NULL;
+}
+
+static const char *nearest_option(const cli_page *page, const char *word, size_t most) {
+    const char *names[OPTION_COUNT];
+    size_t n = 0;
+    for (int i = 0; i < OPTION_COUNT; ++i)
+        if (belongs(&options[i], page)) names[n++] = options[i].name;
+    return cli_nearest(word, names, n, most);
+}
+
+/* "opt.learning_rate=1e-3": letters, digits, '_' and '.' before the '='. */
+static bool is_assignment(const char *word) {
+    size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+    return n > 0 && word[n] == '=';
+}
+
+static int apply(const option *o, const char *value, cli_args *args) {
+    switch ((option_id)(o - options)) {
+        case OPTION_RESUME:
+            args->resume = true;
+            break;
+        case OPTION_OUTPUT:
+            args->output = value;
+            break;
+        case OPTION_PICTURES:
+            args->pictures = value;
+            break;
+        case OPTION_CPU:
+            args->cpu = true;
+            break;
+        case OPTION_JSON:
+            args->json = true;
+            break;
+        case OPTION_QUIET:
+            args->quiet = true;
+            break;
+        case OPTION_THREADS:
+            return cli_check_threads("--threads", value, NULL, &args->n_threads);
+        case OPTION_ISA:
+            args->isa = value;
+            return cli_check_isa("--isa", value);
+        case OPTION_HELP:
+            args->help = true;
+            break;
+        case OPTION_COUNT:
+            break;
+    }
+    return 0;
+}
+
+static void add_override(cli_args *args, char *key, size_t key_length, const char *value) {
+    key[key_length] = '\0';
+    args->overrides[args->n_overrides++] = (cli_override){key, value};
+}
+
+static int unknown_option(const char *command, const char *word, const char *nearest) {
+    if (nearest)
+        return cli_usage_error("unknown option '%s'; did you mean '%s'? 'mpno %s --help' lists all",
+                               word, nearest, command);
+    return cli_usage_error("unknown option '%s'; 'mpno %s --help' lists all", word, command);
+}
+
+/* Word i starts with '-'. Gives the number of words used, 0 after an error. */
+static int read_option(const char *command, const cli_page *page, int argc, char **argv, int i,
+                       cli_args *args) {
+    char *word = argv[i];
+    size_t n = strcspn(word, "=");
+    const char *value = word[n] ? word + n + 1 : NULL;
+    const option *o = find_option(page, word, n);
+    if (!o) {
+        /* dotted names are configuration keys and nothing else: the library knows which are near */
+        bool key = page->overrides && word[1] == '-' && isalpha((unsigned char)word[2]);
+        bool dotted = key && memchr(word, '.', n);
+        const char *nearest = dotted ? NULL : nearest_option(page, word, key ? 1 : 2);
+        if (!key || nearest) {
+            unknown_option(command, word, nearest);
+            return 0;
+        }
+    } else if (!o->value) {
+        if (value) {
+            cli_usage_error("option %s takes no value; write it alone", o->name);
+            return 0;
+        }
+        return apply(o, NULL, args) ? 0 : 1;
+    }
+    int used = 1;
+    if (!value) {
+        value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (!value || !strncmp(value, "--", 2)) {
+            cli_usage_error("option %s needs a value: %s=%s", word, word, o ? o->value : "VALUE");
+            return 0;
+        }
+        used = 2;
+    }
+    if (o) return apply(o, value, args) ? 0 : used;
+    add_override(args, word + 2, n - 2, value);
+    return used;
+}
+
+static int add_argument(const cli_page *page, const char *word, cli_args *args) {
+    if (args->n_arguments == CLI_MAX_ARGUMENTS || !page->arguments[args->n_arguments])
+        return cli_usage_error("'%s' is one argument too many; usage: mpno %s", word,
+                               page->synopsis);
+    if (!*word)
+        return cli_usage_error("%s is empty; usage: mpno %s", page->arguments[args->n_arguments],
+                               page->synopsis);
+    args->arguments[args->n_arguments++] = word;
+    return 0;
+}
+
+int cli_args_read(const char *command, const cli_page *page, int argc, char **argv,
+                  cli_args *args) {
+    *args = (cli_args){0};
+    args->overrides = calloc((size_t)argc + 1, sizeof *args->overrides);
+    if (!args->overrides) {
+        cli_error("out of memory while reading the command line");
+        return CLI_FAILURE;
+    }
+    bool only_arguments = false;
+    for (int i = 0; i < argc;) {
+        char *word = argv[i];
+        if (!only_arguments && !strcmp(word, "--")) {
+            only_arguments = true;
+            ++i;
+        } else if (!only_arguments && word[0] == '-' && word[1]) {
+            int used = read_option(command, page, argc, argv, i, args);
+            if (!used) return CLI_USAGE;
+            i += used;
+        } else {
+            if (!only_arguments && page->overrides && is_assignment(word)) {
+                size_t n = strcspn(word, "=");
+                add_override(args, word, n, word + n + 1);
+            } else if (add_argument(page, word, args)) {
+                return CLI_USAGE;
+            }
+            ++i;
+        }
+    }
+    if (args->help) return 0;
+    if (args->n_arguments < page->n_required)
+        return cli_usage_error("%s is missing; usage: mpno %s", page->arguments[args->n_arguments],
+                               page->synopsis);
+    if ((page->required_options & CLI_OPTION_OUTPUT) && !args->output)
+        return cli_usage_error("-o FILE is missing; usage: mpno %s", page->synopsis);
+    if (args->cpu && args->n_arguments)
+        return cli_usage_error("'%s' and --cpu exclude each other; usage: mpno %s",
+                               args->arguments[0], page->synopsis);
+    return 0;
+}
+
+void cli_args_free(cli_args *args) {
+    free(args->overrides);
+    args->overrides = NULL;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * The command line of one command: options, arguments and overrides of configuration keys. */
+#ifndef MPNO_CLI_ARGS_H
+#define MPNO_CLI_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CLI_MAX_ARGUMENTS 2
+
+/* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --help)
+ * belongs to all. */
+enum cli_option_set {
+    CLI_OPTION_ALL = 0,
+    CLI_OPTION_RESUME = 1,
+    CLI_OPTION_OUTPUT = 2,
+    CLI_OPTION_PICTURES = 4,
+    CLI_OPTION_CPU = 8
+};
+
+/* What the command line of a command may hold and what its help says. */
+typedef struct cli_page {
+    const char *synopsis;
+    const char *description;
+    const char *examples;
+    const char *files;
+    unsigned options;          /* of enum cli_option_set */
+    unsigned required_options; /* those of them that must be given: --output alone can be */
+    bool overrides;            /* KEY=VALUE is taken */
+    const char *arguments[CLI_MAX_ARGUMENTS]; /* their names, in order */
+    int n_required;                           /* how many of them must be there */
+} cli_page;
+
+typedef struct cli_override {
+    const char *key, *value;
+} cli_override;
+
+/* Borrows everything from argv but the list of overrides, which it owns. */
+typedef struct cli_args {
+    bool json, quiet, help, resume, cpu;
+    int n_threads;   /* 0: not said */
+    const char *isa; /* NULL: not said */
+    const char *output, *pictures;
+    const char *arguments[CLI_MAX_ARGUMENTS];
+    int n_arguments;
+    cli_override *overrides;
+    size_t n_overrides;
+} cli_args;
+
+/* Reads argv[0 .. argc-1], the words after the command's name; cuts "KEY=VALUE" words in two in
+ * place. Returns 0, or 2 after saying on standard error what is wrong. args is to be freed in any
+ * case. */
+int cli_args_read(const char *command, const cli_page *page, int argc, char **argv, cli_args *args);
+void cli_args_free(cli_args *args);
+
+/* A whole number from 1 to `most`, nothing behind it but what `end` holds (NULL: nothing). */
+bool cli_read_count(const char *text, int most, const char *end, int *out);
+/* "portable", "avx2" or "avx512"; else says so, naming `source`, and returns 2. */
+int cli_check_isa(const char *source, const char *name);
+int cli_check_threads(const char *source, const char *text, const char *end, int *out);
+
+/* The lines of the help that list the options of a page, to standard output. */
+void cli_print_options(const cli_page *page);
+
+/* The nearest of n names by edit distance if it is at most `most` away, else NULL. */
+const char *cli_nearest(const char *name, const char *const *names, size_t n, size_t most);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * mpno plan: the cost of a configuration, known from its shapes alone. */
+#include "command.h"
+
+const cli_page cli_plan_page = {
+    .synopsis = "plan CONFIG [OPTIONS] [KEY=VALUE...]",
+    .description =
+        "    Says what the model of CONFIG needs before anything runs and without allocating it:\n"
+        "    parameters, floating-point operations and the peak memory of training and of\n"
+        "    inference, per layer and in all, under each precision policy, split in state "
+        "(weights,\n"
+        "    gradients, moments) and activations; and the stored format of every tensor.\n",
+    .examples =
+        "    mpno plan examples/darcy16.yaml\n"
+        "    mpno plan examples/darcy16.yaml model.hidden_channels=64 --json\n",
+    .files = "    Reads CONFIG; writes nothing.\n",
+    .overrides = true,
+    .arguments = {"CONFIG"},
+    .n_required = 1,
+};
+
+mpno_status cli_plan(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
+    mpno_config *config = NULL;
+    mpno_status status = cli_load_config(ctx, args->arguments[0], args, &config);
+    if (status == MPNO_OK) status = mpno_plan(ctx, config, &output->sink, json);
+    mpno_config_destroy(&config);
+    return status;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * The program: finds the command, reads its words, makes the context and runs it. What the
+ * environment says (MPNO_ISA, OMP_NUM_THREADS) is read here and nowhere else. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+typedef struct command {
+    const char *name, *summary;
+    const cli_page *page;
+    mpno_status (*run)(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json);
+} command;
+
+static const command commands[] = {
+#define COMMAND(name, summary) {#name, summary, &cli_##name##_page, cli_##name},
+#include "commands.def"
+#undef COMMAND
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static const char environment_text[] =
+    "ENVIRONMENT\n"
+    "    MPNO_ISA          fastest kernels to use, as --isa\n"
+    "    OMP_NUM_THREADS   threads to use where --threads is not given\n";
+
+static const char exit_text[] =
+    "EXIT STATUS\n"
+    "    0     all went well\n"
+    "    1     the work failed: a file, memory, shapes or values; the error line says which\n"
+    "    2     the command line or the configuration is not valid; nothing was run\n"
+    "    130   stopped by SIGINT or SIGTERM; after the first one the run is saved\n";
+
+static void print_main_help(FILE *stream) {
+    fprintf(stream,
+            "mpno - mixed-precision neural operators\n\n"
+            "SYNOPSIS\n"
+            "    mpno COMMAND [ARGUMENTS] [OPTIONS] [KEY=VALUE...]\n"
+            "    mpno help [COMMAND]\n"
+            "    mpno --version\n\n"
+            "DESCRIPTION\n"
+            "    Trains, measures and applies Fourier neural operators whose tensors are stored\n"
+            "    in 64, 32 or 16 bits, on the CPU.\n\n"
+            "COMMANDS\n");
+    for (int i = 0; i < N_COMMANDS; ++i)
+        fprintf(stream, "    %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream, "    %-10s %s\n", "help", "print the page of a command");
+    fprintf(stream, "\n%s\n%s", environment_text, exit_text);
+}
+
+static void print_help(const command *c) {
+    const cli_page *page = c->page;
+    printf("mpno %s - %s\n\nSYNOPSIS\n    mpno %s\n\nDESCRIPTION\n%s\nOPTIONS\n", c->name,
+           c->summary, page->synopsis, page->description);
+    cli_print_options(page);
+    if (page->overrides)
+        printf(
+            "\nOVERRIDES\n"
+            "    Any key of the configuration, in any of these spellings; the last one wins:\n"
+            "        --opt.learning_rate=1e-3   --opt.learning_rate 1e-3   opt.learning_rate=1e-3\n"
+            "    Lists are written [8, 8] (quote them from the shell). Paths given here are\n"
+            "    relative to the current folder, paths in a file to that file.\n");
+    printf("\nEXAMPLES\n%s\nFILES\n%s\n%s\n%s", page->examples, page->files, environment_text,
+           exit_text);
+}
+
+static const command *find_command(const char *name) {
+    const char *names[N_COMMANDS + 1];
+    for (int i = 0; i < N_COMMANDS; ++i) {
+        if (!strcmp(name, commands[i].name)) return &commands[i];
+        names[i] = commands[i].name;
+    }
+    names[N_COMMANDS] = "help";
+    const char *nearest = cli_nearest(name, names, N_COMMANDS + 1, strlen(name) < 4 ? 1 : 2);
+    if (nearest)
+        cli_error("unknown command '%s'; did you mean '%s'? 'mpno --help' lists all", name,
+                  nearest);
+    else
+        cli_error("unknown command '%s'; 'mpno --help' lists all", name);
+    return NULL;
+}
+
+static int print_help_of(int argc, char **argv) {
+    if (argc > 1) return cli_usage_error("usage: mpno help [COMMAND]");
+    if (argc == 0) {
+        print_main_help(stdout);
+        return CLI_OK;
+    }
+    const command *c = find_command(argv[0]);
+    if (!c) return CLI_USAGE;
+    print_help(c);
+    return CLI_OK;
+}
+
+/* Options of the command line go before what the environment says. */
+static int make_context(const cli_args *args, mpno_ctx **out) {
+    mpno_ctx_opts opts = MPNO_CTX_OPTS_INIT;
+    const char *isa = getenv("MPNO_ISA");
+    const char *threads = getenv("OMP_NUM_THREADS");
+    opts.isa = args->isa;
+    opts.n_threads = args->n_threads;
+    if (!opts.isa && isa && *isa) {
+        if (cli_check_isa("MPNO_ISA", isa)) return CLI_USAGE;
+        opts.isa = isa;
+    }
+    /* "4,2" means nested levels to OpenMP; there is one level here, the first */
+    if (!opts.n_threads && threads && *threads &&
+        cli_check_threads("OMP_NUM_THREADS", threads, ", ", &opts.n_threads))
+        return CLI_USAGE;
+    mpno_status status = mpno_ctx_create(&opts, out);
+    return status == MPNO_OK ? CLI_OK : cli_failed(NULL, status);
+}
+
+static int run(const command *c, const cli_args *args) {
+    mpno_ctx *ctx = NULL;
+    int code = make_context(args, &ctx);
+    if (code != CLI_OK) return code;
+    cli_output output;
+    cli_output_open(&output, args->json, args->quiet);
+    char *json = NULL;
+    mpno_status status = c->run(ctx, args, &output, &json);
+    code = cli_finish(ctx, &output, status, args->json, json);
+    mpno_ctx_destroy(&ctx);
+    return code;
+}
+
+mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *args,
+                            mpno_config **out) {
+    mpno_status status = mpno_config_load(ctx, path, out);
+    char threads[16];
+    snprintf(threads, sizeof threads, "%d", args->n_threads);
+    if (status == MPNO_OK && args->n_threads)
+        status = mpno_config_override(*out, "n_threads", threads);
+    for (size_t i = 0; status == MPNO_OK && i < args->n_overrides; ++i)
+        status = mpno_config_override(*out, args->overrides[i].key, args->overrides[i].value);
+    if (status != MPNO_OK) mpno_config_destroy(out);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) return cli_usage_error("no command given; 'mpno --help' lists them");
+    const char *name = argv[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
+        return print_help_of(argc - 2, argv + 2);
+    if (!strcmp(name, "--version")) {
+        printf("mpno %s\n", mpno_version());
+        return CLI_OK;
+    }
+    const command *c = find_command(name);
+    if (!c) return CLI_USAGE;
+    cli_args args;
+    int code = cli_args_read(c->name, c->page, argc - 2, argv + 2, &args);
+    if (code == CLI_OK && args.help)
+        print_help(c);
+    else if (code == CLI_OK)
+        code = run(c, &args);
+    cli_args_free(&args);
+    return code;
+}
