@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The context and the sentence of its last failure. The environment is not read here: the program passes what it
- * finds there through mpno_ctx_opts. */
+ * The context and the sentence of its last failure. The environment is not read here: the program
+ * passes what it finds there through mpno_ctx_opts. */
 #include "core/context.h"
 
 #include <stdarg.h>
@@ -16,7 +16,8 @@ mpno_status mpno_ctx_create(const mpno_ctx_opts *opts, mpno_ctx **out) {
     *out = NULL;
     mpno_ctx_opts o = MPNO_CTX_OPTS_INIT;
     if (opts != NULL) {
-        /* A smaller struct than today's comes from no released header, a larger one asks for what we do not know. */
+        /* A smaller struct than today's comes from no released header, a larger one asks for what
+         * we do not know. */
         if (opts->size != sizeof o) return MPNO_E_ARGUMENT;
         o = *opts;
     }
@@ -42,12 +43,24 @@ void mpno_ctx_destroy(mpno_ctx **ctx) {
     *ctx = NULL;
 }
 
-const char *mpno_ctx_error(const mpno_ctx *ctx) { return ctx != NULL ? ctx->error : ""; }
-int mpno_ctx_n_threads(const mpno_ctx *ctx) { return ctx->n_threads; }
-const char *mpno_ctx_isa(const mpno_ctx *ctx) { return mpno_isa_name(ctx->isa); }
-size_t mpno_ctx_bytes(const mpno_ctx *ctx) { return ctx->bytes; }
-size_t mpno_ctx_peak_bytes(const mpno_ctx *ctx) { return ctx->peak_bytes; }
-const char *mpno_version(void) { return MPNO_VERSION; }
+const char *mpno_ctx_error(const mpno_ctx *ctx) {
+    return ctx != NULL ? ctx->error : "";
+}
+int mpno_ctx_n_threads(const mpno_ctx *ctx) {
+    return ctx->n_threads;
+}
+const char *mpno_ctx_isa(const mpno_ctx *ctx) {
+    return mpno_isa_name(ctx->isa);
+}
+size_t mpno_ctx_bytes(const mpno_ctx *ctx) {
+    return ctx->bytes;
+}
+size_t mpno_ctx_peak_bytes(const mpno_ctx *ctx) {
+    return ctx->peak_bytes;
+}
+const char *mpno_version(void) {
+    return MPNO_VERSION;
+}
 
 mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
     if (ctx == NULL) return code;
@@ -61,7 +74,8 @@ mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...) 
     return code;
 }
 
-/* Adds what fits of `more` to a text of `length` bytes in a buffer as large as ctx->error; the new length. */
+/* Adds what fits of `more` to a text of `length` bytes in a buffer as large as ctx->error; the new
+ * length. */
 static size_t append(char *text, size_t length, const char *more) {
     size_t room = sizeof(((mpno_ctx *)NULL)->error) - 1 - length;
     size_t n = strnlen(more, room);

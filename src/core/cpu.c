@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * CPU features by CPUID (and XGETBV: the system must save the wide registers), CPUs by affinity and cgroup quota.
- * Anything that cannot be found out is taken as absent: portable kernels, every CPU of the affinity mask. */
+ * CPU features by CPUID (and XGETBV: the system must save the wide registers), CPUs by affinity and
+ * cgroup quota. Anything that cannot be found out is taken as absent: portable kernels, every CPU
+ * of the affinity mask. */
 #define _GNU_SOURCE /* sched_getaffinity, CPU_COUNT */
 #include "core/cpu.h"
 
@@ -41,7 +42,9 @@ static cpu_facts facts = {MPNO_ISA_PORTABLE, ""};
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__) || defined(__i386__)
-static bool all_set(unsigned value, unsigned bits) { return (value & bits) == bits; }
+static bool all_set(unsigned value, unsigned bits) {
+    return (value & bits) == bits;
+}
 
 /* XCR0: which register files the system saves. Only called when CPUID says that XGETBV exists. */
 static unsigned saved_registers(void) {
@@ -51,7 +54,8 @@ static unsigned saved_registers(void) {
 }
 
 static mpno_isa find_isa(void) {
-    const unsigned ymm = 0x6, zmm = 0xe6; /* XCR0: SSE + AVX; and the three parts of AVX-512 state */
+    const unsigned ymm = 0x6,
+                   zmm = 0xe6; /* XCR0: SSE + AVX; and the three parts of AVX-512 state */
     unsigned a, b, c, d;
     if (__get_cpuid(1, &a, &b, &c, &d) == 0) return MPNO_ISA_PORTABLE;
     if (!all_set(c, bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C)) return MPNO_ISA_PORTABLE;
@@ -108,7 +112,8 @@ static int quota_of_folder(const char *folder, bool v2) {
     char path[640], text[64];
     long long quota = 0, period = 0;
     if (v2) {
-        (void)snprintf(path, sizeof path, "%s/cpu.max", folder); /* "QUOTA PERIOD" or "max PERIOD" */
+        (void)snprintf(path, sizeof path, "%s/cpu.max",
+                       folder); /* "QUOTA PERIOD" or "max PERIOD" */
         if (!read_line(path, text, sizeof text)) return 0;
         if (sscanf(text, "%lld %lld", &quota, &period) != 2) return 0;
     } else {
@@ -122,7 +127,8 @@ static int quota_of_folder(const char *folder, bool v2) {
     return cpus > 4096 ? 4096 : (int)cpus;
 }
 
-/* A limit may stand on any folder between the process' own and the root of the hierarchy: take the smallest. */
+/* A limit may stand on any folder between the process' own and the root of the hierarchy: take the
+ * smallest. */
 static int quota_of_hierarchy(const char *root, const char *group, bool v2) {
     char folder[512];
     int least = 0;
@@ -148,7 +154,8 @@ static bool lists_cpu(const char *controllers) {
     return false;
 }
 
-/* Lines of /proc/self/cgroup are ID:CONTROLLERS:PATH; version 2 has id 0 and no controllers. 0: no limit. */
+/* Lines of /proc/self/cgroup are ID:CONTROLLERS:PATH; version 2 has id 0 and no controllers. 0: no
+ * limit. */
 static int cgroup_cpus(void) {
     FILE *file = fopen("/proc/self/cgroup", "r");
     if (file == NULL) return 0;

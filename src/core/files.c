@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Whole files in, atomic files out, folders. A file appears under its name only when every byte of it is on the disk:
- * bytes go to a temporary file in the same folder (a rename does not cross file systems), which is flushed with fsync,
- * renamed over the name, and made permanent by fsync of the folder. */
+ * Whole files in, atomic files out, folders. A file appears under its name only when every byte of
+ * it is on the disk: bytes go to a temporary file in the same folder (a rename does not cross file
+ * systems), which is flushed with fsync, renamed over the name, and made permanent by fsync of the
+ * folder. */
 #include "core/files.h"
 
 #include <errno.h>
@@ -22,25 +23,36 @@ static const char *advice_for(int error) {
     switch (error) {
         case ENOSPC:
         case EDQUOT:
-        case EFBIG: return "free some space or choose another disk";
+        case EFBIG:
+            return "free some space or choose another disk";
         case EACCES:
-        case EPERM: return "check the permissions of the file and its folder";
-        case EROFS: return "choose a folder that can be written to";
-        case ENOENT: return "check the spelling, and create the folder if it is missing";
-        case ENOTDIR: return "a part of the path before the last is a file; check the path";
-        case EISDIR: return "name a file, not a folder";
+        case EPERM:
+            return "check the permissions of the file and its folder";
+        case EROFS:
+            return "choose a folder that can be written to";
+        case ENOENT:
+            return "check the spelling, and create the folder if it is missing";
+        case ENOTDIR:
+            return "a part of the path before the last is a file; check the path";
+        case EISDIR:
+            return "name a file, not a folder";
         case EMFILE:
-        case ENFILE: return "close some files or raise the limit (ulimit -n)";
-        case ENAMETOOLONG: return "choose a shorter name";
-        default: return "check the disk and the path";
+        case ENFILE:
+            return "close some files or raise the limit (ulimit -n)";
+        case ENAMETOOLONG:
+            return "choose a shorter name";
+        default:
+            return "check the disk and the path";
     }
 }
 
 /* "cannot VERB 'PATH': REASON; ADVICE" */
 static mpno_status fail_errno(mpno_ctx *ctx, const char *verb, const char *path, int error) {
     char reason[128];
-    if (strerror_r(error, reason, sizeof reason) != 0) (void)snprintf(reason, sizeof reason, "error %d", error);
-    return mpno_fail(ctx, MPNO_E_IO, "cannot %s '%s': %s; %s", verb, path, reason, advice_for(error));
+    if (strerror_r(error, reason, sizeof reason) != 0)
+        (void)snprintf(reason, sizeof reason, "error %d", error);
+    return mpno_fail(ctx, MPNO_E_IO, "cannot %s '%s': %s; %s", verb, path, reason,
+                     advice_for(error));
 }
 
 mpno_status mpno_map_open(mpno_ctx *ctx, const char *path, mpno_mapping *out) {
@@ -57,8 +69,9 @@ mpno_status mpno_map_open(mpno_ctx *ctx, const char *path, mpno_mapping *out) {
     if (!S_ISREG(info.st_mode)) {
         (void)close(fd);
         if (S_ISDIR(info.st_mode)) return fail_errno(ctx, "read", path, EISDIR);
-        return mpno_fail(ctx, MPNO_E_IO, "cannot read '%s': it is not a regular file; copy its content to a file first",
-                         path);
+        return mpno_fail(
+            ctx, MPNO_E_IO,
+            "cannot read '%s': it is not a regular file; copy its content to a file first", path);
     }
     static const unsigned char nothing[1] = {0}; /* an empty file cannot be mapped */
     if (info.st_size == 0) {
@@ -103,8 +116,8 @@ static int write_all(int fd, const char *data, size_t bytes) {
     return 0;
 }
 
-/* Opens a new file next to w->path. A name left behind by a process that was killed may carry our process id
- * (containers reuse small ones), hence the numbers. */
+/* Opens a new file next to w->path. A name left behind by a process that was killed may carry our
+ * process id (containers reuse small ones), hence the numbers. */
 static mpno_status open_temporary(mpno_writer *w) {
     for (int attempt = 0; attempt < 1000; attempt++) {
         char suffix[48];
@@ -114,7 +127,8 @@ static mpno_status open_temporary(mpno_writer *w) {
             (void)snprintf(suffix, sizeof suffix, ".tmp-%ld-%d", (long)getpid(), attempt);
         }
         size_t length = strlen(w->path), more = strlen(suffix) + 1;
-        if (length + more > sizeof w->temporary) return fail_errno(w->ctx, "write", w->path, ENAMETOOLONG);
+        if (length + more > sizeof w->temporary)
+            return fail_errno(w->ctx, "write", w->path, ENAMETOOLONG);
         memcpy(w->temporary, w->path, length);
         memcpy(w->temporary + length, suffix, more);
         w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -124,9 +138,11 @@ static mpno_status open_temporary(mpno_writer *w) {
     return fail_errno(w->ctx, "write", w->path, errno);
 }
 
-/* Follows links, so that the file behind a link is replaced and not the link; refuses what is not a regular file: a
- * rename over /dev/null would delete the device. *mode is that of the file to be replaced, or -1. */
-static mpno_status resolve_target(mpno_ctx *ctx, const char *path, char *out, size_t capacity, int *mode) {
+/* Follows links, so that the file behind a link is replaced and not the link; refuses what is not a
+ * regular file: a rename over /dev/null would delete the device. *mode is that of the file to be
+ * replaced, or -1. */
+static mpno_status resolve_target(mpno_ctx *ctx, const char *path, char *out, size_t capacity,
+                                  int *mode) {
     struct stat info;
     *mode = -1;
     if (stat(path, &info) == 0) {
@@ -162,7 +178,8 @@ mpno_status mpno_writer_open(mpno_ctx *ctx, const char *path, mpno_writer **out)
         mpno_free(ctx, w);
         return status;
     }
-    if (mode >= 0) (void)fchmod(w->fd, (mode_t)mode); /* best effort: some file systems have no modes */
+    if (mode >= 0)
+        (void)fchmod(w->fd, (mode_t)mode); /* best effort: some file systems have no modes */
     *out = w;
     return MPNO_OK;
 }
@@ -176,8 +193,8 @@ static mpno_status flush(mpno_writer *w) {
 }
 
 mpno_status mpno_writer_write(mpno_writer *w, const void *data, size_t bytes) {
-    MPNO_CHECK(w->ctx, !w->failed, MPNO_E_IO, "cannot write '%s': an earlier write failed; start the file again",
-               w->path);
+    MPNO_CHECK(w->ctx, !w->failed, MPNO_E_IO,
+               "cannot write '%s': an earlier write failed; start the file again", w->path);
     if (bytes == 0) return MPNO_OK;
     if (bytes > sizeof w->buffer - w->filled) MPNO_TRY(flush(w));
     if (bytes <= sizeof w->buffer - w->filled) {
@@ -191,7 +208,8 @@ mpno_status mpno_writer_write(mpno_writer *w, const void *data, size_t bytes) {
     return fail_errno(w->ctx, "write", w->path, error);
 }
 
-/* Makes the new name permanent. File systems that cannot flush a folder say EINVAL: nothing more can be done there. */
+/* Makes the new name permanent. File systems that cannot flush a folder say EINVAL: nothing more
+ * can be done there. */
 static mpno_status sync_folder(mpno_ctx *ctx, const char *path) {
     char folder[PATH_CAPACITY];
     mpno_path_folder(path, folder, sizeof folder);
@@ -203,8 +221,8 @@ static mpno_status sync_folder(mpno_ctx *ctx, const char *path) {
 }
 
 static mpno_status finish(mpno_writer *w) {
-    MPNO_CHECK(w->ctx, !w->failed, MPNO_E_IO, "cannot write '%s': an earlier write failed; the old file is unchanged",
-               w->path);
+    MPNO_CHECK(w->ctx, !w->failed, MPNO_E_IO,
+               "cannot write '%s': an earlier write failed; the old file is unchanged", w->path);
     MPNO_TRY(flush(w));
     if (fsync(w->fd) != 0) return fail_errno(w->ctx, "flush", w->path, errno);
     int fd = w->fd;
@@ -230,7 +248,8 @@ void mpno_writer_abandon(mpno_writer **writer) {
     *writer = NULL;
 }
 
-mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *path, const void *data, size_t bytes) {
+mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *path, const void *data,
+                                   size_t bytes) {
     mpno_writer *writer;
     MPNO_TRY(mpno_writer_open(ctx, path, &writer));
     mpno_status status = mpno_writer_write(writer, data, bytes);
@@ -243,7 +262,8 @@ mpno_status mpno_file_append(mpno_ctx *ctx, const char *path, const char *text) 
     size_t n = strlen(text);
     bool ended = n > 0 && text[n - 1] == '\n';
     char *line;
-    MPNO_TRY(mpno_alloc_raw(ctx, n + 1, &line)); /* one buffer, one write: lines of two processes do not mix */
+    MPNO_TRY(mpno_alloc_raw(ctx, n + 1,
+                            &line)); /* one buffer, one write: lines of two processes do not mix */
     memcpy(line, text, n);
     if (!ended) line[n++] = '\n';
     int error = 0;
@@ -293,13 +313,15 @@ bool mpno_path_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
-mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name, char *out, size_t capacity) {
+mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name, char *out,
+                           size_t capacity) {
     size_t length = strlen(folder);
     bool alone = name[0] == '/' || length == 0;
     const char *slash = alone || folder[length - 1] == '/' ? "" : "/";
     int written = snprintf(out, capacity, "%s%s%s", alone ? "" : folder, slash, name);
     MPNO_CHECK(ctx, written >= 0 && (size_t)written < capacity, MPNO_E_ARGUMENT,
-               "path '%s/%s' is longer than %zu bytes; choose shorter names", folder, name, capacity);
+               "path '%s/%s' is longer than %zu bytes; choose shorter names", folder, name,
+               capacity);
     return MPNO_OK;
 }
 

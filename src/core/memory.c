@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Allocation. In front of each block stands a header of one alignment unit that remembers the block's size and what
- * malloc gave, so that a free can be counted. Blocks come from malloc and calloc rather than from a pool: the C library
- * maps large ones straight from the system, untouched and already zero.
- * Under AddressSanitizer the header, the slack behind the block and the unused parts of arenas are poisoned, so that a
- * write one byte past any tensor is reported although the blocks are over-aligned. */
+ * Allocation. In front of each block stands a header of one alignment unit that remembers the
+ * block's size and what malloc gave, so that a free can be counted. Blocks come from malloc and
+ * calloc rather than from a pool: the C library maps large ones straight from the system, untouched
+ * and already zero. Under AddressSanitizer the header, the slack behind the block and the unused
+ * parts of arenas are poisoned, so that a write one byte past any tensor is reported although the
+ * blocks are over-aligned. */
 #include "core/memory.h"
 
 #include <stdlib.h>
@@ -61,7 +62,8 @@ static mpno_status allocate(mpno_ctx *ctx, size_t bytes, bool zeroed, void *out_
     memcpy(out_pointer, &pointer, sizeof pointer);
     if (pointer == NULL) {
         return mpno_fail(ctx, MPNO_E_MEMORY,
-                         "out of memory: %zu bytes wanted on top of %zu held; use a smaller batch, fewer channels or a "
+                         "out of memory: %zu bytes wanted on top of %zu held; use a smaller batch, "
+                         "fewer channels or a "
                          "policy with 16-bit storage",
                          bytes, ctx != NULL ? ctx->bytes : 0);
     }
@@ -85,14 +87,16 @@ mpno_status mpno_alloc_array(mpno_ctx *ctx, size_t count, size_t size, void *out
     if (size != 0 && count > SIZE_MAX / size) {
         void *none = NULL;
         memcpy(out_pointer, &none, sizeof none);
-        return mpno_fail(ctx, MPNO_E_MEMORY,
-                         "out of memory: %zu elements of %zu bytes exceed the address space; check the shapes", count,
-                         size);
+        return mpno_fail(
+            ctx, MPNO_E_MEMORY,
+            "out of memory: %zu elements of %zu bytes exceed the address space; check the shapes",
+            count, size);
     }
     return mpno_alloc(ctx, count * size, out_pointer);
 }
 
-mpno_status mpno_realloc_array(mpno_ctx *ctx, void *in_out_pointer, size_t old_count, size_t new_count, size_t size) {
+mpno_status mpno_realloc_array(mpno_ctx *ctx, void *in_out_pointer, size_t old_count,
+                               size_t new_count, size_t size) {
     void *old, *grown;
     memcpy(&old, in_out_pointer, sizeof old);
     MPNO_TRY(mpno_alloc_array(ctx, new_count, size, &grown));
@@ -118,10 +122,13 @@ mpno_status mpno_strdup(mpno_ctx *ctx, const char *text, char **out) {
     return MPNO_OK;
 }
 
-void mpno_alloc_fail_after(mpno_ctx *ctx, int64_t n) { ctx->fail_after = n; }
+void mpno_alloc_fail_after(mpno_ctx *ctx, int64_t n) {
+    ctx->fail_after = n;
+}
 
-/* Two counts: `used` is what callers see and plan with; `position` runs ahead of it by the red zones, for which the
- * memory behind an arena is twice its capacity under AddressSanitizer (each allocation takes one unit at least). */
+/* Two counts: `used` is what callers see and plan with; `position` runs ahead of it by the red
+ * zones, for which the memory behind an arena is twice its capacity under AddressSanitizer (each
+ * allocation takes one unit at least). */
 struct mpno_arena {
     mpno_ctx *ctx;
     char *memory;
@@ -136,7 +143,8 @@ static size_t round_up(size_t bytes) {
 mpno_status mpno_arena_create(mpno_ctx *ctx, size_t capacity, mpno_arena **out) {
     *out = NULL;
     MPNO_CHECK(ctx, capacity <= PTRDIFF_MAX / 4, MPNO_E_MEMORY,
-               "out of memory: an arena of %zu bytes exceeds the address space; check the shapes", capacity);
+               "out of memory: an arena of %zu bytes exceeds the address space; check the shapes",
+               capacity);
     mpno_arena *arena;
     MPNO_TRY(mpno_alloc(ctx, sizeof *arena, &arena));
     arena->ctx = ctx;
@@ -157,8 +165,9 @@ mpno_status mpno_arena_alloc(mpno_arena *arena, size_t bytes, void *out_pointer)
     memcpy(out_pointer, &pointer, sizeof pointer);
     size_t left = arena->capacity - arena->used;
     MPNO_CHECK(arena->ctx, bytes <= left, MPNO_E_MEMORY,
-               "arena is full: %zu bytes wanted, %zu of %zu left; the plan that sized it counted too little", bytes,
-               left, arena->capacity);
+               "arena is full: %zu bytes wanted, %zu of %zu left; the plan that sized it counted "
+               "too little",
+               bytes, left, arena->capacity);
     size_t taken = round_up(bytes);
     pointer = arena->memory + arena->position;
     ASAN_UNPOISON_MEMORY_REGION(pointer, bytes);
@@ -174,8 +183,12 @@ void mpno_arena_reset(mpno_arena *arena) {
     ASAN_POISON_MEMORY_REGION(arena->memory, arena->memory_bytes);
 }
 
-size_t mpno_arena_used(const mpno_arena *arena) { return arena->used; }
-size_t mpno_arena_capacity(const mpno_arena *arena) { return arena->capacity; }
+size_t mpno_arena_used(const mpno_arena *arena) {
+    return arena->used;
+}
+size_t mpno_arena_capacity(const mpno_arena *arena) {
+    return arena->capacity;
+}
 
 void mpno_arena_destroy(mpno_arena **arena) {
     if (arena == NULL || *arena == NULL) return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Numbered tasks on OpenMP threads. Dynamic order, one task at a time: tasks differ in length (ragged last batch) and
- * cores are shared with other processes, and since no result depends on the order it costs nothing to balance. */
+ * Numbered tasks on OpenMP threads. Dynamic order, one task at a time: tasks differ in length
+ * (ragged last batch) and cores are shared with other processes, and since no result depends on the
+ * order it costs nothing to balance. */
 #include "core/parallel.h"
 
 #include <omp.h>

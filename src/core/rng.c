@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Philox4x32-10: ten rounds of two 32x32 -> 64 multiplications on a counter of four words under a key of two.
- * Counter = (index / 4 low, index / 4 high, sub, stream), key = seed; number `index` is word index % 4 of its block.
- * Constants and rounds: Salmon et al., SC 2011, section 4.3; the test holds the authors' known answers. */
+ * Philox4x32-10: ten rounds of two 32x32 -> 64 multiplications on a counter of four words under a
+ * key of two. Counter = (index / 4 low, index / 4 high, sub, stream), key = seed; number `index` is
+ * word index % 4 of its block. Constants and rounds: Salmon et al., SC 2011, section 4.3; the test
+ * holds the authors' known answers. */
 #include "core/rng.h"
 
 #include <math.h>
@@ -36,7 +37,8 @@ static void next_words(mpno_rng *rng, int n, uint32_t *out) {
     for (int i = 0; i < n; i++) {
         uint64_t number = rng->index / 4;
         if (i == 0 || rng->index % 4 == 0) {
-            const uint32_t counter[4] = {(uint32_t)number, (uint32_t)(number >> 32), rng->sub, rng->stream};
+            const uint32_t counter[4] = {(uint32_t)number, (uint32_t)(number >> 32), rng->sub,
+                                         rng->stream};
             mpno_philox4x32(counter, key, block);
         }
         out[i] = block[rng->index % 4];
@@ -44,8 +46,12 @@ static void next_words(mpno_rng *rng, int n, uint32_t *out) {
     }
 }
 
-static uint64_t join(uint32_t low, uint32_t high) { return (uint64_t)high << 32 | low; }
-static double to_uniform(uint64_t bits) { return (double)(bits >> 11) * 0x1p-53; }
+static uint64_t join(uint32_t low, uint32_t high) {
+    return (uint64_t)high << 32 | low;
+}
+static double to_uniform(uint64_t bits) {
+    return (double)(bits >> 11) * 0x1p-53;
+}
 
 uint32_t mpno_rng_u32(mpno_rng *rng) {
     uint32_t word;
@@ -69,7 +75,8 @@ double mpno_rng_normal(mpno_rng *rng) {
 
 uint64_t mpno_rng_below(mpno_rng *rng, uint64_t n) {
     if (n == 0) return 0;
-    /* 2^64 mod n numbers at the low end would favour small remainders: draw again when one of them comes. */
+    /* 2^64 mod n numbers at the low end would favour small remainders: draw again when one of them
+     * comes. */
     uint64_t unfair = (0 - n) % n;
     for (;;) {
         uint32_t w[2];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Casts between formats, round to nearest, ties to even. Everything goes through f64: widening is exact (every value of
- * the narrower formats is an f64 number), so that the one rounding happens on the way out. This is the definition; the
- * kernels have faster ones that must agree bit for bit.
- * Error: |cast(x) - x| <= u |x| for normal results, half the smallest subnormal otherwise (IEEE 754-2019, 4.3.1). */
+ * Casts between formats, round to nearest, ties to even. Everything goes through f64: widening is
+ * exact (every value of the narrower formats is an f64 number), so that the one rounding happens on
+ * the way out. This is the definition; the kernels have faster ones that must agree bit for bit.
+ * Error: |cast(x) - x| <= u |x| for normal results, half the smallest subnormal otherwise (IEEE
+ * 754-2019, 4.3.1). */
 #include "number/format.h"
 
 #include <math.h>
@@ -15,16 +16,19 @@ static const mpno_format_facts format_table[MPNO_FORMAT_COUNT] = {
 #undef MPNO_FORMAT_ROW
 };
 
-const mpno_format_facts *mpno_format_get(mpno_format format) { return &format_table[format]; }
+const mpno_format_facts *mpno_format_get(mpno_format format) {
+    return &format_table[format];
+}
 
 bool mpno_format_parse(const char *name, mpno_format *out) {
     static const struct {
         const char *name;
         mpno_format format;
     } others[] = {
-        {"fp64", MPNO_F64},      {"float64", MPNO_F64},  {"double", MPNO_F64}, {"fp32", MPNO_F32},
-        {"float32", MPNO_F32},   {"single", MPNO_F32},   {"float", MPNO_F32},  {"bfloat16", MPNO_BF16},
-        {"bfloat", MPNO_BF16},   {"fp16", MPNO_F16},     {"float16", MPNO_F16}, {"half", MPNO_F16},
+        {"fp64", MPNO_F64},  {"float64", MPNO_F64},   {"double", MPNO_F64},
+        {"fp32", MPNO_F32},  {"float32", MPNO_F32},   {"single", MPNO_F32},
+        {"float", MPNO_F32}, {"bfloat16", MPNO_BF16}, {"bfloat", MPNO_BF16},
+        {"fp16", MPNO_F16},  {"float16", MPNO_F16},   {"half", MPNO_F16},
     };
     for (int i = 0; i < MPNO_FORMAT_COUNT; i++) {
         if (strcmp(name, format_table[i].name) == 0) {
@@ -41,7 +45,9 @@ bool mpno_format_parse(const char *name, mpno_format *out) {
     return false;
 }
 
-double mpno_format_unit(mpno_format format) { return ldexp(1.0, -format_table[format].significand); }
+double mpno_format_unit(mpno_format format) {
+    return ldexp(1.0, -format_table[format].significand);
+}
 
 double mpno_format_max(mpno_format format) {
     const mpno_format_facts *f = &format_table[format];
@@ -73,7 +79,8 @@ static uint16_t narrow(double x, mpno_format format) {
         uint64_t payload = (magnitude & (hidden - 1)) >> shift;
         result = infinity | (uint64_t)1 << (fraction - 1) | payload;
     } else if (exponent >= f->min_exponent) {
-        /* Move the bias, round fraction and exponent together: a carry is the right step to the next binade. */
+        /* Move the bias, round fraction and exponent together: a carry is the right step to the
+         * next binade. */
         uint64_t rebias = (uint64_t)(1023 - f->max_exponent) << 52;
         result = shift_to_even(magnitude - rebias, shift);
         if (result > infinity) result = infinity;
@@ -85,10 +92,18 @@ static uint16_t narrow(double x, mpno_format format) {
     return (uint16_t)(sign | result);
 }
 
-uint16_t mpno_f16_from_f32(float x) { return narrow(x, MPNO_F16); }
-uint16_t mpno_f16_from_f64(double x) { return narrow(x, MPNO_F16); }
-uint16_t mpno_bf16_from_f32(float x) { return narrow(x, MPNO_BF16); }
-uint16_t mpno_bf16_from_f64(double x) { return narrow(x, MPNO_BF16); }
+uint16_t mpno_f16_from_f32(float x) {
+    return narrow(x, MPNO_F16);
+}
+uint16_t mpno_f16_from_f64(double x) {
+    return narrow(x, MPNO_F16);
+}
+uint16_t mpno_bf16_from_f32(float x) {
+    return narrow(x, MPNO_BF16);
+}
+uint16_t mpno_bf16_from_f64(double x) {
+    return narrow(x, MPNO_BF16);
+}
 
 static float float_of_bits(uint32_t bits) {
     float x;
@@ -131,7 +146,9 @@ static void load_chunk(double *out, const char *src, mpno_format format, size_t 
                 memcpy(&half, src + i * sizeof half, sizeof half);
                 out[i] = mpno_f16_to_f32(half);
                 break;
-            default: memcpy(out + i, src + i * sizeof *out, sizeof *out); break;
+            default:
+                memcpy(out + i, src + i * sizeof *out, sizeof *out);
+                break;
         }
     }
 }
@@ -150,12 +167,15 @@ static void store_chunk(char *dst, mpno_format format, const double *in, size_t 
                 half = narrow(in[i], format);
                 memcpy(dst + i * sizeof half, &half, sizeof half);
                 break;
-            default: memcpy(dst + i * sizeof *in, in + i, sizeof *in); break;
+            default:
+                memcpy(dst + i * sizeof *in, in + i, sizeof *in);
+                break;
         }
     }
 }
 
-void mpno_cast(void *dst, mpno_format dst_format, const void *src, mpno_format src_format, size_t n) {
+void mpno_cast(void *dst, mpno_format dst_format, const void *src, mpno_format src_format,
+               size_t n) {
     size_t dst_bytes = mpno_format_bytes(dst_format), src_bytes = mpno_format_bytes(src_format);
     if (n == 0) return;
     if (dst_format == src_format) {
