@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * add, negate and the two kernels with one number per channel. A value's result does not depend on its place in the block.
+ * Error: add u; channel_affine and channel_combine 2 u and 3 u of the sum of magnitudes. dst may be x (and y).
+ * Parameters: kernels_f32.h. */
+
+static void K(add)(void *dst_, const void *a_, const void *b_, int64_t n) {
+    const T *a = a_, *b = b_;
+    T *dst = dst_;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) V(store)(dst + i, V(add)(V(load)(a + i), V(load)(b + i)));
+    if (i < n) {
+        const VT sum = V(add)(V(load_part)(a + i, n - i), V(load_part)(b + i, n - i));
+        V(store_part)(dst + i, sum, n - i);
+    }
+}
+
+static void K(negate)(void *dst_, const void *x_, int64_t n) {
+    const T *x = x_;
+    T *dst = dst_;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) V(store)(dst + i, V(neg)(V(load)(x + i)));
+    if (i < n) V(store_part)(dst + i, V(neg)(V(load_part)(x + i, n - i)), n - i);
+}
+
+/* scaled, shifted: whether scale and shift are there; constants at every call. */
+KERNEL_INLINE void K(affine_rows)(T *dst, const T *x, const T *scale, const T *shift, int64_t rows,
+                                  int64_t channels, const int scaled, const int shifted) {
+    for (int64_t r = 0; r < rows; r++, dst += channels, x += channels) {
+        int64_t c = 0;
+        for (; c + LANES <= channels; c += LANES) {
+            VT v = V(load)(x + c);
+            if (scaled && shifted) {
+                v = V(fma)(v, V(load)(scale + c), V(load)(shift + c));
+            } else if (scaled) {
+                v = V(mul)(v, V(load)(scale + c));
+            } else if (shifted) {
+                v = V(add)(v, V(load)(shift + c));
+            }
+            V(store)(dst + c, v);
+        }
+        if (c < channels) {
+            const int64_t n = channels - c;
+            VT v = V(load_part)(x + c, n);
+            if (scaled && shifted) {
+                v = V(fma)(v, V(load_part)(scale + c, n), V(load_part)(shift + c, n));
+            } else if (scaled) {
+                v = V(mul)(v, V(load_part)(scale + c, n));
+            } else if (shifted) {
+                v = V(add)(v, V(load_part)(shift + c, n));
+            }
+            V(store_part)(dst + c, v, n);
+        }
+    }
+}
+
+static void K(channel_affine)(void *dst, const void *x, const void *scale, const void *shift,
+                              int64_t rows, int64_t channels) {
+    if (scale && shift) {
+        K(affine_rows)(dst, x, scale, shift, rows, channels, 1, 1);
+    } else if (scale) {
+        K(affine_rows)(dst, x, scale, shift, rows, channels, 1, 0);
+    } else if (shift) {
+        K(affine_rows)(dst, x, scale, shift, rows, channels, 0, 1);
+    } else {
+        K(affine_rows)(dst, x, scale, shift, rows, channels, 0, 0);
+    }
+}
+
+static void K(channel_combine)(void *dst_, const void *x_, const void *p_, const void *y_,
+                               const void *q_, const void *r_, int64_t rows, int64_t channels) {
+    const T *x = x_, *p = p_, *y = y_, *q = q_, *r = r_;
+    T *dst = dst_;
+    for (int64_t row = 0; row < rows; row++, dst += channels, x += channels, y += channels) {
+        int64_t c = 0;
+        for (; c + LANES <= channels; c += LANES) {
+            const VT rest = V(fma)(V(load)(q + c), V(load)(y + c), V(load)(r + c));
+            V(store)(dst + c, V(fma)(V(load)(p + c), V(load)(x + c), rest));
+        }
+        if (c < channels) {
+            const int64_t n = channels - c;
+            const VT rest =
+                V(fma)(V(load_part)(q + c, n), V(load_part)(y + c, n), V(load_part)(r + c, n));
+            const VT v = V(fma)(V(load_part)(p + c, n), V(load_part)(x + c, n), rest);
+            V(store_part)(dst + c, v, n);
+        }
+    }
+}

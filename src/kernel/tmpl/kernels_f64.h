@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * All kernels of arithmetic f64 for the vocabulary included before.
+ * Sets and clears the parameters of the bodies: T the C type, K(name) the name of a function of this instance, V(verb) a
+ * verb of the vocabulary, VT and MASK its types, LANES the elements in a vector, LOAD_F64 the verb that reads T as f64. */
+
+#define T double
+#define K(name) name##_f64
+#define V(verb) vf64_##verb
+#define VT vf64
+#define MASK vf64_mask
+#define LANES VF64_LANES
+#define LOAD_F64 vf64_load_f64
+
+#include "kernel/tmpl/convert_f64.h"
+#include "kernel/tmpl/convert.h"
+#include "kernel/tmpl/elementwise.h"
+#include "kernel/tmpl/functions_f64.h"
+#include "kernel/tmpl/gemm.h"
+#include "kernel/tmpl/reduce.h"
+
+#undef T
+#undef K
+#undef V
+#undef VT
+#undef MASK
+#undef LANES
+#undef LOAD_F64
