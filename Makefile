@@ -1,0 +1,46 @@
+# The front door. Every target first installs what it lacks (packages.txt) and says so, so that `make demo` works on a
+# fresh Debian 12 as root or with sudo. CMake does the building: CMakeLists.txt, CMakePresets.json.
+.POSIX:
+.PHONY: help build demo test test-all asan clang check-layers clean
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make build         the program build/mpno, the library and the tests
+build:
+	@sh scripts/install_packages.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+
+#: make demo          train the Darcy network in three precisions: a table, pictures, checkpoints in demo/
+demo: build
+	@sh scripts/demo.sh
+
+#: make test          every test of the normal build (minutes)
+test: build
+	@python3 scripts/run_tests.py
+
+#: make asan          the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan:
+	@sh scripts/install_packages.sh build test
+	@cmake --preset asan >/dev/null
+	@cmake --build --preset asan
+	@python3 scripts/run_tests.py --build build-asan
+
+#: make clang         build with clang, warnings are errors
+clang:
+	@sh scripts/install_packages.sh build test clang
+	@cmake --preset clang >/dev/null
+	@cmake --build --preset clang
+
+#: make test-all      clang, asan and test
+test-all: clang asan test
+
+#: make check-layers  who includes whom, against src/LAYERS
+check-layers:
+	@sh scripts/install_packages.sh test
+	@python3 scripts/check_layers.py
+
+#: make clean         remove everything that make has made
+clean:
+	rm -rf build build-asan build-clang demo
