@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ * Instruction sets, the CPUs a process may use, and numbered tasks on threads. */
+#define _GNU_SOURCE /* sched_setaffinity */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/parallel.h"
+
+static void names_and_values_agree(void **state) {
+    (void)state;
+    for (int i = 0; i < MPNO_ISA_COUNT; i++) {
+        mpno_isa isa = MPNO_ISA_COUNT;
+        assert_true(mpno_isa_parse(mpno_isa_name((mpno_isa)i), &isa));
+        assert_int_equal(isa, i);
+    }
+    mpno_isa isa = MPNO_ISA_AVX2;
+    assert_false(mpno_isa_parse("AVX2", &isa));
+    assert_false(mpno_isa_parse("", &isa));
+    assert_int_equal(isa, MPNO_ISA_AVX2);
+    assert_string_equal(mpno_isa_name(MPNO_ISA_COUNT), "unknown");
+}
+
+/* The list that the system prints is an independent witness. */
+static void best_isa_agrees_with_the_system(void **state) {
+    (void)state;
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    if (file == NULL) skip();
+    static char line[16384];
+    mpno_isa expected = MPNO_ISA_PORTABLE;
+    bool found = false;
+    while (!found && fgets(line, sizeof line - 1, file) != NULL) found = strncmp(line, "flags", 5) == 0;
+    (void)fclose(file);
+    if (!found) skip();
+    line[strcspn(line, "\n")] = ' ';
+    bool avx2 = strstr(line, " avx2 ") != NULL && strstr(line, " fma ") != NULL && strstr(line, " f16c ") != NULL;
+    bool avx512 = strstr(line, " avx512f ") != NULL && strstr(line, " avx512bw ") != NULL &&
+                  strstr(line, " avx512dq ") != NULL && strstr(line, " avx512vl ") != NULL;
+    if (avx2) expected = avx512 ? MPNO_ISA_AVX512 : MPNO_ISA_AVX2;
+    assert_int_equal(mpno_cpu_best_isa(), expected);
+    assert_non_null(mpno_cpu_model());
+}
+
+static void count_follows_affinity(void **state) {
+    (void)state;
+    assert_true(mpno_cpu_count() >= 1);
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_true(mpno_cpu_count() <= CPU_COUNT(&before));
+    CPU_ZERO(&one);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &before)) cpu++;
+    CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(mpno_cpu_count(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+enum { TASKS = 1000, MOST_THREADS = 7 };
+
+typedef struct ledger {
+    int runs[TASKS];
+    int64_t last[MOST_THREADS];
+    int n_threads;
+    int wrong_thread[TASKS];
+} ledger;
+
+static void note(void *argument, int64_t task, int thread) {
+    ledger *l = argument;
+    l->runs[task]++;
+    if (thread < 0 || thread >= l->n_threads) {
+        l->wrong_thread[task] = 1;
+    } else {
+        l->last[thread] = task;
+    }
+}
+
+static void tasks_run_once_each(void **state) {
+    (void)state;
+    const int64_t counts[] = {0, 1, 2, 6, TASKS};
+    for (int n_threads = 1; n_threads <= MOST_THREADS; n_threads += 2) {
+        for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+            ledger l = {.n_threads = n_threads};
+            mpno_parallel(n_threads, counts[c], note, &l);
+            for (int64_t i = 0; i < TASKS; i++) {
+                assert_int_equal(l.runs[i], i < counts[c] ? 1 : 0);
+                assert_int_equal(l.wrong_thread[i], 0);
+            }
+        }
+    }
+}
+
+static void in_order(void *argument, int64_t task, int thread) {
+    int64_t *next = argument;
+    if (*next == task && thread == 0) ++*next;
+}
+
+static void one_thread_runs_in_order(void **state) {
+    (void)state;
+    int64_t next = 0;
+    mpno_parallel(1, 100, in_order, &next);
+    assert_int_equal(next, 100);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_values_agree), cmocka_unit_test(best_isa_agrees_with_the_system),
+        cmocka_unit_test(count_follows_affinity), cmocka_unit_test(tasks_run_once_each),
+        cmocka_unit_test(one_thread_runs_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
