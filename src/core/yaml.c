@@ -185,7 +185,8 @@ static mpno_status read_list(reader *r, int depth, mpno_value *list) {
 
 static mpno_status check_key(reader *r, const mpno_value *map, const char *key) {
     const mpno_value *first = mpno_value_get(map, key);
-    if (*key == '\0') return fail_here(r, "empty key; write a name before the colon");
+    bool plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (plain && *key == '\0') return fail_here(r, "empty key; write a name before the colon");
     if (first == NULL) return MPNO_OK;
     mpno_status status =
         mpno_fail(r->ctx, MPNO_E_CONFIG,

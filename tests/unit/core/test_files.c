@@ -130,7 +130,8 @@ static void stale_temporary_files_do_not_stop_a_writer(void **state) {
     char name[64];
     (void)snprintf(name, sizeof name, "log.tmp-%ld", (long)getpid());
     assert_int_equal(mpno_file_write_atomic(ctx, in_folder(name), "stale", 5), MPNO_OK);
-    mpno_writer *a, *b; /* nor do two writers of one name disturb each other: the later commit wins */
+    mpno_writer *a,
+        *b; /* nor do two writers of one name disturb each other: the later commit wins */
     assert_int_equal(mpno_writer_open(ctx, in_folder("log"), &a), MPNO_OK);
     assert_int_equal(mpno_writer_open(ctx, in_folder("log"), &b), MPNO_OK);
     assert_int_equal(mpno_writer_write(a, "aa", 2), MPNO_OK);
@@ -164,7 +165,8 @@ static void links_are_followed_and_devices_refused(void **state) {
     assert_says(folder, "name a file, not a folder");
 }
 
-/* The tests may run as root, whom permissions do not stop: a missing folder and a path below a file do. */
+/* The tests may run as root, whom permissions do not stop: a missing folder and a path below a file
+ * do. */
 static void impossible_places_are_reported(void **state) {
     (void)state;
     mpno_mapping map;
@@ -191,7 +193,8 @@ static void impossible_places_are_reported(void **state) {
     assert_says("xxx", "shorter");
 }
 
-/* A limit on the size of files stands in for a full disk: the same calls fail, after a part was written. */
+/* A limit on the size of files stands in for a full disk: the same calls fail, after a part was
+ * written. */
 static void limit_file_size(rlim_t bytes) {
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -275,7 +278,8 @@ static void folders_and_paths(void **state) {
     }
     assert_int_equal(mpno_path_join(ctx, "1234567", "89012345", out, sizeof out), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_path_join(ctx, "1234567", "8901234", out, sizeof out), MPNO_OK);
-    static const char *const parents[][2] = {{"a/b", "a"}, {"b", "."}, {"/b", "/"}, {"a/b/c", "a/b"}, {"/a/b", "/a"}};
+    static const char *const parents[][2] = {
+        {"a/b", "a"}, {"b", "."}, {"/b", "/"}, {"a/b/c", "a/b"}, {"/a/b", "/a"}};
     for (size_t i = 0; i < sizeof parents / sizeof *parents; i++) {
         mpno_path_folder(parents[i][0], out, sizeof out);
         assert_string_equal(out, parents[i][1]);
@@ -288,7 +292,8 @@ static void failed_allocations_leave_nothing(void **state) {
     for (int64_t n = 0;; n++) {
         mpno_alloc_fail_after(ctx, n);
         mpno_status written = mpno_file_write_atomic(ctx, in_folder("file"), "x", 1);
-        mpno_status appended = written == MPNO_OK ? mpno_file_append(ctx, in_folder("file"), "y") : written;
+        mpno_status appended =
+            written == MPNO_OK ? mpno_file_append(ctx, in_folder("file"), "y") : written;
         mpno_alloc_fail_after(ctx, -1);
         assert_int_equal(mpno_ctx_bytes(ctx), 0);
         if (appended == MPNO_OK) break;

@@ -22,7 +22,9 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-static int open_context(void **state) { return mpno_ctx_create(NULL, (mpno_ctx **)state); }
+static int open_context(void **state) {
+    return mpno_ctx_create(NULL, (mpno_ctx **)state);
+}
 
 /* Every test gives back what it took. */
 static int close_context(void **state) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Philox against the known answers published with Random123 (kat_vectors), numbers as a pure function of seed, stream
- * and index, and the distributions made of them. */
+ * Philox against the known answers published with Random123 (kat_vectors), numbers as a pure
+ * function of seed, stream and index, and the distributions made of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,8 @@ static void draws_depend_on_the_index_alone(void **state) {
 static void streams_differ(void **state) {
     (void)state;
     mpno_rng rngs[] = {mpno_rng_make(1, MPNO_STREAM_TEST, 0), mpno_rng_make(2, MPNO_STREAM_TEST, 0),
-                       mpno_rng_make((uint64_t)1 << 32, MPNO_STREAM_TEST, 0), mpno_rng_make(1, MPNO_STREAM_INIT, 0),
+                       mpno_rng_make((uint64_t)1 << 32, MPNO_STREAM_TEST, 0),
+                       mpno_rng_make(1, MPNO_STREAM_INIT, 0),
                        mpno_rng_make(1, MPNO_STREAM_TEST, 1)};
     enum { N = sizeof rngs / sizeof *rngs };
     uint32_t first[N][8];
@@ -115,7 +116,8 @@ static void below_is_even(void **state) {
         assert_true(face < SIDES);
         count[face]++;
     }
-    for (int i = 0; i < SIDES; i++) assert_true(abs(count[i] - N / SIDES) < 6 * 92); /* sigma = 91.3 */
+    for (int i = 0; i < SIDES; i++)
+        assert_true(abs(count[i] - N / SIDES) < 6 * 92); /* sigma = 91.3 */
     assert_int_equal(mpno_rng_below(&rng, 1), 0);
     assert_int_equal(mpno_rng_below(&rng, 0), 0);
     /* Of n = 3/4 2^64 a plain remainder would give the lowest third with probability 1/2. */
