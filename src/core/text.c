@@ -147,15 +147,17 @@ bool mpno_real_parse(const char *text, double *out) {
 }
 
 void mpno_real_text(double v, char out[MPNO_REAL_TEXT]) {
+    char digits[MPNO_REAL_TEXT - 2]; /* two for the point below */
     locale_switch s = enter_c_locale();
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(out, MPNO_REAL_TEXT, "%.*g", digits, v);
-        if (strtod(out, NULL) == v) break;
+    for (int n = 15; n <= 17; n++) {
+        (void)snprintf(digits, sizeof digits, "%.*g", n, v);
+        if (strtod(digits, NULL) == v) break;
     }
     leave_c_locale(s);
-    size_t mantissa = strcspn(out, "e");
-    if (strspn(out, "+-0123456789") < mantissa) return; /* has a point, or is a name */
-    size_t rest = strlen(out + mantissa) + 1; /* at most 1 sign, 17 digits, ".0", "e-308": fits */
-    memmove(out + mantissa + 2, out + mantissa, rest);
-    memcpy(out + mantissa, ".0", 2);
+    size_t mantissa = strcspn(digits, "e");
+    bool whole = strspn(digits, "+-0123456789") >= mantissa; /* no point, and not a name */
+    size_t point = whole ? 2 : 0;
+    memcpy(out, digits, mantissa);
+    memcpy(out + mantissa, ".0", point);
+    memcpy(out + mantissa + point, digits + mantissa, strlen(digits + mantissa) + 1);
 }
