@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Checks the order of the source folders.
 
-src/LAYERS says which folder of src/ may include which; this program reads every #include and fails on any other.
-It also holds the program, the benches and the examples to the public headers, the public headers to themselves and
-the C library, each third-party header to one .c file, intrinsics to src/kernel, and every source file to 800 lines.
+src/LAYERS says which folder of src/ may include which; this program reads every #include and fails
+on any other. It also holds the program, the benches and the examples to the public headers, the
+public headers to themselves and the C library, each third-party header to one .c file, intrinsics
+to src/kernel, and every source file to 800 lines.
 
-usage: check_layers.py [ROOT]      exit status 0: in order, 1: a rule is broken, 2: cannot be checked
+usage: check_layers.py [ROOT]
+exit status 0: in order, 1: a rule is broken, 2: cannot be checked
 """
 
 import re
@@ -17,13 +19,12 @@ MOST_LINES = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*(<([^>]+)>|"([^"]+)")')
 
 C_LIBRARY = set(
-    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
-    "stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype".split()
+    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal "
+    "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath "
+    "threads time uchar wchar wctype".split()
 )
-SYSTEM = {  # POSIX, OpenMP and the compiler's own
-    "dirent.h", "fcntl.h", "fnmatch.h", "glob.h", "pthread.h", "sched.h", "strings.h", "termios.h", "unistd.h",
-    "omp.h", "sanitizer/asan_interface.h",
-}  # fmt: skip
+POSIX = set("dirent fcntl fnmatch glob pthread sched strings termios unistd".split())
+COMPILER = {"omp.h", "sanitizer/asan_interface.h"}
 INTRINSICS = re.compile(r"^(\w*intrin|arm_\w+|x86gprintrin|cpuid)\.h$")
 CPUID_HOME = "src/core/cpu.c"
 
@@ -33,7 +34,9 @@ def is_c_library(header):
 
 
 def is_system(header):
-    return is_c_library(header) or header in SYSTEM or header.startswith(("sys/", "linux/"))
+    if is_c_library(header) or header in COMPILER or header.startswith(("sys/", "linux/")):
+        return True
+    return header.endswith(".h") and header[:-2] in POSIX
 
 
 def read_layers(path):
@@ -50,10 +53,14 @@ def read_layers(path):
         layers[folder] = set(allowed.split())
     for folder, allowed in layers.items():
         for name in sorted(allowed - layers.keys()):
-            raise ValueError(f"{path}: '{folder}' may include '{name}', which is not a folder of the list")
+            raise ValueError(
+                f"{path}: '{folder}' may include '{name}', which is not a folder of the list"
+            )
     cyclic = next((f for f in layers if f in reachable(layers, f)), None)
     if cyclic is not None:
-        raise ValueError(f"{path}: '{cyclic}' includes itself through others; the folders are a ladder")
+        raise ValueError(
+            f"{path}: '{cyclic}' includes itself through others; the folders are a ladder"
+        )
     return layers
 
 
@@ -81,7 +88,9 @@ class Check:
 
     def sources(self, folder):
         top = self.root / folder
-        files = [p for p in top.rglob("*") if p.suffix in (".c", ".h", ".def", ".inc") and p.is_file()]
+        files = [
+            p for p in top.rglob("*") if p.suffix in (".c", ".h", ".def", ".inc") and p.is_file()
+        ]
         return sorted(files)
 
     def read(self, path):
@@ -95,7 +104,9 @@ class Check:
             match = INCLUDE.match(line)
             if match:
                 self.includes += 1
-                yield f"{name}:{number}", name, match.group(2) or match.group(3), match.group(3) is not None
+                yield f"{name}:{number}", name, match.group(2) or match.group(3), match.group(
+                    3
+                ) is not None
 
     def outside_header(self, place, name, header):
         """A header in angle brackets that is not ours."""
@@ -111,8 +122,14 @@ class Check:
 
     def check_src(self):
         for entry in sorted((self.root / "src").iterdir()):
-            if entry.is_dir() and entry.name not in self.layers and self.sources(f"src/{entry.name}"):
-                self.problem(f"src/{entry.name}", "folder is not in src/LAYERS; give it a place there")
+            if (
+                entry.is_dir()
+                and entry.name not in self.layers
+                and self.sources(f"src/{entry.name}")
+            ):
+                self.problem(
+                    f"src/{entry.name}", "folder is not in src/LAYERS; give it a place there"
+                )
         for path in self.sources("src"):
             parts = path.relative_to(self.root / "src").parts
             own = parts[0] if len(parts) > 1 else None
@@ -131,9 +148,11 @@ class Check:
         elif folder == "mpno":
             self.must_exist(place, "include", header)
         elif folder not in self.layers:
-            self.problem(place, f'"{header}": no folder \'{folder}\' in src/LAYERS')
+            self.problem(place, f"\"{header}\": no folder '{folder}' in src/LAYERS")
         elif folder != own and folder not in self.layers.get(own, set()):
-            self.problem(place, f"'{own}' may not include '{folder}' (\"{header}\"); see src/LAYERS")
+            self.problem(
+                place, f"'{own}' may not include '{folder}' (\"{header}\"); see src/LAYERS"
+            )
         else:
             self.must_exist(place, "src", header)
 
@@ -147,7 +166,9 @@ class Check:
                 if quoted and header.startswith("mpno/"):
                     self.must_exist(place, "include", header)
                 elif quoted or not is_c_library(header):
-                    self.problem(place, f"public headers include mpno/ and the C library only, not {header}")
+                    self.problem(
+                        place, f"public headers include mpno/ and the C library only, not {header}"
+                    )
 
     def check_users(self, folder):
         """cli, bench and examples know the public headers and their own."""
@@ -163,7 +184,10 @@ class Check:
                 elif ".." in header.split("/") or not (
                     (path.parent / header).is_file() or (self.root / folder / header).is_file()
                 ):
-                    self.problem(place, f'"{header}" is neither public ("mpno/...") nor a header of {folder}/')
+                    self.problem(
+                        place,
+                        f'"{header}" is neither public ("mpno/...") nor a header of {folder}/',
+                    )
 
     def run(self):
         self.check_src()
@@ -173,7 +197,10 @@ class Check:
         for header, users in sorted(self.third_party.items()):
             own = sorted(u for u in users if u.startswith("src/"))
             if len(own) > 1:
-                self.problem(own[1], f"third-party <{header}> is already included in {own[0]}; one file wraps it")
+                self.problem(
+                    own[1],
+                    f"third-party <{header}> is already included in {own[0]}; one file wraps it",
+                )
         return self.problems
 
 
@@ -188,8 +215,9 @@ def main(arguments):
     for sentence in problems:
         print(sentence)
     print(
-        f"check_layers: {check.files} files, {check.includes} includes, {len(check.layers)} layers, "
-        f"{len(check.third_party)} third-party headers, {len(problems)} problems"
+        f"check_layers: {check.files} files, {check.includes} includes, "
+        f"{len(check.layers)} layers, {len(check.third_party)} third-party headers, "
+        f"{len(problems)} problems"
     )
     return 1 if problems else 0
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The context: threads, instruction set, allocator and the last error. Every object is created from one
- * and must be destroyed before it. One thread at a time per context; contexts are independent. */
+ * The context: threads, instruction set, allocator and the last error. Every object is created from
+ * one and must be destroyed before it. One thread at a time per context; contexts are independent.
+ */
 #ifndef MPNO_CONTEXT_H
 #define MPNO_CONTEXT_H
 
@@ -12,17 +13,19 @@
 typedef struct mpno_ctx mpno_ctx;
 
 typedef struct mpno_ctx_opts {
-    size_t size;      /* sizeof(mpno_ctx_opts): lets the struct grow without breaking callers */
-    int n_threads;    /* 0: as many as the process may run on (affinity, cgroup) */
-    const char *isa;  /* NULL: the best this CPU runs; else a cap: "portable", "avx2", "avx512" */
+    size_t size;     /* sizeof(mpno_ctx_opts): lets the struct grow without breaking callers */
+    int n_threads;   /* 0: as many as the process may run on (affinity, cgroup) */
+    const char *isa; /* NULL: the best this CPU runs; else a cap: "portable", "avx2", "avx512" */
 } mpno_ctx_opts;
-#define MPNO_CTX_OPTS_INIT {sizeof(mpno_ctx_opts), 0, NULL}
+#define MPNO_CTX_OPTS_INIT \
+    { sizeof(mpno_ctx_opts), 0, NULL }
 
 /* opts: borrowed, may be NULL. On failure *out is NULL and the reason is the status alone. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_ctx_create(const mpno_ctx_opts *opts, mpno_ctx **out);
 MPNO_API void mpno_ctx_destroy(mpno_ctx **ctx); /* accepts NULL and *ctx == NULL */
 
-/* The sentence of the last failure in this context, "" when there was none. Borrowed until the next call. */
+/* The sentence of the last failure in this context, "" when there was none. Borrowed until the next
+ * call. */
 MPNO_API const char *mpno_ctx_error(const mpno_ctx *ctx);
 MPNO_API int mpno_ctx_n_threads(const mpno_ctx *ctx);
 MPNO_API const char *mpno_ctx_isa(const mpno_ctx *ctx); /* name of the kernels in use */

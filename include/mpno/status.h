@@ -12,23 +12,23 @@
 #define MPNO_API
 #endif
 
-#define MPNO_STATUS_LIST(X) \
-    X(OK, "no error") \
-    X(E_ARGUMENT, "an argument is not valid") \
-    X(E_CONFIG, "a configuration key or value is not valid") \
-    X(E_MEMORY, "out of memory") \
-    X(E_IO, "a file could not be read or written") \
+#define MPNO_STATUS_LIST(X)                                      \
+    X(OK, "no error")                                            \
+    X(E_ARGUMENT, "an argument is not valid")                    \
+    X(E_CONFIG, "a configuration key or value is not valid")     \
+    X(E_MEMORY, "out of memory")                                 \
+    X(E_IO, "a file could not be read or written")               \
     X(E_FORMAT, "a file does not hold what its format promises") \
-    X(E_SHAPE, "shapes do not fit together") \
-    X(E_NUMERIC, "a value is not finite") \
-    X(E_UNSUPPORTED, "this build cannot do that") \
+    X(E_SHAPE, "shapes do not fit together")                     \
+    X(E_NUMERIC, "a value is not finite")                        \
+    X(E_UNSUPPORTED, "this build cannot do that")                \
     X(E_STOPPED, "stopped on request")
 
 typedef enum mpno_status {
 #define MPNO_STATUS_ENUM(name, text) MPNO_##name,
     MPNO_STATUS_LIST(MPNO_STATUS_ENUM)
 #undef MPNO_STATUS_ENUM
-    MPNO_STATUS_COUNT
+        MPNO_STATUS_COUNT
 } mpno_status;
 
 /* One short text per code, never NULL. */

@@ -11,30 +11,33 @@
 
 struct mpno_ctx {
     int n_threads;
-    mpno_isa isa;            /* kernels in use: min(what the CPU runs, the cap asked for) */
-    char error[1024];        /* sentence of the last failure */
+    mpno_isa isa;     /* kernels in use: min(what the CPU runs, the cap asked for) */
+    char error[1024]; /* sentence of the last failure */
     /* allocator state, see core/memory.h */
     size_t bytes, peak_bytes;
-    int64_t n_allocs;        /* successful allocations so far */
-    int64_t fail_after;      /* < 0: never fail; n: the (n+1)-th allocation from now fails, and every later one */
+    int64_t n_allocs;   /* successful allocations so far */
+    int64_t fail_after; /* < 0: never fail; n: the (n+1)-th allocation from now fails, and every
+                           later one */
 };
 
-/* Stores the sentence in ctx (may be NULL) and returns `code`, so that `return mpno_fail(...)` reads well. */
+/* Stores the sentence in ctx (may be NULL) and returns `code`, so that `return mpno_fail(...)`
+ * reads well. */
 mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "prefix: " before the sentence already stored (file names, keys) and returns `code` unchanged. */
+/* Puts "prefix: " before the sentence already stored (file names, keys) and returns `code`
+ * unchanged. */
 mpno_status mpno_fail_in(mpno_ctx *ctx, mpno_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define MPNO_TRY(expr)                        \
-    do {                                      \
-        mpno_status mpno_try_ = (expr);       \
+#define MPNO_TRY(expr)                              \
+    do {                                            \
+        mpno_status mpno_try_ = (expr);             \
         if (mpno_try_ != MPNO_OK) return mpno_try_; \
     } while (0)
 
-#define MPNO_CHECK(ctx, condition, code, ...)                          \
-    do {                                                               \
+#define MPNO_CHECK(ctx, condition, code, ...)                           \
+    do {                                                                \
         if (!(condition)) return mpno_fail((ctx), (code), __VA_ARGS__); \
     } while (0)
 

@@ -16,21 +16,28 @@ typedef struct mpno_mapping {
 MPNO_WARN_UNUSED mpno_status mpno_map_open(mpno_ctx *ctx, const char *path, mpno_mapping *out);
 void mpno_map_close(mpno_mapping *mapping);
 
-/* Atomic writer: bytes go to "PATH.tmp-PID"; commit = fsync, rename over PATH, fsync of the folder. Until commit the
- * old file stays whole. A full disk or an unwritable folder is MPNO_E_IO and leaves no temporary file. */
+/* Atomic writer: bytes go to "PATH.tmp-PID" (with a number behind if that exists); commit = fsync,
+ * rename over PATH, fsync of the folder. Until commit the old file stays whole. A full disk or an
+ * unwritable folder is MPNO_E_IO and leaves no temporary file. Links are followed; devices and
+ * pipes are refused. */
 typedef struct mpno_writer mpno_writer;
 MPNO_WARN_UNUSED mpno_status mpno_writer_open(mpno_ctx *ctx, const char *path, mpno_writer **out);
 MPNO_WARN_UNUSED mpno_status mpno_writer_write(mpno_writer *writer, const void *data, size_t bytes);
 MPNO_WARN_UNUSED mpno_status mpno_writer_commit(mpno_writer **writer); /* destroys it in any case */
 void mpno_writer_abandon(mpno_writer **writer);                        /* accepts NULL */
-MPNO_WARN_UNUSED mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *path, const void *data, size_t bytes);
+MPNO_WARN_UNUSED mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *path,
+                                                    const void *data, size_t bytes);
 
-/* Appends one whole line to a log (opened, written and closed; no partial line on a full disk is reported as success). */
+/* Appends one whole line to a log (opened, written and closed; no partial line on a full disk is
+ * reported as success). */
 MPNO_WARN_UNUSED mpno_status mpno_file_append(mpno_ctx *ctx, const char *path, const char *text);
-MPNO_WARN_UNUSED mpno_status mpno_folder_create(mpno_ctx *ctx, const char *path); /* with parents; existing is fine */
+MPNO_WARN_UNUSED mpno_status
+mpno_folder_create(mpno_ctx *ctx, const char *path); /* with parents; existing is fine */
 bool mpno_path_exists(const char *path);
-/* Joins folder and name into out (capacity bytes); an absolute name is taken as it is. E_ARGUMENT when too long. */
-MPNO_WARN_UNUSED mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name, char *out, size_t capacity);
+/* Joins folder and name into out (capacity bytes); an absolute name is taken as it is. E_ARGUMENT
+ * when too long. */
+MPNO_WARN_UNUSED mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name,
+                                            char *out, size_t capacity);
 /* Folder part of a path: "." for a bare name. */
 void mpno_path_folder(const char *path, char *out, size_t capacity);
 

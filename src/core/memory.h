@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Allocation: 64-byte aligned, counted per context, able to fail on demand (tests), and arenas.
- * Nothing below `cli` calls malloc directly, so that "no allocation during a step" can be checked. */
+ * Nothing below `cli` calls malloc directly, so that "no allocation during a step" can be checked.
+ */
 #ifndef MPNO_CORE_MEMORY_H
 #define MPNO_CORE_MEMORY_H
 
@@ -10,15 +11,17 @@
 
 #define MPNO_ALIGN 64
 
-/* Zeroed. bytes == 0 gives a valid pointer. *out is NULL on failure (MPNO_E_MEMORY, message says how many bytes). */
+/* Zeroed. bytes == 0 gives a valid pointer. *out is NULL on failure (MPNO_E_MEMORY, message says
+ * how many bytes). */
 MPNO_WARN_UNUSED mpno_status mpno_alloc(mpno_ctx *ctx, size_t bytes, void *out_pointer);
 /* Same, not zeroed and not touched: pages become resident when they are first used. */
 MPNO_WARN_UNUSED mpno_status mpno_alloc_raw(mpno_ctx *ctx, size_t bytes, void *out_pointer);
 /* count * size with overflow check; zeroed. */
-MPNO_WARN_UNUSED mpno_status mpno_alloc_array(mpno_ctx *ctx, size_t count, size_t size, void *out_pointer);
+MPNO_WARN_UNUSED mpno_status mpno_alloc_array(mpno_ctx *ctx, size_t count, size_t size,
+                                              void *out_pointer);
 /* Grows (or creates, from NULL) an array; new part zeroed; on failure the old array stays valid. */
-MPNO_WARN_UNUSED mpno_status mpno_realloc_array(mpno_ctx *ctx, void *in_out_pointer, size_t old_count,
-                                                size_t new_count, size_t size);
+MPNO_WARN_UNUSED mpno_status mpno_realloc_array(mpno_ctx *ctx, void *in_out_pointer,
+                                                size_t old_count, size_t new_count, size_t size);
 void mpno_free(mpno_ctx *ctx, void *pointer); /* accepts NULL */
 MPNO_WARN_UNUSED mpno_status mpno_strdup(mpno_ctx *ctx, const char *text, char **out);
 
@@ -29,7 +32,8 @@ void mpno_alloc_fail_after(mpno_ctx *ctx, int64_t n);
  * One thread at a time. */
 typedef struct mpno_arena mpno_arena;
 MPNO_WARN_UNUSED mpno_status mpno_arena_create(mpno_ctx *ctx, size_t capacity, mpno_arena **out);
-MPNO_WARN_UNUSED mpno_status mpno_arena_alloc(mpno_arena *arena, size_t bytes, void *out_pointer); /* not zeroed */
+MPNO_WARN_UNUSED mpno_status mpno_arena_alloc(mpno_arena *arena, size_t bytes,
+                                              void *out_pointer); /* not zeroed */
 void mpno_arena_reset(mpno_arena *arena);
 size_t mpno_arena_used(const mpno_arena *arena);
 size_t mpno_arena_capacity(const mpno_arena *arena);

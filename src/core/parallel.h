@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Threads: one way to run a numbered set of tasks. Which thread runs a task never changes its result: tasks write
- * only to memory of their own number; per-thread scratch is indexed by `thread` and carries nothing between tasks. */
+ * Threads: one way to run a numbered set of tasks. Which thread runs a task never changes its
+ * result: tasks write only to memory of their own number; per-thread scratch is indexed by `thread`
+ * and carries nothing between tasks. */
 #ifndef MPNO_CORE_PARALLEL_H
 #define MPNO_CORE_PARALLEL_H
 
@@ -8,7 +9,8 @@
 
 typedef void (*mpno_task)(void *argument, int64_t task, int thread);
 
-/* Runs task(argument, i, thread) for i = 0 .. n_tasks-1 on n_threads threads (OpenMP, dynamic order). thread < n_threads. */
+/* Runs task(argument, i, thread) for i = 0 .. n_tasks-1 on n_threads threads (OpenMP, dynamic
+ * order). thread < n_threads. */
 void mpno_parallel(int n_threads, int64_t n_tasks, mpno_task task, void *argument);
 
 #endif

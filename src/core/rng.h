@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011). A number is a pure function of (seed, stream, index): no state to save for a bitwise resume, the same
- * numbers for any thread count. Streams in use are listed here so that no two purposes share one. */
+ * Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011). A number is a pure function of (seed, stream, index): no state to save for a
+ * bitwise resume, the same numbers for any thread count. Streams in use are listed here so that no
+ * two purposes share one. */
 #ifndef MPNO_CORE_RNG_H
 #define MPNO_CORE_RNG_H
 
@@ -24,9 +25,9 @@ mpno_rng mpno_rng_make(uint64_t seed, mpno_stream stream, uint32_t sub);
 /* The raw block function: counter and key to four words (tested against the published vectors). */
 void mpno_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 uint32_t mpno_rng_u32(mpno_rng *rng);
-double mpno_rng_uniform(mpno_rng *rng);                          /* [0, 1), 53 bits */
-double mpno_rng_normal(mpno_rng *rng);                           /* Box-Muller, one normal per call */
-uint64_t mpno_rng_below(mpno_rng *rng, uint64_t n);              /* 0 .. n-1, unbiased */
+double mpno_rng_uniform(mpno_rng *rng);             /* [0, 1), 53 bits */
+double mpno_rng_normal(mpno_rng *rng);              /* Box-Muller, one normal per call */
+uint64_t mpno_rng_below(mpno_rng *rng, uint64_t n); /* 0 .. n-1, unbiased */
 void mpno_rng_permutation(mpno_rng *rng, int64_t n, int64_t *out); /* Fisher-Yates over 0 .. n-1 */
 
 #endif

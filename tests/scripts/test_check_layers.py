@@ -33,7 +33,9 @@ def run(changes):
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return subprocess.run([sys.executable, str(SCRIPT), folder], capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, str(SCRIPT), folder], capture_output=True, text=True, check=False
+        )
 
 
 class CheckLayers(unittest.TestCase):
@@ -41,29 +43,78 @@ class CheckLayers(unittest.TestCase):
         result = run({})
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertEqual(
-            result.stdout, "check_layers: 12 files, 16 includes, 4 layers, 1 third-party headers, 0 problems\n"
+            result.stdout,
+            "check_layers: 12 files, 16 includes, 4 layers, 1 third-party headers, 0 problems\n",
         )
 
     def test_each_rule(self):
         cases = [
-            ("include upwards", {"src/core/x.c": '#include "number/b.def"\n'}, "src/core/x.c:1: 'core' may not"),
-            ("side room", {"src/data/d.c": '\n#include "kernel/k.h"\n'}, "src/data/d.c:2: 'data' may not"),
+            (
+                "include upwards",
+                {"src/core/x.c": '#include "number/b.def"\n'},
+                "src/core/x.c:1: 'core' may not",
+            ),
+            (
+                "side room",
+                {"src/data/d.c": '\n#include "kernel/k.h"\n'},
+                "src/data/d.c:2: 'data' may not",
+            ),
             ("unknown folder", {"src/extra/e.c": "\n"}, "src/extra: folder is not in src/LAYERS"),
             ("unknown include", {"src/core/x.c": '#include "extra/e.h"\n'}, "no folder 'extra'"),
-            ("missing header", {"src/core/x.c": '#include "core/none.h"\n'}, "does not exist below src/"),
-            ("missing public header", {"src/core/x.c": '#include "mpno/none.h"\n'}, "does not exist below include/"),
+            (
+                "missing header",
+                {"src/core/x.c": '#include "core/none.h"\n'},
+                "does not exist below src/",
+            ),
+            (
+                "missing public header",
+                {"src/core/x.c": '#include "mpno/none.h"\n'},
+                "does not exist below include/",
+            ),
             ("relative include", {"src/core/x.c": '#include "a.h"\n'}, "write the path from src/"),
-            ("parent include", {"src/core/x.c": '#include "core/../number/b.def"\n'}, "write the path from src/"),
+            (
+                "parent include",
+                {"src/core/x.c": '#include "core/../number/b.def"\n'},
+                "write the path from src/",
+            ),
             ("source without folder", {"src/x.c": "#include <stdio.h>\n"}, "stand in a folder"),
             ("program looks inside", {"cli/main.c": '#include "core/a.h"\n'}, "is neither public"),
-            ("program climbs out", {"cli/main.c": '#include "../src/core/a.h"\n'}, "is neither public"),
-            ("example looks inside", {"examples/01/one.c": '#include "core/a.h"\n'}, "is neither public"),
+            (
+                "program climbs out",
+                {"cli/main.c": '#include "../src/core/a.h"\n'},
+                "is neither public",
+            ),
+            (
+                "example looks inside",
+                {"examples/01/one.c": '#include "core/a.h"\n'},
+                "is neither public",
+            ),
             ("bench looks inside", {"bench/b.c": '#include "core/a.h"\n'}, "is neither public"),
-            ("public looks inside", {"include/mpno/x.h": '#include "core/a.h"\n'}, "public headers include"),
-            ("public and POSIX", {"include/mpno/x.h": "#include <unistd.h>\n"}, "public headers include"),
-            ("third party twice", {"src/data/y.c": "#include <yaml.h>\n"}, "already included in src/core/a.c"),
-            ("third party in header", {"src/data/y.h": "#include <zip.h>\n"}, "hide it in one .c file"),
-            ("intrinsics outside", {"src/number/x.c": "#include <immintrin.h>\n"}, "belongs to src/kernel"),
+            (
+                "public looks inside",
+                {"include/mpno/x.h": '#include "core/a.h"\n'},
+                "public headers include",
+            ),
+            (
+                "public and POSIX",
+                {"include/mpno/x.h": "#include <unistd.h>\n"},
+                "public headers include",
+            ),
+            (
+                "third party twice",
+                {"src/data/y.c": "#include <yaml.h>\n"},
+                "already included in src/core/a.c",
+            ),
+            (
+                "third party in header",
+                {"src/data/y.h": "#include <zip.h>\n"},
+                "hide it in one .c file",
+            ),
+            (
+                "intrinsics outside",
+                {"src/number/x.c": "#include <immintrin.h>\n"},
+                "belongs to src/kernel",
+            ),
             ("arm outside", {"src/number/x.c": "#include <arm_neon.h>\n"}, "belongs to src/kernel"),
             ("cpuid outside", {"src/number/x.c": "#include <cpuid.h>\n"}, "belongs to src/kernel"),
             ("long file", {"src/core/long.c": "\n" * 801}, "801 lines"),

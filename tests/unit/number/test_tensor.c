@@ -76,6 +76,7 @@ static void slices_stay_inside(void **state) {
     assert_int_equal(mpno_tensor_slice(ctx, &t, -1, 0, 1, &s), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_tensor_slice(ctx, &t, 2, -1, 1, &s), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_tensor_slice(ctx, &t, 2, 0, 5, &s), MPNO_E_ARGUMENT);
+    assert_int_equal(mpno_tensor_slice(ctx, &t, 2, 2, 3, &s), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_tensor_slice(ctx, &t, 2, 3, INT64_MAX, &s), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_tensor_slice(ctx, &t, 2, INT64_MAX, 1, &s), MPNO_E_ARGUMENT);
     assert_non_null(strstr(mpno_ctx_error(ctx), "axis 2"));
