@@ -43,8 +43,8 @@ static const option options[OPTION_COUNT] = {
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
                     "say what this machine and this build can run"},
     [OPTION_JSON] = {"--json", NULL, NULL, CLI_OPTION_ALL,
-                     "print one JSON object as the last line of standard output; the text for a "
-                     "person\n                      then goes to standard error"},
+                     "print one JSON object as the last line of standard output; the text\n"
+                     "                       for a person then goes to standard error"},
     [OPTION_QUIET] = {"--quiet", "-q", NULL, CLI_OPTION_ALL, "print no text but errors"},
     [OPTION_THREADS] = {"--threads", NULL, "N", CLI_OPTION_ALL,
                         "threads to use (the key n_threads); results do not depend on it"},
@@ -64,7 +64,7 @@ void cli_print_options(const cli_page *page) {
         char left[32];
         snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "",
                  o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("    %-17s %s\n", left, o->help);
+        printf("    %-18s %s\n", left, o->help);
     }
 }
 
