@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ * Heat maps with colour bars. A grid point is a square of `zoom` pixels, so that no pixel mixes two
+ * grid points; a field of more than twice the wanted side is drawn in means of shrink x shrink
+ * points instead. */
+#include "report/figure.h"
+
+#include <math.h>
+
+#include "report/font.h"
+
+enum { INPUT, TRUTH, PREDICTION, ERROR, N_COLUMNS };
+
+#define BAR_GAP 8
+#define BAR_WIDTH 14
+#define LABEL_GAP 8
+
+struct column {
+    int x, width; /* of the panels */
+    int bar_x;    /* -1: no colour bar, the next column shares this scale */
+};
+
+struct size {
+    int64_t shrink;
+    int zoom, width, height;
+};
+
+static struct size size_of(const mpno_panel_field *field, int wanted) {
+    struct size size = {1, 1, 0, 0};
+    if (!field->data) return size;
+    int64_t n = field->n1 > field->n2 ? field->n1 : field->n2;
+    size.shrink = (n + 2 * wanted - 1) / (2 * wanted);
+    if (n < wanted) size.zoom = (int)lround((double)wanted / (double)n);
+    size.width = (int)((field->n2 + size.shrink - 1) / size.shrink) * size.zoom;
+    size.height = (int)((field->n1 + size.shrink - 1) / size.shrink) * size.zoom;
+    return size;
+}
+
+static const mpno_panel_field *field_of(const mpno_figure_row *row, int column) {
+    const mpno_panel_field *fields[N_COLUMNS] = {&row->input, &row->truth, &row->prediction,
+                                                 &row->error};
+    return fields[column];
+}
+
+static const mpno_range *range_of(const mpno_figure_row *row, int column) {
+    return column == INPUT   ? &row->input_range
+           : column == ERROR ? &row->error_range
+                             : &row->solution_range;
+}
+
+static mpno_axis axis_of(const mpno_figure *figure, const mpno_figure_row *row, int column) {
+    int height = size_of(field_of(row, column), figure->opts.panel_pixels).height;
+    const mpno_range *range = range_of(row, column);
+    mpno_axis axis;
+    mpno_axis_make(range->low, range->high, 1 + height * 2 / (figure->line_height * 3), &axis);
+    return axis;
+}
+
+static const char *heading_of(const mpno_figure *figure, int column) {
+    const mpno_panel_opts *opts = &figure->opts;
+    const char *headings[N_COLUMNS] = {opts->input_heading, opts->truth_heading,
+                                       opts->prediction_heading, opts->error_heading};
+    return headings[column];
+}
+
+static int row_height(const mpno_figure *figure, const mpno_figure_row *row) {
+    int height = 0;
+    for (int c = 0; c < N_COLUMNS; c++) {
+        struct size size = size_of(field_of(row, c), figure->opts.panel_pixels);
+        if (size.height > height) height = size.height;
+    }
+    return height;
+}
+
+static int label_width(const mpno_figure *figure, int column) {
+    int width = 0;
+    for (int i = 0; i < figure->n_rows; i++) {
+        if (!field_of(&figure->rows[i], column)->data) continue;
+        mpno_axis axis = axis_of(figure, &figure->rows[i], column);
+        for (int k = 0; k < axis.n; k++) {
+            int needed = mpno_font_width(axis.label[k], figure->opts.text_scale);
+            if (needed > width) width = needed;
+        }
+    }
+    return width;
+}
+
+/* Places the columns and gives the width of the picture. */
+static int place_columns(const mpno_figure *figure, struct column *columns) {
+    int x = MPNO_FIGURE_MARGIN, end = x;
+    for (int c = figure->has_input ? INPUT : TRUTH; c < N_COLUMNS; c++) {
+        int width = mpno_font_width(heading_of(figure, c), figure->opts.text_scale);
+        for (int i = 0; i < figure->n_rows; i++) {
+            struct size size = size_of(field_of(&figure->rows[i], c), figure->opts.panel_pixels);
+            if (size.width > width) width = size.width;
+        }
+        columns[c] = (struct column){x, width, -1};
+        end = x + width;
+        x = end + MPNO_FIGURE_GAP;
+        if (c == TRUTH) continue;
+        columns[c].bar_x = end + BAR_GAP;
+        end += BAR_GAP + BAR_WIDTH + LABEL_GAP + label_width(figure, c);
+        x = end + MPNO_FIGURE_GROUP_GAP;
+    }
+    int text = mpno_figure_text_width(figure);
+    return end + MPNO_FIGURE_MARGIN > text ? end + MPNO_FIGURE_MARGIN : text;
+}
+
+static double block_mean(const mpno_panel_field *field, int64_t shrink, int64_t i, int64_t j) {
+    double sum = 0;
+    int64_t n = 0;
+    for (int64_t p = i * shrink; p < (i + 1) * shrink && p < field->n1; p++)
+        for (int64_t q = j * shrink; q < (j + 1) * shrink && q < field->n2; q++, n++)
+            sum += field->data[p * field->n2 + q];
+    return sum / (double)n;
+}
+
+static void draw_field(mpno_canvas *canvas, const mpno_panel_field *field, struct size size, int x,
+                       int y, mpno_colormap map, const mpno_axis *axis) {
+    for (int j = 0; j < size.height; j += size.zoom)
+        for (int i = 0; i < size.width; i += size.zoom) {
+            double value = block_mean(field, size.shrink, j / size.zoom, i / size.zoom);
+            mpno_rgb colour = mpno_colormap_colour(map, value, axis->low, axis->high);
+            mpno_canvas_fill(canvas, x + i, y + j, size.zoom, size.zoom, colour);
+        }
+    mpno_canvas_frame(canvas, x, y, size.width, size.height, MPNO_FRAME);
+}
+
+static void draw_bar(mpno_canvas *canvas, int x, int y, int height, mpno_colormap map,
+                     const mpno_axis *axis, int scale) {
+    double width = axis->high - axis->low;
+    for (int j = 0; j < height; j++) {
+        double value = axis->high - (j + 0.5) / height * width;
+        mpno_canvas_fill(canvas, x, y + j, BAR_WIDTH, 1,
+                         mpno_colormap_colour(map, value, axis->low, axis->high));
+    }
+    mpno_canvas_frame(canvas, x, y, BAR_WIDTH, height, MPNO_FRAME);
+    for (int k = 0; k < axis->n; k++) {
+        int at = y + (int)lround((axis->high - axis->at[k]) / width * (height - 1));
+        mpno_canvas_fill(canvas, x + BAR_WIDTH, at, 4, 1, MPNO_PALE_INK);
+        mpno_canvas_text(canvas, x + BAR_WIDTH + LABEL_GAP, at - MPNO_FONT_ASCENT * scale / 2,
+                         scale, MPNO_INK, axis->label[k]);
+    }
+}
+
+static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
+                     const struct column *columns, int y, mpno_canvas *canvas) {
+    int scale = figure->opts.text_scale, height = row_height(figure, row);
+    for (int c = figure->has_input ? INPUT : TRUTH; c < N_COLUMNS; c++) {
+        const mpno_panel_field *field = field_of(row, c);
+        if (!field->data) continue;
+        struct size size = size_of(field, figure->opts.panel_pixels);
+        mpno_axis axis = axis_of(figure, row, c);
+        mpno_colormap map = c == ERROR ? MPNO_COLORMAP_DIVERGING : MPNO_COLORMAP_SEQUENTIAL;
+        int top = y + (height - size.height) / 2;
+        draw_field(canvas, field, size, columns[c].x + (columns[c].width - size.width) / 2, top,
+                   map, &axis);
+        if (columns[c].bar_x >= 0)
+            draw_bar(canvas, columns[c].bar_x, top, size.height, map, &axis, scale);
+    }
+    mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + height + MPNO_FIGURE_GAP, scale, MPNO_PALE_INK,
+                     row->caption);
+}
+
+mpno_status mpno_figure_heat(mpno_ctx *ctx, const mpno_figure *figure, mpno_canvas *out) {
+    struct column columns[N_COLUMNS];
+    int width = place_columns(figure, columns), scale = figure->opts.text_scale;
+    int below = MPNO_FIGURE_GAP + figure->line_height; /* the caption */
+    int64_t height = 2 * MPNO_FIGURE_MARGIN + mpno_figure_title_height(figure) +
+                     mpno_figure_heading_height(figure);
+    for (int i = 0; i < figure->n_rows; i++)
+        height += row_height(figure, &figure->rows[i]) + below + (i ? MPNO_FIGURE_ROW_GAP : 0);
+    MPNO_TRY(mpno_canvas_create(ctx, width, (int)(height < INT32_MAX ? height : INT32_MAX), out));
+
+    int y = mpno_figure_title(figure, out);
+    for (int c = figure->has_input ? INPUT : TRUTH; c < N_COLUMNS; c++)
+        mpno_figure_centred(out, columns[c].x + columns[c].width / 2, y, scale, MPNO_INK,
+                            heading_of(figure, c));
+    y += mpno_figure_heading_height(figure);
+    for (int i = 0; i < figure->n_rows; i++) {
+        draw_row(figure, &figure->rows[i], columns, y, out);
+        y += row_height(figure, &figure->rows[i]) + below + MPNO_FIGURE_ROW_GAP;
+    }
+    return MPNO_OK;
+}

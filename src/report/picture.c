@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * Checks the rows, computes error fields, ranges and relative L2 errors (sums in double), and hands
+ * the figure to the painter of its kind. */
+#include "report/picture.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "core/memory.h"
+#include "report/figure.h"
+#include "report/font.h"
+#include "report/png.h"
+
+#define MAX_POINTS ((int64_t)1 << 28) /* per field: a gigabyte; larger is a mistake in a shape */
+
+static mpno_range range_of(const mpno_panel_field *field) {
+    mpno_range range = {INFINITY, -INFINITY, 0};
+    for (int64_t i = 0; field->data && i < field->n1 * field->n2; i++) {
+        double value = field->data[i];
+        if (!isfinite(value)) {
+            range.n_not_finite++;
+            continue;
+        }
+        range.low = fmin(range.low, value);
+        range.high = fmax(range.high, value);
+    }
+    return range;
+}
+
+static mpno_range joined(mpno_range a, mpno_range b) {
+    return (mpno_range){fmin(a.low, b.low), fmax(a.high, b.high), a.n_not_finite + b.n_not_finite};
+}
+
+static mpno_status check_field(mpno_ctx *ctx, const mpno_panel_field *field, int row,
+                               const char *name) {
+    bool fits = field->n1 > 0 && field->n2 > 0 && field->n1 <= MAX_POINTS &&
+                field->n2 <= MAX_POINTS / field->n1;
+    MPNO_CHECK(ctx, fits, MPNO_E_SHAPE,
+               "row %d: %s has shape [%" PRId64 "][%" PRId64
+               "]; both must be positive and their product at most 2^28",
+               row, name, field->n1, field->n2);
+    return MPNO_OK;
+}
+
+static mpno_status check_row(mpno_ctx *ctx, const mpno_panel_row *row, int i, bool lines) {
+    MPNO_CHECK(ctx, row->truth.data != NULL && row->prediction.data != NULL, MPNO_E_ARGUMENT,
+               "row %d has no truth or no prediction; give both (the input may be left out)", i);
+    MPNO_TRY(check_field(ctx, &row->truth, i, "truth"));
+    MPNO_TRY(check_field(ctx, &row->prediction, i, "prediction"));
+    MPNO_CHECK(ctx, row->truth.n1 == row->prediction.n1 && row->truth.n2 == row->prediction.n2,
+               MPNO_E_SHAPE,
+               "row %d: truth is [%" PRId64 "][%" PRId64 "] but prediction is [%" PRId64
+               "][%" PRId64 "]; bring both to one grid first",
+               i, row->truth.n1, row->truth.n2, row->prediction.n1, row->prediction.n2);
+    bool same = (row->truth.n2 == 1) == lines;
+    if (row->input.data) {
+        MPNO_TRY(check_field(ctx, &row->input, i, "input"));
+        same = same && (row->input.n2 == 1) == lines;
+    }
+    MPNO_CHECK(ctx, same, MPNO_E_SHAPE,
+               "row %d mixes one- and two-dimensional fields with those of row 0; draw them as "
+               "separate pictures",
+               i);
+    return MPNO_OK;
+}
+
+static mpno_status check_opts(mpno_ctx *ctx, const mpno_panel_opts *opts) {
+    MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
+               "mpno_panel_opts has size %zu, expected %zu; start from MPNO_PANEL_OPTS_INIT",
+               opts->size, sizeof *opts);
+    MPNO_CHECK(ctx,
+               opts->input_heading && opts->truth_heading && opts->prediction_heading &&
+                   opts->error_heading,
+               MPNO_E_ARGUMENT,
+               "a heading is NULL; start from MPNO_PANEL_OPTS_INIT (\"\" leaves a heading out)");
+    MPNO_CHECK(ctx, opts->panel_pixels >= 16 && opts->panel_pixels <= 4096, MPNO_E_ARGUMENT,
+               "panel_pixels is %d; it must be 16 to 4096", opts->panel_pixels);
+    MPNO_CHECK(ctx, opts->text_scale >= 1 && opts->text_scale <= 8, MPNO_E_ARGUMENT,
+               "text_scale is %d; it must be 1 to 8", opts->text_scale);
+    MPNO_CHECK(ctx, isfinite(opts->x_low) && isfinite(opts->x_high) && opts->x_low < opts->x_high,
+               MPNO_E_ARGUMENT, "x_low .. x_high is %g .. %g; it must be a rising finite interval",
+               opts->x_low, opts->x_high);
+    return MPNO_OK;
+}
+
+static void write_caption(mpno_figure_row *row, double error2, double truth2, double largest) {
+    char text[160];
+    double relative = sqrt(error2 / truth2);
+    int64_t bad = row->solution_range.n_not_finite;
+    if (bad > 0)
+        snprintf(text, sizeof text, "%" PRId64 " values are not finite", bad);
+    else if (truth2 == 0)
+        snprintf(text, sizeof text, "truth is zero, largest |error| %.2e", largest);
+    else
+        snprintf(text, sizeof text, "relative L2 error %.3e, largest |error| %.2e", relative,
+                 largest);
+    if (row->label)
+        snprintf(row->caption, sizeof row->caption, "%.80s: %s", row->label, text);
+    else
+        snprintf(row->caption, sizeof row->caption, "%s", text);
+}
+
+static mpno_status prepare_row(mpno_ctx *ctx, const mpno_panel_row *row, mpno_figure_row *out) {
+    int64_t n = row->truth.n1 * row->truth.n2;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)n, sizeof(float), &out->error_data));
+    out->label = row->label;
+    out->input = row->input;
+    out->truth = row->truth;
+    out->prediction = row->prediction;
+    out->error = (mpno_panel_field){out->error_data, row->truth.n1, row->truth.n2};
+    double error2 = 0, truth2 = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double truth = row->truth.data[i], error = row->prediction.data[i] - truth;
+        /* NaN rather than infinity beyond float: a hole, not an end of the scale. */
+        out->error_data[i] = fabs(error) <= 3.4e38 ? (float)error : NAN;
+        error2 += error * error;
+        truth2 += truth * truth;
+    }
+    out->input_range = range_of(&row->input);
+    out->solution_range = joined(range_of(&row->truth), range_of(&row->prediction));
+    out->error_range = range_of(&out->error);
+    double largest = fmax(fabs(out->error_range.low), fabs(out->error_range.high));
+    if (out->error_range.low > out->error_range.high) largest = 0;
+    out->error_range.low = -largest;
+    out->error_range.high = largest;
+    write_caption(out, error2, truth2, largest);
+    return MPNO_OK;
+}
+
+int mpno_figure_text_width(const mpno_figure *figure) {
+    int scale = figure->opts.text_scale;
+    int width = figure->opts.title ? mpno_font_width(figure->opts.title, scale) : 0;
+    for (int i = 0; i < figure->n_rows; i++) {
+        int needed = mpno_font_width(figure->rows[i].caption, scale);
+        if (needed > width) width = needed;
+    }
+    return width + 2 * MPNO_FIGURE_MARGIN;
+}
+
+int mpno_figure_title_height(const mpno_figure *figure) {
+    return figure->opts.title ? figure->line_height + MPNO_FIGURE_GAP : 0;
+}
+
+int mpno_figure_heading_height(const mpno_figure *figure) {
+    return figure->line_height + 6;
+}
+
+int mpno_figure_title(const mpno_figure *figure, mpno_canvas *canvas) {
+    if (figure->opts.title)
+        mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, MPNO_FIGURE_MARGIN, figure->opts.text_scale,
+                         MPNO_INK, figure->opts.title);
+    return MPNO_FIGURE_MARGIN + mpno_figure_title_height(figure);
+}
+
+void mpno_figure_centred(mpno_canvas *canvas, int x, int y, int scale, mpno_rgb colour,
+                         const char *text) {
+    mpno_canvas_text(canvas, x - mpno_font_width(text, scale) / 2, y, scale, colour, text);
+}
+
+static void destroy_figure(mpno_ctx *ctx, mpno_figure *figure) {
+    for (int i = 0; figure->rows && i < figure->n_rows; i++)
+        mpno_free(ctx, figure->rows[i].error_data);
+    mpno_free(ctx, figure->rows);
+}
+
+static mpno_status draw_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_panel_row *rows,
+                             mpno_canvas *out) {
+    for (int i = 0; i < figure->n_rows; i++) {
+        MPNO_TRY(prepare_row(ctx, &rows[i], &figure->rows[i]));
+        if (rows[i].input.data) figure->has_input = true;
+    }
+    return rows[0].truth.n2 == 1 ? mpno_figure_lines(ctx, figure, out)
+                                 : mpno_figure_heat(ctx, figure, out);
+}
+
+mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                     const mpno_panel_row *rows, int n_rows, mpno_canvas *out) {
+    *out = (mpno_canvas){0};
+    mpno_figure figure = {.opts = MPNO_PANEL_OPTS_INIT, .n_rows = n_rows};
+    if (opts) figure.opts = *opts;
+    MPNO_TRY(check_opts(ctx, &figure.opts));
+    MPNO_CHECK(ctx, rows != NULL && n_rows > 0 && n_rows <= 1024, MPNO_E_ARGUMENT,
+               "a picture of %d rows was asked for; give 1 to 1024 samples", n_rows);
+    for (int i = 0; i < n_rows; i++) MPNO_TRY(check_row(ctx, &rows[i], i, rows[0].truth.n2 == 1));
+    figure.line_height = (MPNO_FONT_ROWS + 1) * figure.opts.text_scale;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)n_rows, sizeof *figure.rows, &figure.rows));
+    mpno_status status = draw_rows(ctx, &figure, rows, out);
+    destroy_figure(ctx, &figure);
+    return status;
+}
+
+mpno_status mpno_picture_panels(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                const mpno_panel_row *rows, int n_rows, const char *path) {
+    mpno_canvas canvas;
+    MPNO_TRY(mpno_picture_panels_draw(ctx, opts, rows, n_rows, &canvas));
+    mpno_status status = mpno_png_write(ctx, path, canvas.width, canvas.height, canvas.rgb);
+    mpno_canvas_destroy(ctx, &canvas);
+    return status;
+}

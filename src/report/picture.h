@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * Figures of predictions: one row per sample, columns input | truth | prediction | error.
+ * Two-dimensional fields become heat maps, one-dimensional ones line plots; for 3-D and 4-D the
+ * caller passes slices. */
+#ifndef MPNO_REPORT_PICTURE_H
+#define MPNO_REPORT_PICTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/context.h"
+#include "report/canvas.h"
+
+/* A scalar field [n1][n2], borrowed; axis 1 runs down, axis 2 to the right. n2 == 1: a line over
+ * axis 1. */
+typedef struct mpno_panel_field {
+    const float *data;
+    int64_t n1, n2;
+} mpno_panel_field;
+
+typedef struct mpno_panel_row {
+    const char *label; /* starts the line under the row ("sample 3"); NULL: none */
+    mpno_panel_field
+        input; /* data NULL: an empty panel, no column at all when no row has one; own shape */
+    mpno_panel_field truth; /* truth and prediction: same shape, one common colour scale */
+    mpno_panel_field prediction;
+} mpno_panel_row;
+
+typedef struct mpno_panel_opts {
+    size_t size;       /* sizeof(mpno_panel_opts) */
+    const char *title; /* NULL: none */
+    const char *input_heading, *truth_heading, *prediction_heading, *error_heading;
+    int panel_pixels; /* wanted side of a heat map (height of a line plot); a grid point is a whole
+                         number of pixels, so the side is the nearest multiple; 16 .. 4096 */
+    int text_scale;   /* 1 .. 8; a character is 5 x 9 of these pixels */
+    double x_low, x_high; /* line plots: coordinates of the first and the last point */
+} mpno_panel_opts;
+#define MPNO_PANEL_OPTS_INIT \
+    { sizeof(mpno_panel_opts), NULL, "input", "truth", "prediction", "error", 200, 2, 0.0, 1.0 }
+
+/* error = prediction - truth on a scale symmetric about zero. Scales are per row. Values that are
+ * not finite are grey (a gap in a line) and counted in the line under the row, which also gives
+ * ||prediction - truth|| / ||truth|| and max |error|. E_SHAPE when shapes differ or one- and
+ * two-dimensional rows are mixed, E_ARGUMENT when the picture would be too large. opts NULL: the
+ * defaults. *out is owned by the caller (mpno_canvas_destroy), empty on failure. */
+MPNO_WARN_UNUSED mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                                      const mpno_panel_row *rows, int n_rows,
+                                                      mpno_canvas *out);
+/* The same into a PNG file, atomically. */
+MPNO_WARN_UNUSED mpno_status mpno_picture_panels(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                                 const mpno_panel_row *rows, int n_rows,
+                                                 const char *path);
+
+#endif
