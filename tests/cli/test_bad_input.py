@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""Bad inputs by name: what is wrong, what the program must say, how it must end. Whatever happens, no file that was there
+is changed and none is left behind, not even a temporary one."""
+import os
+import pickle
+import shutil
+import subprocess
+import tempfile
+import unittest
+import zipfile
+
+from support import CONFIG, Case, Tensor, make_data, make_project, run, save_pt, tree
+
+USAGE, FAILURE = 2, 1
+TRAIN = ("train", "config.yaml", "output=new")
+
+
+def config(folder, old, new):
+    """Replaces a piece of config.yaml."""
+    assert old in CONFIG
+    (folder / "config.yaml").write_text(CONFIG.replace(old, new, 1))
+
+
+def cut(path, keep):
+    """Keeps the first part of a file."""
+    path.write_bytes(path.read_bytes()[:int(keep * path.stat().st_size)])
+
+
+def flip(path, at):
+    """Changes one bit, `at` as a fraction of the file."""
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 16
+    path.write_bytes(content)
+
+
+class RunsCode:
+    """Unpickling this as Python does would make a file named "executed"."""
+
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def make_runs_code(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/data.pkl", pickle.dumps({"x": RunsCode(), "y": RunsCode()}, 2))
+        archive.writestr("data/version", "3\n")
+
+
+def make_short_storage(folder):
+    """A .pt whose tensor says more numbers than are stored."""
+    source, target = folder / "train.pt", folder / "short.pt"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, content[:-4] if name == "data/data/0" else content)
+
+
+def two_channels(folder):
+    make_data(folder / "two.pt", samples=4, grid=8, channels=2)
+
+
+def other_shapes(folder):
+    save_pt(folder / "train.pt", {"x": Tensor([1.0] * 128, (2, 8, 8)),
+                                  "y": Tensor([1.0] * 192, (3, 8, 8))})
+
+
+# name: (what to do in the folder, words, exit status, what the one error line must hold)
+CASES = {
+    # configuration files
+    "config missing": (None, ("train", "nowhere.yaml"), FAILURE, ["nowhere.yaml", "no such file"]),
+    "config is a folder": (None, ("train", "run"), FAILURE, ["run", "is a directory"]),
+    "config empty": (lambda f: (f / "config.yaml").write_text(""), TRAIN, USAGE,
+                     ["config.yaml", "model.n_modes is missing"]),
+    "config is a list": (lambda f: (f / "config.yaml").write_text("- 1\n- 2\n"), TRAIN, USAGE,
+                         ["config.yaml", "map of keys"]),
+    "config is binary": (lambda f: (f / "config.yaml").write_bytes(b"\xff\xfe\x00\x01" * 9), TRAIN,
+                         USAGE, ["config.yaml"]),
+    "yaml with an open bracket": (lambda f: config(f, "[4, 4]", "[4, 4"), TRAIN, USAGE,
+                                  ["config.yaml:", "brackets"]),
+    "yaml with a tab": (lambda f: config(f, "  n_layers", "\tn_layers"), TRAIN, USAGE,
+                        ["config.yaml:6"]),
+    "key twice": (lambda f: config(f, "seed: 3\n", "seed: 3\nseed: 4\n"), TRAIN, USAGE,
+                  ["config.yaml:2", "'seed' stands twice", "line 1"]),
+    "key misspelt": (lambda f: config(f, "learning_rate", "learning_rat"), TRAIN, USAGE,
+                     ["config.yaml:13", "opt.learning_rat", "did you mean opt.learning_rate"]),
+    "section misspelt": (lambda f: config(f, "model:", "modle:"), TRAIN, USAGE,
+                         ["config.yaml:", "unknown key modle"]),
+    "key unknown": (lambda f: config(f, "seed: 3\n", "seed: 3\nzzyzx: 1\n"), TRAIN, USAGE,
+                    ["unknown key zzyzx", "docs/reference/config.md"]),
+    "section is a number": (lambda f: config(f, "opt:\n  n_epochs: 3\n  learning_rate: 1e-2\n",
+                                             "opt: 3\n"), TRAIN, USAGE, ["opt", "section"]),
+    "key mistyped: text for a number": (lambda f: config(f, "1e-2", "fast"), TRAIN, USAGE,
+                                        ["opt.learning_rate", "expected", "number", "fast"]),
+    "key mistyped: number for a list": (lambda f: config(f, "[4, 4]", "four"), TRAIN, USAGE,
+                                        ["model.n_modes", "expected"]),
+    "key mistyped: fraction for a count": (None, TRAIN + ("opt.n_epochs=2.5",), USAGE,
+                                           ["opt.n_epochs", "2.5"]),
+    "key missing: n_modes": (lambda f: config(f, "  n_modes: [4, 4]\n", ""), TRAIN, USAGE,
+                             ["model.n_modes is missing"]),
+    "key missing: hidden_channels": (lambda f: config(f, "  hidden_channels: 4\n", ""), TRAIN,
+                                     USAGE, ["model.hidden_channels is missing"]),
+    "key missing: training data": (lambda f: config(f, "  train: train.pt\n", ""), TRAIN, USAGE,
+                                   ["data.train is missing"]),
+    # values
+    "override unknown": (None, TRAIN + ("--opt.lerning_rate=1",), USAGE,
+                         ["opt.lerning_rate", "did you mean opt.learning_rate"]),
+    "override not a number": (None, TRAIN + ("opt.learning_rate=1e-3x",), USAGE,
+                              ["opt.learning_rate", "1e-3x"]),
+    "learning rate negative": (None, TRAIN + ("--opt.learning_rate", "-1e-3"), USAGE,
+                               ["opt.learning_rate", "-0.001", "(0,inf)"]),
+    "learning rate not finite": (None, TRAIN + ("opt.learning_rate=.nan",), USAGE,
+                                 [".nan is not a finite number"]),
+    "epochs zero": (None, TRAIN + ("opt.n_epochs=0",), USAGE, ["opt.n_epochs", "[1,inf)"]),
+    "batch size zero": (None, TRAIN + ("data.batch_size=0",), USAGE, ["data.batch_size"]),
+    "width zero": (None, TRAIN + ("model.hidden_channels=0",), USAGE, ["model.hidden_channels"]),
+    "layers zero": (None, TRAIN + ("model.n_layers=0",), USAGE, ["model.n_layers"]),
+    "modes zero": (None, TRAIN + ("model.n_modes=[4, 0]",), USAGE, ["model.n_modes"]),
+    "modes above the grid": (None, TRAIN + ("model.n_modes=[4, 64]",), USAGE,
+                             ["model.n_modes", "64", "grid", "8"]),
+    "modes with five axes": (None, TRAIN + ("model.n_modes=[2, 2, 2, 2, 2]",), USAGE,
+                             ["model.n_modes", "1 to 4"]),
+    "modes with an axis too many": (None, TRAIN + ("model.n_modes=[2, 2, 2]",), FAILURE,
+                                    ["train.pt", "3"]),
+    "groups that do not divide": (None, TRAIN + ("model.norm=group_norm", "model.norm_groups=3"),
+                                  USAGE, ["norm_groups", "3", "4"]),
+    "policy unknown": (None, TRAIN + ("precision.policy=mixd",), USAGE,
+                       ["precision.policy", "mixd", "mixed"]),
+    "format unknown": (None, TRAIN + ("precision.format=fp16",), USAGE,
+                       ["precision.format", "fp16", "f16"]),
+    "phases that do not add up": (None, TRAIN + ("precision.policy=schedule",
+                                                 "precision.phases=mixed:0.5,full:0.2"), USAGE,
+                                  ["phases"]),
+    "phases without a schedule": (None, TRAIN + ("precision.phases=mixed:0.5,full:0.5",), USAGE,
+                                  ["precision.phases", "schedule"]),
+    "memory that no machine has": (None, TRAIN + ("model.hidden_channels=3000000",), FAILURE,
+                                   ["memory"]),
+    # data
+    "data missing": (lambda f: (f / "train.pt").unlink(), TRAIN, FAILURE,
+                     ["train.pt", "no such file"]),
+    "data is a folder": (lambda f: ((f / "train.pt").unlink(), (f / "train.pt").mkdir()), TRAIN,
+                         FAILURE, ["train.pt", "is a directory"]),
+    "data empty": (lambda f: (f / "train.pt").write_bytes(b""), TRAIN, FAILURE, ["train.pt"]),
+    "data truncated": (lambda f: cut(f / "train.pt", 0.7), TRAIN, FAILURE, ["train.pt"]),
+    "data with a flipped bit": (lambda f: flip(f / "train.pt", 0.5), TRAIN, FAILURE, ["train.pt"]),
+    "data with a short storage": (make_short_storage, TRAIN + ("data.train=short.pt",), FAILURE,
+                                  ["short.pt", "storage"]),
+    "data of an unknown kind": (lambda f: shutil.copy(f / "train.pt", f / "train.xyz"),
+                                TRAIN + ("data.train=train.xyz",), USAGE, ["train.xyz", ".pt"]),
+    "data that would run code": (lambda f: make_runs_code(f / "evil.pt"),
+                                 TRAIN + ("data.train=evil.pt",), FAILURE,
+                                 ["evil.pt", "'x'", "code"]),
+    "data with NaN": (lambda f: make_data(f / "train.pt", poison=float("nan")), TRAIN, FAILURE,
+                      ["train.pt", "'x'", "nan", "sample 8"]),
+    "data with infinity": (lambda f: make_data(f / "train.pt", poison=float("inf")), TRAIN, FAILURE,
+                           ["train.pt", "'x'", "inf"]),
+    "data without the key": (None, TRAIN + ("data.x_key=inputs",), FAILURE,
+                             ["train.pt", "'inputs'", "x"]),
+    "data of different lengths": (other_shapes, TRAIN, FAILURE, ["train.pt", "same number"]),
+    "more samples than there are": (None, TRAIN + ("data.n_train=17",), USAGE,
+                                    ["train.pt", "16"]),
+    "channels that do not match the data": (None, TRAIN + ("model.in_channels=2",), USAGE,
+                                            ["in_channels", "2", "1"]),
+    "test data with other channels": (two_channels, TRAIN + ("data.test=[two.pt]",), FAILURE,
+                                      ["two.pt", "channel"]),
+    "validation larger than the data": (None, TRAIN + ("data.n_validation=16",), USAGE,
+                                        ["n_validation", "16"]),
+    # output
+    "output below a file": (None, TRAIN[:2] + ("output=train.pt/run",), FAILURE,
+                            ["train.pt", "not a directory"]),
+    "output is a file": (None, TRAIN[:2] + ("output=train.pt",), FAILURE, ["train.pt"]),
+    "output holds another run": (None, TRAIN[:2], USAGE, ["run", "--resume"]),
+    # resuming
+    "resume without a run": (None, TRAIN + ("--resume",), FAILURE, ["new"]),
+    "resume with another rate": (None, TRAIN[:2] + ("--resume", "opt.learning_rate=1e-4"), USAGE,
+                                 ["opt.learning_rate"]),
+    "resume with another architecture": (None, TRAIN[:2] + ("--resume", "model.n_layers=3"), USAGE,
+                                         ["model.n_layers"]),
+    "resume from a truncated checkpoint": (lambda f: cut(f / "run/last.safetensors", 0.9),
+                                           TRAIN[:2] + ("--resume",), FAILURE,
+                                           ["last.safetensors"]),
+    "resume from a flipped bit": (lambda f: flip(f / "run/last.safetensors", 0.9),
+                                  TRAIN[:2] + ("--resume",), FAILURE,
+                                  ["last.safetensors", "checksum"]),
+    # checkpoints in use
+    "checkpoint missing": (None, ("eval", "nowhere"), FAILURE, ["nowhere", "no such file"]),
+    "checkpoint in a folder without one": (lambda f: (f / "bare").mkdir(), ("eval", "bare"),
+                                           FAILURE, ["bare"]),
+    "checkpoint empty": (lambda f: (f / "run/last.safetensors").write_bytes(b""), ("eval", "run"),
+                         FAILURE, ["last.safetensors", "0 bytes"]),
+    "checkpoint truncated": (lambda f: cut(f / "run/last.safetensors", 0.6), ("eval", "run"),
+                             FAILURE, ["last.safetensors", "cut short"]),
+    "checkpoint with a flipped bit": (lambda f: flip(f / "run/last.safetensors", 0.7),
+                                      ("eval", "run"), FAILURE, ["last.safetensors", "checksum"]),
+    "checkpoint with a flipped header": (lambda f: flip(f / "run/last.safetensors", 0.02),
+                                         ("eval", "run"), FAILURE, ["last.safetensors"]),
+    "checkpoint that would run code": (lambda f: make_runs_code(f / "evil.pt"),
+                                       ("eval", "evil.pt", "model.n_modes=[4, 4]",
+                                        "model.hidden_channels=4", "data.test=[test8.pt]"), FAILURE,
+                                       ["evil.pt"]),
+    "checkpoint of another architecture": (None, ("eval", "run", "model.n_layers=3"), USAGE,
+                                           ["model.n_layers"]),
+    "checkpoint that is a data file": (None, ("eval", "train.pt"), FAILURE, ["train.pt"]),
+    "eval of data with other channels": (two_channels, ("eval", "run", "data.test=[two.pt]"),
+                                         FAILURE, ["two.pt", "channel"]),
+    "predict from data with other channels": (two_channels,
+                                              ("predict", "run", "two.pt", "-o", "y.safetensors"),
+                                              FAILURE, ["two.pt", "channel"]),
+    "predict below a file": (None, ("predict", "run", "test8.pt", "-o", "train.pt/y.safetensors"),
+                             FAILURE, ["train.pt"]),
+    "predict with an unknown policy": (None, ("predict", "run", "test8.pt", "-o", "y.safetensors",
+                                              "precision.policy=quarter"), USAGE,
+                                       ["precision.policy", "quarter"]),
+    "pictures below a file": (None, ("predict", "run", "test8.pt", "-o", "y.safetensors",
+                                     "--pictures", "train.pt/pictures"), FAILURE, ["train.pt"]),
+    "info of a text file": (lambda f: (f / "a.pt").write_text("hello"), ("info", "a.pt"), FAILURE,
+                            ["a.pt", "zip"]),
+    "plan of a bad configuration": (None, ("plan", "config.yaml", "model.n_modes=none"), USAGE,
+                                    ["model.n_modes"]),
+}
+
+FINISHED = tempfile.TemporaryDirectory(prefix="mpno-cli-finished-")
+
+
+def setUpModule():
+    """One finished run, copied for every case."""
+    make_project(FINISHED.name)
+    result = run("train", "config.yaml", folder=FINISHED.name)
+    assert result.status == 0, result.err
+
+
+def tearDownModule():
+    FINISHED.cleanup()
+
+
+class Copy(Case):
+    """A project folder with a finished run in it."""
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(FINISHED.name, self.folder, dirs_exist_ok=True)
+
+
+class BadInput(Copy):
+    """One test for each row of CASES, made below."""
+
+    def check(self, prepare, words, status, fragments):
+        if prepare:
+            prepare(self.folder)
+        before = tree(self.folder)
+        result = self.mpno(*words, status=status)
+        self.assert_error(result, *fragments)
+        self.assertNotIn("executed", os.listdir(self.folder))
+        self.assertEqual(sorted(tree(self.folder)), sorted(before))
+        self.assertEqual(tree(self.folder), before)
+
+
+def add_case(name, row):
+    def test(self):
+        self.check(*row)
+    setattr(BadInput, "test_" + "".join(c if c.isalnum() else "_" for c in name), test)
+
+
+for case_name, case_row in CASES.items():
+    add_case(case_name, case_row)
+
+
+class NoSpace(Copy):
+    """Disks that are full: the checkpoint that was there stays whole."""
+
+    def test_full_disk(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)],
+                                 check=False, stderr=subprocess.DEVNULL)
+        if mounted.returncode != 0:
+            self.skipTest("only root can mount a small disk")
+        try:
+            result = self.mpno("train", "config.yaml", "output=disk/run", "model.hidden_channels=16",
+                               status=FAILURE)
+            self.assert_error(result, "disk/run", "space")
+            self.assertEqual([p for p in tree(disk) if "tmp" in p], [])
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+    def test_file_size_limit(self):
+        """SIGXFSZ is ignored by the wrapping shell, so that writes fail as on a full disk."""
+        before = tree(self.folder)
+        result = self.mpno("predict", "run", "test16.pt", "-o", "y.safetensors", status=FAILURE,
+                           wrap=("sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "sh"))
+        self.assert_error(result, "y.safetensors")
+        self.assertEqual(tree(self.folder), before)
+
+    def test_unwritable_folder(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may write anywhere")
+        (self.folder / "locked").mkdir(mode=0o500)
+        result = self.mpno("train", "config.yaml", "output=locked/run", status=FAILURE)
+        self.assert_error(result, "locked", "permission denied")
+
+
+if __name__ == "__main__":
+    unittest.main()
