@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * CRC-64/XZ, eight bytes per step: see checksum.h. table[k][b] is the sum of byte b followed by k
+ * zero bytes. */
+#include "core/checksum.h"
+
+#define POLYNOMIAL_REFLECTED UINT64_C(0xC96C5795D7870F42)
+
+void mpno_crc64_start(mpno_crc64 *crc) {
+    for (unsigned byte = 0; byte < 256; byte++) {
+        uint64_t value = byte;
+        for (int bit = 0; bit < 8; bit++)
+            value = (value & 1) ? (value >> 1) ^ POLYNOMIAL_REFLECTED : value >> 1;
+        crc->table[0][byte] = value;
+    }
+    for (int k = 1; k < 8; k++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            uint64_t before = crc->table[k - 1][byte];
+            crc->table[k][byte] = (before >> 8) ^ crc->table[0][before & 0xff];
+        }
+    crc->state = ~UINT64_C(0);
+}
+
+void mpno_crc64_add(mpno_crc64 *crc, const void *data, size_t bytes) {
+    const unsigned char *p = data;
+    uint64_t state = crc->state;
+    for (; bytes >= 8; bytes -= 8, p += 8) {
+        uint64_t next = 0;
+        for (int k = 0; k < 8; k++) next ^= crc->table[7 - k][((state >> (8 * k)) & 0xff) ^ p[k]];
+        state = next;
+    }
+    for (; bytes > 0; bytes--, p++) state = (state >> 8) ^ crc->table[0][(state & 0xff) ^ *p];
+    crc->state = state;
+}
+
+uint64_t mpno_crc64_value(const mpno_crc64 *crc) {
+    return ~crc->state;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ * Datasets from tensors: see dataset.h. */
+#include "data/dataset.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "data/readers.h"
+
+enum { SHAPE_TEXT = 200 };
+
+/* One side of the pairs: a tensor and how its dimensions are to be read. */
+typedef struct side {
+    const char *key;
+    const mpno_named_tensor *tensor;
+    int64_t channels;
+    const int64_t *grid; /* borrowed from the tensor's shape */
+    char shape[SHAPE_TEXT];
+} side;
+
+static mpno_status find_side(mpno_ctx *ctx, const mpno_tensor_file *tensors, const char *key,
+                             side *out) {
+    out->key = key;
+    MPNO_TRY(mpno_tensor_file_require(ctx, tensors, key, &out->tensor));
+    const mpno_named_tensor *t = out->tensor;
+    mpno_shape_text(t->ndim, t->shape, out->shape, sizeof out->shape);
+    MPNO_CHECK(ctx, !mpno_element_is_complex(t->element), MPNO_E_UNSUPPORTED,
+               "'%s' is complex; store its real and imaginary parts as two channels", key);
+    MPNO_CHECK(ctx, t->ndim >= 2, MPNO_E_SHAPE,
+               "'%s' has shape %s: samples and at least one spatial axis are needed", key,
+               out->shape);
+    return MPNO_OK;
+}
+
+static mpno_status read_axes(mpno_ctx *ctx, int ndim, side *s) {
+    const mpno_named_tensor *t = s->tensor;
+    MPNO_CHECK(
+        ctx, t->ndim == ndim + 1 || t->ndim == ndim + 2, MPNO_E_SHAPE,
+        "'%s' has shape %s: with %d spatial axes it must have %d dimensions (samples, grid) or %d "
+        "(samples, channels, grid)",
+        s->key, s->shape, ndim, ndim + 1, ndim + 2);
+    bool one = t->ndim == ndim + 1;
+    s->channels = one ? 1 : t->shape[1];
+    s->grid = t->shape + (one ? 1 : 2);
+    MPNO_CHECK(ctx, t->shape[0] > 0, MPNO_E_SHAPE, "'%s' has shape %s: it holds no samples", s->key,
+               s->shape);
+    MPNO_CHECK(ctx, mpno_named_tensor_count(t) > 0, MPNO_E_SHAPE, "'%s' has shape %s: it is empty",
+               s->key, s->shape);
+    return MPNO_OK;
+}
+
+static mpno_status check_pair(mpno_ctx *ctx, const side *x, const side *y, int ndim) {
+    MPNO_CHECK(ctx, x->tensor->shape[0] == y->tensor->shape[0], MPNO_E_SHAPE,
+               "'%s' has shape %s and '%s' has shape %s: they must have the same number of samples",
+               x->key, x->shape, y->key, y->shape);
+    for (int d = 0; d < ndim; d++)
+        MPNO_CHECK(
+            ctx, x->grid[d] == y->grid[d], MPNO_E_SHAPE,
+            "'%s' has shape %s and '%s' has shape %s: with %d spatial axes their grids differ at "
+            "axis %d (%lld and %lld points); set the number of spatial axes if it is another",
+            x->key, x->shape, y->key, y->shape, ndim, d + 1, (long long)x->grid[d],
+            (long long)y->grid[d]);
+    return MPNO_OK;
+}
+
+static mpno_status choose_samples(mpno_ctx *ctx, const mpno_dataset_opts *opts, int64_t available,
+                                  int64_t *n) {
+    MPNO_CHECK(ctx, opts->offset >= 0 && opts->n_samples >= 0, MPNO_E_CONFIG,
+               "offset %lld and number of samples %lld cannot be negative", (long long)opts->offset,
+               (long long)opts->n_samples);
+    *n = opts->n_samples > 0 ? opts->n_samples : available - opts->offset;
+    MPNO_CHECK(
+        ctx, opts->offset < available && *n <= available - opts->offset, MPNO_E_CONFIG,
+        "%lld samples from sample %lld on were asked for but the file holds %lld; ask for fewer",
+        (long long)opts->n_samples, (long long)opts->offset, (long long)available);
+    return MPNO_OK;
+}
+
+/* [channel][point] to [point][channel] for elements of 4 or 8 bytes; dst and src do not overlap. */
+static void turn_channels(void *dst, const void *src, int64_t points, int64_t channels,
+                          mpno_format format) {
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t p = 0; p < points; p++) {
+            if (format == MPNO_F64)
+                ((double *)dst)[p * channels + c] = ((const double *)src)[c * points + p];
+            else
+                ((float *)dst)[p * channels + c] = ((const float *)src)[c * points + p];
+        }
+}
+
+static mpno_status fail_not_finite(mpno_ctx *ctx, const side *s, const mpno_dataset *set,
+                                   int64_t sample, int64_t at, double value) {
+    int64_t index[MPNO_MAX_DIMS], point = at / s->channels;
+    char position[SHAPE_TEXT];
+    for (int d = set->ndim - 1; d >= 0; d--) {
+        index[d] = point % set->grid[d];
+        point /= set->grid[d];
+    }
+    return mpno_fail(
+        ctx, MPNO_E_NUMERIC,
+        "'%s' has the value %g in sample %lld, channel %lld, at grid point %s%s: remove or "
+        "repair the sample",
+        s->key, value, (long long)sample, (long long)(at % s->channels),
+        mpno_shape_text(set->ndim, index, position, sizeof position),
+        set->format == MPNO_F32 && s->tensor->element == MPNO_ELEMENT_F64 ? " (as f32)" : "");
+}
+
+static mpno_status check_finite(mpno_ctx *ctx, const side *s, const mpno_dataset *set,
+                                int64_t sample, const void *values) {
+    int64_t n = set->points * s->channels;
+    for (int64_t i = 0; i < n; i++) {
+        double value = set->format == MPNO_F64 ? ((const double *)values)[i]
+                                               : (double)((const float *)values)[i];
+        if (!isfinite(value)) return fail_not_finite(ctx, s, set, sample, i, value);
+    }
+    return MPNO_OK;
+}
+
+/* Converts, turns and checks the samples one by one; scratch holds one sample. */
+static mpno_status convert_samples(mpno_ctx *ctx, const side *s, const mpno_dataset *set,
+                                   int64_t offset, void *scratch, void *out) {
+    int64_t n = set->points * s->channels;
+    size_t bytes = (size_t)n * mpno_format_bytes(set->format);
+    for (int64_t i = 0; i < set->n; i++) {
+        char *to = (char *)out + (size_t)i * bytes;
+        bool turned = s->channels > 1;
+        MPNO_TRY(mpno_named_tensor_values(ctx, s->tensor, (offset + i) * n, n, set->format,
+                                          turned ? scratch : to));
+        if (turned) turn_channels(to, scratch, set->points, s->channels, set->format);
+        MPNO_TRY(check_finite(ctx, s, set, offset + i, to));
+    }
+    return MPNO_OK;
+}
+
+/* *out: owned by the caller on success only. */
+static mpno_status load_side(mpno_ctx *ctx, const side *s, const mpno_dataset *set, int64_t offset,
+                             void **out) {
+    void *scratch;
+    size_t sample = (size_t)(set->points * s->channels) * mpno_format_bytes(set->format);
+    MPNO_TRY(mpno_alloc_raw(ctx, sample, &scratch));
+    mpno_status status = MPNO_OK;
+    void *values = NULL;
+    if ((size_t)set->n > SIZE_MAX / sample)
+        status = mpno_fail(ctx, MPNO_E_SHAPE, "'%s' has shape %s: too large", s->key, s->shape);
+    if (status == MPNO_OK) status = mpno_alloc_raw(ctx, (size_t)set->n * sample, &values);
+    if (status == MPNO_OK) status = convert_samples(ctx, s, set, offset, scratch, values);
+    mpno_free(ctx, scratch);
+    if (status != MPNO_OK)
+        mpno_free(ctx, values);
+    else
+        *out = values;
+    return status;
+}
+
+static mpno_status build(mpno_ctx *ctx, const mpno_tensor_file *tensors,
+                         const mpno_dataset_opts *opts, mpno_dataset *set) {
+    side x, y;
+    MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
+               "dataset options have size %zu, not %zu: start from MPNO_DATASET_OPTS_INIT",
+               opts->size, sizeof *opts);
+    MPNO_CHECK(ctx, opts->format == MPNO_F32 || opts->format == MPNO_F64, MPNO_E_ARGUMENT,
+               "data are held as f32 or f64 only");
+    MPNO_TRY(find_side(ctx, tensors, opts->x_key, &x));
+    MPNO_TRY(find_side(ctx, tensors, opts->y_key, &y));
+    int ndim = opts->ndim > 0 ? opts->ndim : x.tensor->ndim - 1;
+    MPNO_TRY(read_axes(ctx, ndim, &x));
+    MPNO_TRY(read_axes(ctx, ndim, &y));
+    MPNO_TRY(check_pair(ctx, &x, &y, ndim));
+    MPNO_TRY(choose_samples(ctx, opts, x.tensor->shape[0], &set->n));
+    set->ndim = ndim;
+    set->points = 1;
+    for (int d = 0; d < ndim; d++) {
+        set->grid[d] = x.grid[d];
+        set->points *= x.grid[d];
+    }
+    set->in_channels = x.channels;
+    set->out_channels = y.channels;
+    set->format = opts->format;
+    MPNO_TRY(load_side(ctx, &x, set, opts->offset, &set->x));
+    return load_side(ctx, &y, set, opts->offset, &set->y);
+}
+
+mpno_status mpno_dataset_from_tensors(mpno_ctx *ctx, const char *name,
+                                      const mpno_tensor_file *tensors,
+                                      const mpno_dataset_opts *opts, mpno_dataset **out) {
+    static const mpno_dataset_opts defaults = MPNO_DATASET_OPTS_INIT;
+    mpno_dataset *set;
+    *out = NULL;
+    MPNO_TRY(mpno_alloc(ctx, sizeof *set, &set));
+    mpno_status status = build(ctx, tensors, opts ? opts : &defaults, set);
+    if (status != MPNO_OK) {
+        mpno_dataset_destroy(ctx, &set);
+        return mpno_fail_in(ctx, status, "%s", name);
+    }
+    *out = set;
+    return MPNO_OK;
+}
+
+mpno_status mpno_dataset_read(mpno_ctx *ctx, const char *path, const mpno_dataset_opts *opts,
+                              mpno_dataset **out) {
+    mpno_tensor_file *tensors;
+    *out = NULL;
+    MPNO_TRY(mpno_tensor_file_read(ctx, path, opts ? opts->reader : NULL, &tensors));
+    mpno_status status = mpno_dataset_from_tensors(ctx, path, tensors, opts, out);
+    mpno_tensor_file_destroy(ctx, &tensors);
+    return status;
+}
+
+void mpno_dataset_destroy(mpno_ctx *ctx, mpno_dataset **dataset) {
+    if (!dataset || !*dataset) return;
+    mpno_free(ctx, (*dataset)->x);
+    mpno_free(ctx, (*dataset)->y);
+    mpno_free(ctx, *dataset);
+    *dataset = NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * Pairs of fields (input x, output y) on one grid, as f32 or f64 in channels-last order
+ * [sample][x1]..[xd][channel], from any file that data/readers.def can read.
+ * In the file a tensor has the samples first. With `ndim` spatial axes a tensor of ndim + 1
+ * dimensions (n, x1, .., xd) has one channel, one of ndim + 2 dimensions is channels-first (n, c,
+ * x1, .., xd) and is turned around. Read-only after it was made: threads may share it. */
+#ifndef MPNO_DATA_DATASET_H
+#define MPNO_DATA_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/context.h"
+#include "data/tensors.h"
+
+typedef struct mpno_dataset_opts {
+    size_t size;        /* sizeof(mpno_dataset_opts) */
+    const char *reader; /* NULL: by the extension of the file; else a name of data/readers.def */
+    const char *x_key, *y_key; /* dotted paths of the tensors */
+    int ndim;           /* spatial axes; 0: those of x if it has one channel, its dimensions - 1 */
+    int64_t offset;     /* first sample taken */
+    int64_t n_samples;  /* 0: all from offset on */
+    mpno_format format; /* MPNO_F32 or MPNO_F64 */
+} mpno_dataset_opts;
+#define MPNO_DATASET_OPTS_INIT \
+    { sizeof(mpno_dataset_opts), NULL, "x", "y", 0, 0, 0, MPNO_F32 }
+
+typedef struct mpno_dataset {
+    int64_t n;                   /* samples, at least 1 */
+    int ndim;                    /* spatial axes, at least 1 */
+    int64_t grid[MPNO_MAX_DIMS]; /* points of each */
+    int64_t points;              /* product of the grid */
+    int64_t in_channels, out_channels;
+    mpno_format format;
+    void *x; /* owned: n * points * in_channels values */
+    void *y; /* owned: n * points * out_channels values */
+} mpno_dataset;
+
+/* opts: borrowed, NULL for the defaults. Errors name file, key and what does not fit: E_SHAPE
+ * (shapes of x and y, no samples), E_CONFIG (samples that the file does not have), E_NUMERIC (the
+ * first value that is not finite, with sample and position), and those of the reader. */
+MPNO_WARN_UNUSED mpno_status mpno_dataset_read(mpno_ctx *ctx, const char *path,
+                                               const mpno_dataset_opts *opts, mpno_dataset **out);
+/* The same from tensors in memory (borrowed during the call); name: for messages. */
+MPNO_WARN_UNUSED mpno_status mpno_dataset_from_tensors(mpno_ctx *ctx, const char *name,
+                                                       const mpno_tensor_file *tensors,
+                                                       const mpno_dataset_opts *opts,
+                                                       mpno_dataset **out);
+void mpno_dataset_destroy(mpno_ctx *ctx, mpno_dataset **dataset); /* accepts NULL, *dataset NULL */
+
+#endif
