@@ -4,9 +4,10 @@
 
     scripts/fit_functions.py > src/kernel/tmpl/functions_coefficients.h     (needs numpy and mpmath)
 
-Two fits, both by Lawson's reweighting of linear least squares towards the smallest largest relative error, then rounded
+Three fits, all by Lawson's reweighting of linear least squares towards the smallest largest relative error, then rounded
 to f32 one coefficient at a time, from the highest degree down, with the free ones refitted after each rounding:
   * e^r = 1 + r + r^2 p(r) on |r| <= ln(2)/2, weighted for the relative error of e^r - 1;
+  * 2^f = 1 + f p(f) on |f| <= 1/2;
   * the scaled tail of the normal distribution, M(t) = exp(t^2/2) Phi(-t) = P(t)/Q(t) on [0, CUTOFF], P(0)/Q(0) = 1/2,
     with the denominators of the previous iteration as weights (Loeb's iteration).
 """
@@ -14,7 +15,8 @@ import mpmath
 import numpy as np
 
 CUTOFF = 12.9  # beyond it t Phi(-t) < 2^-120: the kernels return 0
-EXP_DEGREE = 4  # of p
+EXPM1_DEGREE = 4  # of p
+EXP2_DEGREE = 5
 TAIL_DEGREES = (4, 5)
 
 
@@ -50,18 +52,25 @@ def fit_rounded(columns, target, scale, order):
     return result, np.max(np.abs(columns @ result - target) * scale)
 
 
-def fit_exp():
+def fit_expm1():
     half = float(mpmath.log(2)) / 2 * 1.0001
     r = nodes(-half, half, 2000)
     target = np.array([float((mpmath.expm1(v) - v) / v**2) for v in r.tolist()])
     value = np.array([float(mpmath.expm1(v)) for v in r.tolist()])
-    columns = r[:, None] ** np.arange(EXP_DEGREE + 1)
-    return fit_rounded(columns, target, r**2 / np.abs(value), range(EXP_DEGREE, -1, -1))
+    columns = r[:, None] ** np.arange(EXPM1_DEGREE + 1)
+    return fit_rounded(columns, target, r**2 / np.abs(value), range(EXPM1_DEGREE, -1, -1))
+
+
+def fit_exp2():
+    f = nodes(-0.5001, 0.5001, 2000)
+    value = np.array([float(mpmath.mpf(2) ** v) for v in f.tolist()])
+    target = np.array([float((mpmath.mpf(2) ** v - 1) / v) for v in f.tolist()])
+    columns = f[:, None] ** np.arange(EXP2_DEGREE + 1)
+    return fit_rounded(columns, target, np.abs(f) / value, range(EXP2_DEGREE, -1, -1))
 
 
 def fit_tail():
     t = CUTOFF * (1 - np.cos(np.pi / 2 * (np.arange(3000) + 0.5) / 3000))  # dense near 0
-    mpmath.mp.dps = 60
     m = np.array([float(mpmath.exp(mpmath.mpf(v) ** 2 / 2) * mpmath.ncdf(-v)) for v in t.tolist()])
     top, bottom = TAIL_DEGREES
     # 1/2 + sum_i p_i t^i = m (1 + sum_i q_i t^i): unknowns p_1.., q_1..; relative error of P/Q has weight 1/(m Q).
@@ -94,7 +103,9 @@ def array(name, comment, values):
 
 
 def main():
-    expm1, expm1_error = fit_exp()
+    mpmath.mp.dps = 60
+    expm1, expm1_error = fit_expm1()
+    exp2, exp2_error = fit_exp2()
     p, q, tail_error = fit_tail()
     ln2 = mpmath.log(2)
     high = float(mpmath.nint(ln2 * 2**16)) / 2**16
@@ -104,12 +115,18 @@ def main():
     print("#define MPNO_KERNEL_TMPL_FUNCTIONS_COEFFICIENTS_H")
     print()
     array("expm1_p", f"e^r = 1 + r + r^2 p(r), |r| <= ln(2)/2; relative error of e^r - 1: {expm1_error:.2e}", expm1)
+    array("exp2_p", f"2^f = 1 + f p(f), |f| <= 1/2; relative error {exp2_error:.2e}", exp2)
     array("tail_p", f"exp(t^2/2) Phi(-t) = P(t)/Q(t), 0 <= t <= TAIL_CUTOFF; relative error {tail_error:.2e}", p)
     array("tail_q", "Q(t)", q)
     print("/* log2(e); ln(2) in two parts, the first short: its product with an integer below 2^8 is exact. */")
     print(f"#define LOG2_E {hexadecimal(float(np.float32(float(1 / ln2))))}")
     print(f"#define LN2_HIGH {hexadecimal(high)}")
     print(f"#define LN2_LOW {hexadecimal(float(np.float32(float(ln2 - high))))}")
+    half = -0.5 / ln2
+    half_high = float(np.float32(float(half)))
+    print("/* -log2(e)/2 in two parts. */")
+    print(f"#define GAUSS_HIGH {hexadecimal(half_high)}")
+    print(f"#define GAUSS_LOW {hexadecimal(float(np.float32(float(half - half_high))))}")
     print(f"#define INV_SQRT_2PI {hexadecimal(float(np.float32(float(1 / mpmath.sqrt(2 * mpmath.pi)))))}")
     print(f"#define TAIL_CUTOFF {hexadecimal(float(np.float32(CUTOFF)))}")
     print()

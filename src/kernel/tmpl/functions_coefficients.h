@@ -11,6 +11,15 @@ static const float expm1_p[] = {
     0x1.122776p-7f,
     0x1.6bec06p-10f,
 };
+/* 2^f = 1 + f p(f), |f| <= 1/2; relative error 1.59e-08 */
+static const float exp2_p[] = {
+    0x1.62e43p-1f,
+    0x1.ebfbdcp-3f,
+    0x1.c6aee8p-5f,
+    0x1.3b2d4ep-7f,
+    0x1.5f3e8p-10f,
+    0x1.41fb9ep-13f,
+};
 /* exp(t^2/2) Phi(-t) = P(t)/Q(t), 0 <= t <= TAIL_CUTOFF; relative error 1.77e-08 */
 static const float tail_p[] = {
     0x1p-1f,
@@ -32,6 +41,9 @@ static const float tail_q[] = {
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
+/* -log2(e)/2 in two parts. */
+#define GAUSS_HIGH -0x1.715476p-1f
+#define GAUSS_LOW -0x1.4ae0cp-27f
 #define INV_SQRT_2PI 0x1.988454p-2f
 #define TAIL_CUTOFF 0x1.9cccccp+3f
 

@@ -6,7 +6,7 @@
  *     tanh' t  = 4 (m + 1) / (m + 2)^2
  * M is a rational function, e^r - 1 a polynomial, both our own fits (scripts/fit_functions.py). t^2 is carried in two parts.
  * Error, in u = 2^-24 (constants in kernels.def, tested over all exponents): gelu relative; tanh relative; tanh_grad relative;
- * gelu_grad relative to max(|gelu'|, e^{-x^2/2}). Magnitudes below 2^-120 may become 0. NaN gives NaN.
+ * gelu_grad relative to max(|gelu'|, e^{-x^2/2}). Magnitudes below 2^-116 may become 0. NaN gives NaN.
  * Parameters: kernels_f32.h. */
 
 /* 1.5 2^23: adding it leaves the nearest integer in the low bits. */
@@ -34,30 +34,42 @@ KERNEL_INLINE vf32 expm1_positive(vf32 x) {
     return vf32_fma(power, q, vf32_sub(power, vf32_set1(1.0f)));
 }
 
-/* exp(-t^2/2) for 0 <= t <= TAIL_CUTOFF. */
-KERNEL_INLINE vf32 gauss(vf32 t) {
-    const vf32 minus_half = vf32_set1(-0.5f);
-    const vf32 square = vf32_mul(t, t);
-    const vf32 rest = vf32_product_error(t, t, square);
-    vf32 k;
-    vf32 r = reduce_exponent(vf32_mul(square, minus_half), &k);
-    r = vf32_fma(rest, minus_half, r);
-    return vf32_add_exponent(vf32_add(expm1_reduced(r), vf32_set1(1.0f)), k);
+/* v exp(-t^2/2) for 0 <= t <= TAIL_CUTOFF, as 2^n (v + v (2^f - 1)). The products t^2 and t^2 log2(e)/2 are carried in two
+ * parts: what one rounding of either loses is multiplied by the size of the exponent. v is scaled by adding n to its exponent: it
+ * must be normal unless n = 0, that is t < 0.83. */
+KERNEL_INLINE vf32 times_gauss(vf32 v, vf32 t) {
+    const vf32 square = vf32_mul(t, t), high = vf32_set1(GAUSS_HIGH);
+    const vf32 rest = vf32_fms_exact(t, t, square);
+    const vf32 k = vf32_fma(square, high, vf32_set1(ROUND_TO_INTEGER));
+    const vf32 n = vf32_sub(k, vf32_set1(ROUND_TO_INTEGER));
+    vf32 f = vf32_fms_exact(square, high, n);
+    f = vf32_fma(square, vf32_set1(GAUSS_LOW), f);
+    f = vf32_fma(rest, high, f);
+    vf32 p = vf32_set1(exp2_p[5]);
+    for (int i = 4; i >= 0; i--) p = vf32_fma(p, f, vf32_set1(exp2_p[i]));
+    const vf32 scaled = vf32_add_exponent(v, k);
+    return vf32_fma(vf32_mul(p, f), scaled, scaled);
 }
 
-/* M(t) = exp(t^2/2) Phi(-t). */
+/* M(t) = exp(t^2/2) Phi(-t). Pairs, then powers of t^2: fewer roundings in a row than Horner's rule, and what rounding t^2 costs
+ * is nearly the same in P and Q. */
 KERNEL_INLINE vf32 tail_ratio(vf32 t) {
-    vf32 p = vf32_set1(tail_p[4]), q = vf32_set1(tail_q[5]);
-    for (int i = 3; i >= 0; i--) p = vf32_fma(p, t, vf32_set1(tail_p[i]));
-    for (int i = 4; i >= 0; i--) q = vf32_fma(q, t, vf32_set1(tail_q[i]));
+    const vf32 square = vf32_mul(t, t);
+    const vf32 p01 = vf32_fma(vf32_set1(tail_p[1]), t, vf32_set1(tail_p[0]));
+    const vf32 p23 = vf32_fma(vf32_set1(tail_p[3]), t, vf32_set1(tail_p[2]));
+    const vf32 q01 = vf32_fma(vf32_set1(tail_q[1]), t, vf32_set1(tail_q[0]));
+    const vf32 q23 = vf32_fma(vf32_set1(tail_q[3]), t, vf32_set1(tail_q[2]));
+    const vf32 q45 = vf32_fma(vf32_set1(tail_q[5]), t, vf32_set1(tail_q[4]));
+    const vf32 p = vf32_fma(vf32_fma(vf32_set1(tail_p[4]), square, p23), square, p01);
+    const vf32 q = vf32_fma(vf32_fma(q45, square, q23), square, q01);
     return vf32_div(p, q);
 }
 
 KERNEL_INLINE vf32 gelu_of(vf32 x) {
     const vf32 zero = vf32_set1(0.0f), cutoff = vf32_set1(TAIL_CUTOFF), size = vf32_abs(x);
     const vf32 t = vf32_min(cutoff, size);
-    const vf32 lost = vf32_mul(vf32_mul(gauss(t), t), tail_ratio(t));
-    return vf32_sub(vf32_max(zero, x), vf32_select(vf32_less(cutoff, size), zero, lost));
+    const vf32 lost = times_gauss(vf32_mul(t, tail_ratio(t)), t);
+    return vf32_sub(vf32_max(zero, x), vf32_zero_where(vf32_less(cutoff, size), lost));
 }
 
 KERNEL_INLINE vf32 gelu_slope(vf32 x) {
@@ -65,8 +77,7 @@ KERNEL_INLINE vf32 gelu_slope(vf32 x) {
     const vf32 cutoff = vf32_set1(TAIL_CUTOFF), size = vf32_abs(x);
     const vf32 t = vf32_min(cutoff, size);
     const vf32 weight = vf32_sub(vf32_mul(t, vf32_set1(INV_SQRT_2PI)), tail_ratio(t));
-    vf32 w = vf32_mul(gauss(t), weight);
-    w = vf32_select(vf32_less(cutoff, size), zero, w);
+    const vf32 w = vf32_zero_where(vf32_less(cutoff, size), times_gauss(weight, t));
     return vf32_select(vf32_less(zero, x), vf32_add(one, w), vf32_neg(w));
 }
 
@@ -86,7 +97,7 @@ KERNEL_INLINE vf32 tanh_slope(vf32 x) {
     const vf32 m = expm1_positive(twice_bounded(x, 43.0f));
     const vf32 inverse = vf32_div(vf32_set1(2.0f), vf32_add(m, vf32_set1(2.0f)));
     const vf32 slope = vf32_mul(vf32_mul(vf32_add(m, vf32_set1(1.0f)), inverse), inverse);
-    return vf32_select(vf32_less(bound, vf32_abs(x)), vf32_set1(0.0f), slope);
+    return vf32_zero_where(vf32_less(bound, vf32_abs(x)), slope);
 }
 
 static void gelu_f32(void *dst_, const void *x_, int64_t n) {

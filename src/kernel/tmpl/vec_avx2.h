@@ -62,7 +62,8 @@ static inline vf32 vf32_neg(vf32 a) { return _mm256_xor_ps(_mm256_set1_ps(-0.0f)
 static inline vf32 vf32_copysign(vf32 magnitude, vf32 sign) {
     return _mm256_or_ps(vf32_abs(magnitude), _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
 }
-static inline vf32 vf32_product_error(vf32 a, vf32 b, vf32 ab) { return _mm256_fmsub_ps(a, b, ab); }
+static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) { return _mm256_fmsub_ps(a, b, c); }
+static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) { return _mm256_andnot_ps(m, a); }
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(k), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), shifted));

@@ -58,7 +58,10 @@ static inline vf32 vf32_neg(vf32 a) { return _mm512_xor_ps(_mm512_set1_ps(-0.0f)
 static inline vf32 vf32_copysign(vf32 magnitude, vf32 sign) {
     return _mm512_or_ps(vf32_abs(magnitude), _mm512_and_ps(_mm512_set1_ps(-0.0f), sign));
 }
-static inline vf32 vf32_product_error(vf32 a, vf32 b, vf32 ab) { return _mm512_fmsub_ps(a, b, ab); }
+static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) { return _mm512_fmsub_ps(a, b, c); }
+static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) {
+    return _mm512_maskz_mov_ps(vf32_mask_not(m), a);
+}
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(k), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), shifted));

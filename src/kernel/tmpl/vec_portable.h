@@ -4,10 +4,10 @@
  *   load store load_part store_part (n < LANES, nothing beyond n is touched, loads fill with 0), set1;
  *   add sub mul div; fma(a, b, c) = a b + c, fnma(a, b, c) = c - a b: one rounding where the CPU has FMA, two here;
  *   min max: the second argument when one is NaN; abs neg copysign(magnitude, sign);
- *   less (a mask), mask_or, mask_not, any, select(mask, if set, if not);
+ *   less (a mask), mask_or, mask_not, any, select(mask, if set, if not), zero_where(mask, a);
  *   load_<format> store_<format>: conversions, LANES elements, to nearest even;
- *   f32 only: product_error(a, b, ab) = a b - ab exactly, up to rounding of the result; add_exponent(x, k) = x 2^n where n stands in
- *   the low bits of the float k (result normal).
+ *   f32 only: fms_exact(a, b, c) = a b - c for c near a b, as if rounded once on every CPU; add_exponent(x, k) = x 2^n
+ *   where n stands in the low bits of the float k (result normal).
  * Nothing needs more alignment than its element. */
 #ifndef MPNO_KERNEL_TMPL_VEC_PORTABLE_H
 #define MPNO_KERNEL_TMPL_VEC_PORTABLE_H
@@ -71,11 +71,13 @@ static inline vf32 vf32_copysign(vf32 magnitude, vf32 sign) {
     return (vf32)(((vf32_mask)magnitude & INT32_MAX) | ((vf32_mask)sign & INT32_MIN));
 }
 /* Dekker: the high 12 bits of a and b multiply exactly. Finite arguments without overflow. */
-static inline vf32 vf32_product_error(vf32 a, vf32 b, vf32 ab) {
+static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) {
     const vf32 a_high = (vf32)((vf32_mask)a & -4096), b_high = (vf32)((vf32_mask)b & -4096);
-    const vf32 a_low = a - a_high, b_low = b - b_high;
-    return ((a_high * b_high - ab) + (a_high * b_low + a_low * b_high)) + a_low * b_low;
+    const vf32 a_low = a - a_high, b_low = b - b_high, ab = a * b;
+    const vf32 rest = ((a_high * b_high - ab) + (a_high * b_low + a_low * b_high)) + a_low * b_low;
+    return (ab - c) + rest;
 }
+static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) { return (vf32)(~m & (vf32_mask)a); }
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     typedef uint32_t words __attribute__((vector_size(16)));
     return (vf32)((words)x + ((words)k << 23));

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT
+ * Every kernel of kernels.def, in both arithmetics, on every ISA this CPU runs, at every tail, against kernel/ref within the
+ * error constant of its line. Buffers end at a page that cannot be touched and begin after canaries, so that one element read or
+ * written too many is seen; their start has the alignment of the element only. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/rng.h"
+#include "kernel/kernel.h"
+#include "number/format.h"
+
+enum { SLOTS = 8, CANARY = 128, SLOT_BYTES = 1 << 20, FILL = 0xA5 };
+
+static unsigned char *slot_end[SLOTS];
+static size_t slot_bytes[SLOTS];
+static mpno_rng rng;
+
+typedef struct check {
+    const mpno_kernels *kernels, *ref;
+    mpno_format format; /* T */
+    size_t size;        /* of T */
+    double u, fixed, per_term;
+    const char *name;
+} check;
+
+static int set_up(void **state) {
+    (void)state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    rng = mpno_rng_make(7, MPNO_STREAM_TEST, 1);
+    for (int i = 0; i < SLOTS; i++) {
+        unsigned char *p = mmap(NULL, SLOT_BYTES + page, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED || mprotect(p + SLOT_BYTES, page, PROT_NONE) != 0) return 1;
+        slot_end[i] = p + SLOT_BYTES;
+    }
+    return 0;
+}
+
+/* A buffer of `bytes` that ends where reading faults, filled with FILL, as are the bytes before it. */
+static void *place(int slot, size_t bytes) {
+    assert_true(bytes + CANARY <= SLOT_BYTES);
+    slot_bytes[slot] = bytes;
+    memset(slot_end[slot] - bytes - CANARY, FILL, bytes + CANARY);
+    return slot_end[slot] - bytes;
+}
+
+static void check_canary(int slot) {
+    const unsigned char *p = slot_end[slot] - slot_bytes[slot] - CANARY;
+    for (int i = 0; i < CANARY; i++) assert_int_equal(p[i], FILL);
+}
+
+static void put(mpno_format format, void *p, int64_t i, double value) {
+    mpno_cast((unsigned char *)p + (size_t)i * mpno_format_bytes(format), format, &value, MPNO_F64, 1);
+}
+
+static double get(mpno_format format, const void *p, int64_t i) {
+    double value;
+    mpno_cast(&value, MPNO_F64, (const unsigned char *)p + (size_t)i * mpno_format_bytes(format), format, 1);
+    return value;
+}
+
+static void *random_values(const check *c, int slot, int64_t n, double bound) {
+    void *p = place(slot, (size_t)n * c->size);
+    for (int64_t i = 0; i < n; i++) put(c->format, p, i, bound * (2 * mpno_rng_uniform(&rng) - 1));
+    return p;
+}
+
+static void *copy_of(const check *c, int slot, const void *p, int64_t n) {
+    void *copy = place(slot, (size_t)n * c->size);
+    memcpy(copy, p, (size_t)n * c->size);
+    return copy;
+}
+
+static int64_t up_to(int64_t n) { return (int64_t)mpno_rng_below(&rng, (uint64_t)n + 1); }
+
+/* `terms` of the sum, `scale` as kernels.def defines them; the reference adds its own rounding (f32) or its own sum (f64). */
+static void check_value(const check *c, double got, double want, double terms, double scale) {
+    const double own = c->format == MPNO_F64 ? c->fixed + c->per_term * terms : 1.0;
+    const double allowed = (c->fixed + c->per_term * terms + own) * c->u * scale + 0x1p-116;
+    if (isnan(want) && isnan(got)) return;
+    if (got == want || fabs(got - want) <= allowed) return;
+    fail_msg("%s %s %s: got %.17g, expected %.17g within %.3g", c->name, mpno_isa_name(c->kernels->isa),
+             mpno_format_get(c->format)->name, got, want, allowed);
+}
+
+/* Bit patterns of `format` that matter: random ones, and neighbours of every power of two and tie. */
+static void random_bits(mpno_format format, void *p, int64_t n) {
+    const mpno_format_facts *facts = mpno_format_get(format);
+    for (int64_t i = 0; i < n; i++) {
+        unsigned char *at = (unsigned char *)p + (size_t)i * facts->bytes;
+        uint64_t bits = ((uint64_t)mpno_rng_u32(&rng) << 32) | mpno_rng_u32(&rng);
+        if (i % 3 == 1) {
+            const double tiny = ldexp((double)up_to(4096), (int)up_to(60) - 42 - 12);
+            put(format, at, 0, (bits & 1) ? -tiny : tiny);
+        } else if (i % 17 == 2) {
+            const double special[] = {0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN,
+                                      65504, 65519.99, 65520, 65536, 3.4e38, 0x1.ffp127, 0x1.fep127, 1e300};
+            put(format, at, 0, special[up_to(12)]);
+        } else {
+            memcpy(at, &bits, facts->bytes);
+        }
+    }
+}
+
+/* Equal bits, or NaN on both sides. */
+static void check_bits(const check *c, mpno_format format, const void *got, const void *want, int64_t n) {
+    const size_t bytes = mpno_format_bytes(format);
+    for (int64_t i = 0; i < n; i++) {
+        const size_t at = (size_t)i * bytes;
+        if (memcmp((const char *)got + at, (const char *)want + at, bytes) == 0) continue;
+        if (isnan(get(format, got, i)) && isnan(get(format, want, i))) continue;
+        fail_msg("%s %s %s, element %lld of %lld: got %.17g, expected %.17g", c->name,
+                 mpno_isa_name(c->kernels->isa), mpno_format_get(format)->name, (long long)i, (long long)n,
+                 get(format, got, i), get(format, want, i));
+    }
+}
+
+static void check_load(const check *c) {
+    for (int format = 0; format < MPNO_FORMAT_COUNT; format++) {
+        const mpno_format from = (mpno_format)format;
+        const size_t bytes = mpno_format_bytes(from);
+        for (int64_t n = 0; n < 80; n++) {
+            const int64_t count = n < 64 ? n : 2000 + n;
+            void *src = place(0, (size_t)count * bytes);
+            random_bits(from, src, count);
+            void *got = place(1, (size_t)count * c->size), *want = place(2, (size_t)count * c->size);
+            c->kernels->load(got, src, from, count);
+            mpno_cast(want, c->format, src, from, (size_t)count);
+            check_bits(c, c->format, got, want, count);
+            check_canary(1);
+        }
+        if (bytes != 2) continue;
+        uint16_t *every = place(0, 65536 * sizeof *every);
+        for (int i = 0; i < 65536; i++) every[i] = (uint16_t)i;
+        void *got = place(1, 65536 * c->size), *want = place(2, 65536 * c->size);
+        c->kernels->load(got, every, from, 65536);
+        mpno_cast(want, c->format, every, from, 65536);
+        check_bits(c, c->format, got, want, 65536);
+    }
+}
+
+static void check_store(const check *c) {
+    for (int format = 0; format < MPNO_FORMAT_COUNT; format++) {
+        const mpno_format to = (mpno_format)format;
+        const size_t bytes = mpno_format_bytes(to);
+        for (int64_t n = 0; n < 400; n++) {
+            /* Many single elements, so that the flag of each special value is seen alone. */
+            const int64_t count = n < 64 ? n : n < 370 ? 1 : 2000 + n;
+            void *src = place(0, (size_t)(count + 2) * c->size);
+            random_bits(c->format, src, count + 2);
+            src = (unsigned char *)src + 2 * c->size;
+            void *got = place(1, (size_t)count * bytes), *want = place(2, (size_t)count * bytes);
+            const int flag = c->kernels->store(got, to, src, count);
+            assert_int_equal(flag, c->ref->store(want, to, src, count));
+            check_bits(c, to, got, want, count);
+            check_canary(1);
+        }
+        /* A finite block with one value beyond the largest number, in every place. */
+        for (int64_t n = 1; n < 64; n++) {
+            void *src = random_values(c, 0, n, 2);
+            void *got = place(1, (size_t)n * bytes);
+            assert_int_equal(c->kernels->store(got, to, src, n), 0);
+            put(c->format, src, up_to(n - 1), (n & 1) ? (double)NAN : -(double)INFINITY);
+            assert_int_equal(c->kernels->store(got, to, src, n), 1);
+        }
+    }
+}
+
+/* One product through `run`: transposed 0 = gemm, 1 = gemm_tn (then C has k rows and sums have m terms). */
+static void check_product(const check *c, int transposed, int64_t m, int64_t n, int64_t k, int accumulate) {
+    const int64_t lda = k + up_to(3), ldb = n + up_to(3), ldc = n + up_to(3);
+    const int64_t b_rows = transposed ? m : k, c_rows = transposed ? k : m, terms = transposed ? m : k;
+    const int64_t na = m > 0 && k > 0 ? (m - 1) * lda + k : 0;
+    const int64_t nb = b_rows > 0 && n > 0 ? (b_rows - 1) * ldb + n : 0;
+    const int64_t nc = c_rows > 0 && n > 0 ? (c_rows - 1) * ldc + n : 0;
+    void *a = random_values(c, 0, na, 1), *b = random_values(c, 1, nb, 1), *got = random_values(c, 2, nc, 1);
+    void *want = copy_of(c, 3, got, nc), *before = copy_of(c, 4, got, nc), *scale = copy_of(c, 5, got, nc);
+    void *abs_a = copy_of(c, 6, a, na), *abs_b = copy_of(c, 7, b, nb);
+    for (int64_t i = 0; i < na; i++) put(c->format, abs_a, i, fabs(get(c->format, a, i)));
+    for (int64_t i = 0; i < nb; i++) put(c->format, abs_b, i, fabs(get(c->format, b, i)));
+    for (int64_t i = 0; i < nc; i++) put(c->format, scale, i, fabs(get(c->format, got, i)));
+    if (transposed) {
+        c->kernels->gemm_tn(m, n, k, a, lda, b, ldb, got, ldc);
+        c->ref->gemm_tn(m, n, k, a, lda, b, ldb, want, ldc);
+        c->ref->gemm_tn(m, n, k, abs_a, lda, abs_b, ldb, scale, ldc);
+    } else {
+        c->kernels->gemm(m, n, k, a, lda, b, ldb, got, ldc, accumulate);
+        c->ref->gemm(m, n, k, a, lda, b, ldb, want, ldc, accumulate);
+        c->ref->gemm(m, n, k, abs_a, lda, abs_b, ldb, scale, ldc, accumulate);
+    }
+    for (int64_t i = 0; i < nc; i++) {
+        if (i % ldc < n) {
+            check_value(c, get(c->format, got, i), get(c->format, want, i), (double)terms,
+                        get(c->format, scale, i));
+        } else {
+            assert_true(get(c->format, got, i) == get(c->format, before, i)); /* between rows */
+        }
+    }
+    check_canary(2);
+}
+
+static void check_products(const check *c, int transposed) {
+    for (int64_t s = 0; s < 64; s++) {
+        check_product(c, transposed, s, up_to(20), up_to(20), (int)up_to(1));
+        check_product(c, transposed, up_to(20), s, up_to(20), (int)up_to(1));
+        check_product(c, transposed, up_to(20), up_to(20), s, (int)up_to(1));
+    }
+    check_product(c, transposed, 64, 64, 64, 0);
+    check_product(c, transposed, 13, 133, 24, 1);
+    check_product(c, transposed, 133, 13, 24, 0);
+    check_product(c, transposed, 5, 7, 600, 1); /* more than one block of the inner index */
+    check_product(c, transposed, 600, 7, 5, 0);
+}
+
+static void check_gemm(const check *c) { check_products(c, 0); }
+static void check_gemm_tn(const check *c) { check_products(c, 1); }
+
+typedef void unary(void *dst, const void *x, int64_t n);
+typedef void binary(void *dst, const void *x, const void *y, int64_t n);
+
+/* Magnitude to which the error of a kernel is relative, for x and result y. */
+typedef double scale_of(double x, double y, double result);
+static double scale_result(double x, double y, double result) { return (void)x, (void)y, fabs(result); }
+static double scale_sum(double x, double y, double result) { return (void)result, fabs(x) + fabs(y); }
+static double scale_bell(double x, double dy, double result) {
+    return fmax(fabs(result), fabs(dy) * exp(-0.5 * x * x));
+}
+
+static void check_unary(const check *c, unary *run, unary *define) {
+    for (int64_t n = 0; n < 130; n++) {
+        void *x = random_values(c, 0, n, n % 3 ? 3 : 20);
+        void *got = place(1, (size_t)n * c->size), *want = place(2, (size_t)n * c->size);
+        run(got, x, n);
+        define(want, x, n);
+        for (int64_t i = 0; i < n; i++) {
+            const double value = get(c->format, want, i);
+            check_value(c, get(c->format, got, i), value, 1, fabs(value));
+        }
+        check_canary(1);
+        run(x, x, n); /* in place: the same bits */
+        check_canary(0);
+        check_bits(c, c->format, x, got, n);
+    }
+}
+
+static void check_binary(const check *c, binary *run, binary *define, scale_of *scale) {
+    for (int64_t n = 0; n < 130; n++) {
+        void *x = random_values(c, 0, n, n % 3 ? 3 : 20), *y = random_values(c, 3, n, 2);
+        void *got = place(1, (size_t)n * c->size), *want = place(2, (size_t)n * c->size);
+        run(got, x, y, n);
+        define(want, x, y, n);
+        for (int64_t i = 0; i < n; i++) {
+            const double value = get(c->format, want, i);
+            check_value(c, get(c->format, got, i), value, 1,
+                        scale(get(c->format, x, i), get(c->format, y, i), value));
+        }
+        check_canary(1);
+        void *in_place = (n & 1) ? x : y;
+        run(in_place, x, y, n);
+        check_canary(0);
+        check_canary(3);
+        check_bits(c, c->format, in_place, got, n);
+    }
+}
+
+static void check_gelu(const check *c) { check_unary(c, c->kernels->gelu, c->ref->gelu); }
+static void check_tanh(const check *c) { check_unary(c, c->kernels->tanh, c->ref->tanh); }
+static void check_negate(const check *c) { check_unary(c, c->kernels->negate, c->ref->negate); }
+static void check_add(const check *c) { check_binary(c, c->kernels->add, c->ref->add, scale_sum); }
+static void check_gelu_grad(const check *c) {
+    check_binary(c, c->kernels->gelu_grad, c->ref->gelu_grad, scale_bell);
+}
+static void check_tanh_grad(const check *c) {
+    check_binary(c, c->kernels->tanh_grad, c->ref->tanh_grad, scale_result);
+}
+
+static void check_channel_affine(const check *c) {
+    for (int64_t channels = 0; channels < 64; channels++) {
+        for (int mode = 0; mode < 4; mode++) {
+            const int64_t rows = up_to(5), n = rows * channels;
+            void *x = random_values(c, 0, n, 2), *got = place(1, (size_t)n * c->size);
+            void *want = place(2, (size_t)n * c->size);
+            void *scale = random_values(c, 3, channels, 2), *shift = random_values(c, 4, channels, 2);
+            void *p = (mode & 1) ? scale : NULL, *q = (mode & 2) ? shift : NULL;
+            c->kernels->channel_affine(got, x, p, q, rows, channels);
+            c->ref->channel_affine(want, x, p, q, rows, channels);
+            for (int64_t i = 0; i < n; i++) {
+                check_value(c, get(c->format, got, i), get(c->format, want, i), 1,
+                            2 * fabs(get(c->format, x, i)) + 2);
+            }
+            check_canary(1);
+            c->kernels->channel_affine(x, x, p, q, rows, channels);
+            check_bits(c, c->format, x, got, n);
+        }
+    }
+}
+
+static void check_channel_combine(const check *c) {
+    for (int64_t channels = 0; channels < 64; channels++) {
+        const int64_t rows = up_to(5), n = rows * channels;
+        void *x = random_values(c, 0, n, 2), *y = random_values(c, 5, n, 2);
+        void *got = place(1, (size_t)n * c->size), *want = place(2, (size_t)n * c->size);
+        void *p = random_values(c, 3, channels, 1), *q = random_values(c, 4, channels, 1);
+        void *r = random_values(c, 6, channels, 1);
+        c->kernels->channel_combine(got, x, p, y, q, r, rows, channels);
+        c->ref->channel_combine(want, x, p, y, q, r, rows, channels);
+        for (int64_t i = 0; i < n; i++) {
+            check_value(c, get(c->format, got, i), get(c->format, want, i), 1,
+                        fabs(get(c->format, x, i)) + fabs(get(c->format, y, i)) + 1);
+        }
+        check_canary(1);
+        c->kernels->channel_combine(y, x, p, y, q, r, rows, channels);
+        check_bits(c, c->format, y, got, n);
+    }
+}
+
+/* Sums are a pure function of the arguments: the bits of the definition, on every ISA. which: 0 sum, 1 dot, 2 squares. */
+static void check_sums(const check *c, int which) {
+    for (int64_t channels = 0; channels < 70; channels++) {
+        const int64_t rows = up_to(40), n = rows * channels, n_acc = which == 2 ? 2 * channels : channels;
+        void *x = random_values(c, 0, n, 2), *y = random_values(c, 3, n, 2);
+        double *got = place(1, (size_t)n_acc * sizeof *got), *want = place(2, (size_t)n_acc * sizeof *want);
+        for (int64_t i = 0; i < n_acc; i++) got[i] = want[i] = mpno_rng_normal(&rng);
+        if (which == 0) {
+            c->kernels->sum_rows(got, x, rows, channels);
+            c->ref->sum_rows(want, x, rows, channels);
+        } else if (which == 1) {
+            c->kernels->dot_rows(got, x, y, rows, channels);
+            c->ref->dot_rows(want, x, y, rows, channels);
+        } else {
+            c->kernels->sum_squares(got, x, rows, channels);
+            c->ref->sum_squares(want, x, rows, channels);
+        }
+        check_bits(c, MPNO_F64, got, want, n_acc);
+        check_canary(1);
+    }
+}
+
+static void check_sum_rows(const check *c) { check_sums(c, 0); }
+static void check_dot_rows(const check *c) { check_sums(c, 1); }
+static void check_sum_squares(const check *c) { check_sums(c, 2); }
+
+/* A line of kernels.def without a check_NAME above does not compile. */
+static const struct {
+    const char *name;
+    void (*run)(const check *c);
+    double fixed, per_term;
+} members[] = {
+#define MPNO_KERNEL(name, text, fixed, per_term) {#name, check_##name, fixed, per_term},
+#include "kernel/kernels.def"
+#undef MPNO_KERNEL
+};
+
+static void test_members(void **state) {
+    (void)state;
+    for (mpno_isa isa = MPNO_ISA_PORTABLE; isa <= mpno_cpu_best_isa(); isa++) {
+        for (int format = MPNO_F64; format <= MPNO_F32; format++) {
+            check c = {.kernels = mpno_kernels_get(isa, (mpno_format)format),
+                       .ref = mpno_kernels_reference((mpno_format)format),
+                       .format = (mpno_format)format,
+                       .size = mpno_format_bytes((mpno_format)format),
+                       .u = mpno_format_unit((mpno_format)format)};
+            for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+                c.name = members[i].name;
+                c.fixed = members[i].fixed;
+                c.per_term = members[i].per_term;
+                members[i].run(&c);
+            }
+        }
+    }
+}
+
+static void test_selection(void **state) {
+    (void)state;
+    for (mpno_isa isa = MPNO_ISA_PORTABLE; isa < MPNO_ISA_COUNT; isa++) {
+        for (int format = 0; format < MPNO_FORMAT_COUNT; format++) {
+            const mpno_kernels *k = mpno_kernels_get(isa, (mpno_format)format);
+            if (format != MPNO_F32 && format != MPNO_F64) {
+                assert_null(k);
+                assert_null(mpno_kernels_reference((mpno_format)format));
+                continue;
+            }
+            assert_non_null(k);
+            assert_int_equal(k->arithmetic, format);
+            assert_true(k->isa <= isa);
+#if defined(__x86_64__)
+            assert_int_equal(k->isa, isa);
+#endif
+        }
+    }
+}
+
+/* Each element of a product is one chain of fused operations: the tile shape, m, n and the ISA do not show in its bits. */
+static void test_product_bits(void **state) {
+    (void)state;
+    if (mpno_cpu_best_isa() < MPNO_ISA_AVX2) skip();
+    enum { M = 23, N = 71, K = 310 };
+    for (mpno_isa isa = MPNO_ISA_AVX2; isa <= mpno_cpu_best_isa(); isa++) {
+        const mpno_kernels *k = mpno_kernels_get(isa, MPNO_F32);
+        const check c = {.kernels = k, .format = MPNO_F32, .size = 4, .name = "gemm"};
+        const float *a = random_values(&c, 0, M * K, 1), *b = random_values(&c, 1, K * N, 1);
+        float *got = place(2, sizeof(float[M][N])), *want = place(3, sizeof(float[M][N]));
+        for (int i = 0; i < M; i++) {
+            for (int j = 0; j < N; j++) {
+                float sum = 0;
+                for (int p = 0; p < K; p++) sum = fmaf(a[i * K + p], b[p * N + j], sum);
+                want[i * N + j] = sum;
+            }
+        }
+        k->gemm(M, N, K, a, K, b, N, got, N, 0);
+        check_bits(&c, MPNO_F32, got, want, M * N);
+        for (int i = 0; i < M; i++) k->gemm(1, N, K, a + i * K, K, b, N, got + i * N, N, 0);
+        check_bits(&c, MPNO_F32, got, want, M * N);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_product_bits),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
