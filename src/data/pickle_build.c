@@ -84,6 +84,16 @@ static bool view_fits(int64_t count, int64_t offset, const mpno_pickle_object *s
     return true;
 }
 
+/* The seventh argument of _rebuild_tensor_v2, where it is given, says that the values are yet to be
+ * conjugated or negated: reading them as they stand would be wrong without a word. */
+static bool has_pending_operation(const mpno_pickle_object *arguments) {
+    if (arguments->n < 7 || arguments->items[6]->kind != MPNO_PICKLE_DICT) return false;
+    const mpno_pickle_object *flags = arguments->items[6];
+    for (size_t i = 1; i < flags->n; i += 2)
+        if (flags->items[i]->kind != MPNO_PICKLE_BOOL || flags->items[i]->integer != 0) return true;
+    return false;
+}
+
 /* (storage, offset, shape, stride, ...): the first four mean the same in _rebuild_tensor and
  * _rebuild_tensor_v2. */
 static mpno_status make_tensor(mpno_pickle_reader *r, const mpno_pickle_object *arguments,
@@ -108,6 +118,10 @@ static mpno_status make_tensor(mpno_pickle_reader *r, const mpno_pickle_object *
                                (long long)storage->integer,
                                (int)(storage->text.n > 40 ? 40 : storage->text.n),
                                storage->text.data);
+    if (has_pending_operation(arguments))
+        return mpno_pickle_bad(r,
+                               "a tensor is stored with its conjugation or sign pending; save "
+                               "tensor.resolve_conj().resolve_neg()");
     MPNO_TRY(mpno_pickle_new(r, MPNO_PICKLE_TENSOR, out));
     (*out)->integer = offset->integer;
     MPNO_TRY(mpno_pickle_append(r, *out, storage));

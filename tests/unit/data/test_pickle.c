@@ -159,6 +159,8 @@ static const example BAD[] = {
     EXAMPLE("\x80\2" REBUILD "(" STORAGE(
                 "FloatStorage", "\6") "K\0\x8a\10\0\0\0\0\0\0\0\100K\5\x86K\0K\2\x86\x89)tR.",
             "past the 6"),
+    EXAMPLE("\x80\2" REBUILD "(" STORAGE("FloatStorage", "\6") "K\0))\x89)}X\4\0\0\0conj\x88stR.",
+            "resolve_conj"),
     EXAMPLE("\x80\2]q\0h\0a.", "contain themselves"),
     EXAMPLE("\x80\2}(K\1NX\1\0\0\0001Nu.", "both called '1'"),
 };
