@@ -5,9 +5,8 @@
 #ifndef MPNO_NETWORK_H
 #define MPNO_NETWORK_H
 
+#include "mpno/loss.h"
 #include "mpno/model.h"
-
-typedef enum mpno_loss { MPNO_LOSS_L2, MPNO_LOSS_H1, MPNO_LOSS_MSE } mpno_loss;
 
 /* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what "half" means there,
  * MPNO_F16 or MPNO_BF16. The policy decides formats; the stabiliser is the model's. */

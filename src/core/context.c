@@ -62,7 +62,7 @@ const char *mpno_version(void) {
     return MPNO_VERSION;
 }
 
-mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
+mpno_status(mpno_fail)(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
     if (ctx == NULL) return code;
     /* An argument may be the old sentence itself: print aside, then store. */
     char sentence[sizeof ctx->error];

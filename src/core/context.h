@@ -30,6 +30,13 @@ mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...)
 mpno_status mpno_fail_in(mpno_ctx *ctx, mpno_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Tells the compiler that a failure is never MPNO_OK, so that it does not see ways on which outputs stay unset. */
+static inline mpno_status mpno_is_failure(mpno_status status) {
+    if (status == MPNO_OK) __builtin_unreachable();
+    return status;
+}
+#define mpno_fail(...) mpno_is_failure(mpno_fail(__VA_ARGS__))
+
 #define MPNO_TRY(expr)                              \
     do {                                            \
         mpno_status mpno_try_ = (expr);             \

@@ -26,7 +26,7 @@ struct mpno_pickle {
     mpno_pickle_object *top;
 };
 
-mpno_status mpno_pickle_bad(const mpno_pickle_reader *r, const char *format, ...) {
+mpno_status(mpno_pickle_bad)(const mpno_pickle_reader *r, const char *format, ...) {
     char sentence[400];
     va_list arguments;
     va_start(arguments, format);

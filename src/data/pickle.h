@@ -77,6 +77,7 @@ typedef struct mpno_pickle_reader {
 /* E_FORMAT, "byte N of the pickle: sentence". */
 mpno_status mpno_pickle_bad(const mpno_pickle_reader *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+#define mpno_pickle_bad(...) mpno_is_failure(mpno_pickle_bad(__VA_ARGS__))
 MPNO_WARN_UNUSED mpno_status mpno_pickle_new(mpno_pickle_reader *r, mpno_pickle_kind kind,
                                              mpno_pickle_object **out);
 MPNO_WARN_UNUSED mpno_status mpno_pickle_append(mpno_pickle_reader *r, mpno_pickle_object *object,

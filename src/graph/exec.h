@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * Execution of a lowered graph: a plan (which tensors are stored, where, in what format; what it
+ * costs) that can be asked before memory exists, then realised, then run any number of times
+ * without allocation. One thread at a time. */
+#ifndef MPNO_GRAPH_EXEC_H
+#define MPNO_GRAPH_EXEC_H
+
+#include "graph/graph.h"
+
+typedef struct mpno_exec mpno_exec;
+
+typedef struct mpno_exec_opts {
+    const mpno_policy *policy; /* copied */
+    int64_t capacity;          /* largest batch */
+    int n_threads;
+    bool unfused;
+    const int *requested; /* edges to compute: outputs, gradients */
+    int n_requested;
+    int external_output; /* a requested field that is written to memory bound by the caller; -1:
+                            none */
+} mpno_exec_opts;
+
+/* graph: borrowed, and extended by the lowering. */
+MPNO_WARN_UNUSED mpno_status mpno_exec_create(mpno_graph *graph, const mpno_exec_opts *opts,
+                                              mpno_exec **out);
+MPNO_WARN_UNUSED mpno_status mpno_exec_realise(mpno_exec *exec);
+void mpno_exec_destroy(mpno_exec **exec);
+
+/* Memory of an edge given from outside: inputs, parameters (in `format`), parameter gradients, the
+ * external output. Borrowed. */
+void mpno_exec_bind(mpno_exec *exec, int edge, const void *data, mpno_format format);
+/* Where a stored edge lies. */
+const void *mpno_exec_data(const mpno_exec *exec, int edge);
+
+typedef enum mpno_pass { MPNO_PASS_FORWARD, MPNO_PASS_BACKWARD } mpno_pass;
+/* Runs one pass on the first `batch` samples. Gives the first edge, in order of execution, that was
+ * stored with a value that is not finite, or -1. */
+int mpno_exec_run(mpno_exec *exec, mpno_pass pass, int64_t batch, double loss_scale);
+
+/* Facts of the plan. */
+typedef struct mpno_exec_tensor {
+    int edge;
+    mpno_format format;
+    size_t bytes;
+    bool kept; /* forward to backward */
+} mpno_exec_tensor;
+int mpno_exec_n_tensors(const mpno_exec *exec); /* stored in the arena */
+mpno_exec_tensor mpno_exec_tensor_at(const mpno_exec *exec, int index);
+mpno_format mpno_exec_format(const mpno_exec *exec, int edge);
+size_t mpno_exec_arena_bytes(const mpno_exec *exec);
+size_t mpno_exec_lower_bound(const mpno_exec *exec);
+double mpno_exec_flops(const mpno_exec *exec, int layer);       /* -1: all layers */
+size_t mpno_exec_layer_bytes(const mpno_exec *exec, int layer); /* most alive at once */
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * Building a graph, and the table of ops. */
+#include "graph/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+static const mpno_op *const all_ops[] = {
+#define X(name) &mpno_op_##name,
+#include "graph/ops.def"
+#undef X
+};
+
+int mpno_op_count(void) {
+    return (int)(sizeof all_ops / sizeof all_ops[0]);
+}
+
+const mpno_op *mpno_op_get(int index) {
+    return all_ops[index];
+}
+
+mpno_status mpno_graph_create(mpno_ctx *ctx, const mpno_grid *grid, mpno_graph **out) {
+    MPNO_TRY(mpno_alloc(ctx, sizeof(mpno_graph), out));
+    (*out)->ctx = ctx;
+    (*out)->grid = *grid;
+    return MPNO_OK;
+}
+
+void mpno_graph_destroy(mpno_graph **graph) {
+    if (graph == NULL || *graph == NULL) return;
+    mpno_ctx *ctx = (*graph)->ctx;
+    mpno_free(ctx, (*graph)->edges);
+    mpno_free(ctx, (*graph)->nodes);
+    mpno_free(ctx, (*graph)->weights);
+    mpno_free(ctx, *graph);
+    *graph = NULL;
+}
+
+/* Room for one more element; arrays grow by doubling from 32. */
+static mpno_status grow(mpno_ctx *ctx, void *array, int count, size_t size) {
+    if (count != 0 && (count < 32 || (count & (count - 1)) != 0)) return MPNO_OK;
+    return mpno_realloc_array(ctx, array, (size_t)count, count == 0 ? 32 : 2 * (size_t)count, size);
+}
+
+static mpno_status add_edge(mpno_graph *graph, const mpno_edge *edge, int *out) {
+    MPNO_TRY(grow(graph->ctx, &graph->edges, graph->n_edges, sizeof *graph->edges));
+    graph->edges[graph->n_edges] = *edge;
+    *out = graph->n_edges++;
+    return MPNO_OK;
+}
+
+mpno_status mpno_graph_layer(mpno_graph *graph, const char *name) {
+    MPNO_CHECK(graph->ctx, graph->n_layers < MPNO_MAX_LAYERS, MPNO_E_ARGUMENT,
+               "a network has at most %d layers", MPNO_MAX_LAYERS);
+    graph->layer = graph->n_layers++;
+    snprintf(graph->layers[graph->layer], sizeof graph->layers[0], "%s", name);
+    return MPNO_OK;
+}
+
+mpno_status mpno_graph_input(mpno_graph *graph, const char *name, int64_t channels, int *edge) {
+    mpno_edge e = {.kind = MPNO_EDGE_FIELD,
+                   .role = MPNO_ROLE_INPUT,
+                   .layer = graph->layer,
+                   .channels = channels,
+                   .param = -1,
+                   .producer = -1};
+    snprintf(e.name, sizeof e.name, "%s", name);
+    return add_edge(graph, &e, edge);
+}
+
+mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight, int *edge) {
+    MPNO_TRY(grow(graph->ctx, &graph->weights, graph->n_weights, sizeof *graph->weights));
+    const int param = graph->n_weights++;
+    graph->weights[param] = *weight;
+    mpno_edge e = {.kind = MPNO_EDGE_PARAM,
+                   .role = weight->role,
+                   .layer = graph->layer,
+                   .channels = weight->cols,
+                   .param = param,
+                   .producer = -1};
+    snprintf(e.name, sizeof e.name, "weight %d", param);
+    return add_edge(graph, &e, edge);
+}
+
+static mpno_status add_node(mpno_graph *graph, const mpno_op *op, int n_in, const int *in,
+                            const mpno_attr *attr, const mpno_edge *like, int *out) {
+    MPNO_TRY(grow(graph->ctx, &graph->nodes, graph->n_nodes, sizeof *graph->nodes));
+    mpno_node node = {.op = op, .layer = like->layer, .backward = graph->backward, .n_in = n_in};
+    if (attr != NULL) node.attr = *attr;
+    for (int i = 0; i < MPNO_OP_MAX_IN; i++) node.in[i] = i < n_in ? in[i] : -1;
+    mpno_edge made[MPNO_OP_MAX_OUT];
+    for (int i = 0; i < MPNO_OP_MAX_OUT; i++) {
+        made[i] = *like;
+        made[i].kind = (mpno_edge_kind)-1;
+        made[i].param = -1;
+        made[i].producer = graph->n_nodes;
+    }
+    MPNO_TRY(op->shape(graph, &node, made));
+    for (int i = 0; i < MPNO_OP_MAX_OUT && made[i].kind != (mpno_edge_kind)-1; i++) {
+        MPNO_TRY(add_edge(graph, &made[i], &node.out[i]));
+        node.n_out++;
+    }
+    graph->nodes[graph->n_nodes++] = node;
+    *out = node.out[0];
+    return MPNO_OK;
+}
+
+mpno_status mpno_graph_add(mpno_graph *graph, const mpno_op *op, int n_in, const int *in,
+                           const mpno_attr *attr, mpno_role role, const char *name, int *out) {
+    mpno_edge like = {.role = role, .layer = graph->layer};
+    snprintf(like.name, sizeof like.name, "%s", name);
+    return add_node(graph, op, n_in, in, attr, &like, out);
+}
+
+mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mpno_op *op, int n_in, const int *in,
+                                    const mpno_attr *attr, int of, int *out) {
+    mpno_edge like = {
+        .role = graph->edges[of].role, .gradient = true, .layer = graph->edges[of].layer};
+    snprintf(like.name, sizeof like.name, "d(%.36s)", graph->edges[of].name);
+    return add_node(graph, op, n_in, in, attr, &like, out);
+}
+
+size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch) {
+    const mpno_edge *e = &graph->edges[edge];
+    const size_t element = mpno_format_bytes(format);
+    switch (e->kind) {
+        case MPNO_EDGE_FIELD:
+            return (size_t)(batch * graph->grid.points * e->channels) * element;
+        case MPNO_EDGE_SPECTRUM:
+            return (size_t)(e->modes * batch * 2 * e->channels) * element;
+        case MPNO_EDGE_SUMS:
+            return (size_t)(batch * e->channels) * sizeof(double);
+        case MPNO_EDGE_PARAM:
+        case MPNO_EDGE_PARAM_GRAD:
+            return mpno_weight_count(&graph->weights[e->param]) * element;
+    }
+    return 0;
+}
+
+void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
+                        const mpno_bound *in, mpno_bound *out) {
+    (void)graph, (void)policy, (void)in;
+    for (int i = 0; i < node->n_out; i++) out[i] = (mpno_bound){INFINITY, INFINITY};
+}
+
+mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    const mpno_edge *first = &graph->edges[node->in[0]];
+    for (int i = 1; i < node->n_in; i++) {
+        if (node->in[i] < 0) continue;
+        const mpno_edge *other = &graph->edges[node->in[i]];
+        if (other->kind != MPNO_EDGE_FIELD) continue;
+        MPNO_CHECK(graph->ctx, other->channels == first->channels, MPNO_E_SHAPE,
+                   "%s: operands have %lld and %lld channels; they must agree", node->op->name,
+                   (long long)first->channels, (long long)other->channels);
+    }
+    out->kind = MPNO_EDGE_FIELD;
+    out->channels = first->channels;
+    return MPNO_OK;
+}
+
+mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    const double values = (double)(batch * graph->grid.points * graph->edges[node->in[0]].channels);
+    return (mpno_op_cost){.flops = values, .useful = false};
+}

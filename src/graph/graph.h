@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ * The graph: small semantic ops between tensors (edges), and the shape of an op: five faces in one
+ * file. A graph describes one network on one grid for any batch; it holds no tensor data. One
+ * thread at a time. */
+#ifndef MPNO_GRAPH_GRAPH_H
+#define MPNO_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/context.h"
+#include "graph/policy.h"
+#include "kernel/field_kernels.h"
+#include "kernel/kernel.h"
+#include "number/format.h"
+#include "transform/fft/fft.h"
+
+#define MPNO_OP_MAX_IN 6
+#define MPNO_OP_MAX_OUT 2
+
+typedef enum mpno_edge_kind {
+    MPNO_EDGE_FIELD,     /* [batch][points][channels] */
+    MPNO_EDGE_SPECTRUM,  /* [modes][batch][2][channels] */
+    MPNO_EDGE_SUMS,      /* [batch][channels], f64: a field summed over its points */
+    MPNO_EDGE_PARAM,     /* a weight, shape in mpno_weight */
+    MPNO_EDGE_PARAM_GRAD /* its gradient, same shape */
+} mpno_edge_kind;
+
+/* A weight as the graph sees it. Linear maps: blocks 1, rows = outputs, cols = inputs. Vectors:
+ * blocks 1, rows 1. Spectral weights: blocks = modes, each [2][rows = inputs][cols = outputs], real
+ * plane first. */
+typedef struct mpno_weight {
+    int64_t blocks, rows, cols;
+    bool is_complex;
+    mpno_role role;
+} mpno_weight;
+static inline size_t mpno_weight_count(const mpno_weight *w) {
+    return (size_t)(w->blocks * w->rows * w->cols) * (w->is_complex ? 2 : 1);
+}
+
+typedef struct mpno_edge {
+    mpno_edge_kind kind;
+    mpno_role role;
+    bool gradient; /* made by differentiation */
+    int layer;     /* index into mpno_graph.layers */
+    char name[40]; /* "mlp hidden" */
+    int64_t channels;
+    int64_t modes; /* SPECTRUM */
+    int param;     /* PARAM, PARAM_GRAD: index into mpno_graph.weights */
+    int producer;  /* node, -1: given from outside */
+} mpno_edge;
+
+typedef struct mpno_attr {
+    const mpno_fft *fft; /* borrowed: lives as long as the graph */
+    double scale;        /* of the transform */
+    mpno_fft_weighting weighting;
+    const int32_t *mode_rows; /* borrowed: kept mode -> block of the spectral weight */
+    int64_t groups;           /* of a norm */
+    double eps;
+    mpno_loss loss;
+    int64_t channels; /* of take_channels: how many are kept */
+} mpno_attr;
+
+typedef struct mpno_op mpno_op;
+
+typedef struct mpno_node {
+    const mpno_op *op;
+    mpno_attr attr;
+    int layer;
+    bool backward;
+    int n_in, n_out;
+    int in[MPNO_OP_MAX_IN], out[MPNO_OP_MAX_OUT]; /* edges; in[i] == -1: operand left out */
+} mpno_node;
+
+#define MPNO_MAX_LAYERS 66
+
+typedef struct mpno_graph {
+    mpno_ctx *ctx;
+    mpno_grid grid;
+    mpno_edge *edges;
+    int n_edges;
+    mpno_node *nodes; /* in an order in which they can run */
+    int n_nodes;
+    int n_forward_nodes;
+    mpno_weight *weights;
+    int n_weights;
+    char layers[MPNO_MAX_LAYERS][16];
+    int n_layers;
+    /* where new nodes go */
+    int layer;
+    bool backward;
+} mpno_graph;
+
+/* One operand of a call. Tile ops: rows x channels of the arithmetic type; whole ops: the stored
+ * tensor. */
+typedef struct mpno_operand {
+    void *data; /* NULL: operand left out */
+    mpno_format format;
+    int64_t channels;
+} mpno_operand;
+
+typedef struct mpno_op_call {
+    const mpno_kernels *kernels;
+    const mpno_field_kernels *fields;
+    const mpno_graph *graph;
+    const mpno_node *node;
+    int64_t batch;       /* samples: whole ops */
+    int64_t first, rows; /* points first .. first + rows - 1 of one sample: tile ops */
+    double loss_scale;
+    int n_threads;
+    mpno_operand in[MPNO_OP_MAX_IN], out[MPNO_OP_MAX_OUT];
+    void *scratch;                   /* op->scratch bytes (tile ops: per thread) */
+    bool nonfinite[MPNO_OP_MAX_OUT]; /* result: a stored value was not finite */
+} mpno_op_call;
+
+typedef enum mpno_op_class {
+    MPNO_OP_TILE,   /* rows in, rows out: runs inside tile programs */
+    MPNO_OP_REDUCE, /* rows in, sums out (added to): inside tile programs, result after the program
+                     */
+    MPNO_OP_WHOLE   /* whole stored tensors */
+} mpno_op_class;
+
+typedef struct mpno_op_cost {
+    double flops; /* of one batch of the given size */
+    bool useful;  /* counts as useful work (products and transforms), see docs/design/cost.md */
+} mpno_op_cost;
+
+/* Upper bounds (rounded upwards) on the maximum magnitude of a tensor and on the error it carries.
+ */
+typedef struct mpno_bound {
+    double magnitude, error;
+} mpno_bound;
+
+/* Five faces; the order in an op's file is the order here. */
+struct mpno_op {
+    const char *name;
+    mpno_op_class class;
+    bool cheap;           /* a few flops a value: recomputed rather than stored */
+    bool linear_in_first; /* linear in operand 0 when the others are held: adjoint test */
+    bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
+    unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */
+    /* Fills kind, channels, modes, role-independent facts of the node's outputs; E_SHAPE when
+     * operands do not fit. */
+    mpno_status (*shape)(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
+    void (*forward)(mpno_op_call *call);
+    /* Adds the nodes of the gradient. grad_out[i]: edge with the gradient of output i. grad_in[i]:
+     * set to the edge with the gradient of operand i; left at -1 where it has none. wanted[i] says
+     * whether anybody asks. NULL: not differentiable (gradient ops). */
+    mpno_status (*backward)(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,
+                            int *grad_in);
+    mpno_op_cost (*cost)(const mpno_graph *graph, const mpno_node *node, int64_t batch);
+    /* Bounds of the outputs from those of the operands. mpno_bound_unknown (infinity) where the
+     * theory is not written yet. */
+    void (*bound)(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
+                  const mpno_bound *in, mpno_bound *out);
+    /* Scratch bytes beside the operands (tile ops: of one tile); NULL: none. */
+    size_t (*scratch)(const mpno_graph *graph, const mpno_node *node, int64_t rows_or_batch,
+                      size_t type_bytes, int n_threads);
+};
+
+#define X(name) extern const mpno_op mpno_op_##name;
+#include "graph/ops.def"
+#undef X
+int mpno_op_count(void);
+const mpno_op *mpno_op_get(int index);
+
+MPNO_WARN_UNUSED mpno_status mpno_graph_create(mpno_ctx *ctx, const mpno_grid *grid,
+                                               mpno_graph **out);
+void mpno_graph_destroy(mpno_graph **graph);
+/* Names the layer that nodes added from now on belong to. */
+MPNO_WARN_UNUSED mpno_status mpno_graph_layer(mpno_graph *graph, const char *name);
+MPNO_WARN_UNUSED mpno_status mpno_graph_input(mpno_graph *graph, const char *name, int64_t channels,
+                                              int *edge);
+MPNO_WARN_UNUSED mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight,
+                                              int *edge);
+
+/* Adds a node with one output (two: *out is the first, the second follows it). in: n_in edges, -1 =
+ * left out. attr may be NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_graph_add(mpno_graph *graph, const mpno_op *op, int n_in,
+                                            const int *in, const mpno_attr *attr, mpno_role role,
+                                            const char *name, int *out);
+/* The same inside a backward face: role, layer and name ("d NAME") are those of edge `of`, whose
+ * gradient it is. */
+MPNO_WARN_UNUSED mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mpno_op *op, int n_in,
+                                                     const int *in, const mpno_attr *attr, int of,
+                                                     int *out);
+
+/* Reverse mode: extends the graph with the nodes that compute the gradients of edge `loss`.
+ * param_grads[i]: gradient edge of weight i (or -1); input_grad: of edge `input` when input >= 0.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_graph_differentiate(mpno_graph *graph, int loss, int *param_grads,
+                                                      int input, int *input_grad);
+
+/* Bytes of an edge stored in `format` for `batch` samples. */
+size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch);
+
+/* Shared faces of simple ops. */
+void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
+                        const mpno_bound *in, mpno_bound *out);
+mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
+mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node,
+                                   int64_t batch); /* 1 flop a value */
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * The lowering pass, see lower.h for its rules. */
+#include "graph/lower.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+/* A tile program while it is being collected: ops in the order of their computation; loads and
+ * stores are added at the end. */
+typedef struct program {
+    bool backward;
+    bool *local;      /* per edge: is a value of this program */
+    mpno_instr *list; /* LOAD and OP */
+    int n;
+    bool *store; /* per edge: stored by this program */
+} program;
+
+typedef struct pass {
+    mpno_graph *graph;
+    const mpno_lower_opts *opts;
+    int n_edges, n_nodes; /* before the pass; capacity of the per-edge arrays is twice n_edges */
+    bool *needed;         /* per node */
+    int *stage;           /* per node */
+    bool *requested;      /* per edge: must be stored */
+    bool *stored;         /* per edge */
+    int *home;            /* per edge: program that computes it, -1 */
+    int *clone;           /* per edge: repeated whole op's output, -1 */
+    program *programs;
+    int n_programs;
+    mpno_step *steps; /* whole == -1: n_instrs holds the program's index until the end */
+    int n_steps;
+} pass;
+
+static bool is_field(const mpno_graph *g, int edge) {
+    return edge >= 0 && g->edges[edge].kind == MPNO_EDGE_FIELD;
+}
+
+static void mark_needed(pass *p, int edge) {
+    const int node = p->graph->edges[edge].producer;
+    if (node < 0 || p->needed[node]) return;
+    p->needed[node] = true;
+    for (int i = 0; i < p->graph->nodes[node].n_in; i++)
+        if (p->graph->nodes[node].in[i] >= 0) mark_needed(p, p->graph->nodes[node].in[i]);
+}
+
+/* Program or whole-op round in which a node runs; what a reduction or a whole op gives is there one
+ * round later. */
+static void assign_stages(pass *p) {
+    const mpno_graph *g = p->graph;
+    for (int n = 0; n < p->n_nodes; n++) {
+        int stage = 0;
+        for (int i = 0; i < g->nodes[n].n_in; i++) {
+            const int producer = g->nodes[n].in[i] < 0 ? -1 : g->edges[g->nodes[n].in[i]].producer;
+            if (producer < 0) continue;
+            const bool late = p->opts->unfused || g->nodes[producer].op->class != MPNO_OP_TILE;
+            const int ready = p->stage[producer] + (late ? 1 : 0);
+            if (ready > stage) stage = ready;
+        }
+        p->stage[n] = stage;
+    }
+}
+
+static bool cheap_cone(const pass *p, int edge) {
+    const mpno_graph *g = p->graph;
+    if (!is_field(g, edge) || p->stored[edge]) return true;
+    const int producer = g->edges[edge].producer;
+    if (producer < 0) return true;
+    const mpno_node *node = &g->nodes[producer];
+    if (!node->op->cheap || node->op->class != MPNO_OP_TILE) return false;
+    for (int i = 0; i < node->n_in; i++)
+        if (!cheap_cone(p, node->in[i])) return false;
+    return true;
+}
+
+/* Rule 2: the value to store so that `edge` can be had later by cheap one-operand ops. */
+static int cut_before(const pass *p, int edge) {
+    const mpno_graph *g = p->graph;
+    for (;;) {
+        const mpno_node *node = &g->nodes[g->edges[edge].producer];
+        int operand = -1, fields = 0;
+        for (int i = 0; i < node->n_in; i++)
+            if (is_field(g, node->in[i])) operand = node->in[i], fields++;
+        if (!node->op->cheap || fields != 1 || p->home[operand] < 0 || p->stored[operand] ||
+            g->edges[operand].channels > g->edges[edge].channels)
+            return edge;
+        edge = operand;
+    }
+}
+
+/* Rule 3: the output of a forward whole op that backward repeats rather than keeps. Gives the edge
+ * to read. */
+static mpno_status stored_source(pass *p, const program *prog, int edge, int *source) {
+    mpno_graph *g = p->graph;
+    const int producer = g->edges[edge].producer;
+    *source = edge;
+    if (!prog->backward || producer < 0 || p->opts->unfused) return MPNO_OK;
+    const mpno_node node = g->nodes[producer];
+    if (node.backward || node.op->class != MPNO_OP_WHOLE || !node.op->cheap || !is_field(g, edge))
+        return MPNO_OK;
+    if (p->clone[edge] < 0) {
+        const mpno_format in_format =
+            mpno_policy_storage(p->opts->policy, g->edges[node.in[0]].role, node.layer);
+        const mpno_format out_format =
+            mpno_policy_storage(p->opts->policy, g->edges[edge].role, node.layer);
+        if (2 * mpno_edge_bytes(g, node.in[0], in_format, 1) >
+            mpno_edge_bytes(g, edge, out_format, 1))
+            return MPNO_OK;
+        const mpno_edge like = g->edges[edge];
+        char name[sizeof like.name];
+        snprintf(name, sizeof name, "%.32s again", like.name);
+        g->layer = like.layer;
+        MPNO_TRY(mpno_graph_add(g, node.op, node.n_in, node.in, &node.attr, like.role, name,
+                                &p->clone[edge]));
+        p->stored[p->clone[edge]] = true;
+        p->home[p->clone[edge]] = p->clone[p->clone[edge]] = -1;
+        p->steps[p->n_steps++] = (mpno_step){.whole = g->n_nodes - 1, .backward = true};
+    }
+    *source = p->clone[edge];
+    return MPNO_OK;
+}
+
+static void emit(program *prog, mpno_instr instr) {
+    prog->list[prog->n++] = instr;
+}
+
+static mpno_status load(pass *p, program *prog, int edge) {
+    int source;
+    MPNO_TRY(stored_source(p, prog, edge, &source));
+    emit(prog, (mpno_instr){.kind = MPNO_INSTR_LOAD, .edge = edge, .source = source, .node = -1});
+    prog->local[edge] = true;
+    return MPNO_OK;
+}
+
+/* Makes `edge` a value of the program: loads it, recomputes it, or has it stored where it was first
+ * computed. */
+static mpno_status need(pass *p, int index, int edge) {
+    program *prog = &p->programs[index];
+    const mpno_graph *g = p->graph;
+    if (!is_field(g, edge) || prog->local[edge]) return MPNO_OK;
+    const int producer = g->edges[edge].producer;
+    if (producer < 0 || p->stored[edge]) {
+        if (p->home[edge] != index) return load(p, prog, edge);
+    }
+    const mpno_node node = g->nodes[producer];
+    if (p->home[edge] >= 0 && p->home[edge] != index) {
+        const bool forward_value_backward = prog->backward && !node.backward;
+        if (!forward_value_backward && !cheap_cone(p, edge)) {
+            const int cut = cut_before(p, edge);
+            p->stored[cut] = true;
+            p->programs[p->home[cut]].store[cut] = true;
+            if (cut == edge) return load(p, prog, edge);
+        }
+    }
+    for (int i = 0; i < node.n_in; i++) MPNO_TRY(need(p, index, node.in[i]));
+    emit(prog, (mpno_instr){.kind = MPNO_INSTR_OP, .node = producer, .edge = -1, .source = -1});
+    for (int i = 0; i < node.n_out; i++) {
+        prog->local[node.out[i]] = true;
+        if (p->home[node.out[i]] < 0) p->home[node.out[i]] = index;
+    }
+    return MPNO_OK;
+}
+
+/* A tile op whose output must be stored, or a reduction. */
+static bool is_root(const pass *p, int n) {
+    const mpno_node *node = &p->graph->nodes[n];
+    if (node->op->class == MPNO_OP_REDUCE) return true;
+    return node->op->class == MPNO_OP_TILE && (p->opts->unfused || p->requested[node->out[0]]);
+}
+
+static mpno_status add_root(pass *p, int index, int n) {
+    const mpno_node node = p->graph->nodes[n];
+    program *prog = &p->programs[index];
+    prog->backward |= node.backward;
+    if (node.op->class == MPNO_OP_TILE) {
+        MPNO_TRY(need(p, index, node.out[0]));
+        p->stored[node.out[0]] = true;
+        /* A requested value of an earlier program is stored there: it is a value of that one too.
+         */
+        const int home = p->home[node.out[0]];
+        p->programs[home].store[node.out[0]] = true;
+        return MPNO_OK;
+    }
+    for (int i = 0; i < node.n_in; i++) MPNO_TRY(need(p, index, node.in[i]));
+    emit(prog, (mpno_instr){.kind = MPNO_INSTR_OP, .node = n, .edge = -1, .source = -1});
+    for (int i = 0; i < node.n_out; i++) p->stored[node.out[i]] = true;
+    return MPNO_OK;
+}
+
+static mpno_status open_program(pass *p, int *index) {
+    mpno_ctx *ctx = p->graph->ctx;
+    program *prog = &p->programs[ *index = p->n_programs];
+    MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)p->n_edges, sizeof(bool), &prog->local));
+    p->n_programs++; /* from here on owned by the pass */
+    MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)p->n_edges, sizeof(bool), &prog->store));
+    return mpno_alloc_array(ctx, 2 * (size_t)(p->n_nodes + p->n_edges), sizeof(mpno_instr),
+                            &prog->list);
+}
+
+static void close_program(pass *p, int index) {
+    p->steps[p->n_steps++] =
+        (mpno_step){.whole = -1, .backward = p->programs[index].backward, .n_instrs = index};
+}
+
+static mpno_status run_stage(pass *p, int stage) {
+    int index = -1;
+    for (int n = 0; n < p->n_nodes; n++) {
+        if (!p->needed[n] || p->stage[n] != stage || !is_root(p, n)) continue;
+        if (index < 0) MPNO_TRY(open_program(p, &index));
+        MPNO_TRY(add_root(p, index, n));
+        if (!p->opts->unfused) continue;
+        close_program(p, index);
+        index = -1;
+    }
+    if (index >= 0) close_program(p, index);
+    for (int n = 0; n < p->n_nodes; n++) {
+        const mpno_node *node = &p->graph->nodes[n];
+        if (!p->needed[n] || p->stage[n] != stage || node->op->class != MPNO_OP_WHOLE) continue;
+        for (int i = 0; i < node->n_out; i++) p->stored[node->out[i]] = true;
+        p->steps[p->n_steps++] = (mpno_step){.whole = n, .backward = node->backward};
+    }
+    return MPNO_OK;
+}
+
+static mpno_status run_pass(pass *p) {
+    const mpno_graph *g = p->graph;
+    for (int i = 0; i < p->opts->n_requested; i++) {
+        mark_needed(p, p->opts->requested[i]);
+        p->requested[p->opts->requested[i]] = true;
+    }
+    for (int n = 0; n < p->n_nodes; n++)
+        for (int i = 0;
+             p->needed[n] && g->nodes[n].op->class == MPNO_OP_WHOLE && i < g->nodes[n].n_in; i++)
+            if (is_field(g, g->nodes[n].in[i])) p->requested[g->nodes[n].in[i]] = true;
+    for (int e = 0; e < p->n_edges; e++) p->home[e] = p->clone[e] = -1;
+    assign_stages(p);
+    int last = 0;
+    for (int n = 0; n < p->n_nodes; n++)
+        if (p->needed[n] && p->stage[n] > last) last = p->stage[n];
+    for (int stage = 0; stage <= last; stage++) MPNO_TRY(run_stage(p, stage));
+    return MPNO_OK;
+}
+
+/* Turns a collected program into its final instruction list: a store follows the op that computes
+ * the value. */
+static mpno_status finish_program(pass *p, mpno_step *step) {
+    const program *prog = &p->programs[step->n_instrs];
+    step->n_instrs = 0;
+    MPNO_TRY(mpno_alloc_array(p->graph->ctx, 2 * (size_t)prog->n + 1, sizeof(mpno_instr),
+                              &step->instrs));
+    for (int i = 0; i < prog->n; i++) {
+        step->instrs[step->n_instrs++] = prog->list[i];
+        if (prog->list[i].kind != MPNO_INSTR_OP) continue;
+        const mpno_node *node = &p->graph->nodes[prog->list[i].node];
+        if (node->op->class == MPNO_OP_TILE && prog->store[node->out[0]])
+            step->instrs[step->n_instrs++] = (mpno_instr){
+                .kind = MPNO_INSTR_STORE, .edge = node->out[0], .node = -1, .source = -1};
+    }
+    return MPNO_OK;
+}
+
+static mpno_status allocate(pass *p) {
+    mpno_ctx *ctx = p->graph->ctx;
+    const size_t edges = 2 * (size_t)p->n_edges, nodes = (size_t)p->n_nodes;
+    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(bool), &p->needed));
+    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(int), &p->stage));
+    MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->requested));
+    MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->stored));
+    MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(int), &p->home));
+    MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(int), &p->clone));
+    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(program), &p->programs));
+    return mpno_alloc_array(ctx, 2 * nodes + edges, sizeof(mpno_step), &p->steps);
+}
+
+static void release(pass *p) {
+    mpno_ctx *ctx = p->graph->ctx;
+    for (int i = 0; i < p->n_programs; i++) {
+        mpno_free(ctx, p->programs[i].local);
+        mpno_free(ctx, p->programs[i].store);
+        mpno_free(ctx, p->programs[i].list);
+    }
+    mpno_free(ctx, p->programs);
+    mpno_free(ctx, p->needed);
+    mpno_free(ctx, p->stage);
+    mpno_free(ctx, p->requested);
+    mpno_free(ctx, p->home);
+    mpno_free(ctx, p->clone);
+}
+
+mpno_status mpno_lower(mpno_graph *graph, const mpno_lower_opts *opts, mpno_lowered *out) {
+    pass p = {.graph = graph, .opts = opts, .n_edges = graph->n_edges, .n_nodes = graph->n_nodes};
+    *out = (mpno_lowered){0};
+    graph->backward = true; /* nodes that the pass adds repeat forward ops in the backward pass */
+    mpno_status status = allocate(&p);
+    if (status == MPNO_OK) status = run_pass(&p);
+    for (int s = 0; s < p.n_steps && status == MPNO_OK; s++)
+        if (p.steps[s].whole < 0) status = finish_program(&p, &p.steps[s]);
+    release(&p);
+    *out = (mpno_lowered){p.steps, p.n_steps, p.stored, graph->n_edges};
+    if (status != MPNO_OK) mpno_lowered_destroy(graph->ctx, out);
+    return status;
+}
+
+void mpno_lowered_destroy(mpno_ctx *ctx, mpno_lowered *lowered) {
+    for (int s = 0; s < lowered->n_steps; s++) mpno_free(ctx, lowered->steps[s].instrs);
+    mpno_free(ctx, lowered->steps);
+    mpno_free(ctx, lowered->stored);
+    *lowered = (mpno_lowered){0};
+}

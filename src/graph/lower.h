@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * Lowering: from small ops to steps. Chains of pixel-wise ops become tile programs that keep their
+ * values in tiles of rows (L1/L2); only what a transform, a loss or a later program needs is
+ * stored. The rules:
+ *   1. Stored are fields that whole ops read or write, and requested outputs.
+ *   2. A value that a later program needs is recomputed there when that takes no matrix product;
+ * otherwise it is stored - or rather what stands before the cheap one-operand ops at its end (GELU,
+ * norm, gate), so that these are redone at the load.
+ *   3. The backward pass stores nothing of the forward pass besides: it recomputes from what
+ * forward stored, and repeats an inverse transform when the kept spectrum is smaller than the field
+ * (reference: docs/design/lowering.md). Unfused: every op its own program, every field stored. */
+#ifndef MPNO_GRAPH_LOWER_H
+#define MPNO_GRAPH_LOWER_H
+
+#include "graph/graph.h"
+
+/* Rows of a tile: 64 rows x 64 channels of f32 are 16 KiB. Tiles of one chunk share partial sums;
+ * chunks never cross samples and never depend on the number of threads, so that sums do not either.
+ */
+enum { MPNO_TILE_ROWS = 64, MPNO_CHUNK_TILES = 64 };
+
+typedef enum mpno_instr_kind { MPNO_INSTR_LOAD, MPNO_INSTR_OP, MPNO_INSTR_STORE } mpno_instr_kind;
+
+typedef struct mpno_instr {
+    mpno_instr_kind kind;
+    int node;   /* OP */
+    int edge;   /* LOAD, STORE: the value */
+    int source; /* LOAD: the stored edge it is read from */
+} mpno_instr;
+
+typedef struct mpno_step {
+    int whole; /* node of a whole op, or -1: a tile program */
+    bool backward;
+    mpno_instr *instrs; /* owned */
+    int n_instrs;
+} mpno_step;
+
+typedef struct mpno_lowered {
+    mpno_step *steps;
+    int n_steps;
+    bool *stored; /* per edge: has memory of its own */
+    int n_edges;  /* lowering may add edges (repeated transforms): stored has graph->n_edges entries
+                   */
+} mpno_lowered;
+
+typedef struct mpno_lower_opts {
+    const int *requested; /* edges that must be computed: outputs, gradients */
+    int n_requested;
+    bool unfused;
+    const mpno_policy *policy;
+} mpno_lower_opts;
+
+MPNO_WARN_UNUSED mpno_status mpno_lower(mpno_graph *graph, const mpno_lower_opts *opts,
+                                        mpno_lowered *out);
+void mpno_lowered_destroy(mpno_ctx *ctx, mpno_lowered *lowered);
+
+#endif

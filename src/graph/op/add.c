@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * y = a + b. Gradient: dy to both. Bound: magnitudes and errors add, plus one rounding of the sum.
+ */
+#include <math.h>
+
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    call->kernels->add(call->out[0].data, call->in[0].data, call->in[1].data,
+                       call->rows * call->in[0].channels);
+}
+
+static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    (void)graph, (void)node, (void)wanted;
+    grad_in[0] = grad_in[1] = grad_out[0];
+    return MPNO_OK;
+}
+
+/* |fl(a^ + b^) - (a + b)| <= ea + eb + u |a^ + b^|, |a^| <= ma + ea. nextafter: these few f64
+ * operations round upwards. */
+static void bound(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
+                  const mpno_bound *in, mpno_bound *out) {
+    const double u =
+        mpno_format_unit(mpno_policy_arithmetic(policy, node->op->name, node->layer).accumulate);
+    (void)graph;
+    const double magnitude = nextafter(in[0].magnitude + in[1].magnitude, INFINITY);
+    const double error = nextafter(in[0].error + in[1].error, INFINITY);
+    const double computed = nextafter(magnitude + error, INFINITY);
+    out[0] =
+        (mpno_bound){magnitude, nextafter(error + nextafter(u * computed, INFINITY), INFINITY)};
+}
+
+const mpno_op mpno_op_add = {
+    .name = "add",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .linear_in_first = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .backward = backward,
+    .cost = mpno_cost_elementwise,
+    .bound = bound,
+};

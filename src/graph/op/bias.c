@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * y = x + b, one number per channel: x [rows][C], b [C]. Gradients: dx = dy, db = sum of dy over
+ * the points. */
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    call->kernels->channel_affine(call->out[0].data, call->in[0].data, NULL, call->in[1].data,
+                                  call->rows, call->in[0].channels);
+}
+
+static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const int b = graph->nodes[index].in[1], in[] = {grad_out[0], b};
+    grad_in[0] = grad_out[0];
+    if (!wanted[1]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, &mpno_op_sum_points, 2, in, NULL, b, &grad_in[1]);
+}
+
+const mpno_op mpno_op_bias = {
+    .name = "bias",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .backward = backward,
+    .cost = mpno_cost_elementwise,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * dW[r(k)][i][o] = sum_b conj(X[k][b][i]) dY[k][b][o], zero in blocks that no kept mode uses: X
+ * [modes][batch][2][I], dY [modes][batch][2][O], operand 2 the weight (for its shape; never read)
+ * -> dW [blocks][2][I][O]. */
+#include <string.h>
+
+#include "graph/op/contract_modes.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_PARAM_GRAD;
+    out->param = graph->edges[node->in[2]].param;
+    out->channels = graph->weights[out->param].cols;
+    return MPNO_OK;
+}
+
+static void one_mode(void *argument, int64_t mode, int thread) {
+    const mpno_mode_call *m = argument;
+    const mpno_kernels *k = m->call->kernels;
+    const int64_t b = m->batch, ni = m->inputs, no = m->outputs;
+    const size_t wide = (size_t)(2 * b * (ni > no ? ni : no)) * m->element;
+    char *room_x = (char *)m->call->scratch + (size_t)thread * m->thread_bytes;
+    char *room_dy = room_x + wide, *room_n = room_dy + wide;
+    const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room_x);
+    const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[1], mode, room_dy);
+    const mpno_mode_panel dw = mpno_mode_weight(m, &m->call->out[0], mode, NULL);
+    mpno_mode_negate(m, &x, ni, room_n);
+    k->gemm_tn(b, no, ni, x.re, x.ld, dy.re, dy.ld, dw.re, no);
+    k->gemm_tn(b, no, ni, x.im, x.ld, dy.im, dy.ld, dw.re, no);
+    k->gemm_tn(b, no, ni, x.re, x.ld, dy.im, dy.ld, dw.im, no);
+    k->gemm_tn(b, no, ni, room_n, ni, dy.re, dy.ld, dw.im, no);
+}
+
+static void forward(mpno_op_call *call) {
+    const mpno_graph *graph = call->graph;
+    const mpno_weight *w = &graph->weights[graph->edges[call->node->out[0]].param];
+    memset(call->out[0].data, 0, mpno_weight_count(w) * mpno_format_bytes(call->out[0].format));
+    mpno_mode_run(call, w->rows, w->cols, graph->edges[call->node->in[0]].modes, one_mode);
+}
+
+const mpno_op mpno_op_contract_dw = {
+    .name = "contract_dw",
+    .class = MPNO_OP_WHOLE,
+    .linear_in_first = true,
+    .shape = shape,
+    .forward = forward,
+    .cost = mpno_mode_cost,
+    .bound = mpno_bound_unknown,
+    .scratch = mpno_mode_total_scratch,
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * dg[c] += sum of x dy over the rows of a tile, f64: x, dy [rows][C] -> the gradient of vector
+ * operand 2 (for its shape; never read). */
+#include "graph/graph.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_PARAM_GRAD;
+    out->param = graph->edges[node->in[2]].param;
+    out->channels = graph->weights[out->param].cols;
+    return MPNO_OK;
+}
+
+static void forward(mpno_op_call *call) {
+    call->kernels->dot_rows(call->out[0].data, call->in[0].data, call->in[1].data, call->rows,
+                            call->in[0].channels);
+}
+
+const mpno_op mpno_op_dot_points = {
+    .name = "dot_points",
+    .class = MPNO_OP_REDUCE,
+    .f64_sums = true,
+    .linear_in_first = true,
+    .shape = shape,
+    .forward = forward,
+    .cost = mpno_cost_elementwise,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * y = (x, i_1/N_1, .., i_d/N_d): the coordinates of the grid point, end point excluded, as further
+ * channels. x [rows][C] -> y [rows][C + d]. Gradient: the first C channels of dy. Error: the
+ * coordinates carry one rounding. Source: neuraloperator GridEmbeddingND. */
+#include "graph/graph.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_FIELD;
+    out->channels = graph->edges[node->in[0]].channels + graph->grid.ndim;
+    return MPNO_OK;
+}
+
+static void forward(mpno_op_call *call) {
+    call->fields->grid_embed(call->out[0].data, call->in[0].data, call->first, call->rows,
+                             call->in[0].channels, &call->graph->grid);
+}
+
+static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const int x = graph->nodes[node].in[0];
+    const mpno_attr attr = {.channels = graph->edges[x].channels};
+    if (!wanted[0]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, &mpno_op_take_channels, 1, grad_out, &attr, x,
+                                   &grad_in[0]);
+}
+
+const mpno_op mpno_op_grid_embed = {
+    .name = "grid_embed",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cost = mpno_cost_elementwise,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * y = x W' + b, a 1x1 convolution: x [rows][I], W [O][I], b [O] or left out -> y [rows][O].
+ * Gradients: dx = dy W (linear_dx), dW = dy' x (linear_dw), db = sum of dy over the points
+ * (sum_points). Bound: not written yet (infinity). */
+#include "graph/graph.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    const mpno_edge *x = &graph->edges[node->in[0]];
+    const mpno_weight *w = &graph->weights[graph->edges[node->in[1]].param];
+    MPNO_CHECK(graph->ctx, w->cols == x->channels, MPNO_E_SHAPE,
+               "linear: the weight takes %lld channels, %s has %lld", (long long)w->cols, x->name,
+               (long long)x->channels);
+    out->kind = MPNO_EDGE_FIELD;
+    out->channels = w->rows;
+    return MPNO_OK;
+}
+
+static void forward(mpno_op_call *call) {
+    const int64_t n = call->out[0].channels, k = call->in[0].channels;
+    call->kernels->gemm(call->rows, n, k, call->in[0].data, k, call->in[1].data, n,
+                        call->out[0].data, n, 0);
+    if (call->in[2].data != NULL)
+        call->kernels->channel_affine(call->out[0].data, call->out[0].data, NULL, call->in[2].data,
+                                      call->rows, n);
+}
+
+static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const mpno_node node = graph->nodes[index];
+    const int dx[] = {grad_out[0], node.in[1]}, dw[] = {grad_out[0], node.in[0], node.in[1]};
+    const int db[] = {grad_out[0], node.in[2]};
+    if (wanted[0])
+        MPNO_TRY(mpno_graph_add_gradient(graph, &mpno_op_linear_dx, 2, dx, NULL, node.in[0],
+                                         &grad_in[0]));
+    if (wanted[1])
+        MPNO_TRY(mpno_graph_add_gradient(graph, &mpno_op_linear_dw, 3, dw, NULL, node.in[1],
+                                         &grad_in[1]));
+    if (wanted[2])
+        MPNO_TRY(mpno_graph_add_gradient(graph, &mpno_op_sum_points, 2, db, NULL, node.in[2],
+                                         &grad_in[2]));
+    return MPNO_OK;
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    const mpno_weight *w = &graph->weights[graph->edges[node->in[1]].param];
+    return (mpno_op_cost){2.0 * (double)(batch * graph->grid.points * w->rows * w->cols), true};
+}
+
+const mpno_op mpno_op_linear = {
+    .name = "linear",
+    .class = MPNO_OP_TILE,
+    .linear_in_first = true,
+    .transposed = 1u << 1, /* rows of x times [I][O] */
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};

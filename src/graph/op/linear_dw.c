@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * dW += dy' x over the rows of a tile: dy [rows][O], x [rows][I] -> dW [O][I]. Operand 2 is the
+ * weight itself (for its shape; never read). Summed over tiles and samples in a fixed order after
+ * the program. */
+#include "graph/graph.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_PARAM_GRAD;
+    out->param = graph->edges[node->in[2]].param;
+    out->channels = graph->weights[out->param].cols;
+    return MPNO_OK;
+}
+
+static void forward(mpno_op_call *call) {
+    const int64_t o = call->in[0].channels, i = call->in[1].channels;
+    call->kernels->gemm_tn(call->rows, i, o, call->in[0].data, o, call->in[1].data, i,
+                           call->out[0].data, i);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    const mpno_weight *w = &graph->weights[graph->edges[node->in[2]].param];
+    return (mpno_op_cost){2.0 * (double)(batch * graph->grid.points * w->rows * w->cols), true};
+}
+
+const mpno_op mpno_op_linear_dw = {
+    .name = "linear_dw",
+    .class = MPNO_OP_REDUCE,
+    .linear_in_first = true,
+    .shape = shape,
+    .forward = forward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};

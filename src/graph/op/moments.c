@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * sums[2c] = sum of x, sums[2c+1] = sum of x^2 over the points of each sample, f64: x [rows][C] ->
+ * [batch][2C]. What a norm needs to know before it can start. Its gradient is part of normalize_dx,
+ * which differentiates both at once. */
+#include "graph/graph.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_SUMS;
+    out->role = MPNO_ROLE_SUMS;
+    out->channels = 2 * graph->edges[node->in[0]].channels;
+    return MPNO_OK;
+}
+
+static void forward(mpno_op_call *call) {
+    call->kernels->sum_squares(call->out[0].data, call->in[0].data, call->rows,
+                               call->in[0].channels);
+}
+
+const mpno_op mpno_op_moments = {
+    .name = "moments",
+    .class = MPNO_OP_REDUCE,
+    .f64_sums = true,
+    .shape = shape,
+    .forward = forward,
+    .cost = mpno_cost_elementwise,
+    .bound = mpno_bound_unknown,
+};

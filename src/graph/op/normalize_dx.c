@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * dx = rstd (gamma dy - mean(gamma dy) - xhat mean(gamma dy xhat)) of normalize, the means over the
+ * group: operands dy, x [rows][C], sums, grads [2C] (moments, normalize_sums), gamma [C] or left
+ * out. One p x + q dy + r a channel. */
+#include "graph/graph.h"
+
+static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
+                      size_t type_bytes, int n_threads) {
+    (void)rows, (void)n_threads;
+    return 3 * (size_t)graph->edges[node->in[0]].channels * type_bytes;
+}
+
+static void forward(mpno_op_call *call) {
+    const int64_t channels = call->in[0].channels;
+    const size_t bytes = (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
+    const mpno_norm_shape norm = {call->graph->grid.points, channels, call->node->attr.groups,
+                                  call->node->attr.eps};
+    char *p = call->scratch, *q = p + bytes, *r = q + bytes;
+    call->fields->norm_grad_coefficients(p, q, r, call->in[2].data, call->in[3].data,
+                                         call->in[4].data, &norm);
+    call->kernels->channel_combine(call->out[0].data, call->in[1].data, p, call->in[0].data, q, r,
+                                   call->rows, channels);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    return (mpno_op_cost){4.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
+}
+
+const mpno_op mpno_op_normalize_dx = {
+    .name = "normalize_dx",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+    .scratch = scratch,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * db[c] += sum of dy over the rows of a tile, f64: dy [rows][C] -> the gradient of vector operand 1
+ * (for its shape; never read). */
+#include "graph/graph.h"
+
+static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_PARAM_GRAD;
+    out->param = graph->edges[node->in[1]].param;
+    out->channels = graph->weights[out->param].cols;
+    return MPNO_OK;
+}
+
+static void forward(mpno_op_call *call) {
+    call->kernels->sum_rows(call->out[0].data, call->in[0].data, call->rows, call->in[0].channels);
+}
+
+const mpno_op mpno_op_sum_points = {
+    .name = "sum_points",
+    .class = MPNO_OP_REDUCE,
+    .f64_sums = true,
+    .linear_in_first = true,
+    .shape = shape,
+    .forward = forward,
+    .cost = mpno_cost_elementwise,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * y = tanh(x): the stabiliser before a forward transform, |y| <= 1 (paper, section 4.3).
+ * Gradient: dx = dy tanh'(x) (tanh_grad). */
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    call->kernels->tanh(call->out[0].data, call->in[0].data, call->rows * call->in[0].channels);
+}
+
+static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const int x = graph->nodes[index].in[0], in[] = {grad_out[0], x};
+    if (!wanted[0]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, &mpno_op_tanh_grad, 2, in, NULL, x, &grad_in[0]);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    /* about 20 flops a value: two polynomials and a division (kernel/tmpl) */
+    return (mpno_op_cost){20.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
+}
+
+const mpno_op mpno_op_tanh = {
+    .name = "tanh",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * dx = dy tanh'(x): operands dy, x [rows][C]. */
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    call->kernels->tanh_grad(call->out[0].data, call->in[1].data, call->in[0].data,
+                             call->rows * call->in[0].channels);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    return (mpno_op_cost){25.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
+}
+
+const mpno_op mpno_op_tanh_grad = {
+    .name = "tanh_grad",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .linear_in_first = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * Precision is data: storage over (tensor role, layer), arithmetic over (op, layer). */
+#ifndef MPNO_GRAPH_POLICY_H
+#define MPNO_GRAPH_POLICY_H
+
+#include <stdbool.h>
+
+#include "core/context.h"
+#include "mpno/format.h"
+
+typedef enum mpno_role {
+#define X(name, column, text) MPNO_ROLE_##name,
+#include "graph/roles.def"
+#undef X
+    MPNO_ROLE_COUNT
+} mpno_role;
+
+const char *mpno_role_text(mpno_role role, bool gradient); /* "activation", "activation gradient" */
+
+typedef enum mpno_rounding { MPNO_ROUND_NEAREST_EVEN } mpno_rounding;
+
+typedef struct mpno_arithmetic {
+    mpno_format multiply, accumulate;
+    mpno_rounding rounding;
+} mpno_arithmetic;
+
+/* A policy with its formats filled in. */
+typedef struct mpno_policy {
+    const char *name;
+    bool tanh;        /* the policy asks for the tanh stabiliser */
+    mpno_format base; /* the arithmetic format: f32 or f64 */
+    mpno_format pointwise, transform_in, spectrum, transform_out;
+} mpno_policy;
+
+/* E_ARGUMENT for an unknown name (with the nearest one) or a half format that is not 16 bits wide.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_policy_make(mpno_ctx *ctx, const char *name, mpno_format base,
+                                              mpno_format half, mpno_policy *out);
+int mpno_policy_count(void);
+const char *mpno_policy_name(int index); /* rows of policies.def */
+
+/* The two tables. Rows of today's policies treat all layers alike; callers say the layer so that a
+ * planner may not. */
+mpno_format mpno_policy_storage(const mpno_policy *policy, mpno_role role, int layer);
+mpno_arithmetic mpno_policy_arithmetic(const mpno_policy *policy, const char *op, int layer);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ * Compilation of a program step into buffers and indices, see tile.h; tile_run.c executes it. */
+#include "graph/tile.h"
+
+#include "core/memory.h"
+#include "graph/place.h"
+
+static size_t aligned(size_t bytes) {
+    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
+}
+
+typedef struct compiler {
+    const mpno_graph *graph;
+    const mpno_step *step;
+    mpno_tile_program *program;
+    size_t element;
+    int *value_of_edge;      /* -1: not a value of this program */
+    mpno_place_item *places; /* of the values; time is the index of the instruction */
+} compiler;
+
+static int add_value(compiler *c, int edge, int time) {
+    mpno_tile_program *p = c->program;
+    const int index = p->n_values++;
+    const int64_t channels = c->graph->edges[edge].channels;
+    p->values[index] = (mpno_tile_value){.channels = channels};
+    c->places[index] = (mpno_place_item){
+        .bytes = (size_t)(MPNO_TILE_ROWS * channels) * c->element, .first = time, .last = time};
+    c->value_of_edge[edge] = index;
+    return index;
+}
+
+static int use_value(compiler *c, int edge, int time) {
+    const int index = c->value_of_edge[edge];
+    c->places[index].last = time;
+    return index;
+}
+
+static int use_pack(compiler *c, int edge, bool transposed) {
+    mpno_tile_program *p = c->program;
+    for (int i = 0; i < p->n_packs; i++)
+        if (p->packs[i].edge == edge && p->packs[i].transposed == transposed) return i;
+    p->packs[p->n_packs] = (mpno_tile_pack){edge, transposed, p->pack_bytes};
+    const mpno_weight *w = &c->graph->weights[c->graph->edges[edge].param];
+    p->pack_bytes += aligned(mpno_weight_count(w) * c->element) * (transposed ? 2 : 1);
+    return p->n_packs++;
+}
+
+static int add_partial(compiler *c, int edge, bool f64) {
+    mpno_tile_program *p = c->program;
+    const mpno_edge *e = &c->graph->edges[edge];
+    const bool per_sample = e->kind == MPNO_EDGE_SUMS;
+    const int64_t count =
+        per_sample ? e->channels : (int64_t)mpno_weight_count(&c->graph->weights[e->param]);
+    p->partials[p->n_partials] = (mpno_tile_partial){edge, f64, per_sample, count, p->chunk_bytes};
+    p->chunk_bytes += aligned((size_t)count * (f64 ? sizeof(double) : c->element));
+    return p->n_partials++;
+}
+
+static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile_op *op) {
+    const mpno_node *node = &c->graph->nodes[instr->node];
+    for (int i = 0; i < MPNO_OP_MAX_IN; i++) {
+        const int edge = node->in[i];
+        op->in[i] = -1;
+        if (edge < 0) continue;
+        switch (c->graph->edges[edge].kind) {
+            case MPNO_EDGE_FIELD:
+                op->in[i] = use_value(c, edge, time);
+                break;
+            case MPNO_EDGE_PARAM:
+                /* Gradient ops name the weight for its shape only, as their last operand. */
+                if (node->op->class == MPNO_OP_TILE)
+                    op->in[i] = use_pack(c, edge, (node->op->transposed >> i & 1) != 0);
+                break;
+            default:
+                op->in[i] = edge;
+                break;
+        }
+    }
+    for (int i = 0; i < node->n_out; i++)
+        op->out[i] = node->op->class == MPNO_OP_TILE
+                         ? add_value(c, node->out[i], time)
+                         : add_partial(c, node->out[i], node->op->f64_sums);
+    if (node->op->scratch != NULL) {
+        const size_t bytes =
+            aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
+        if (bytes > c->program->op_scratch_bytes) c->program->op_scratch_bytes = bytes;
+    }
+}
+
+static mpno_status compile(compiler *c) {
+    mpno_tile_program *p = c->program;
+    for (int e = 0; e < c->graph->n_edges; e++) c->value_of_edge[e] = -1;
+    for (int i = 0; i < c->step->n_instrs; i++) {
+        const mpno_instr *instr = &c->step->instrs[i];
+        mpno_tile_op *op = &p->ops[p->n_ops++];
+        *op = (mpno_tile_op){instr->kind, instr->node, instr->edge, instr->source, {0}, {0}};
+        switch (instr->kind) {
+            case MPNO_INSTR_LOAD:
+                op->out[0] = add_value(c, instr->edge, i);
+                break;
+            case MPNO_INSTR_STORE:
+                op->in[0] = use_value(c, instr->edge, i);
+                break;
+            case MPNO_INSTR_OP:
+                compile_op(c, instr, i, op);
+                break;
+        }
+    }
+    size_t lower_bound;
+    MPNO_TRY(mpno_place(p->ctx, c->places, p->n_values, &p->value_bytes, &lower_bound));
+    for (int v = 0; v < p->n_values; v++) p->values[v].offset = c->places[v].offset;
+    return MPNO_OK;
+}
+
+mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
+                              mpno_format arithmetic, mpno_tile_program *out) {
+    mpno_ctx *ctx = graph->ctx;
+    const int64_t tiles = (graph->grid.points + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
+    const size_t n = (size_t)step->n_instrs, out_n = n * MPNO_OP_MAX_OUT, in_n = n * MPNO_OP_MAX_IN;
+    *out = (mpno_tile_program){.ctx = ctx,
+                               .chunks = (tiles + MPNO_CHUNK_TILES - 1) / MPNO_CHUNK_TILES};
+    compiler c = {
+        .graph = graph, .step = step, .program = out, .element = mpno_format_bytes(arithmetic)};
+    mpno_status status = mpno_alloc_array(ctx, n, sizeof *out->ops, &out->ops);
+    if (status == MPNO_OK) status = mpno_alloc_array(ctx, out_n, sizeof *out->values, &out->values);
+    if (status == MPNO_OK) status = mpno_alloc_array(ctx, in_n, sizeof *out->packs, &out->packs);
+    if (status == MPNO_OK)
+        status = mpno_alloc_array(ctx, out_n, sizeof *out->partials, &out->partials);
+    if (status == MPNO_OK) status = mpno_alloc_array(ctx, out_n, sizeof *c.places, &c.places);
+    if (status == MPNO_OK)
+        status = mpno_alloc_array(ctx, (size_t)graph->n_edges, sizeof(int), &c.value_of_edge);
+    if (status == MPNO_OK) status = compile(&c);
+    mpno_free(ctx, c.places);
+    mpno_free(ctx, c.value_of_edge);
+    if (status != MPNO_OK) mpno_tile_destroy(out);
+    return status;
+}
+
+void mpno_tile_destroy(mpno_tile_program *program) {
+    mpno_free(program->ctx, program->ops);
+    mpno_free(program->ctx, program->values);
+    mpno_free(program->ctx, program->packs);
+    mpno_free(program->ctx, program->partials);
+    *program = (mpno_tile_program){0};
+}
+
+size_t mpno_tile_scratch_bytes(const mpno_tile_program *program, int64_t capacity, int n_threads) {
+    return program->pack_bytes + program->chunk_bytes * (size_t)(capacity * program->chunks) +
+           (size_t)n_threads * (program->value_bytes + program->op_scratch_bytes);
+}

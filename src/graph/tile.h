@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Tile programs: the form in which chains of pixel-wise ops run. One interpreter for every chain.
+ * Per tile of rows of one sample: load and convert, ops on values that live in a thread's buffers,
+ * convert and store; reductions go to partial sums per (sample, chunk of tiles), which are added in
+ * that order when all tiles are done. */
+#ifndef MPNO_GRAPH_TILE_H
+#define MPNO_GRAPH_TILE_H
+
+#include <stdatomic.h>
+
+#include "graph/graph.h"
+#include "graph/lower.h"
+
+/* A stored tensor, or one given from outside. */
+typedef struct mpno_stored {
+    bool external;
+    mpno_format format;
+    size_t bytes, offset; /* in the arena */
+    int first, last;      /* steps */
+    void *data;
+    atomic_bool nonfinite; /* since the last look */
+} mpno_stored;
+
+typedef struct mpno_tile_op {
+    mpno_instr_kind kind;
+    int node, edge;         /* OP; LOAD, STORE */
+    int source;             /* LOAD */
+    int in[MPNO_OP_MAX_IN]; /* index of a value, a pack or an edge of sums, by kind of operand; -1:
+                               left out */
+    int out[MPNO_OP_MAX_OUT]; /* index of a value or of a partial sum */
+} mpno_tile_op;
+
+typedef struct mpno_tile_value {
+    int64_t channels;
+    size_t offset; /* in a thread's buffers */
+} mpno_tile_value;
+
+/* A weight converted to the arithmetic type, transposed where the op wants it. */
+typedef struct mpno_tile_pack {
+    int edge;
+    bool transposed;
+    size_t offset; /* in the step's scratch; unused when the weight can be read in place */
+} mpno_tile_pack;
+
+typedef struct mpno_tile_partial {
+    int edge;
+    bool f64, per_sample;
+    int64_t count;
+    size_t offset; /* in a chunk's partials */
+} mpno_tile_partial;
+
+typedef struct mpno_tile_program {
+    mpno_ctx *ctx;
+    mpno_tile_op *ops;
+    mpno_tile_value *values;
+    mpno_tile_pack *packs;
+    mpno_tile_partial *partials;
+    int n_ops, n_values, n_packs, n_partials;
+    int64_t chunks; /* of one sample */
+    size_t pack_bytes, chunk_bytes, value_bytes, op_scratch_bytes;
+} mpno_tile_program;
+
+typedef struct mpno_tile_run {
+    const mpno_kernels *kernels;
+    const mpno_field_kernels *fields;
+    const mpno_graph *graph;
+    mpno_stored *stored; /* per edge */
+    int64_t batch;
+    int n_threads;
+    void *scratch;
+} mpno_tile_run;
+
+MPNO_WARN_UNUSED mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
+                                               mpno_format arithmetic, mpno_tile_program *out);
+void mpno_tile_destroy(mpno_tile_program *program);
+/* Scratch of a run: packed weights, partial sums, buffers of the threads. */
+size_t mpno_tile_scratch_bytes(const mpno_tile_program *program, int64_t capacity, int n_threads);
+void mpno_tile_execute(const mpno_tile_program *program, const mpno_tile_run *run);
+
+#endif

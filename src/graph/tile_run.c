@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ * The interpreter of tile programs, see tile.h. */
+#include <string.h>
+
+#include "core/parallel.h"
+#include "graph/tile.h"
+
+typedef struct execution {
+    const mpno_tile_program *program;
+    const mpno_tile_run *run;
+    size_t element;
+    char *packs, *partials, *buffers; /* parts of the scratch */
+} execution;
+
+/* A weight that is stored in the arithmetic type and wanted as it lies is read where it is. */
+static const void *pack_data(const execution *x, int index) {
+    const mpno_tile_pack *pack = &x->program->packs[index];
+    const mpno_stored *stored = &x->run->stored[pack->edge];
+    if (!pack->transposed && stored->format == x->run->kernels->arithmetic) return stored->data;
+    return x->packs + pack->offset;
+}
+
+static void make_pack(void *argument, int64_t index, int thread) {
+    const execution *x = argument;
+    const mpno_tile_pack *pack = &x->program->packs[index];
+    const mpno_stored *stored = &x->run->stored[pack->edge];
+    const mpno_weight *w = &x->run->graph->weights[x->run->graph->edges[pack->edge].param];
+    const size_t count = mpno_weight_count(w);
+    char *to = x->packs + pack->offset;
+    const void *from = stored->data;
+    (void)thread;
+    if (pack_data(x, (int)index) == stored->data) return;
+    if (stored->format != x->run->kernels->arithmetic) {
+        char *plain = pack->transposed ? to + (count * x->element + 63) / 64 * 64 : to;
+        x->run->kernels->load(plain, from, stored->format, (int64_t)count);
+        from = plain;
+    }
+    if (pack->transposed) x->run->fields->transpose(to, from, w->rows, w->cols);
+}
+
+/* Address of point `first` of a stored field's sample. */
+static char *field_rows(const execution *x, int edge, int64_t sample, int64_t first) {
+    const mpno_stored *stored = &x->run->stored[edge];
+    const int64_t row = sample * x->run->graph->grid.points + first;
+    return (char *)stored->data +
+           (size_t)(row * x->run->graph->edges[edge].channels) * mpno_format_bytes(stored->format);
+}
+
+static void run_op(const execution *x, const mpno_tile_op *op, int64_t sample, int64_t chunk,
+                   char *buffers, mpno_op_call *call) {
+    const mpno_graph *graph = x->run->graph;
+    const mpno_node *node = &graph->nodes[op->node];
+    const mpno_format arithmetic = x->run->kernels->arithmetic;
+    call->node = node;
+    call->scratch = buffers + x->program->value_bytes;
+    for (int i = 0; i < node->n_in; i++) {
+        mpno_operand *operand = &call->in[i];
+        *operand = (mpno_operand){NULL, arithmetic, 0};
+        if (op->in[i] < 0) continue;
+        const mpno_edge *edge = &graph->edges[node->in[i]];
+        operand->channels = edge->channels;
+        if (edge->kind == MPNO_EDGE_FIELD)
+            operand->data = buffers + x->program->values[op->in[i]].offset;
+        else if (edge->kind == MPNO_EDGE_PARAM)
+            operand->data = (void *)(uintptr_t)pack_data(x, op->in[i]);
+        else
+            operand->data = (double *)x->run->stored[op->in[i]].data + sample * edge->channels;
+    }
+    for (int i = node->n_in; i < MPNO_OP_MAX_IN; i++) call->in[i].data = NULL;
+    for (int i = 0; i < node->n_out; i++) {
+        call->out[i].format = arithmetic;
+        call->out[i].channels = graph->edges[node->out[i]].channels;
+        call->out[i].data = node->op->class == MPNO_OP_TILE
+                                ? buffers + x->program->values[op->out[i]].offset
+                                : x->partials + (size_t)chunk * x->program->chunk_bytes +
+                                      x->program->partials[op->out[i]].offset;
+    }
+    node->op->forward(call);
+}
+
+static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t first, int64_t rows,
+                     char *buffers) {
+    const mpno_kernels *kernels = x->run->kernels;
+    mpno_op_call call = {.kernels = kernels,
+                         .fields = x->run->fields,
+                         .graph = x->run->graph,
+                         .batch = 1,
+                         .first = first,
+                         .rows = rows,
+                         .n_threads = 1};
+    for (int i = 0; i < x->program->n_ops; i++) {
+        const mpno_tile_op *op = &x->program->ops[i];
+        if (op->kind == MPNO_INSTR_OP) {
+            run_op(x, op, sample, chunk, buffers, &call);
+            continue;
+        }
+        const int value = op->kind == MPNO_INSTR_LOAD ? op->out[0] : op->in[0];
+        char *tile = buffers + x->program->values[value].offset;
+        const int64_t count = rows * x->program->values[value].channels;
+        if (op->kind == MPNO_INSTR_LOAD) {
+            kernels->load(tile, field_rows(x, op->source, sample, first),
+                          x->run->stored[op->source].format, count);
+        } else {
+            mpno_stored *stored = &x->run->stored[op->edge];
+            if (kernels->store(field_rows(x, op->edge, sample, first), stored->format, tile, count))
+                atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
+        }
+    }
+}
+
+static void run_chunk(void *argument, int64_t chunk, int thread) {
+    const execution *x = argument;
+    const int64_t points = x->run->graph->grid.points, sample = chunk / x->program->chunks;
+    const int64_t begin = chunk % x->program->chunks * MPNO_CHUNK_TILES * MPNO_TILE_ROWS;
+    int64_t end = begin + MPNO_CHUNK_TILES * MPNO_TILE_ROWS;
+    if (end > points) end = points;
+    char *buffers =
+        x->buffers + (size_t)thread * (x->program->value_bytes + x->program->op_scratch_bytes);
+    memset(x->partials + (size_t)chunk * x->program->chunk_bytes, 0, x->program->chunk_bytes);
+    for (int64_t first = begin; first < end; first += MPNO_TILE_ROWS)
+        run_tile(x, sample, chunk, first,
+                 end - first < MPNO_TILE_ROWS ? end - first : MPNO_TILE_ROWS, buffers);
+}
+
+/* A range of the elements of one partial sum, long enough to be worth a task. */
+enum { REDUCE_RANGE = 2048 };
+
+typedef struct reduction {
+    const execution *x;
+    const mpno_tile_partial *partial;
+} reduction;
+
+static void reduce_range(void *argument, int64_t range, int thread) {
+    const reduction *r = argument;
+    const execution *x = r->x;
+    const mpno_tile_partial *partial = r->partial;
+    mpno_stored *stored = &x->run->stored[partial->edge];
+    const size_t size = partial->f64 ? sizeof(double) : x->element;
+    const int64_t stride = (int64_t)(x->program->chunk_bytes / size), chunks = x->program->chunks;
+    const int64_t first = range * REDUCE_RANGE;
+    const int64_t count =
+        partial->count - first < REDUCE_RANGE ? partial->count - first : REDUCE_RANGE;
+    char *from = x->partials + partial->offset + (size_t)first * size;
+    int bad;
+    (void)thread;
+    if (partial->per_sample) {
+        bad = x->run->fields->reduce_samples(stored->data, (const double *)from, x->run->batch,
+                                             chunks, partial->count, stride);
+    } else if (partial->f64) {
+        double sums[REDUCE_RANGE];
+        bad = mpno_field_kernels_get(MPNO_F64)->reduce(sums, from, x->run->batch, chunks, count,
+                                                       stride);
+        x->run->fields->narrow((char *)stored->data + (size_t)first * x->element, sums, count);
+    } else {
+        bad = x->run->fields->reduce((char *)stored->data + (size_t)first * x->element, from,
+                                     x->run->batch, chunks, count, stride);
+    }
+    if (bad) atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
+}
+
+void mpno_tile_execute(const mpno_tile_program *program, const mpno_tile_run *run) {
+    const int64_t chunks = run->batch * program->chunks;
+    execution x = {.program = program,
+                   .run = run,
+                   .element = mpno_format_bytes(run->kernels->arithmetic),
+                   .packs = run->scratch};
+    x.partials = x.packs + program->pack_bytes;
+    x.buffers = x.partials + program->chunk_bytes * (size_t)chunks;
+    mpno_parallel(run->n_threads, program->n_packs, make_pack, &x);
+    mpno_parallel(run->n_threads, chunks, run_chunk, &x);
+    for (int i = 0; i < program->n_partials; i++) {
+        const reduction r = {&x, &program->partials[i]};
+        const int64_t ranges =
+            r.partial->per_sample ? 1 : (r.partial->count + REDUCE_RANGE - 1) / REDUCE_RANGE;
+        mpno_parallel(run->n_threads, ranges, reduce_range, (void *)(uintptr_t)&r);
+    }
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * Small loops over fields, weights and sums that the graph's ops need besides kernel.h: never the
+ * hot part of a step, so one portable body per arithmetic type T serves every ISA. Pure like all
+ * kernels. */
+#ifndef MPNO_KERNEL_FIELD_KERNELS_H
+#define MPNO_KERNEL_FIELD_KERNELS_H
+
+#include <stdint.h>
+
+#include "mpno/format.h"
+#include "mpno/loss.h"
+
+#define MPNO_GRID_MAX_DIMS 4
+
+typedef struct mpno_grid {
+    int ndim;
+    int64_t size[MPNO_GRID_MAX_DIMS];
+    int64_t points;
+} mpno_grid;
+
+/* Sums of a group norm's affine form: sums[2c] = sum x, sums[2c+1] = sum x^2 over the points of one
+ * sample. */
+typedef struct mpno_norm_shape {
+    int64_t points, channels, groups;
+    double eps;
+} mpno_norm_shape;
+
+typedef struct mpno_field_kernels {
+    /* dst[rows][channels + ndim] = x[rows][channels] followed by the coordinates i_d / N_d of
+     * points first, first + 1, ... */
+    void (*grid_embed)(void *dst, const void *x, int64_t first, int64_t rows, int64_t channels,
+                       const mpno_grid *grid);
+    /* dst[rows][count] = the first `count` of the channels of x[rows][channels] */
+    void (*take_channels)(void *dst, const void *x, int64_t rows, int64_t channels, int64_t count);
+    /* dst[cols][rows] = src[rows][cols]^T */
+    void (*transpose)(void *dst, const void *src, int64_t rows, int64_t cols);
+
+    /* dst[count] of T = sum over samples of (sum over chunks of partials[sample][chunk][stride]),
+     * f64, in that order. Returns 1 when a sum is not finite. */
+    int (*reduce)(void *dst, const void *partials, int64_t samples, int64_t chunks, int64_t count,
+                  int64_t stride);
+    /* dst[samples][count] = sum over chunks of partials[sample][chunk][stride], all f64 */
+    int (*reduce_samples)(double *dst, const double *partials, int64_t samples, int64_t chunks,
+                          int64_t count, int64_t stride);
+    /* dst[count] of T <- src[count] */
+    void (*narrow)(void *dst, const double *src, int64_t count);
+
+    /* y = scale x + shift of (x - mean) / sqrt(var + eps) * gamma + beta; gamma, beta may be NULL
+     * (1, 0). */
+    void (*norm_coefficients)(void *scale, void *shift, const double *sums, const void *gamma,
+                              const void *beta, const mpno_norm_shape *shape);
+    /* dx = p x + q dy + r. grads[c] = sum dy, grads[channels + c] = sum dy x. */
+    void (*norm_grad_coefficients)(void *p, void *q, void *r, const double *sums,
+                                   const double *grads, const void *gamma,
+                                   const mpno_norm_shape *shape);
+    /* Gradients of gamma and beta, [channels] each, from all samples' sums and grads. */
+    void (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
+                              int64_t batch, const mpno_norm_shape *shape);
+
+    /* One sample: out[2c] = loss of channel c, out[2c+1] = factor that loss_grad needs.
+     * Definitions: mpno/loss.h. */
+    void (*loss)(mpno_loss kind, double *out, const void *prediction, const void *target,
+                 const mpno_grid *grid, int64_t channels);
+    /* One sample: dprediction of scale * sum_c loss_c. Returns 1 when a value is not finite. */
+    int (*loss_grad)(mpno_loss kind, void *dprediction, const void *prediction, const void *target,
+                     const double *loss, double scale, const mpno_grid *grid, int64_t channels);
+} mpno_field_kernels;
+
+/* arithmetic: MPNO_F32 or MPNO_F64. */
+const mpno_field_kernels *mpno_field_kernels_get(mpno_format arithmetic);
+
+#endif

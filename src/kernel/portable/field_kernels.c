@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * field_kernels.h in plain C for f32 and f64. Statistics and losses are formed in f64 whatever T
+ * is: they are few, and their cancellations (variance from sums, small differences of neighbours)
+ * would cost digits in f32. */
+#include "kernel/field_kernels.h"
+
+#include <math.h>
+#include <stddef.h>
+
+enum { REDUCE_BLOCK = 256 };
+
+typedef struct norm_moments {
+    double mean, rstd;
+} norm_moments;
+
+/* Mean and 1/sqrt(var + eps) of one group of `width` channels from their interleaved sums. */
+static norm_moments group_moments(const double *sums, int64_t width, const mpno_norm_shape *shape) {
+    const double n = (double)(shape->points * width);
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; c < width; c++) {
+        sum += sums[2 * c];
+        squares += sums[2 * c + 1];
+    }
+    const double mean = sum / n, variance = squares / n - mean * mean;
+    return (norm_moments){mean, 1.0 / sqrt((variance > 0 ? variance : 0) + shape->eps)};
+}
+
+static int reduce_samples(double *dst, const double *partials, int64_t samples, int64_t chunks,
+                          int64_t count, int64_t stride) {
+    int nonfinite = 0;
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t i = 0; i < count; i++) {
+            double sum = 0;
+            for (int64_t k = 0; k < chunks; k++) sum += partials[(s * chunks + k) * stride + i];
+            dst[s * count + i] = sum;
+            nonfinite |= !isfinite(sum);
+        }
+    return nonfinite;
+}
+
+#define T float
+#define NAME(x) x##_f32
+#include "kernel/tmpl/field_kernels.h"
+#undef T
+#undef NAME
+#define T double
+#define NAME(x) x##_f64
+#include "kernel/tmpl/field_kernels.h"
+#undef T
+#undef NAME
+
+const mpno_field_kernels *mpno_field_kernels_get(mpno_format arithmetic) {
+    return arithmetic == MPNO_F64 ? &table_f64 : &table_f32;
+}

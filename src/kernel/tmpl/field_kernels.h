@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ * Bodies of field_kernels.h for one arithmetic type.
+ * Parameters   T          float or double
+ *              NAME(x)    the name of x for this T
+ * Sums are f64 in a fixed order. Included by portable/field_kernels.c once per T. */
+
+static void NAME(grid_embed)(void *dst, const void *x, int64_t first, int64_t rows,
+                             int64_t channels, const mpno_grid *grid) {
+    T *to = dst;
+    const T *from = x;
+    for (int64_t r = 0; r < rows; r++, to += channels + grid->ndim, from += channels) {
+        for (int64_t c = 0; c < channels; c++) to[c] = from[c];
+        int64_t point = first + r;
+        for (int d = grid->ndim - 1; d >= 0; d--) {
+            to[channels + d] = (T)((double)(point % grid->size[d]) / (double)grid->size[d]);
+            point /= grid->size[d];
+        }
+    }
+}
+
+static void NAME(take_channels)(void *dst, const void *x, int64_t rows, int64_t channels,
+                                int64_t count) {
+    T *to = dst;
+    const T *from = x;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < count; c++) to[r * count + c] = from[r * channels + c];
+}
+
+static void NAME(transpose)(void *dst, const void *src, int64_t rows, int64_t cols) {
+    T *to = dst;
+    const T *from = src;
+    enum { BLOCK = 16 }; /* both sides stay in L1 */
+    for (int64_t r0 = 0; r0 < rows; r0 += BLOCK)
+        for (int64_t c0 = 0; c0 < cols; c0 += BLOCK)
+            for (int64_t r = r0; r < rows && r < r0 + BLOCK; r++)
+                for (int64_t c = c0; c < cols && c < c0 + BLOCK; c++)
+                    to[c * rows + r] = from[r * cols + c];
+}
+
+static int NAME(reduce)(void *dst, const void *partials, int64_t samples, int64_t chunks,
+                        int64_t count, int64_t stride) {
+    T *to = dst;
+    const T *from = partials;
+    int nonfinite = 0;
+    for (int64_t i0 = 0; i0 < count;
+         i0 += REDUCE_BLOCK) { /* partials are read in long runs, sums stay in L1 */
+        const int64_t n = count - i0 < REDUCE_BLOCK ? count - i0 : REDUCE_BLOCK;
+        double total[REDUCE_BLOCK] = {0};
+        for (int64_t s = 0; s < samples; s++) {
+            double sample[REDUCE_BLOCK] = {0};
+            for (int64_t k = 0; k < chunks; k++)
+                for (int64_t i = 0; i < n; i++)
+                    sample[i] += (double)from[(s * chunks + k) * stride + i0 + i];
+            for (int64_t i = 0; i < n; i++) total[i] += sample[i];
+        }
+        for (int64_t i = 0; i < n; i++) {
+            to[i0 + i] = (T)total[i];
+            nonfinite |= !isfinite(to[i0 + i]);
+        }
+    }
+    return nonfinite;
+}
+
+static void NAME(narrow)(void *dst, const double *src, int64_t count) {
+    for (int64_t i = 0; i < count; i++) ((T *)dst)[i] = (T)src[i];
+}
+
+static void NAME(norm_coefficients)(void *scale, void *shift, const double *sums, const void *gamma,
+                                    const void *beta, const mpno_norm_shape *shape) {
+    T *a = scale, *b = shift;
+    const T *g = gamma, *h = beta;
+    const int64_t width = shape->channels / shape->groups;
+    for (int64_t c0 = 0; c0 < shape->channels; c0 += width) {
+        const norm_moments m = group_moments(sums + 2 * c0, width, shape);
+        for (int64_t c = c0; c < c0 + width; c++) {
+            const double factor = m.rstd * (g != NULL ? (double)g[c] : 1.0);
+            a[c] = (T)factor;
+            b[c] = (T)((h != NULL ? (double)h[c] : 0.0) - m.mean * factor);
+        }
+    }
+}
+
+static void NAME(norm_grad_coefficients)(void *p, void *q, void *r, const double *sums,
+                                         const double *grads, const void *gamma,
+                                         const mpno_norm_shape *shape) {
+    T *to_p = p, *to_q = q, *to_r = r;
+    const T *g = gamma;
+    const int64_t width = shape->channels / shape->groups;
+    const double n = (double)(shape->points * width);
+    for (int64_t c0 = 0; c0 < shape->channels; c0 += width) {
+        const norm_moments m = group_moments(sums + 2 * c0, width, shape);
+        double s1 = 0, s2 = 0; /* means of gamma dy and of gamma dy xhat */
+        for (int64_t c = c0; c < c0 + width; c++) {
+            const double weight = g != NULL ? (double)g[c] : 1.0;
+            s1 += weight * grads[c];
+            s2 += weight * (grads[shape->channels + c] - m.mean * grads[c]) * m.rstd;
+        }
+        s1 /= n, s2 /= n;
+        for (int64_t c = c0; c < c0 + width; c++) {
+            to_p[c] = (T)(-m.rstd * m.rstd * s2);
+            to_q[c] = (T)(m.rstd * (g != NULL ? (double)g[c] : 1.0));
+            to_r[c] = (T)(-m.rstd * s1 + m.rstd * m.rstd * m.mean * s2);
+        }
+    }
+}
+
+static void NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sums,
+                                    const double *grads, int64_t batch,
+                                    const mpno_norm_shape *shape) {
+    T *to_gamma = dgamma, *to_beta = dbeta;
+    const int64_t channels = shape->channels, width = channels / shape->groups;
+    for (int64_t c0 = 0; c0 < channels; c0 += width) {
+        for (int64_t c = c0; c < c0 + width; c++) {
+            double by_gamma = 0, by_beta = 0;
+            for (int64_t s = 0; s < batch; s++) {
+                const norm_moments m = group_moments(sums + 2 * (s * channels + c0), width, shape);
+                const double *g = grads + 2 * s * channels;
+                by_gamma += (g[channels + c] - m.mean * g[c]) * m.rstd;
+                by_beta += g[c];
+            }
+            to_gamma[c] = (T)by_gamma;
+            to_beta[c] = (T)by_beta;
+        }
+    }
+}
+
+/* Difference (or the value of y alone, when p is NULL) at point i of channel c. */
+static inline double NAME(error_at)(const T *p, const T *y, int64_t i) {
+    return p != NULL ? (double)p[i] - (double)y[i] : (double)y[i];
+}
+
+/* |e|^2 (+ sum_j |D_j e|^2 for H1) of one channel of one sample. */
+static double NAME(square_norm)(mpno_loss kind, const T *p, const T *y, const mpno_grid *grid,
+                                int64_t channels) {
+    double total = 0;
+    for (int64_t i = 0; i < grid->points; i++) {
+        const double e = NAME(error_at)(p, y, i * channels);
+        total += e * e;
+    }
+    if (kind != MPNO_LOSS_H1) return total;
+    int64_t stride = grid->points;
+    for (int d = 0; d < grid->ndim; d++) {
+        const int64_t n = grid->size[d], block = stride;
+        stride /= n;
+        double sum = 0;
+        for (int64_t i = 0; i < grid->points; i++) {
+            const int64_t k = i / stride % n, base = i / block * block + i % stride;
+            const int64_t next = base + (k + 1) % n * stride,
+                          last = base + (k + n - 1) % n * stride;
+            const double e =
+                NAME(error_at)(p, y, next * channels) - NAME(error_at)(p, y, last * channels);
+            sum += e * e;
+        }
+        total += sum * 0.25 * (double)n * (double)n;
+    }
+    return total;
+}
+
+static void NAME(loss)(mpno_loss kind, double *out, const void *prediction, const void *target,
+                       const mpno_grid *grid, int64_t channels) {
+    for (int64_t c = 0; c < channels; c++) {
+        const T *p = (const T *)prediction + c, *y = (const T *)target + c;
+        const double error = NAME(square_norm)(kind, p, y, grid, channels);
+        if (kind == MPNO_LOSS_MSE) {
+            out[2 * c] = error / (double)grid->points;
+            out[2 * c + 1] = 2.0 / (double)grid->points;
+        } else {
+            const double below = sqrt(NAME(square_norm)(kind, NULL, y, grid, channels)) + 1e-8;
+            out[2 * c] = sqrt(error) / below;
+            out[2 * c + 1] = error > 0 ? 1.0 / (sqrt(error) * below) : 0.0;
+        }
+    }
+}
+
+/* D_j' D_j e at a point is (2 e_i - e_(i+2) - e_(i-2)) N^2 / 4 with periodic central differences.
+ */
+static int NAME(loss_grad)(mpno_loss kind, void *dprediction, const void *prediction,
+                           const void *target, const double *loss, double scale,
+                           const mpno_grid *grid, int64_t channels) {
+    int nonfinite = 0;
+    for (int64_t c = 0; c < channels; c++) {
+        const T *p = (const T *)prediction + c, *y = (const T *)target + c;
+        T *to = (T *)dprediction + c;
+        const double factor = scale * loss[2 * c + 1];
+        for (int64_t i = 0; i < grid->points; i++) {
+            const double e = NAME(error_at)(p, y, i * channels);
+            double sum = e;
+            int64_t stride = grid->points;
+            for (int d = 0; kind == MPNO_LOSS_H1 && d < grid->ndim; d++) {
+                const int64_t n = grid->size[d], block = stride;
+                stride /= n;
+                const int64_t k = i / stride % n, base = i / block * block + i % stride;
+                const int64_t next = base + (k + 2) % n * stride,
+                              last = base + (k + 2 * n - 2) % n * stride;
+                sum += (2 * e - NAME(error_at)(p, y, next * channels) -
+                        NAME(error_at)(p, y, last * channels)) *
+                       0.25 * (double)n * (double)n;
+            }
+            to[i * channels] = (T)(factor * sum);
+            nonfinite |= !isfinite(to[i * channels]);
+        }
+    }
+    return nonfinite;
+}
+
+static const mpno_field_kernels NAME(table) = {
+    .grid_embed = NAME(grid_embed),
+    .take_channels = NAME(take_channels),
+    .transpose = NAME(transpose),
+    .reduce = NAME(reduce),
+    .reduce_samples = reduce_samples,
+    .narrow = NAME(narrow),
+    .norm_coefficients = NAME(norm_coefficients),
+    .norm_grad_coefficients = NAME(norm_grad_coefficients),
+    .norm_weight_grads = NAME(norm_weight_grads),
+    .loss = NAME(loss),
+    .loss_grad = NAME(loss_grad),
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * Models: creation, initial weights, and the two orders of a weight tensor. */
+#include "model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/rng.h"
+
+static void draw(mpno_param *p, mpno_format arithmetic, mpno_rng *rng, double *values) {
+    const size_t count = mpno_weight_count(&p->weight);
+    for (size_t i = 0; i < count; i++) switch (p->init) {
+            case MPNO_INIT_UNIFORM:
+                values[i] = p->init_scale * (2.0 * mpno_rng_uniform(rng) - 1.0);
+                break;
+            case MPNO_INIT_NORMAL:
+                values[i] = p->init_scale * mpno_rng_normal(rng);
+                break;
+            case MPNO_INIT_ZERO:
+                values[i] = 0.0;
+                break;
+            case MPNO_INIT_ONE:
+                values[i] = 1.0;
+                break;
+        }
+    mpno_param_import(p, arithmetic, p->data, values);
+}
+
+static mpno_status fill(mpno_model *model, uint64_t seed) {
+    MPNO_TRY(mpno_fno_declare(model));
+    size_t largest = 1;
+    for (int i = 0; i < model->n_params; i++) {
+        mpno_param *p = &model->params[i];
+        const size_t count = mpno_weight_count(&p->weight);
+        if (count > largest) largest = count;
+        MPNO_TRY(
+            mpno_alloc_array(model->ctx, count, mpno_format_bytes(model->arithmetic), &p->data));
+    }
+    double *values;
+    MPNO_TRY(mpno_alloc_array(model->ctx, largest, sizeof(double), &values));
+    for (int i = 0; i < model->n_params; i++) {
+        mpno_rng rng = mpno_rng_make(seed, MPNO_STREAM_INIT, (uint32_t)i);
+        draw(&model->params[i], model->arithmetic, &rng, values);
+    }
+    mpno_free(model->ctx, values);
+    return MPNO_OK;
+}
+
+mpno_status mpno_model_create(mpno_ctx *ctx, const mpno_fno_config *config, mpno_format arithmetic,
+                              uint64_t seed, mpno_model **out) {
+    mpno_model *model;
+    *out = NULL;
+    MPNO_CHECK(ctx, arithmetic == MPNO_F32 || arithmetic == MPNO_F64, MPNO_E_ARGUMENT,
+               "the arithmetic of a model is f32 or f64, not %s",
+               mpno_format_get(arithmetic)->name);
+    MPNO_TRY(mpno_fno_check(ctx, config));
+    MPNO_TRY(mpno_alloc(ctx, sizeof *model, &model));
+    model->ctx = ctx;
+    model->config = *config;
+    model->arithmetic = arithmetic;
+    const mpno_status status = fill(model, seed);
+    if (status != MPNO_OK) mpno_model_destroy(&model);
+    *out = model;
+    return status;
+}
+
+void mpno_model_destroy(mpno_model **model) {
+    if (model == NULL || *model == NULL) return;
+    mpno_ctx *ctx = (*model)->ctx;
+    for (int i = 0; i < (*model)->n_params; i++) mpno_free(ctx, (*model)->params[i].data);
+    mpno_free(ctx, (*model)->params);
+    mpno_free(ctx, *model);
+    *model = NULL;
+}
+
+const mpno_fno_config *mpno_model_config(const mpno_model *model) {
+    return &model->config;
+}
+
+mpno_format mpno_model_arithmetic(const mpno_model *model) {
+    return model->arithmetic;
+}
+
+int mpno_model_n_params(const mpno_model *model) {
+    return model->n_params;
+}
+
+size_t mpno_model_n_weights(const mpno_model *model) {
+    size_t total = 0;
+    for (int i = 0; i < model->n_params; i++) total += mpno_weight_count(&model->params[i].weight);
+    return total;
+}
+
+mpno_param_info mpno_model_param_info(const mpno_model *model, int param) {
+    const mpno_param *p = &model->params[param];
+    mpno_param_info info = {.name = p->name,
+                            .is_complex = p->weight.is_complex,
+                            .ndim = p->ndim,
+                            .count = mpno_weight_count(&p->weight)};
+    memcpy(info.shape, p->shape, sizeof info.shape);
+    return info;
+}
+
+int mpno_model_find_param(const mpno_model *model, const char *name) {
+    for (int i = 0; i < model->n_params; i++)
+        if (strcmp(model->params[i].name, name) == 0) return i;
+    return -1;
+}
+
+mpno_raw_param mpno_model_raw(const mpno_model *model, int param) {
+    const mpno_param *p = &model->params[param];
+    return (mpno_raw_param){p->data, mpno_weight_count(&p->weight), p->weight.is_complex,
+                            p->weight.rows * p->weight.cols};
+}
+
+/* Where number i of the outside order lies in the graph's layout. Real weights lie alike. Spectral
+ * weights are outside (inputs, outputs, modes) of re, im pairs and inside
+ * [modes][2][inputs][outputs]. */
+static size_t inside_index(const mpno_weight *w, size_t i) {
+    if (!w->is_complex) return i;
+    const size_t part = i % 2, mode = i / 2 % (size_t)w->blocks,
+                 channel = i / 2 / (size_t)w->blocks;
+    return (mode * 2 + part) * (size_t)(w->rows * w->cols) + channel;
+}
+
+void mpno_param_export(const mpno_param *param, mpno_format arithmetic, const void *data,
+                       double *values) {
+    const size_t count = mpno_weight_count(&param->weight);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = inside_index(&param->weight, i);
+        values[i] =
+            arithmetic == MPNO_F64 ? ((const double *)data)[at] : (double)((const float *)data)[at];
+    }
+}
+
+void mpno_param_import(const mpno_param *param, mpno_format arithmetic, void *data,
+                       const double *values) {
+    const size_t count = mpno_weight_count(&param->weight);
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = inside_index(&param->weight, i);
+        if (arithmetic == MPNO_F64)
+            ((double *)data)[at] = values[i];
+        else
+            ((float *)data)[at] = (float)values[i];
+    }
+}
+
+void mpno_model_get_param(const mpno_model *model, int param, double *values) {
+    mpno_param_export(&model->params[param], model->arithmetic, model->params[param].data, values);
+}
+
+void mpno_model_set_param(mpno_model *model, int param, const double *values) {
+    mpno_param_import(&model->params[param], model->arithmetic, model->params[param].data, values);
+}
+
+void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabilizer) {
+    model->config.stabilizer = stabilizer;
+}

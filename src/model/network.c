@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT
+ * A model on a grid: graph, differentiation, plan, memory, one step. See mpno/network.h. */
+#include "model/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "graph/exec.h"
+
+struct mpno_network {
+    mpno_ctx *ctx;
+    mpno_model *model;
+    mpno_network_opts opts;
+    mpno_policy policy;
+    mpno_fft *fft;
+    int32_t *mode_rows;
+    mpno_graph *graph;
+    mpno_exec *exec;
+    int input, output, target, loss, input_gradient; /* edges, -1: none */
+    int first_param;
+    int *param_grads;     /* edges */
+    void **gradients;     /* per parameter; NULL unless training */
+    void **weight_copies; /* per parameter; NULL where the master weight is read */
+    double loss_scale;    /* of the last step */
+};
+
+/* Kept modes of this grid, and for each the block of the weight it meets: the block of the same
+ * frequency. Upstream crops the centre instead, which is one frequency off when an odd number of
+ * modes is kept from an even one. */
+static mpno_status make_modes(mpno_network *net, const mpno_grid *grid) {
+    const mpno_fno_config *config = &net->model->config;
+    mpno_fft_problem problem = {
+        .kind = MPNO_FFT_REAL, .arithmetic = net->model->arithmetic, .ndim = grid->ndim};
+    int64_t modes[MPNO_MAX_AXES], shift[MPNO_MAX_AXES], total = 1;
+    mpno_fno_weight_modes(config, modes);
+    for (int d = 0; d < grid->ndim; d++) {
+        const bool last = d == grid->ndim - 1;
+        const int64_t most = last ? grid->size[d] / 2 + 1 : grid->size[d];
+        const int64_t keep = modes[d] < most ? modes[d] : most;
+        problem.size[d] = grid->size[d];
+        problem.keep[d] = keep;
+        shift[d] = last                                     ? 0
+                   : config->compat == MPNO_COMPAT_NEURALOP ? (modes[d] - keep) / 2
+                                                            : modes[d] / 2 - keep / 2;
+        total *= keep;
+    }
+    MPNO_TRY(mpno_fft_create(net->ctx, &problem, &net->fft));
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)total, sizeof(int32_t), &net->mode_rows));
+    for (int64_t k = 0; k < total; k++) {
+        int64_t rest = k, block = 0, stride = 1;
+        for (int d = grid->ndim - 1; d >= 0; d--) {
+            block += (rest % problem.keep[d] + shift[d]) * stride;
+            rest /= problem.keep[d];
+            stride *= modes[d];
+        }
+        net->mode_rows[k] = (int32_t)block;
+    }
+    return MPNO_OK;
+}
+
+static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
+    const mpno_fno_grid on = {net->fft, net->mode_rows};
+    MPNO_TRY(mpno_graph_create(net->ctx, grid, &net->graph));
+    net->first_param = net->graph->n_edges;
+    MPNO_TRY(mpno_fno_build(net->model, &on, net->graph, &net->input, &net->output));
+    if (!net->opts.training) return MPNO_OK;
+    MPNO_TRY(mpno_graph_layer(net->graph, "loss"));
+    MPNO_TRY(mpno_graph_input(net->graph, "target", net->model->config.out_channels, &net->target));
+    const int in[] = {net->output, net->target};
+    const mpno_attr attr = {.loss = net->opts.loss};
+    MPNO_TRY(mpno_graph_add(net->graph, &mpno_op_loss, 2, in, &attr, MPNO_ROLE_SUMS, "loss",
+                            &net->loss));
+    return mpno_graph_differentiate(net->graph, net->loss, net->param_grads,
+                                    net->opts.input_gradient ? net->input : -1,
+                                    &net->input_gradient);
+}
+
+static mpno_status make_plan(mpno_network *net) {
+    const int n_params = net->model->n_params;
+    int *requested, n = 0;
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n_params + 2, sizeof(int), &requested));
+    if (net->opts.training) {
+        for (int p = 0; p < n_params; p++)
+            if (net->param_grads[p] >= 0) requested[n++] = net->param_grads[p];
+        if (net->input_gradient >= 0) requested[n++] = net->input_gradient;
+        requested[n++] = net->loss;
+    } else {
+        requested[n++] = net->output;
+    }
+    const mpno_exec_opts opts = {.policy = &net->policy,
+                                 .capacity = net->opts.capacity,
+                                 .n_threads = net->ctx->n_threads,
+                                 .unfused = net->opts.unfused,
+                                 .requested = requested,
+                                 .n_requested = n,
+                                 .external_output = net->opts.training ? -1 : net->output};
+    const mpno_status status = mpno_exec_create(net->graph, &opts, &net->exec);
+    mpno_free(net->ctx, requested);
+    return status;
+}
+
+static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_grid *grid) {
+    mpno_ctx *ctx = model->ctx;
+    MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
+               "mpno_network_opts: size is %zu, expected %zu; start from MPNO_NETWORK_OPTS_INIT",
+               opts->size, sizeof *opts);
+    MPNO_CHECK(ctx, opts->capacity >= 1, MPNO_E_ARGUMENT,
+               "a network's capacity is %lld; it must be at least 1 sample",
+               (long long)opts->capacity);
+    *grid = (mpno_grid){.ndim = model->config.ndim, .points = 1};
+    for (int d = 0; d < grid->ndim; d++) {
+        MPNO_CHECK(ctx, opts->grid[d] >= 1 && opts->grid[d] <= (int64_t)1 << 24, MPNO_E_ARGUMENT,
+                   "grid size %d is %lld; it must be at least 1", d, (long long)opts->grid[d]);
+        grid->size[d] = opts->grid[d];
+        MPNO_CHECK(ctx, grid->points <= ((int64_t)1 << 40) / opts->grid[d], MPNO_E_ARGUMENT,
+                   "the grid has more than 2^40 points");
+        grid->points *= opts->grid[d];
+    }
+    return MPNO_OK;
+}
+
+static mpno_status plan_network(mpno_network *net) {
+    mpno_grid grid;
+    net->target = net->loss = net->input_gradient = -1;
+    MPNO_TRY(check(net->model, &net->opts, &grid));
+    MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
+                              net->opts.half_format, &net->policy));
+    MPNO_TRY(
+        mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
+    MPNO_TRY(make_modes(net, &grid));
+    MPNO_TRY(make_graph(net, &grid));
+    return make_plan(net);
+}
+
+mpno_status mpno_network_plan(mpno_model *model, const mpno_network_opts *opts,
+                              mpno_network **out) {
+    mpno_network *net;
+    *out = NULL;
+    MPNO_TRY(mpno_alloc(model->ctx, sizeof *net, &net));
+    net->ctx = model->ctx;
+    net->model = model;
+    net->opts = *opts;
+    const mpno_status status = plan_network(net);
+    if (status != MPNO_OK) mpno_network_destroy(&net);
+    *out = net;
+    return status;
+}
+
+static mpno_format copy_format(const mpno_network *net, int param) {
+    return mpno_policy_storage(&net->policy, net->model->params[param].weight.role, 0);
+}
+
+static size_t param_count(const mpno_network *net, int param) {
+    return mpno_weight_count(&net->model->params[param].weight);
+}
+
+static mpno_status realise(mpno_network *net) {
+    const int n = net->model->n_params;
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n, sizeof(void *), &net->gradients));
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n, sizeof(void *), &net->weight_copies));
+    for (int p = 0; p < n; p++) {
+        const mpno_format format = copy_format(net, p);
+        const void *weight = net->model->params[p].data;
+        if (format != net->policy.base) {
+            MPNO_TRY(mpno_alloc_array(net->ctx, param_count(net, p), mpno_format_bytes(format),
+                                      &net->weight_copies[p]));
+            weight = net->weight_copies[p];
+        }
+        mpno_exec_bind(net->exec, net->first_param + p, weight, format);
+        if (!net->opts.training) continue;
+        MPNO_TRY(mpno_alloc_array(net->ctx, param_count(net, p),
+                                  mpno_format_bytes(net->policy.base), &net->gradients[p]));
+        if (net->param_grads[p] >= 0)
+            mpno_exec_bind(net->exec, net->param_grads[p], net->gradients[p], net->policy.base);
+    }
+    MPNO_TRY(mpno_exec_realise(net->exec));
+    mpno_network_refresh_weights(net);
+    return MPNO_OK;
+}
+
+mpno_status mpno_network_create(mpno_model *model, const mpno_network_opts *opts,
+                                mpno_network **out) {
+    MPNO_TRY(mpno_network_plan(model, opts, out));
+    const mpno_status status = realise(*out);
+    if (status != MPNO_OK) mpno_network_destroy(out);
+    return status;
+}
+
+void mpno_network_destroy(mpno_network **network) {
+    if (network == NULL || *network == NULL) return;
+    mpno_network *net = *network;
+    for (int p = 0; p < net->model->n_params; p++) {
+        if (net->gradients != NULL) mpno_free(net->ctx, net->gradients[p]);
+        if (net->weight_copies != NULL) mpno_free(net->ctx, net->weight_copies[p]);
+    }
+    mpno_exec_destroy(&net->exec);
+    mpno_graph_destroy(&net->graph);
+    mpno_fft_destroy(net->ctx, &net->fft);
+    mpno_free(net->ctx, net->gradients);
+    mpno_free(net->ctx, net->weight_copies);
+    mpno_free(net->ctx, net->param_grads);
+    mpno_free(net->ctx, net->mode_rows);
+    mpno_free(net->ctx, net);
+    *network = NULL;
+}
+
+void mpno_network_refresh_weights(mpno_network *net) {
+    const mpno_kernels *kernels = mpno_kernels_get(net->ctx->isa, net->policy.base);
+    for (int p = 0; p < net->model->n_params; p++)
+        if (net->weight_copies[p] != NULL)
+            kernels->store(net->weight_copies[p], copy_format(net, p), net->model->params[p].data,
+                           (int64_t)param_count(net, p));
+}
+
+/* ---- running ---- */
+
+static mpno_status check_batch(const mpno_network *net, int64_t batch, bool training) {
+    MPNO_CHECK(net->ctx, net->gradients != NULL, MPNO_E_ARGUMENT,
+               "this network was only planned; make it with mpno_network_create to run it");
+    MPNO_CHECK(net->ctx, net->opts.training == training, MPNO_E_ARGUMENT,
+               training ? "this network was made for inference; create it with training = true"
+                        : "this network was made for training; use mpno_network_step, or create "
+                          "one with training = false");
+    MPNO_CHECK(net->ctx, batch >= 1 && batch <= net->opts.capacity, MPNO_E_ARGUMENT,
+               "a batch of %lld samples was given to a network of capacity %lld", (long long)batch,
+               (long long)net->opts.capacity);
+    return MPNO_OK;
+}
+
+static mpno_status not_finite(const mpno_network *net, int edge, const char *pass) {
+    const mpno_edge *e = &net->graph->edges[edge];
+    return mpno_fail(net->ctx, MPNO_E_NUMERIC,
+                     "%s: %s (%s, stored as %s) is not finite in the %s pass under policy %s; "
+                     "try policy mixed (its tanh bounds what is transformed), bf16, or full",
+                     net->graph->layers[e->layer], e->name, mpno_role_text(e->role, e->gradient),
+                     mpno_format_get(mpno_exec_format(net->exec, edge))->name, pass,
+                     net->policy.name);
+}
+
+mpno_status mpno_network_forward(mpno_network *net, int64_t batch, const void *x, void *y) {
+    MPNO_TRY(check_batch(net, batch, false));
+    mpno_exec_bind(net->exec, net->input, x, net->policy.base);
+    mpno_exec_bind(net->exec, net->output, y, net->policy.base);
+    const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, batch, 1.0);
+    return bad < 0 ? MPNO_OK : not_finite(net, bad, "forward");
+}
+
+mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, const void *target,
+                              double loss_scale, mpno_step_result *result) {
+    *result = (mpno_step_result){0};
+    MPNO_TRY(check_batch(net, batch, true));
+    mpno_exec_bind(net->exec, net->input, x, net->policy.base);
+    mpno_exec_bind(net->exec, net->target, target, net->policy.base);
+    net->loss_scale = loss_scale;
+    const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, batch, loss_scale);
+    if (bad >= 0) return not_finite(net, bad, "forward");
+    const double *losses = mpno_exec_data(net->exec, net->loss);
+    for (int64_t i = 0; i < batch * net->model->config.out_channels; i++)
+        result->loss += losses[2 * i];
+    if (!isfinite(result->loss)) return not_finite(net, net->loss, "forward");
+    const int bad_gradient = mpno_exec_run(net->exec, MPNO_PASS_BACKWARD, batch, loss_scale);
+    if (bad_gradient < 0) return MPNO_OK;
+    if (loss_scale <= 1.0) return not_finite(net, bad_gradient, "backward");
+    result->overflow = true;
+    return MPNO_OK;
+}
+
+mpno_model *mpno_network_model(const mpno_network *net) {
+    return net->model;
+}
+
+void *mpno_network_raw_gradient(mpno_network *net, int param) {
+    return net->gradients[param];
+}
+
+void mpno_network_get_gradient(const mpno_network *net, int param, double *values) {
+    mpno_param_export(&net->model->params[param], net->policy.base, net->gradients[param], values);
+    for (size_t i = 0; i < param_count(net, param); i++) values[i] /= net->loss_scale;
+}
+
+const void *mpno_network_input_gradient(const mpno_network *net) {
+    return net->input_gradient < 0 ? NULL : mpno_exec_data(net->exec, net->input_gradient);
+}
+
+/* ---- facts of the plan ---- */
+
+int mpno_network_n_tensors(const mpno_network *net) {
+    return mpno_exec_n_tensors(net->exec);
+}
+
+mpno_tensor_line mpno_network_tensor(const mpno_network *net, int index) {
+    const mpno_exec_tensor t = mpno_exec_tensor_at(net->exec, index);
+    const mpno_edge *e = &net->graph->edges[t.edge];
+    return (mpno_tensor_line){.name = e->name,
+                              .layer = net->graph->layers[e->layer],
+                              .role = mpno_role_text(e->role, e->gradient),
+                              .format = t.format,
+                              .bytes = t.bytes,
+                              .kept = t.kept};
+}
+
+int mpno_network_n_layers(const mpno_network *net) {
+    return net->graph->n_layers;
+}
+
+static size_t layer_parameters(const mpno_network *net, const char *layer) {
+    size_t total = 0;
+    for (int p = 0; p < net->model->n_params; p++) {
+        const char *name = net->model->params[p].name;
+        char of[24];
+        int block;
+        if (sscanf(name, "fno_blocks.norm.%d", &block) == 1)
+            snprintf(of, sizeof of, "block %d", block / 2);
+        else if (sscanf(name, "fno_blocks.%*[a-z_].%d", &block) == 1)
+            snprintf(of, sizeof of, "block %d", block);
+        else
+            snprintf(of, sizeof of, "%.*s", (int)strcspn(name, "."), name);
+        if (strcmp(of, layer) == 0) total += param_count(net, p);
+    }
+    return total;
+}
+
+mpno_layer_line mpno_network_layer(const mpno_network *net, int index) {
+    const char *layer = net->graph->layers[index];
+    return (mpno_layer_line){.layer = layer,
+                             .parameters = layer_parameters(net, layer),
+                             .flops = mpno_exec_flops(net->exec, index),
+                             .bytes = mpno_exec_layer_bytes(net->exec, index)};
+}
+
+/* Products and transforms of the forward pass, three times when training: a whole step needs no
+ * less. */
+static double useful_flops(const mpno_network *net) {
+    double flops = 0;
+    const int n = net->opts.training ? net->graph->n_forward_nodes : net->graph->n_nodes;
+    for (int i = 0; i < n; i++) {
+        const mpno_node *node = &net->graph->nodes[i];
+        const mpno_op_cost cost = node->op->cost(net->graph, node, net->opts.capacity);
+        const double points = (double)net->graph->grid.points;
+        if (cost.useful) flops += cost.flops;
+        if (node->attr.fft != NULL)
+            flops += 2.5 * points * log2(points) *
+                     (double)(net->opts.capacity * net->graph->edges[node->in[0]].channels);
+    }
+    return net->opts.training ? 3 * flops : flops;
+}
+
+mpno_network_cost mpno_network_get_cost(const mpno_network *net) {
+    mpno_network_cost cost = {.flops = mpno_exec_flops(net->exec, -1),
+                              .useful_flops = useful_flops(net),
+                              .activation_bytes = mpno_exec_arena_bytes(net->exec),
+                              .lower_bound_bytes = mpno_exec_lower_bound(net->exec)};
+    for (int p = 0; p < net->model->n_params; p++) {
+        const mpno_format format = copy_format(net, p);
+        if (format != net->policy.base)
+            cost.weight_copy_bytes += param_count(net, p) * mpno_format_bytes(format);
+        if (net->opts.training)
+            cost.gradient_bytes += param_count(net, p) * mpno_format_bytes(net->policy.base);
+    }
+    return cost;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * What the optimiser needs to see of a network. */
+#ifndef MPNO_MODEL_NETWORK_H
+#define MPNO_MODEL_NETWORK_H
+
+#include "model/model.h"
+#include "mpno/network.h"
+
+mpno_model *mpno_network_model(const mpno_network *network);
+/* Gradient of a parameter in the layout of mpno_model_raw, of the arithmetic format, times the
+ * step's loss scale. */
+void *mpno_network_raw_gradient(mpno_network *network, int param);
+
+#endif
