@@ -6,12 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static double round_step(double width, int n_wanted) {
-    double power = pow(10, floor(log10(width / n_wanted)));
-    static const double factors[] = {1, 2, 5, 10, 20};
-    for (int i = 0; i < 4; i++)
-        if (width / (factors[i] * power) + 1 <= n_wanted) return factors[i] * power;
-    return factors[4] * power;
+/* Number of multiples of step in low .. high, and the first of them in units of step. An end is met
+ * within a millionth of a step, so that rounding does not lose the last tick. */
+static double count_ticks(double low, double high, double step, double *first) {
+    *first = ceil(low / step - 1e-6);
+    return floor(high / step + 1e-6) - *first + 1;
+}
+
+/* A step with three ticks is followed by one with at least one tick, so a range is never left
+ * without any. */
+static double round_step(double low, double high, int n_wanted) {
+    double power = pow(10, floor(log10((high - low) / n_wanted)) - 1), first;
+    static const double factors[] = {1, 2, 5};
+    for (;; power *= 10)
+        for (int i = 0; i < 3; i++)
+            if (count_ticks(low, high, factors[i] * power, &first) <= n_wanted)
+                return factors[i] * power;
 }
 
 /* Plain digits where they are short, else one power of ten for all labels: 1.5e-5, 2.0e-5. */
@@ -43,12 +53,10 @@ void mpno_axis_make(double low, double high, int n_wanted, mpno_axis *out) {
     out->high = high;
     if (n_wanted < 2) n_wanted = 2;
     if (n_wanted > MPNO_AXIS_MAX_TICKS) n_wanted = MPNO_AXIS_MAX_TICKS;
-    double step = round_step(high - low, n_wanted);
-    double largest = fmax(fabs(low), fabs(high)), slack = 1e-6 * step;
-    for (double k = ceil((low - slack) / step); k * step <= high + slack && out->n < n_wanted;
-         k++) {
-        out->at[out->n] = k * step;
-        write_label(k * step, step, largest, out->label[out->n], sizeof out->label[0]);
-        out->n++;
+    double step = round_step(low, high, n_wanted), first;
+    double largest = fmax(fabs(low), fabs(high)), n = count_ticks(low, high, step, &first);
+    for (; out->n < (int)n; out->n++) {
+        out->at[out->n] = (first + out->n) * step;
+        write_label(out->at[out->n], step, largest, out->label[out->n], sizeof out->label[0]);
     }
 }

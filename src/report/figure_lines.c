@@ -17,6 +17,8 @@ enum { INPUT, SOLUTION, ERROR, N_COLUMNS };
 #define GRID ((mpno_rgb){228, 228, 228})
 #define BROAD 6.0
 #define THIN 2.0
+#define PIECE 12 /* of line in the legend, in pixels of the font */
+#define PIECE_GAP 4
 
 struct plot {
     int x, y, width, height; /* of the area inside the axes */
@@ -81,6 +83,23 @@ static void draw_curve(mpno_canvas *canvas, const struct plot *plot, const mpno_
     mpno_canvas_polyline(canvas, points, n, thickness, colour, clip);
 }
 
+/* piece, gap, truth, three gaps, piece, gap, prediction */
+static int legend_width(const mpno_panel_opts *opts) {
+    return (2 * PIECE + 5 * PIECE_GAP) * opts->text_scale +
+           mpno_font_width(opts->truth_heading, opts->text_scale) +
+           mpno_font_width(opts->prediction_heading, opts->text_scale);
+}
+
+/* All plots are equally wide, and no heading is wider than its plot. */
+static int plot_width(const mpno_panel_opts *opts) {
+    int width = opts->panel_pixels * 8 / 5;
+    int needed[] = {legend_width(opts), mpno_font_width(opts->input_heading, opts->text_scale),
+                    mpno_font_width(opts->error_heading, opts->text_scale)};
+    for (int i = 0; i < 3; i++)
+        if (needed[i] > width) width = needed[i];
+    return width;
+}
+
 static void draw_headings(const mpno_figure *figure, const struct plot *plots, int y,
                           mpno_canvas *canvas) {
     const mpno_panel_opts *opts = &figure->opts;
@@ -92,14 +111,11 @@ static void draw_headings(const mpno_figure *figure, const struct plot *plots, i
                         opts->error_heading);
 
     /* The heading of the common panel is its legend: a piece of line before each name. */
-    int piece = 12 * scale, gap = 4 * scale, middle = y + MPNO_FONT_ASCENT * scale / 2;
-    int first = mpno_font_width(opts->truth_heading, scale),
-        second = mpno_font_width(opts->prediction_heading, scale);
-    int x =
-        plots[SOLUTION].x + (plots[SOLUTION].width - (2 * piece + first + second + 5 * gap)) / 2;
+    int piece = PIECE * scale, gap = PIECE_GAP * scale, middle = y + MPNO_FONT_ASCENT * scale / 2;
+    int x = plots[SOLUTION].x + (plots[SOLUTION].width - legend_width(opts)) / 2;
     mpno_canvas_fill(canvas, x, middle - (int)BROAD / 2, piece, (int)BROAD, TRUTH_COLOUR);
     mpno_canvas_text(canvas, x + piece + gap, y, scale, MPNO_INK, opts->truth_heading);
-    x += piece + first + 4 * gap;
+    x += piece + mpno_font_width(opts->truth_heading, scale) + 4 * gap;
     mpno_canvas_fill(canvas, x, middle - (int)THIN / 2, piece, (int)THIN, PREDICTION_COLOUR);
     mpno_canvas_text(canvas, x + piece + gap, y, scale, MPNO_INK, opts->prediction_heading);
 }
@@ -124,7 +140,7 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row, stru
 
 static int place_plots(const mpno_figure *figure, struct plot *plots) {
     const mpno_panel_opts *opts = &figure->opts;
-    int x = MPNO_FIGURE_MARGIN, width = opts->panel_pixels * 8 / 5;
+    int x = MPNO_FIGURE_MARGIN, width = plot_width(opts);
     mpno_axis across;
     mpno_axis_make(opts->x_low, opts->x_high,
                    1 + width / (8 * MPNO_FONT_ADVANCE * opts->text_scale), &across);
