@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ * Inner loops of the discrete Fourier transform, one table per (ISA, arithmetic type T in {f32, f64}).
+ *
+ * Everything runs over *rows*: a row is `width` contiguous T, one number per channel, width a multiple of `lanes`. A
+ * complex row is two rows, the real plane first. Rows of scratch are 64-byte aligned and so are all strides, which count
+ * elements. Channels never meet: a value that is not finite stays in its channel. Kernels are pure: no allocation, no
+ * I/O, no status. With `swap` the planes change roles, which conjugates: the transform with exp(+..) is the one with
+ * exp(-..) between swapped planes.
+ * Error: each addition, product or fused multiply-add rounds once; storing rounds once more. */
+#ifndef MPNO_KERNEL_FFT_KERNELS_H
+#define MPNO_KERNEL_FFT_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/cpu.h"
+#include "mpno/format.h"
+
+/* A tensor seen as rows of `n` channels, `planes` (1 or 2) of them per index; strides in elements of `format`. */
+typedef struct mpno_fft_view {
+    void *data;
+    mpno_format format;
+    int64_t row_stride, plane_stride, n;
+    int planes;
+} mpno_fft_view;
+
+#define MPNO_FFT_MAX_RADIX 31 /* largest odd prime with a butterfly of its own */
+
+/* One step of a mixed-radix transform of l1 * radix * ido points (decimation in frequency, in natural order at the end):
+ * out[i + ido (k + l1 j)] = w_{radix ido}^(i j) sum_b in[i + ido (b + radix k)] exp(-2 pi i b j / radix). */
+typedef struct mpno_fft_pass {
+    int radix;
+    int64_t l1, ido;
+    const void *twiddles; /* [ido][radix - 1][2] of T: w^(i j), j >= 1; unused when ido == 1 */
+    const void *roots;    /* [radix][2] of T: cos, sin of 2 pi m / radix; odd radices > 7 only */
+} mpno_fft_pass;
+
+/* Symmetry of the sample axis n <-> N - n, and for even N also n <-> N/2 - n: `classes` folded sequences of H rows each,
+ * even part, odd part (classes 2, N odd, H = (N+1)/2), or even part for even k, for odd k, odd part for even k, for odd k
+ * (classes 4, N even, H = floor(N/4) + 1). Row h of class c lies at c * class_stride + h * row_stride. Row 0 of the odd
+ * parts is not used. */
+typedef struct mpno_fft_folded {
+    void *data;
+    int64_t row_stride, class_stride;
+} mpno_fft_folded;
+
+typedef struct mpno_fft_kernels {
+    mpno_format arithmetic; /* T */
+    mpno_isa isa;
+    int lanes; /* width is a multiple of this */
+
+    /* dst[row][plane] = scale * view; lanes beyond view->n become 0. Planes follow each other. scale: T. */
+    void (*load)(void *dst, int64_t dst_stride, const mpno_fft_view *view, int64_t rows, int64_t width, double scale);
+    /* view = scale * src[row][plane], to nearest even. Returns 1 when a stored value is not finite, else 0. */
+    int (*store)(const mpno_fft_view *view, const void *src, int64_t src_stride, int64_t rows, int64_t width,
+                 double scale);
+    void (*copy)(void *dst, int64_t dst_stride, const void *src, int64_t src_stride, int64_t rows, int64_t length);
+    void (*zero)(void *dst, int64_t dst_stride, int64_t rows, int64_t length);
+
+    void (*pass)(const mpno_fft_pass *pass, void *out, int64_t out_stride, const void *in, int64_t in_stride,
+                 int64_t width, bool swap);
+    /* out[r] = in[r] * factors[r], complex; factors: [rows][2] of T. swap_in, swap_out: planes of in, of out change roles. */
+    void (*multiply)(void *out, int64_t out_stride, const void *in, int64_t in_stride, const void *factors, int64_t rows,
+                     int64_t width, bool swap_in, bool swap_out);
+
+    /* Real lines of N = 2 M points as complex lines z[m] = x[2m] + i x[2m+1] of M points; w^k = exp(-2 pi i k / N).
+     * split: X[k] = DFT_N(x)[k] for k < rows <= M + 1 from Z = DFT_M(z). twiddles: [rows][2] of T, w^k. */
+    void (*split)(void *out, int64_t out_stride, const void *z, int64_t z_stride, int64_t m, const void *twiddles,
+                  int64_t rows, int64_t width);
+    /* join: Z such that the inverse DFT_M (not scaled) of Z gives x = Re sum_{k < rows} in[k] w^-kn; twiddles: [M][2]. */
+    void (*join)(void *z, int64_t z_stride, int64_t m, const void *in, int64_t in_stride, int64_t rows,
+                 const void *twiddles, int64_t width);
+
+    /* Folds N rows of one plane of the view, width lanes each. */
+    void (*fold)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n, int64_t width);
+    /* The transpose: x[n] = even(n) + odd(n), stored with one rounding. Returns 1 when a stored value is not finite. */
+    int (*unfold)(const mpno_fft_view *view, const mpno_fft_folded *folded, int64_t n, int64_t width);
+    /* dst[i] = sum_j table[i][j] src[j], rows of `length` T (a multiple of lanes), table: [m][k] of T. k >= 1. */
+    void (*matmul)(void *dst, int64_t dst_stride, const void *table, int64_t m, int64_t k, const void *src,
+                   int64_t src_stride, int64_t length);
+    /* out[r] = even[|k|] +- i odd[|k|], k = first + r, with the sign of k; even, odd: complex rows 0 .. max |k|, dense. */
+    void (*combine)(void *out, int64_t out_stride, const void *even, const void *odd, int64_t first, int64_t rows,
+                    int64_t width);
+    /* The transpose: even[k] = in[k] + in[-k], odd[k] = -i (in[k] - in[-k]) for k = 0 .. last; what is not kept is 0. */
+    void (*separate)(void *even, void *odd, const void *in, int64_t in_stride, int64_t first, int64_t rows, int64_t last,
+                     int64_t width);
+} mpno_fft_kernels;
+
+/* isa is a cap, as in mpno_kernels_get. NULL when arithmetic is neither MPNO_F32 nor MPNO_F64. */
+const mpno_fft_kernels *mpno_fft_kernels_get(mpno_isa isa, mpno_format arithmetic);
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT
+ * The transform kernels for any CPU. */
+#include "kernel/fft_tables.h"
+#include "kernel/tmpl/vec_portable.h"
+
+#include "kernel/tmpl/fft_both.h"
+
+const mpno_fft_kernels mpno_fft_kernels_portable[MPNO_N_ARITHMETICS] = FFT_TABLE(MPNO_ISA_PORTABLE);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * The transform kernels for AVX2 + FMA + F16C. */
+#include "kernel/fft_tables.h"
+
+#if MPNO_KERNELS_X86
+#include "kernel/tmpl/vec_avx2.h"
+
+#include "kernel/tmpl/fft_both.h"
+
+const mpno_fft_kernels mpno_fft_kernels_avx2[MPNO_N_ARITHMETICS] = FFT_TABLE(MPNO_ISA_AVX2);
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * Factorisation, twiddles and the order of passes (the pass itself: kernel/fft_kernels.h).
+ * Source: decimation in frequency with self-sorting passes, as in Swarztrauber, "Vectorizing the FFTs" (1982). */
+#include "transform/fft/passes.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+#include "number/format.h"
+#include "transform/fft/roots.h"
+
+bool mpno_passes_suit(int64_t n) {
+    for (int64_t p = 2; p <= MPNO_FFT_MAX_RADIX; p++) {
+        while (n % p == 0) n /= p;
+    }
+    return n == 1;
+}
+
+int64_t mpno_passes_good_size(int64_t n) {
+    for (;; n++) {
+        int64_t rest = n;
+        for (int64_t p = 2; p <= 7; p++) {
+            while (rest % p == 0) rest /= p;
+        }
+        if (rest == 1) return n;
+    }
+}
+
+int mpno_passes_factor(int64_t n, int *radix) {
+    int count = 0, twos = 0;
+    for (int64_t p = MPNO_FFT_MAX_RADIX; p >= 3; p -= 2) {
+        while (n % p == 0 && (p < 9 || p % 3 != 0)) {
+            radix[count++] = (int)p;
+            n /= p;
+        }
+    }
+    while (n % 2 == 0) {
+        twos++;
+        n /= 2;
+    }
+    /* As few passes as radix 8 allows, with 4 rather than 2. */
+    int fours = twos % 3 == 2 ? 1 : twos % 3 == 1 && twos > 1 ? 2 : 0;
+    if (twos == 1) radix[count++] = 2;
+    for (int i = 0; i < fours; i++) radix[count++] = 4;
+    for (int i = 0; i < (twos - 2 * fours) / 3; i++) radix[count++] = 8;
+    return count;
+}
+
+/* Real operations of one butterfly, without twiddles. */
+static double butterfly_flops(int radix) {
+    switch (radix) {
+        case 2: return 4;
+        case 3: return 20;
+        case 4: return 16;
+        case 8: return 56;
+        default: return (radix / 2) * (4.0 * radix + 6.0);
+    }
+}
+
+double mpno_passes_flops(int64_t n) {
+    int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, radix);
+    double flops = 0;
+    for (int s = 0; s < count; s++) {
+        double twiddles = s + 1 < count ? 6.0 * (radix[s] - 1) : 0;
+        flops += (double)n / radix[s] * (butterfly_flops(radix[s]) + twiddles);
+    }
+    return flops;
+}
+
+double mpno_passes_cost(int64_t n) {
+    int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, radix);
+    return mpno_passes_flops(n) + 8.0 * (double)n * count;
+}
+
+mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, mpno_passes *out) {
+    mpno_passes p = {.n = n};
+    int radix[MPNO_FFT_MAX_PASSES];
+    p.n_passes = mpno_passes_factor(n, radix);
+    size_t count = 0, bytes = mpno_format_bytes(arithmetic);
+    int64_t rest = n;
+    for (int s = 0; s < p.n_passes; s++) {
+        rest /= radix[s];
+        count += 2 * (size_t)(rest * (radix[s] - 1)) + 2 * (size_t)radix[s];
+    }
+    MPNO_TRY(mpno_alloc_array(ctx, count, bytes, &p.tables));
+    unsigned char *at = p.tables;
+    int64_t l1 = 1;
+    long double cosine, sine;
+    for (int s = 0; s < p.n_passes; s++) {
+        int r = radix[s];
+        int64_t ido = n / l1 / r;
+        p.pass[s] = (mpno_fft_pass){.radix = r, .l1 = l1, .ido = ido, .twiddles = at};
+        for (int64_t i = 0; i < ido; i++) {
+            for (int64_t j = 1; j < r; j++) {
+                mpno_root(i * j, ido * r, &cosine, &sine);
+                mpno_table_set(at, arithmetic, 2 * (i * (r - 1) + j - 1), cosine);
+                mpno_table_set(at, arithmetic, 2 * (i * (r - 1) + j - 1) + 1, -sine);
+            }
+        }
+        at += 2 * (size_t)(ido * (r - 1)) * bytes;
+        p.pass[s].roots = at;
+        for (int64_t m = 0; m < r; m++) {
+            mpno_root(m, r, &cosine, &sine);
+            mpno_table_set(at, arithmetic, 2 * m, cosine);
+            mpno_table_set(at, arithmetic, 2 * m + 1, sine);
+        }
+        at += 2 * (size_t)r * bytes;
+        l1 *= r;
+    }
+    *out = p;
+    return MPNO_OK;
+}
+
+void mpno_passes_destroy(mpno_ctx *ctx, mpno_passes *passes) {
+    mpno_free(ctx, passes->tables);
+    memset(passes, 0, sizeof *passes);
+}
+
+void mpno_passes_run(const mpno_passes *passes, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
+                     const void *in, int64_t in_stride, int64_t width, bool swap, void *tmp) {
+    const int64_t row = 2 * width;
+    if (passes->n_passes == 0) {
+        kernels->copy(out, out_stride, in, in_stride, 1, row);
+        return;
+    }
+    char *buffer[2] = {tmp, (char *)tmp + (size_t)(passes->n * row) * mpno_format_bytes(kernels->arithmetic)};
+    for (int s = 0; s < passes->n_passes; s++) {
+        bool final = s + 1 == passes->n_passes;
+        kernels->pass(&passes->pass[s], final ? out : buffer[s % 2], final ? out_stride : row, in, in_stride, width,
+                      swap);
+        in = buffer[s % 2];
+        in_stride = row;
+    }
+}

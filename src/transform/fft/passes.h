@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * A complex transform of n points as a sequence of passes of small radix, n a product of primes up to MPNO_FFT_MAX_RADIX. */
+#ifndef MPNO_TRANSFORM_FFT_PASSES_H
+#define MPNO_TRANSFORM_FFT_PASSES_H
+
+#include "core/context.h"
+#include "kernel/fft_kernels.h"
+
+#define MPNO_FFT_MAX_PASSES 40
+
+typedef struct mpno_passes {
+    int64_t n;
+    int n_passes; /* 0 when n == 1 */
+    mpno_fft_pass pass[MPNO_FFT_MAX_PASSES];
+    void *tables; /* owned */
+} mpno_passes;
+
+/* Largest prime factor at most MPNO_FFT_MAX_RADIX? */
+bool mpno_passes_suit(int64_t n);
+/* Smallest product of 2, 3, 5, 7 that is not below n. */
+int64_t mpno_passes_good_size(int64_t n);
+/* Radices in order into radix[MPNO_FFT_MAX_PASSES]; returns how many. n must suit. */
+int mpno_passes_factor(int64_t n, int *radix);
+/* Real additions and multiplications. */
+double mpno_passes_flops(int64_t n);
+/* The same, weighted by measured time: loads and stores count too. */
+double mpno_passes_cost(int64_t n);
+
+MPNO_WARN_UNUSED mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, mpno_passes *out);
+void mpno_passes_destroy(mpno_ctx *ctx, mpno_passes *passes);
+
+/* out[k] = sum_j in[j] exp(-+ 2 pi i j k / n), + with swap: n complex rows each, in natural order; in and out differ.
+ * tmp: 2 n dense complex rows. */
+void mpno_passes_run(const mpno_passes *passes, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
+                     const void *in, int64_t in_stride, int64_t width, bool swap, void *tmp);
+
+#endif
