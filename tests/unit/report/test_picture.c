@@ -84,6 +84,22 @@ static void glyphs_are_whole_and_distinct(void **state) {
             assert_true(mpno_font_ink((char)0xc3, x, y, 1) == mpno_font_ink('?', x, y, 1));
 }
 
+static int ink_of(char c, int scale) {
+    int ink = 0;
+    for (int y = 0; y < MPNO_FONT_ROWS * scale; y++)
+        for (int x = 0; x < MPNO_FONT_COLUMNS * scale; x++) ink += mpno_font_ink(c, x, y, scale);
+    return ink;
+}
+
+static void even_scales_smooth_diagonals_only(void **state) {
+    (void)state;
+    assert_int_equal(ink_of('L', 2), 4 * ink_of('L', 1)); /* right angles stay */
+    assert_int_equal(ink_of('/', 3), 9 * ink_of('/', 1));
+    /* Four diagonal contacts, two quarters at each. */
+    assert_int_equal(ink_of('/', 2), 4 * ink_of('/', 1) + 8);
+    assert_int_equal(ink_of('/', 4), 4 * ink_of('/', 2));
+}
+
 static void drawing_is_clipped(void **state) {
     (void)state;
     mpno_canvas canvas;
@@ -306,6 +322,7 @@ static void failing_memory_and_folders(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(glyphs_are_whole_and_distinct),
+        cmocka_unit_test(even_scales_smooth_diagonals_only),
         cmocka_unit_test_setup_teardown(drawing_is_clipped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lines_cover_what_they_cross, set_up, tear_down),
         cmocka_unit_test(axes_have_round_numbers),
