@@ -174,7 +174,7 @@ static void keys_and_readers_can_be_chosen(void **state) {
     assert_fails(ctx, mpno_dataset_read(ctx, path, &opts, &set), MPNO_E_ARGUMENT,
                  "no reader 'tensors'");
     unlink(path);
-    assert_fails(ctx, mpno_dataset_read(ctx, "tests/golden/fno2d_default.pt", NULL, &set),
+    assert_fails(ctx, mpno_dataset_read(ctx, "tests/data/fno2d_default.pt", NULL, &set),
                  MPNO_E_FORMAT, "no tensor 'x'");
     opts.size = 3;
     opts.reader = NULL;

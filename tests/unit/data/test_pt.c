@@ -102,13 +102,14 @@ static void the_two_resolutions_agree_exactly(void **state) {
 
 /* Each "param NAME TYPE OFFSET LENGTH DIMS" line of the index is the tensor NAME, to the last bit.
  */
-static void compare_with_index(mpno_ctx *ctx, const char *stem, size_t expected) {
+static void compare_with_index(mpno_ctx *ctx, const char *folder, const char *stem,
+                               size_t expected) {
     char path[100], line[400], name[200], type[8];
-    snprintf(path, sizeof path, "tests/golden/%s.pt", stem);
+    snprintf(path, sizeof path, "tests/data/%s.pt", stem);
     mpno_tensor_file *file = read_pt(ctx, path);
-    snprintf(path, sizeof path, "tests/golden/%s.bin", stem);
+    snprintf(path, sizeof path, "%s/%s.bin", folder, stem);
     bytes raw = load(path);
-    snprintf(path, sizeof path, "tests/golden/%s.txt", stem);
+    snprintf(path, sizeof path, "%s/%s.txt", folder, stem);
     FILE *index = fopen(path, "r");
     assert_non_null(index);
     size_t found = 0, offset, length;
@@ -135,14 +136,14 @@ static void compare_with_index(mpno_ctx *ctx, const char *stem, size_t expected)
 }
 
 static void state_dicts_are_read_to_the_last_bit(void **state) {
-    compare_with_index(*state, "fno2d_default", 24);
-    compare_with_index(*state, "fno2d_tucker", 32);
+    compare_with_index(*state, "tests/golden", "fno2d_default", 24);
+    compare_with_index(*state, "tests/data", "fno2d_tucker", 32);
 }
 
 static void the_rest_of_a_checkpoint_is_a_tree(void **state) {
-    static const char *const paths[] = {"tests/golden/fno_tiny_state_dict.pt",
-                                        "tests/golden/fno_tiny_ckpt_state_dict.pt",
-                                        "tests/golden/fno_tiny_ckpt_metadata.pkl"};
+    static const char *const paths[] = {"tests/data/fno_tiny_state_dict.pt",
+                                        "tests/data/fno_tiny_ckpt_state_dict.pt",
+                                        "tests/data/fno_tiny_ckpt_metadata.pkl"};
     mpno_ctx *ctx = *state;
     for (int i = 0; i < 3; i++) {
         mpno_tensor_file *file = read_pt(ctx, paths[i]);
@@ -364,7 +365,7 @@ static void flipped_bits_never_change_a_tensor(void **state) {
         mpno_tensor_file_destroy(ctx, &file);
         z.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    bytes b = load("tests/golden/fno_tiny_state_dict.pt");
+    bytes b = load("tests/data/fno_tiny_state_dict.pt");
     mpno_tensor_file *whole;
     mpno_rng rng = mpno_rng_make(11, MPNO_STREAM_TEST, 0);
     assert_ok(ctx, mpno_pt_parse(ctx, b.data, b.size, &whole));
@@ -391,7 +392,7 @@ static void memory_may_run_out_anywhere(void **state) {
     mpno_ctx *ctx = *state;
     static zip_maker z;
     mpno_tensor_file *file;
-    bytes b = load("tests/golden/fno_tiny_state_dict.pt");
+    bytes b = load("tests/data/fno_tiny_state_dict.pt");
     make_archive(&z, PICKLE(VIEWS), 12);
     for (int i = 0; i < 2; i++) {
         mpno_status status = MPNO_E_MEMORY;
