@@ -44,8 +44,10 @@ def run(command, **environment):
     """Gives exit status, output (both streams) and seconds; a program that hangs has status -1."""
     start = time.monotonic()
     try:
-        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, timeout=TIMEOUT,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
+        # threads that wait must not spin: tests run more of them than there are CPUs
+        environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **environment}
+        done = subprocess.run(command, cwd=ROOT, env=environment, timeout=TIMEOUT, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace")
         return done.returncode, done.stdout, time.monotonic() - start
     except subprocess.TimeoutExpired as error:

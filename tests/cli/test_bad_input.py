@@ -13,6 +13,7 @@ from support import CONFIG, Case, Tensor, make_data, make_project, run, save_pt,
 
 USAGE, FAILURE = 2, 1
 TRAIN = ("train", "config.yaml", "output=new")
+AGAIN = ("train", "config.yaml")
 
 
 def config(folder, old, new):
@@ -111,6 +112,8 @@ CASES = {
     "learning rate not finite": (None, TRAIN + ("opt.learning_rate=.nan",), USAGE,
                                  [".nan is not a finite number"]),
     "epochs zero": (None, TRAIN + ("opt.n_epochs=0",), USAGE, ["opt.n_epochs", "[1,inf)"]),
+    "width beyond reason": (None, TRAIN + ("model.hidden_channels=3000000",), USAGE,
+                            ["model.hidden_channels", "65536"]),
     "batch size zero": (None, TRAIN + ("data.batch_size=0",), USAGE, ["data.batch_size"]),
     "width zero": (None, TRAIN + ("model.hidden_channels=0",), USAGE, ["model.hidden_channels"]),
     "layers zero": (None, TRAIN + ("model.n_layers=0",), USAGE, ["model.n_layers"]),
@@ -132,8 +135,8 @@ CASES = {
                                   ["phases"]),
     "phases without a schedule": (None, TRAIN + ("precision.phases=mixed:0.5,full:0.5",), USAGE,
                                   ["precision.phases", "schedule"]),
-    "memory that no machine has": (None, TRAIN + ("model.hidden_channels=3000000",), FAILURE,
-                                   ["memory"]),
+    "memory that no machine has": (None, TRAIN + ("model.hidden_channels=60000",
+                                                  "model.n_layers=64"), FAILURE, ["memory"]),
     # data
     "data missing": (lambda f: (f / "train.pt").unlink(), TRAIN, FAILURE,
                      ["train.pt", "no such file"]),
@@ -165,21 +168,21 @@ CASES = {
     "validation larger than the data": (None, TRAIN + ("data.n_validation=16",), USAGE,
                                         ["n_validation", "16"]),
     # output
-    "output below a file": (None, TRAIN[:2] + ("output=train.pt/run",), FAILURE,
+    "output below a file": (None, AGAIN + ("output=train.pt/run",), FAILURE,
                             ["train.pt", "not a directory"]),
-    "output is a file": (None, TRAIN[:2] + ("output=train.pt",), FAILURE, ["train.pt"]),
-    "output holds another run": (None, TRAIN[:2], USAGE, ["run", "--resume"]),
+    "output is a file": (None, AGAIN + ("output=train.pt",), FAILURE, ["train.pt"]),
+    "output holds another run": (None, AGAIN, USAGE, ["run", "already", "--resume"]),
     # resuming
-    "resume without a run": (None, TRAIN + ("--resume",), FAILURE, ["new"]),
-    "resume with another rate": (None, TRAIN[:2] + ("--resume", "opt.learning_rate=1e-4"), USAGE,
+    "resume without a run": (None, AGAIN + ("output=new", "--resume"), FAILURE, ["new"]),
+    "resume with another rate": (None, AGAIN + ("--resume", "opt.learning_rate=1e-4"), USAGE,
                                  ["opt.learning_rate"]),
-    "resume with another architecture": (None, TRAIN[:2] + ("--resume", "model.n_layers=3"), USAGE,
+    "resume with another architecture": (None, AGAIN + ("--resume", "model.n_layers=3"), USAGE,
                                          ["model.n_layers"]),
     "resume from a truncated checkpoint": (lambda f: cut(f / "run/last.safetensors", 0.9),
-                                           TRAIN[:2] + ("--resume",), FAILURE,
+                                           AGAIN + ("--resume",), FAILURE,
                                            ["last.safetensors"]),
     "resume from a flipped bit": (lambda f: flip(f / "run/last.safetensors", 0.9),
-                                  TRAIN[:2] + ("--resume",), FAILURE,
+                                  AGAIN + ("--resume",), FAILURE,
                                   ["last.safetensors", "checksum"]),
     # checkpoints in use
     "checkpoint missing": (None, ("eval", "nowhere"), FAILURE, ["nowhere", "no such file"]),
