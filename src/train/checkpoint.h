@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * Checkpoints: safetensors with the weights under the PyTorch library's names, shapes and order
+ * (f32 or f64, complex ones as the safetensors layer writes them), AdamW's moments as
+ * "optimizer.exp_avg.NAME" and "optimizer.exp_avg_sq.NAME", and three texts: "version" (of this
+ * layout), "config" (JSON of config.def without what does not decide the numbers of a run but for
+ * the data files) and "state" (JSON of mpno_train_state). No times, no machine: equal runs give
+ * equal bytes. */
+#ifndef MPNO_TRAIN_CHECKPOINT_H
+#define MPNO_TRAIN_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "core/context.h"
+#include "data/normalizer.h"
+#include "data/tensors.h"
+#include "mpno/model.h"
+#include "mpno/optimizer.h"
+#include "train/config.h"
+#include "train/loss_scale.h"
+
+#define MPNO_CHECKPOINT_VERSION "1"
+
+/* Where a run stands between two epochs. Plain value. */
+typedef struct mpno_train_state {
+    int64_t epoch, step; /* epochs done; optimiser steps done (skipped ones are not) */
+    mpno_loss_scale loss_scale;
+    bool encode_x, encode_y;
+    mpno_normalizer x, y; /* of the training data, where encode_ says so */
+    uint64_t data_checksum;
+    int64_t best_epoch; /* 0: none yet */
+    double best_error;  /* relative L2 on the validation data; NaN without one */
+} mpno_train_state;
+
+/* A checkpoint in memory. */
+typedef struct mpno_checkpoint {
+    mpno_settings settings; /* owned */
+    mpno_train_state state;
+    bool foreign;           /* a state dict of the PyTorch library: no optimiser, no normalisers */
+    mpno_tensor_file *file; /* owned */
+    char path[4096];
+} mpno_checkpoint;
+
+/* adamw may be NULL (a checkpoint for use only). */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path,
+                                                   const mpno_settings *settings,
+                                                   const mpno_train_state *state,
+                                                   const mpno_model *model,
+                                                   const mpno_adamw *adamw);
+/* path: a checkpoint of ours, a run folder (its last.safetensors) or a .pt state dict. E_FORMAT
+ * says what is wrong. */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path,
+                                                  mpno_checkpoint **out);
+void mpno_checkpoint_destroy(mpno_ctx *ctx, mpno_checkpoint **checkpoint); /* accepts NULL */
+
+/* Weights (and moments) into a model of the same architecture. E_FORMAT names the first tensor that
+ * differs. */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx,
+                                                        const mpno_checkpoint *checkpoint,
+                                                        mpno_model *model);
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_adamw(mpno_ctx *ctx,
+                                                        const mpno_checkpoint *checkpoint,
+                                                        const mpno_model *model, mpno_adamw *adamw);
+/* E_CONFIG naming the first key that decides numbers and differs; n_epochs may differ where the
+ * phases already run agree. */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_same_run(mpno_ctx *ctx,
+                                                      const mpno_checkpoint *checkpoint,
+                                                      const mpno_settings *settings);
+/* The settings of a checkpoint as a tree (owned by the caller). */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_config_tree(mpno_ctx *ctx,
+                                                         const mpno_settings *settings,
+                                                         mpno_value **out);
+
+#endif

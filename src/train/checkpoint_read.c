@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ * Reading checkpoints of ours: see checkpoint.h. State dicts of the PyTorch library: state_dict.c.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/files.h"
+#include "core/memory.h"
+#include "data/readers.h"
+#include "train/checkpoint.h"
+#include "train/state_dict.h"
+
+static mpno_status want(mpno_ctx *ctx, const mpno_value *map, const char *key, mpno_value_kind kind,
+                        const mpno_value **out) {
+    const mpno_value *value = mpno_value_get(map, key);
+    bool number = kind == MPNO_VALUE_REAL && value &&
+                  (value->kind == MPNO_VALUE_INT || value->kind == MPNO_VALUE_REAL);
+    MPNO_CHECK(ctx, number || (value && value->kind == kind), MPNO_E_FORMAT,
+               "the training state has no usable entry '%s'; was it written by another version?",
+               key);
+    *out = value;
+    return MPNO_OK;
+}
+
+static mpno_status want_int(mpno_ctx *ctx, const mpno_value *map, const char *key, int64_t *out) {
+    const mpno_value *value = NULL;
+    MPNO_TRY(want(ctx, map, key, MPNO_VALUE_INT, &value));
+    MPNO_CHECK(ctx, value->integer >= 0, MPNO_E_FORMAT, "the training state has %s = %lld", key,
+               (long long)value->integer);
+    *out = value->integer;
+    return MPNO_OK;
+}
+
+static mpno_status read_normalizer(mpno_ctx *ctx, const mpno_value *map, const char *key,
+                                   bool *used, mpno_normalizer *out) {
+    const mpno_value *entry = mpno_value_get(map, key), *mean = NULL, *std = NULL;
+    *used = entry != NULL;
+    if (!entry) return MPNO_OK;
+    MPNO_TRY(want(ctx, entry, "mean", MPNO_VALUE_REAL, &mean));
+    MPNO_TRY(want(ctx, entry, "std", MPNO_VALUE_REAL, &std));
+    return mpno_normalizer_restore(ctx, mean->real, std->real, out);
+}
+
+static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, const mpno_settings *settings,
+                              mpno_train_state *state) {
+    const mpno_value *scale = NULL, *factor = NULL, *normalizers = NULL, *best = NULL;
+    const mpno_value *checksum = NULL;
+    MPNO_TRY(want_int(ctx, map, "epoch", &state->epoch));
+    MPNO_TRY(want_int(ctx, map, "step", &state->step));
+    MPNO_TRY(want(ctx, map, "loss_scale", MPNO_VALUE_MAP, &scale));
+    MPNO_TRY(want(ctx, scale, "scale", MPNO_VALUE_REAL, &factor));
+    MPNO_CHECK(ctx, factor->real >= 1, MPNO_E_FORMAT, "the loss scale is %g", factor->real);
+    state->loss_scale.scale = factor->real;
+    state->loss_scale.growth_interval = settings->precision.growth_interval;
+    MPNO_TRY(want_int(ctx, scale, "good_steps", &state->loss_scale.good_steps));
+    MPNO_TRY(want_int(ctx, scale, "skipped", &state->loss_scale.skipped));
+    MPNO_TRY(want(ctx, map, "normalizers", MPNO_VALUE_MAP, &normalizers));
+    MPNO_TRY(read_normalizer(ctx, normalizers, "x", &state->encode_x, &state->x));
+    MPNO_TRY(read_normalizer(ctx, normalizers, "y", &state->encode_y, &state->y));
+    MPNO_TRY(want(ctx, map, "data_checksum", MPNO_VALUE_STRING, &checksum));
+    MPNO_CHECK(ctx, sscanf(checksum->string, "%16" SCNx64, &state->data_checksum) == 1,
+               MPNO_E_FORMAT, "the checksum of the data reads '%s'", checksum->string);
+    MPNO_TRY(want(ctx, map, "best", MPNO_VALUE_MAP, &best));
+    MPNO_TRY(want_int(ctx, best, "epoch", &state->best_epoch));
+    const mpno_value *error = mpno_value_get(best, "error");
+    state->best_error = error && error->kind != MPNO_VALUE_NULL ? error->real : NAN;
+    return MPNO_OK;
+}
+
+/* The metadata entry `key` as a tree. */
+static mpno_status parse_entry(mpno_ctx *ctx, const mpno_checkpoint *c, const char *key,
+                               mpno_value **out) {
+    const mpno_value *text = mpno_value_get(c->file->metadata, key);
+    MPNO_CHECK(ctx, text && text->kind == MPNO_VALUE_STRING, MPNO_E_FORMAT,
+               "no entry '%s' in the metadata: this safetensors file is not a checkpoint of mpno",
+               key);
+    return mpno_json_parse(ctx, key, text->string, strlen(text->string), out);
+}
+
+static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
+    mpno_value *config = NULL, *state = NULL;
+    const mpno_value *version = mpno_value_get(c->file->metadata, "version");
+    MPNO_TRY(parse_entry(ctx, c, "config", &config));
+    mpno_status status = mpno_settings_parse(ctx, "config", config, &c->settings);
+    mpno_value_destroy(ctx, &config);
+    MPNO_TRY(status);
+    MPNO_CHECK(ctx,
+               version && version->kind == MPNO_VALUE_STRING &&
+                   strcmp(version->string, MPNO_CHECKPOINT_VERSION) == 0,
+               MPNO_E_FORMAT, "checkpoint version '%s', this program reads version %s",
+               version && version->string ? version->string : "?", MPNO_CHECKPOINT_VERSION);
+    MPNO_TRY(parse_entry(ctx, c, "state", &state));
+    status = read_state(ctx, state, &c->settings, &c->state);
+    mpno_value_destroy(ctx, &state);
+    MPNO_TRY(status);
+    return mpno_settings_resolve(ctx, &c->settings);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static mpno_status find_file(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        MPNO_TRY(mpno_path_join(ctx, path, "last.safetensors", out, capacity));
+        MPNO_CHECK(ctx, mpno_path_exists(out), MPNO_E_IO,
+                   "%s holds no last.safetensors: it is not the folder of a run that got through "
+                   "an epoch",
+                   path);
+        return MPNO_OK;
+    }
+    return mpno_path_join(ctx, ".", path, out, capacity);
+}
+
+mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path, mpno_checkpoint **out) {
+    *out = NULL;
+    mpno_checkpoint *c = NULL;
+    MPNO_TRY(mpno_alloc(ctx, sizeof *c, &c));
+    mpno_status status = mpno_settings_default(ctx, &c->settings);
+    if (status == MPNO_OK) status = find_file(ctx, path, c->path, sizeof c->path);
+    if (status == MPNO_OK) status = mpno_tensor_file_read(ctx, c->path, NULL, &c->file);
+    if (status == MPNO_OK) {
+        c->foreign = !ends_with(c->path, ".safetensors");
+        status =
+            c->foreign ? mpno_state_dict_settings(ctx, c->file, &c->settings) : read_ours(ctx, c);
+        if (status != MPNO_OK) mpno_fail_in(ctx, status, "%s", c->path);
+    }
+    if (status != MPNO_OK) {
+        mpno_checkpoint_destroy(ctx, &c);
+        return status;
+    }
+    *out = c;
+    return MPNO_OK;
+}
+
+void mpno_checkpoint_destroy(mpno_ctx *ctx, mpno_checkpoint **checkpoint) {
+    if (!checkpoint || !*checkpoint) return;
+    mpno_settings_clear(ctx, &(*checkpoint)->settings);
+    mpno_tensor_file_destroy(ctx, &(*checkpoint)->file);
+    mpno_free(ctx, *checkpoint);
+    *checkpoint = NULL;
+}
+
+/* The tensor of a parameter, its shape and kind checked. */
+static mpno_status find_tensor(mpno_ctx *ctx, const mpno_checkpoint *c, const char *prefix,
+                               const mpno_param_info *info, const mpno_named_tensor **out) {
+    char name[512], found[128], expected[128];
+    snprintf(name, sizeof name, "%s%s", prefix, info->name);
+    const mpno_named_tensor *tensor = mpno_tensor_file_find(c->file, name);
+    MPNO_CHECK(ctx, tensor, MPNO_E_FORMAT,
+               "%s: no tensor %s: the checkpoint is of another architecture than the "
+               "configuration's",
+               c->path, name);
+    bool same =
+        tensor->ndim == info->ndim && mpno_element_is_complex(tensor->element) == info->is_complex;
+    for (int d = 0; d < info->ndim && same; d++) same = tensor->shape[d] == info->shape[d];
+    MPNO_CHECK(ctx, same, MPNO_E_FORMAT,
+               "%s: tensor %s is %s%s, the model's is %s%s: the checkpoint is of another "
+               "architecture than the configuration's",
+               c->path, name, mpno_element_is_complex(tensor->element) ? "complex " : "",
+               mpno_shape_text(tensor->ndim, tensor->shape, found, sizeof found),
+               info->is_complex ? "complex " : "",
+               mpno_shape_text(info->ndim, info->shape, expected, sizeof expected));
+    *out = tensor;
+    return MPNO_OK;
+}
+
+/* which: -1 weights into model, 0 and 1 moments into adamw. */
+static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *prefix, int which,
+                        const mpno_model *names, mpno_model *model, mpno_adamw *adamw) {
+    for (int p = 0; p < mpno_model_n_params(names); p++) {
+        const mpno_param_info info = mpno_model_param_info(names, p);
+        const mpno_named_tensor *tensor = NULL;
+        double *values = NULL;
+        MPNO_TRY(find_tensor(ctx, c, prefix, &info, &tensor));
+        MPNO_TRY(mpno_alloc_array(ctx, info.count, sizeof *values, &values));
+        mpno_status status = mpno_named_tensor_values(
+            ctx, tensor, 0, mpno_named_tensor_count(tensor), MPNO_F64, values);
+        size_t bad = 0;
+        while (status == MPNO_OK && bad < info.count && isfinite(values[bad])) bad++;
+        if (status == MPNO_OK && bad < info.count) {
+            status = mpno_fail(ctx, MPNO_E_NUMERIC, "%s: tensor %s%s holds %g at position %zu",
+                               c->path, prefix, info.name, values[bad], bad);
+        }
+        if (status == MPNO_OK && which < 0) mpno_model_set_param(model, p, values);
+        if (status == MPNO_OK && which >= 0) mpno_adamw_set_moment(adamw, which, p, values);
+        mpno_free(ctx, values);
+        MPNO_TRY(status);
+    }
+    return MPNO_OK;
+}
+
+/* A tensor that no parameter answers to: the configuration left something out. */
+static mpno_status check_surplus(mpno_ctx *ctx, const mpno_checkpoint *c, const mpno_model *model) {
+    for (size_t i = 0; i < c->file->n; i++) {
+        const char *name = c->file->tensors[i].name;
+        if (strncmp(name, "optimizer.", 10) == 0) continue;
+        MPNO_CHECK(ctx, mpno_model_find_param(model, name) >= 0, MPNO_E_FORMAT,
+                   "%s: the model has no tensor %s: the checkpoint is of another architecture "
+                   "than the configuration's",
+                   c->path, name);
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
+                                       mpno_model *model) {
+    MPNO_TRY(load(ctx, checkpoint, "", -1, model, model, NULL));
+    return check_surplus(ctx, checkpoint, model);
+}
+
+mpno_status mpno_checkpoint_load_adamw(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
+                                       const mpno_model *model, mpno_adamw *adamw) {
+    MPNO_TRY(load(ctx, checkpoint, "optimizer.exp_avg.", 0, model, NULL, adamw));
+    MPNO_TRY(load(ctx, checkpoint, "optimizer.exp_avg_sq.", 1, model, NULL, adamw));
+    mpno_adamw_set_steps(adamw, checkpoint->state.step);
+    return MPNO_OK;
+}
+
+/* Whether the epochs already run would run alike under both numbers of epochs. */
+static mpno_status same_past(mpno_ctx *ctx, const mpno_checkpoint *c, const mpno_settings *s) {
+    mpno_schedule old, new;
+    MPNO_TRY(mpno_settings_schedule(ctx, &c->settings, &old));
+    MPNO_TRY(mpno_settings_schedule(ctx, s, &new));
+    MPNO_CHECK(ctx, s->opt.n_epochs >= c->state.epoch, MPNO_E_CONFIG,
+               "opt.n_epochs is %lld but the checkpoint has run %lld epochs already",
+               (long long)s->opt.n_epochs, (long long)c->state.epoch);
+    for (int64_t epoch = 0; epoch < c->state.epoch; epoch++) {
+        const char *was = old.phase[mpno_schedule_at(&old, epoch)].policy;
+        const char *is = new.phase[mpno_schedule_at(&new, epoch)].policy;
+        MPNO_CHECK(ctx, strcmp(was, is) == 0, MPNO_E_CONFIG,
+                   "cannot resume: opt.n_epochs moves the phases, epoch %lld ran under %s and "
+                   "would now be %s",
+                   (long long)epoch + 1, was, is);
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_checkpoint_same_run(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
+                                     const mpno_settings *settings) {
+    const mpno_field *fields = mpno_settings_fields();
+    for (size_t i = 0; i < mpno_settings_n_fields(); i++) {
+        if (!mpno_settings_field_matters(i) || strcmp(fields[i].key, "opt.n_epochs") == 0) {
+            continue;
+        }
+        mpno_value *was = NULL, *is = NULL;
+        char *before = NULL, *after = NULL;
+        mpno_status status = mpno_field_value(ctx, &fields[i], &checkpoint->settings, &was);
+        if (status == MPNO_OK) status = mpno_field_value(ctx, &fields[i], settings, &is);
+        if (status == MPNO_OK) status = mpno_json_text(ctx, was, false, &before);
+        if (status == MPNO_OK) status = mpno_json_text(ctx, is, false, &after);
+        if (status == MPNO_OK && strcmp(before, after) != 0) {
+            status = mpno_fail(ctx, MPNO_E_CONFIG,
+                               "cannot resume: %s is %s, the checkpoint was made with %s; give "
+                               "the same value or start anew in another output folder",
+                               fields[i].key, after, before);
+        }
+        mpno_free(ctx, before);
+        mpno_free(ctx, after);
+        mpno_value_destroy(ctx, &was);
+        mpno_value_destroy(ctx, &is);
+        MPNO_TRY(status);
+    }
+    return same_past(ctx, checkpoint, settings);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * Writing checkpoints: see checkpoint.h. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "data/safetensors.h"
+#include "train/checkpoint.h"
+
+/* Keys that are kept although they do not decide numbers: what eval needs to find its data again.
+ */
+static bool kept(size_t index) {
+    const mpno_field *field = &mpno_settings_fields()[index];
+    return mpno_settings_field_matters(index) || strncmp(field->key, "data.", 5) == 0;
+}
+
+mpno_status mpno_checkpoint_config_tree(mpno_ctx *ctx, const mpno_settings *settings,
+                                        mpno_value **out) {
+    const size_t n = mpno_settings_n_fields();
+    mpno_field *some = NULL;
+    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *some, &some));
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (kept(i)) some[count++] = mpno_settings_fields()[i];
+    }
+    mpno_status status = mpno_fields_dump(ctx, some, count, settings, out);
+    mpno_free(ctx, some);
+    return status;
+}
+
+static mpno_status put_normalizer(mpno_ctx *ctx, mpno_value *map, const char *key, bool used,
+                                  const mpno_normalizer *normalizer) {
+    if (!used) return MPNO_OK;
+    mpno_value *entry = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, key, &entry));
+    MPNO_TRY(mpno_value_set_real(ctx, entry, "mean", normalizer->mean));
+    return mpno_value_set_real(ctx, entry, "std", normalizer->std);
+}
+
+static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings, mpno_value *map) {
+    mpno_schedule schedule;
+    mpno_value *list = NULL;
+    MPNO_TRY(mpno_settings_schedule(ctx, settings, &schedule));
+    MPNO_TRY(mpno_value_list(ctx, &list));
+    MPNO_TRY(mpno_value_set(ctx, map, "phases", list)); /* the map owns the list from here on */
+    for (int i = 0; i < schedule.n; i++) {
+        const mpno_phase *phase = &schedule.phase[i];
+        bool tanh = mpno_settings_stabilizer(settings, phase) == MPNO_STABILIZER_TANH;
+        mpno_value *entry = NULL;
+        MPNO_TRY(mpno_value_map(ctx, &entry));
+        mpno_status status = mpno_value_set_string(ctx, entry, "policy", phase->policy);
+        if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "first", phase->first);
+        if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "end", phase->end);
+        if (status == MPNO_OK) {
+            status = mpno_value_set_string(ctx, entry, "stabilizer", tanh ? "tanh" : "none");
+        }
+        if (status != MPNO_OK) {
+            mpno_value_destroy(ctx, &entry);
+            return status;
+        }
+        MPNO_TRY(mpno_value_append(ctx, list, entry));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
+                              const mpno_train_state *state, const mpno_model *model,
+                              mpno_value *map) {
+    char checksum[24];
+    snprintf(checksum, sizeof checksum, "%016" PRIx64, state->data_checksum);
+    MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", state->epoch));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "step", state->step));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "arithmetic",
+                                   mpno_format_get(mpno_model_arithmetic(model))->name));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "half",
+                                   mpno_format_get(mpno_settings_half(settings))->name));
+    mpno_value *scale = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "loss_scale", &scale));
+    MPNO_TRY(mpno_value_set_real(ctx, scale, "scale", state->loss_scale.scale));
+    MPNO_TRY(mpno_value_set_int(ctx, scale, "good_steps", state->loss_scale.good_steps));
+    MPNO_TRY(mpno_value_set_int(ctx, scale, "skipped", state->loss_scale.skipped));
+    mpno_value *normalizers = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "normalizers", &normalizers));
+    MPNO_TRY(put_normalizer(ctx, normalizers, "x", state->encode_x, &state->x));
+    MPNO_TRY(put_normalizer(ctx, normalizers, "y", state->encode_y, &state->y));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "data_checksum", checksum));
+    mpno_value *best = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "best", &best));
+    MPNO_TRY(mpno_value_set_int(ctx, best, "epoch", state->best_epoch));
+    MPNO_TRY(mpno_value_set_real(ctx, best, "error", state->best_error));
+    return put_phases(ctx, settings, map);
+}
+
+/* metadata[key] = text of the tree, which is destroyed. */
+static mpno_status put_json(mpno_ctx *ctx, mpno_value *metadata, const char *key,
+                            mpno_value **tree) {
+    char *text = NULL;
+    mpno_status status = mpno_json_text(ctx, *tree, false, &text);
+    mpno_value_destroy(ctx, tree);
+    if (status == MPNO_OK) status = mpno_value_set_string(ctx, metadata, key, text);
+    mpno_free(ctx, text);
+    return status;
+}
+
+static mpno_status put_metadata(mpno_ctx *ctx, const mpno_settings *settings,
+                                const mpno_train_state *state, const mpno_model *model,
+                                mpno_tensor_file *file) {
+    mpno_value *tree = NULL;
+    MPNO_TRY(mpno_value_set_string(ctx, file->metadata, "version", MPNO_CHECKPOINT_VERSION));
+    MPNO_TRY(mpno_checkpoint_config_tree(ctx, settings, &tree));
+    MPNO_TRY(put_json(ctx, file->metadata, "config", &tree));
+    MPNO_TRY(mpno_value_map(ctx, &tree));
+    mpno_status status = fill_state(ctx, settings, state, model, tree);
+    if (status != MPNO_OK) {
+        mpno_value_destroy(ctx, &tree);
+        return status;
+    }
+    return put_json(ctx, file->metadata, "state", &tree);
+}
+
+/* which: -1 the weights, 0 and 1 AdamW's moments. values: room for the largest parameter. */
+static mpno_status put_tensors(mpno_ctx *ctx, const mpno_model *model, const mpno_adamw *adamw,
+                               int which, double *values, mpno_tensor_file *file) {
+    static const char *const prefix[] = {"", "optimizer.exp_avg.", "optimizer.exp_avg_sq."};
+    const bool wide = mpno_model_arithmetic(model) == MPNO_F64;
+    for (int p = 0; p < mpno_model_n_params(model); p++) {
+        const mpno_param_info info = mpno_model_param_info(model, p);
+        const mpno_element element = info.is_complex ? (wide ? MPNO_ELEMENT_C128 : MPNO_ELEMENT_C64)
+                                                     : (wide ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32);
+        char name[512];
+        int length = snprintf(name, sizeof name, "%s%s", prefix[which + 1], info.name);
+        MPNO_CHECK(ctx, length < (int)sizeof name, MPNO_E_ARGUMENT, "the name %s is too long",
+                   info.name);
+        mpno_named_tensor *tensor = NULL;
+        MPNO_TRY(mpno_tensor_file_add(ctx, file, name, element, info.ndim, info.shape, &tensor));
+        if (which < 0) {
+            mpno_model_get_param(model, p, values);
+        } else {
+            mpno_adamw_get_moment(adamw, which, p, values);
+        }
+        mpno_cast(tensor->data, wide ? MPNO_F64 : MPNO_F32, values, MPNO_F64, info.count);
+    }
+    return MPNO_OK;
+}
+
+static size_t largest_param(const mpno_model *model) {
+    size_t largest = 0;
+    for (int p = 0; p < mpno_model_n_params(model); p++) {
+        size_t count = mpno_model_param_info(model, p).count;
+        if (count > largest) largest = count;
+    }
+    return largest;
+}
+
+mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path, const mpno_settings *settings,
+                                  const mpno_train_state *state, const mpno_model *model,
+                                  const mpno_adamw *adamw) {
+    mpno_tensor_file *file = NULL;
+    double *values = NULL;
+    MPNO_TRY(mpno_alloc_array(ctx, largest_param(model), sizeof *values, &values));
+    mpno_status status = mpno_tensor_file_create(ctx, &file);
+    if (status == MPNO_OK) status = put_tensors(ctx, model, NULL, -1, values, file);
+    for (int moment = 0; moment < 2 && adamw && status == MPNO_OK; moment++) {
+        status = put_tensors(ctx, model, adamw, moment, values, file);
+    }
+    if (status == MPNO_OK) status = put_metadata(ctx, settings, state, model, file);
+    if (status == MPNO_OK) status = mpno_safetensors_write(ctx, path, file);
+    mpno_tensor_file_destroy(ctx, &file);
+    mpno_free(ctx, values);
+    return status;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * Configurations: file, overrides, resolved text. See config.h and mpno/run.h. */
+#include "train/config.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/files.h"
+#include "core/memory.h"
+
+#define MAX_PATH 4096
+
+static const mpno_field fields[] = {
+#define X(key, type, initial, domain, what, help) \
+    {#key, MPNO_FIELD_##type, offsetof(mpno_settings, key), initial, domain, help},
+#include "train/config.def"
+#undef X
+};
+
+enum { FREE, RESULT };
+
+static const bool matters[] = {
+#define X(key, type, initial, domain, what, help) what,
+#include "train/config.def"
+#undef X
+};
+
+#define N_FIELDS (sizeof fields / sizeof fields[0])
+
+size_t mpno_settings_n_fields(void) {
+    return N_FIELDS;
+}
+
+const mpno_field *mpno_settings_fields(void) {
+    return fields;
+}
+
+bool mpno_settings_field_matters(size_t index) {
+    return matters[index];
+}
+
+mpno_status mpno_settings_default(mpno_ctx *ctx, mpno_settings *settings) {
+    memset(settings, 0, sizeof *settings);
+    return mpno_fields_default(ctx, fields, N_FIELDS, settings);
+}
+
+void mpno_settings_clear(mpno_ctx *ctx, mpno_settings *settings) {
+    mpno_fields_clear(ctx, fields, N_FIELDS, settings);
+}
+
+/* A list of {policy, fraction} becomes the text that the field takes. */
+static mpno_status phases_to_text(mpno_ctx *ctx, const mpno_value *list, mpno_value **out) {
+    char text[1024] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        const mpno_value *policy = mpno_value_get(list->items[i], "policy");
+        const mpno_value *fraction = mpno_value_get(list->items[i], "fraction");
+        bool good = policy && policy->kind == MPNO_VALUE_STRING && fraction &&
+                    (fraction->kind == MPNO_VALUE_REAL || fraction->kind == MPNO_VALUE_INT) &&
+                    list->items[i]->n == 2;
+        MPNO_CHECK(ctx, good, MPNO_E_CONFIG,
+                   "precision.phases: entry %zu is not {policy: NAME, fraction: NUMBER}", i + 1);
+        int more = snprintf(text + length, sizeof text - length, "%s%s:%.17g", i ? "," : "",
+                            policy->string, fraction->real);
+        MPNO_CHECK(ctx, more > 0 && (size_t)more < sizeof text - length, MPNO_E_CONFIG,
+                   "precision.phases: too many phases, expected at most %d", MPNO_MAX_PHASES);
+        length += (size_t)more;
+    }
+    return mpno_value_string(ctx, text, out);
+}
+
+mpno_status mpno_settings_parse(mpno_ctx *ctx, const char *file, const mpno_value *tree,
+                                mpno_settings *settings) {
+    const mpno_value *precision = mpno_value_get(tree, "precision");
+    const mpno_value *phases = mpno_value_get(precision, "phases");
+    if (!phases || phases->kind != MPNO_VALUE_LIST) {
+        return mpno_fields_parse(ctx, file, tree, fields, N_FIELDS, settings);
+    }
+    mpno_value *copy = NULL, *text = NULL;
+    MPNO_TRY(phases_to_text(ctx, phases, &text));
+    mpno_status status = mpno_value_clone(ctx, tree, &copy);
+    if (status != MPNO_OK) {
+        mpno_value_destroy(ctx, &text);
+        return status;
+    }
+    mpno_value *section = NULL;
+    for (size_t i = 0; i < copy->n; i++) {
+        if (strcmp(copy->keys[i], "precision") == 0) section = copy->items[i];
+    }
+    status = mpno_value_set(ctx, section, "phases", text);
+    if (status == MPNO_OK) {
+        status = mpno_fields_parse(ctx, file, copy, fields, N_FIELDS, settings);
+    }
+    mpno_value_destroy(ctx, &copy);
+    return status;
+}
+
+/* Makes *path absolute, taking it relative to folder (NULL: the current one). */
+static mpno_status make_absolute(mpno_ctx *ctx, const char *folder, char **path) {
+    if (!*path) return MPNO_OK;
+    char here[MAX_PATH], base[MAX_PATH], joined[MAX_PATH], real[MAX_PATH];
+    MPNO_CHECK(ctx, getcwd(here, sizeof here) != NULL, MPNO_E_IO,
+               "the current folder has no path, run from one that exists");
+    MPNO_TRY(mpno_path_join(ctx, here, folder ? folder : ".", base, sizeof base));
+    MPNO_TRY(mpno_path_join(ctx, base, *path, joined, sizeof joined));
+    char *copy = NULL;
+    MPNO_TRY(mpno_strdup(ctx, realpath(joined, real) ? real : joined, &copy));
+    mpno_free(ctx, *path);
+    *path = copy;
+    return MPNO_OK;
+}
+
+static mpno_status make_data_absolute(mpno_ctx *ctx, const char *folder, mpno_settings *s) {
+    MPNO_TRY(make_absolute(ctx, folder, &s->data.train));
+    MPNO_TRY(make_absolute(ctx, folder, &s->data.validation));
+    for (size_t i = 0; i < s->data.test.n; i++) {
+        MPNO_TRY(make_absolute(ctx, folder, &s->data.test.v[i]));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status load_file(mpno_config *config, const char *path) {
+    mpno_ctx *ctx = config->ctx;
+    mpno_mapping mapping;
+    mpno_value *tree = NULL;
+    MPNO_TRY(mpno_map_open(ctx, path, &mapping));
+    mpno_status status =
+        mpno_yaml_parse(ctx, path, (const char *)mapping.data, mapping.size, &tree);
+    mpno_map_close(&mapping);
+    if (status == MPNO_OK) status = mpno_settings_parse(ctx, path, tree, &config->settings);
+    mpno_value_destroy(ctx, &tree);
+    if (status != MPNO_OK) return status;
+    char folder[MAX_PATH];
+    mpno_path_folder(path, folder, sizeof folder);
+    return make_data_absolute(ctx, folder, &config->settings);
+}
+
+mpno_status mpno_config_load(mpno_ctx *ctx, const char *path, mpno_config **out) {
+    *out = NULL;
+    mpno_config *config = NULL;
+    MPNO_TRY(mpno_alloc(ctx, sizeof *config, &config));
+    config->ctx = ctx;
+    mpno_status status = mpno_settings_default(ctx, &config->settings);
+    if (status == MPNO_OK) {
+        status = mpno_alloc_array(ctx, N_FIELDS, sizeof *config->touched, &config->touched);
+    }
+    if (status == MPNO_OK) {
+        status = mpno_strdup(ctx, path ? path : "configuration", &config->file);
+    }
+    if (status == MPNO_OK && path) status = load_file(config, path);
+    if (status != MPNO_OK) {
+        mpno_config_destroy(&config);
+        return status;
+    }
+    *out = config;
+    return MPNO_OK;
+}
+
+void mpno_config_destroy(mpno_config **config) {
+    if (!config || !*config) return;
+    mpno_config *c = *config;
+    mpno_settings_clear(c->ctx, &c->settings);
+    mpno_free(c->ctx, c->touched);
+    mpno_free(c->ctx, c->file);
+    mpno_free(c->ctx, c->yaml);
+    mpno_free(c->ctx, c);
+    *config = NULL;
+}
+
+static mpno_status override_phases(mpno_config *config, const char *text, size_t index) {
+    mpno_ctx *ctx = config->ctx;
+    mpno_value *list = NULL, *joined = NULL;
+    MPNO_TRY(mpno_value_from_text(ctx, text, &list));
+    mpno_status status = phases_to_text(ctx, list, &joined);
+    if (status == MPNO_OK) {
+        status = mpno_field_set(ctx, &fields[index], joined, &config->settings);
+    }
+    mpno_value_destroy(ctx, &list);
+    mpno_value_destroy(ctx, &joined);
+    return status;
+}
+
+mpno_status mpno_config_override(mpno_config *config, const char *key, const char *text) {
+    mpno_ctx *ctx = config->ctx;
+    const mpno_field *field = NULL;
+    MPNO_TRY(mpno_fields_find(ctx, key, fields, N_FIELDS, &field));
+    size_t index = (size_t)(field - fields);
+    if (strcmp(key, "precision.phases") == 0 && text[0] == '[') {
+        MPNO_TRY(override_phases(config, text, index));
+    } else {
+        MPNO_TRY(mpno_field_set_text(ctx, field, text, &config->settings));
+    }
+    config->touched[index] = true;
+    if (strncmp(key, "data.", 5) == 0) {
+        MPNO_TRY(make_data_absolute(ctx, NULL, &config->settings));
+    }
+    return MPNO_OK;
+}
+
+bool mpno_config_touched(const mpno_config *config, const char *key) {
+    for (size_t i = 0; config && i < N_FIELDS; i++) {
+        if (strcmp(fields[i].key, key) == 0) return config->touched[i];
+    }
+    return false;
+}
+
+mpno_status mpno_settings_override(mpno_ctx *ctx, const mpno_config *overrides,
+                                   mpno_settings *settings) {
+    for (size_t i = 0; overrides && i < N_FIELDS; i++) {
+        if (!overrides->touched[i]) continue;
+        mpno_value *value = NULL;
+        MPNO_TRY(mpno_field_value(ctx, &fields[i], &overrides->settings, &value));
+        mpno_status status = mpno_field_set(ctx, &fields[i], value, settings);
+        mpno_value_destroy(ctx, &value);
+        MPNO_TRY(status);
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_config_resolve(mpno_config *config, const char **yaml) {
+    mpno_ctx *ctx = config->ctx;
+    mpno_value *tree = NULL;
+    char *text = NULL;
+    mpno_status status = mpno_settings_resolve(ctx, &config->settings);
+    if (status == MPNO_OK && !config->settings.data.train) {
+        status = mpno_fail(ctx, MPNO_E_CONFIG,
+                           "data.train is missing: give the file of the training data");
+    }
+    if (status != MPNO_OK) return mpno_fail_in(ctx, status, "%s", config->file);
+    MPNO_TRY(mpno_fields_dump(ctx, fields, N_FIELDS, &config->settings, &tree));
+    status = mpno_yaml_text(ctx, tree, &text);
+    mpno_value_destroy(ctx, &tree);
+    MPNO_TRY(status);
+    mpno_free(ctx, config->yaml);
+    config->yaml = text;
+    if (yaml) *yaml = text;
+    return MPNO_OK;
+}

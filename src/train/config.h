@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * Inside of a configuration: config.def as a struct, and what runs derive from it. */
+#ifndef MPNO_TRAIN_CONFIG_H
+#define MPNO_TRAIN_CONFIG_H
+
+#include "core/fields.h"
+#include "mpno/model.h"
+#include "mpno/optimizer.h"
+#include "mpno/run.h"
+#include "train/lr.h"
+#include "train/schedule.h"
+
+/* Choices are positions in the domains of config.def, in the order of the public enums where there
+ * is one. */
+typedef enum mpno_policy_choice {
+    MPNO_POLICY_SCHEDULE = 5,
+    MPNO_POLICY_F64 = 6
+} mpno_policy_choice;
+typedef enum mpno_stabilizer_choice { MPNO_STABILIZER_AUTO = 2 } mpno_stabilizer_choice;
+
+typedef struct mpno_settings {
+    int64_t seed;
+    char *output;
+    int64_t n_threads;
+    int compat;
+    struct {
+        mpno_int_list n_modes;
+        int64_t in_channels, out_channels, hidden_channels, n_layers;
+        double lifting_channel_ratio, projection_channel_ratio;
+        int positional_embedding, norm;
+        int64_t norm_groups;
+        bool use_channel_mlp;
+        double channel_mlp_expansion;
+        int fno_skip, channel_mlp_skip, stabilizer;
+    } model;
+    struct {
+        char *train;
+        mpno_text_list test;
+        char *validation;
+        int64_t n_validation, n_train, n_test;
+        char *x_key, *y_key;
+        int64_t batch_size, test_batch_size;
+        bool encode_input, encode_output;
+    } data;
+    struct {
+        int64_t n_epochs;
+        double learning_rate, weight_decay;
+        int optimizer, convention;
+        double beta1, beta2, eps;
+        int training_loss, scheduler;
+        int64_t step_size;
+        double gamma;
+        int64_t t_max;
+        double eta_min;
+    } opt;
+    struct {
+        int policy;
+        char *phases;
+        int format;
+        double loss_scale;
+        int64_t growth_interval;
+    } precision;
+    struct {
+        int64_t every;
+    } eval, checkpoint;
+} mpno_settings;
+
+struct mpno_config {
+    mpno_ctx *ctx;
+    char *file; /* owned: for messages */
+    mpno_settings settings;
+    bool *touched; /* per field: set by an override */
+    char *yaml;    /* owned: the resolved text */
+};
+
+size_t mpno_settings_n_fields(void);
+const mpno_field *mpno_settings_fields(void);
+/* Whether field `index` decides the numbers of a run. */
+bool mpno_settings_field_matters(size_t index);
+
+MPNO_WARN_UNUSED mpno_status mpno_settings_default(mpno_ctx *ctx, mpno_settings *settings);
+/* From a tree (a YAML file, a checkpoint); `file` is for messages. */
+MPNO_WARN_UNUSED mpno_status mpno_settings_parse(mpno_ctx *ctx, const char *file,
+                                                 const mpno_value *tree, mpno_settings *settings);
+void mpno_settings_clear(mpno_ctx *ctx, mpno_settings *settings);
+/* Fills defaults that depend on other keys and checks what no single key can tell. */
+MPNO_WARN_UNUSED mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *settings);
+/* Copies the fields that `overrides` touched. */
+MPNO_WARN_UNUSED mpno_status mpno_settings_override(mpno_ctx *ctx, const mpno_config *overrides,
+                                                    mpno_settings *settings);
+bool mpno_config_touched(const mpno_config *config, const char *key);
+
+/* Derived, of resolved settings. */
+mpno_format mpno_settings_arithmetic(const mpno_settings *settings);
+mpno_format mpno_settings_half(const mpno_settings *settings);
+MPNO_WARN_UNUSED mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *settings,
+                                                    mpno_schedule *out);
+mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *settings, const mpno_phase *phase);
+/* The stabiliser is that of `phase`; channels must be known. */
+mpno_fno_config mpno_settings_model(const mpno_settings *settings, const mpno_phase *phase);
+mpno_adamw_opts mpno_settings_adamw(const mpno_settings *settings);
+mpno_lr_opts mpno_settings_lr(const mpno_settings *settings);
+/* Name of the choice that stands in `key`, "" when there is no such key. */
+const char *mpno_settings_choice(const mpno_settings *settings, const char *key, char *out,
+                                 size_t capacity);
+
+#endif

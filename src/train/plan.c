@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ * mpno_plan: what a configuration costs, from shapes alone. Weights are declared but never
+ * allocated, networks are planned but never made; of the data only the shapes are used. See
+ * mpno/run.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "data/readers.h"
+#include "model/model.h"
+#include "mpno/run.h"
+#include "report/human.h"
+#include "train/sink.h"
+#include "train/trainer.h"
+
+/* A model without weights, for each phase's needs alike: the stabiliser costs no memory that
+ * matters. */
+static mpno_status declare_model(mpno_ctx *ctx, const mpno_settings *s, const mpno_phase *phase,
+                                 mpno_model **out) {
+    const mpno_fno_config config = mpno_settings_model(s, phase);
+    mpno_model *model = NULL;
+    *out = NULL;
+    MPNO_TRY(mpno_fno_check(ctx, &config));
+    MPNO_TRY(mpno_alloc(ctx, sizeof *model, &model));
+    model->ctx = ctx;
+    model->config = config;
+    model->arithmetic = mpno_settings_arithmetic(s);
+    mpno_status status = mpno_fno_declare(model);
+    if (status != MPNO_OK) mpno_model_destroy(&model);
+    *out = model;
+    return status;
+}
+
+/* The first sample of the training data, for its shape, and the number of samples. */
+static mpno_status read_shape(mpno_ctx *ctx, mpno_settings *s, mpno_dataset **data, int64_t *n) {
+    mpno_tensor_file *file = NULL;
+    mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
+    MPNO_TRY(mpno_tensor_file_read(ctx, s->data.train, NULL, &file));
+    opts.x_key = s->data.x_key;
+    opts.y_key = s->data.y_key;
+    opts.ndim = (int)s->model.n_modes.n;
+    opts.n_samples = 1;
+    mpno_status status = mpno_dataset_from_tensors(ctx, s->data.train, file, &opts, data);
+    if (status == MPNO_OK) {
+        *n = mpno_tensor_file_find(file, s->data.x_key)->shape[0];
+        if (s->data.n_train != MPNO_UNSET && s->data.n_train < *n) *n = s->data.n_train;
+        *n -= s->data.n_validation;
+    }
+    mpno_tensor_file_destroy(ctx, &file);
+    return status;
+}
+
+/* What is asked of one network. */
+typedef struct need {
+    size_t weights, state, activations, total;
+    double flops;
+} need;
+
+typedef struct planner {
+    mpno_ctx *ctx;
+    const mpno_settings *settings;
+    const mpno_sink *sink;
+    mpno_model *model;
+    int64_t grid[MPNO_MAX_AXES];
+    int64_t train_batch, test_batch;
+} planner;
+
+static mpno_status plan_network(const planner *p, const char *policy, bool training,
+                                mpno_network **out) {
+    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    memcpy(opts.grid, p->grid, sizeof opts.grid);
+    opts.capacity = training ? p->train_batch : p->test_batch;
+    opts.training = training;
+    opts.loss = (mpno_loss)p->settings->opt.training_loss;
+    opts.policy = policy;
+    opts.half_format = mpno_settings_half(p->settings);
+    return mpno_network_plan(p->model, &opts, out);
+}
+
+static need need_of(const planner *p, const mpno_network *network, bool training) {
+    const mpno_network_cost cost = mpno_network_get_cost(network);
+    const size_t weights =
+        mpno_model_n_weights(p->model) * mpno_format_bytes(mpno_model_arithmetic(p->model));
+    need n = {.weights = weights, .activations = cost.activation_bytes, .flops = cost.flops};
+    n.state = cost.weight_copy_bytes;
+    if (training) n.state += cost.gradient_bytes + 2 * weights; /* and two moments */
+    n.total = n.weights + n.state + n.activations;
+    return n;
+}
+
+static mpno_status put_need(mpno_ctx *ctx, mpno_value *map, const char *key, const need *n) {
+    mpno_value *entry = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, key, &entry));
+    MPNO_TRY(mpno_value_set_int(ctx, entry, "weight_bytes", (int64_t)n->weights));
+    MPNO_TRY(mpno_value_set_int(ctx, entry, "state_bytes", (int64_t)n->state));
+    MPNO_TRY(mpno_value_set_int(ctx, entry, "activation_bytes", (int64_t)n->activations));
+    MPNO_TRY(mpno_value_set_int(ctx, entry, "peak_bytes", (int64_t)n->total));
+    return mpno_value_set_real(ctx, entry, "flops", n->flops);
+}
+
+static mpno_status row_of_policy(const planner *p, const char *policy, mpno_table *table,
+                                 mpno_value *map) {
+    mpno_value *entry = NULL;
+    MPNO_TRY(mpno_value_set_map(p->ctx, map, policy, &entry));
+    MPNO_TRY(mpno_table_cell(table, "%s", policy));
+    for (int training = 1; training >= 0; training--) {
+        mpno_network *network = NULL;
+        char a[MPNO_HUMAN_CAPACITY], b[MPNO_HUMAN_CAPACITY], c[MPNO_HUMAN_CAPACITY];
+        MPNO_TRY(plan_network(p, policy, training != 0, &network));
+        const need n = need_of(p, network, training != 0);
+        mpno_network_destroy(&network);
+        MPNO_TRY(put_need(p->ctx, entry, training ? "training" : "inference", &n));
+        MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.state, a)));
+        MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.activations, b)));
+        MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.total, c)));
+        MPNO_TRY(mpno_table_cell(table, "%.3g", n.flops * 1e-9));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status all_policies(const planner *p, mpno_table *table, mpno_value *map) {
+    static const char *const headings[] = {
+        "policy",           "training: state", "activations", "peak",         "Gflop a step",
+        "inference: state", "activations",     "peak",        "Gflop a batch"};
+    for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) {
+        MPNO_TRY(mpno_table_column(table, headings[i], i ? MPNO_RIGHT : MPNO_LEFT));
+    }
+    for (int i = 0; i < mpno_policy_count(); i++) {
+        MPNO_TRY(row_of_policy(p, mpno_policy_name(i), table, map));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status put_layer(mpno_ctx *ctx, const mpno_layer_line *line, mpno_value *list) {
+    mpno_value *entry = NULL;
+    MPNO_TRY(mpno_value_map(ctx, &entry));
+    mpno_status status = mpno_value_set_string(ctx, entry, "layer", line->layer);
+    if (status == MPNO_OK) {
+        status = mpno_value_set_int(ctx, entry, "parameters", (int64_t)line->parameters);
+    }
+    if (status == MPNO_OK) status = mpno_value_set_real(ctx, entry, "flops", line->flops);
+    if (status == MPNO_OK) {
+        status = mpno_value_set_int(ctx, entry, "peak_bytes", (int64_t)line->bytes);
+    }
+    if (status != MPNO_OK) {
+        mpno_value_destroy(ctx, &entry);
+        return status;
+    }
+    return mpno_value_append(ctx, list, entry);
+}
+
+static mpno_status layers(const planner *p, const mpno_network *network, mpno_table *table,
+                          mpno_value *map) {
+    mpno_value *list = NULL;
+    MPNO_TRY(mpno_value_list(p->ctx, &list));
+    MPNO_TRY(mpno_value_set(p->ctx, map, "layers", list));
+    MPNO_TRY(mpno_table_column(table, "layer", MPNO_LEFT));
+    MPNO_TRY(mpno_table_column(table, "parameters", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "Mflop a step", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "most memory at once", MPNO_RIGHT));
+    for (int i = 0; i < mpno_network_n_layers(network); i++) {
+        const mpno_layer_line line = mpno_network_layer(network, i);
+        char bytes[MPNO_HUMAN_CAPACITY];
+        MPNO_TRY(put_layer(p->ctx, &line, list));
+        MPNO_TRY(mpno_table_cell(table, "%s", line.layer));
+        MPNO_TRY(mpno_table_cell(table, "%zu", line.parameters));
+        MPNO_TRY(mpno_table_cell(table, "%.3g", line.flops * 1e-6));
+        MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(line.bytes, bytes)));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status tensors(const planner *p, const mpno_network *network, mpno_table *table,
+                           mpno_value *map) {
+    static const char *const headings[] = {"tensor", "layer", "role", "format"};
+    mpno_value *list = NULL;
+    MPNO_TRY(mpno_tensors_list(p->ctx, network, &list));
+    MPNO_TRY(mpno_value_set(p->ctx, map, "tensors", list));
+    for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) {
+        MPNO_TRY(mpno_table_column(table, headings[i], MPNO_LEFT));
+    }
+    MPNO_TRY(mpno_table_column(table, "size", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "kept", MPNO_LEFT));
+    for (int i = 0; i < mpno_network_n_tensors(network); i++) {
+        const mpno_tensor_line line = mpno_network_tensor(network, i);
+        char bytes[MPNO_HUMAN_CAPACITY];
+        MPNO_TRY(mpno_table_cell(table, "%s", line.name));
+        MPNO_TRY(mpno_table_cell(table, "%s", line.layer));
+        MPNO_TRY(mpno_table_cell(table, "%s", line.role));
+        MPNO_TRY(mpno_table_cell(table, "%s", mpno_format_get(line.format)->name));
+        MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(line.bytes, bytes)));
+        MPNO_TRY(mpno_table_cell(table, "%s", line.kept ? "to backward" : ""));
+    }
+    return MPNO_OK;
+}
+
+typedef mpno_status (*section)(const planner *p, const mpno_network *network, mpno_table *table,
+                               mpno_value *map);
+
+static mpno_status say_section(const planner *p, section fill, const mpno_network *network,
+                               mpno_value *map) {
+    mpno_table *table = NULL;
+    MPNO_TRY(mpno_table_create(p->ctx, &table));
+    mpno_status status = fill(p, network, table, map);
+    if (status == MPNO_OK) status = mpno_say_table(p->ctx, p->sink, table);
+    mpno_table_destroy(&table);
+    return status;
+}
+
+static mpno_status policies_section(const planner *p, const mpno_network *network,
+                                    mpno_table *table, mpno_value *map) {
+    mpno_value *policies = NULL;
+    (void)network;
+    MPNO_TRY(mpno_value_set_map(p->ctx, map, "policies", &policies));
+    return all_policies(p, table, policies);
+}
+
+/* Layers and tensors of one phase. */
+static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno_value *map) {
+    mpno_network *network = NULL;
+    MPNO_TRY(plan_network(p, phase->policy, true, &network));
+    mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
+    mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
+             (long long)phase->first + 1, (long long)phase->end);
+    if (status == MPNO_OK) status = say_section(p, layers, network, map);
+    if (status == MPNO_OK) status = say_section(p, tensors, network, map);
+    mpno_network_destroy(&network);
+    return status;
+}
+
+static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpno_value *map) {
+    mpno_ctx *ctx = p->ctx;
+    char key[64];
+    mpno_value *phases = NULL;
+    mpno_grid_key(p->model->config.ndim, p->grid, key, sizeof key);
+    const size_t n_weights = mpno_model_n_weights(p->model);
+    MPNO_TRY(mpno_value_set_int(ctx, map, "parameters", (int64_t)n_weights));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "grid", key));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "batch_size", p->train_batch));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "test_batch_size", p->test_batch));
+    mpno_say(p->sink, "%zu parameters; grid %s, batches of %lld (training) and %lld samples\n",
+             n_weights, key, (long long)p->train_batch, (long long)p->test_batch);
+    MPNO_TRY(say_section(p, policies_section, NULL, map));
+    MPNO_TRY(mpno_value_list(ctx, &phases));
+    MPNO_TRY(mpno_value_set(ctx, map, "phases", phases));
+    for (int i = 0; i < schedule->n; i++) {
+        mpno_value *entry = NULL;
+        MPNO_TRY(mpno_value_map(ctx, &entry));
+        mpno_status status = phase_section(p, &schedule->phase[i], entry);
+        if (status != MPNO_OK) {
+            mpno_value_destroy(ctx, &entry);
+            return status;
+        }
+        MPNO_TRY(mpno_value_append(ctx, phases, entry));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, char **json) {
+    planner p = {.ctx = ctx, .settings = s, .sink = sink};
+    mpno_schedule schedule;
+    mpno_dataset *data = NULL;
+    mpno_value *map = NULL;
+    int64_t n = 0;
+    MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));
+    MPNO_TRY(read_shape(ctx, s, &data, &n));
+    memcpy(p.grid, data->grid, sizeof p.grid);
+    mpno_status status = mpno_sets_fit(ctx, s, data);
+    mpno_dataset_destroy(ctx, &data);
+    MPNO_TRY(status);
+    p.train_batch = s->data.batch_size < n ? s->data.batch_size : n;
+    p.test_batch = s->data.test_batch_size;
+    MPNO_TRY(declare_model(ctx, s, &schedule.phase[0], &p.model));
+    status = mpno_value_map(ctx, &map);
+    if (status == MPNO_OK) status = plan_all(&p, &schedule, map);
+    if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
+    mpno_value_destroy(ctx, &map);
+    mpno_model_destroy(&p.model);
+    return status;
+}
+
+mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json) {
+    if (json) *json = NULL;
+    MPNO_TRY(mpno_config_resolve(config, NULL));
+    return plan(ctx, &config->settings, sink, json);
+}

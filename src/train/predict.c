@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ * mpno_predict: outputs of a trained model for a file of inputs, and pictures of them. See
+ * mpno/run.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/files.h"
+#include "core/memory.h"
+#include "data/readers.h"
+#include "data/safetensors.h"
+#include "mpno/run.h"
+#include "report/picture.h"
+#include "train/restore.h"
+#include "train/sink.h"
+#include "train/trainer.h"
+
+enum { MAX_PICTURE_ROWS = 4 };
+
+/* One prediction job. */
+typedef struct job {
+    mpno_ctx *ctx;
+    const mpno_restored *restored;
+    const char *pictures; /* folder, NULL: none */
+    mpno_dataset *data;   /* inputs encoded; y is a copy of x where the file has no truth */
+    bool has_truth;
+    mpno_metrics metrics;
+    mpno_tensor_file *out;
+    mpno_named_tensor *y; /* [n][channel][grid..], in out */
+    float *panels;        /* room for input, truth, prediction of every row of a picture */
+} job;
+
+static mpno_status read_input(job *j, const char *input) {
+    mpno_ctx *ctx = j->ctx;
+    const mpno_checkpoint *c = j->restored->checkpoint;
+    const mpno_settings *s = &c->settings;
+    mpno_tensor_file *file = NULL;
+    MPNO_TRY(mpno_tensor_file_read(ctx, input, NULL, &file));
+    j->has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
+    mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
+    opts.x_key = s->data.x_key;
+    opts.y_key = j->has_truth ? s->data.y_key : s->data.x_key;
+    opts.ndim = (int)s->model.n_modes.n;
+    opts.format = mpno_model_arithmetic(j->restored->model);
+    mpno_status status = mpno_dataset_from_tensors(ctx, input, file, &opts, &j->data);
+    mpno_tensor_file_destroy(ctx, &file);
+    MPNO_TRY(status);
+    MPNO_CHECK(ctx, j->data->in_channels == s->model.in_channels, MPNO_E_SHAPE,
+               "%s: '%s' has %lld channels, the model takes %lld", input, s->data.x_key,
+               (long long)j->data->in_channels, (long long)s->model.in_channels);
+    MPNO_CHECK(ctx, !j->has_truth || j->data->out_channels == s->model.out_channels, MPNO_E_SHAPE,
+               "%s: '%s' has %lld channels, the model gives %lld", input, s->data.y_key,
+               (long long)j->data->out_channels, (long long)s->model.out_channels);
+    j->data->out_channels = s->model.out_channels;
+    if (c->state.encode_x) {
+        mpno_normalizer_encode(&c->state.x, j->data->format, j->data->x,
+                               j->data->n * j->data->points * j->data->in_channels);
+    }
+    return MPNO_OK;
+}
+
+static mpno_status make_output(job *j) {
+    const mpno_dataset *data = j->data;
+    int64_t shape[MPNO_MAX_DIMS] = {data->n, data->out_channels};
+    for (int d = 0; d < data->ndim; d++) shape[2 + d] = data->grid[d];
+    MPNO_TRY(mpno_tensor_file_create(j->ctx, &j->out));
+    const mpno_element element = data->format == MPNO_F64 ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32;
+    return mpno_tensor_file_add(j->ctx, j->out, "y", element, data->ndim + 2, shape, &j->y);
+}
+
+/* Channels last (as computed) to channels first (as data files have them). */
+static void store(job *j, int64_t sample, const void *y) {
+    const mpno_dataset *data = j->data;
+    const size_t bytes = mpno_format_bytes(data->format);
+    const int64_t channels = data->out_channels;
+    char *to = mpno_sample(j->y->data, data->format, data->points * channels, sample);
+    for (int64_t c = 0; c < channels; c++) {
+        for (int64_t i = 0; i < data->points; i++) {
+            memcpy(to + (size_t)(c * data->points + i) * bytes,
+                   (const char *)y + (size_t)(i * channels + c) * bytes, bytes);
+        }
+    }
+}
+
+/* One channel of one sample as a picture's field; the middle of the leading axes of 3-D and 4-D
+ * fields. */
+static mpno_panel_field panel(const job *j, const void *values, int64_t channels, int64_t channel,
+                              float *out) {
+    const mpno_dataset *data = j->data;
+    const int shown = data->ndim < 2 ? data->ndim : 2;
+    int64_t size = 1, lead = 0;
+    for (int d = data->ndim - shown; d < data->ndim; d++) size *= data->grid[d];
+    for (int d = 0; d < data->ndim - shown; d++) lead = lead * data->grid[d] + data->grid[d] / 2;
+    for (int64_t i = 0; i < size; i++) {
+        const size_t at = (size_t)((lead * size + i) * channels + channel);
+        out[i] = data->format == MPNO_F64 ? (float)((const double *)values)[at]
+                                          : ((const float *)values)[at];
+    }
+    const int64_t n1 = data->grid[data->ndim - shown];
+    return (mpno_panel_field){out, n1, size / n1};
+}
+
+static mpno_status draw(job *j, int64_t sample, const void *prediction) {
+    const mpno_dataset *data = j->data;
+    const mpno_train_state *state = &j->restored->checkpoint->state;
+    const int64_t channels = data->out_channels;
+    const int n_rows = channels < MAX_PICTURE_ROWS ? (int)channels : MAX_PICTURE_ROWS;
+    const void *x = mpno_sample(data->x, data->format, data->points * data->in_channels, sample);
+    const void *y = mpno_sample(data->y, data->format, data->points * channels, sample);
+    mpno_panel_row rows[MAX_PICTURE_ROWS] = {0};
+    char label[64], name[32], path[4096];
+    snprintf(label, sizeof label, "sample %lld", (long long)sample);
+    for (int c = 0; c < n_rows; c++) {
+        float *at = j->panels + 3 * data->points * c;
+        const int64_t in = c < data->in_channels ? c : data->in_channels - 1;
+        rows[c].label = label;
+        rows[c].input = panel(j, x, data->in_channels, in, at);
+        if (state->encode_x) {
+            mpno_normalizer_decode(&state->x, MPNO_F32, at, rows[c].input.n1 * rows[c].input.n2);
+        }
+        rows[c].prediction = panel(j, prediction, channels, c, at + 2 * data->points);
+        rows[c].truth = panel(j, y, channels, c, at + data->points);
+    }
+    snprintf(name, sizeof name, "sample_%04lld.png", (long long)sample);
+    MPNO_TRY(mpno_path_join(j->ctx, j->pictures, name, path, sizeof path));
+    return mpno_picture_panels(j->ctx, NULL, rows, n_rows, path);
+}
+
+static mpno_status predict_batch(job *j, mpno_predictor *predictor, int64_t first, int64_t batch) {
+    const mpno_dataset *data = j->data;
+    const int64_t values = data->points * data->out_channels;
+    MPNO_TRY(mpno_predictor_run(predictor, first, batch));
+    for (int64_t i = 0; i < batch; i++) {
+        const void *y = mpno_sample(predictor->y, data->format, values, i);
+        store(j, first + i, y);
+        if (j->pictures) MPNO_TRY(draw(j, first + i, y));
+    }
+    if (!j->has_truth) return MPNO_OK;
+    return mpno_metrics_add(j->ctx, &j->metrics, data->format, batch, data->ndim, data->grid,
+                            data->out_channels, predictor->y,
+                            mpno_sample(data->y, data->format, values, first));
+}
+
+static mpno_status predict_all(job *j) {
+    const mpno_predictor_opts opts = mpno_restored_opts(j->restored);
+    mpno_predictor predictor;
+    MPNO_TRY(
+        mpno_predictor_create(j->restored->model, j->ctx, j->data, j->data->n, &opts, &predictor));
+    mpno_status status = MPNO_OK;
+    for (int64_t first = 0; first < j->data->n && status == MPNO_OK;) {
+        const int64_t left = j->data->n - first;
+        const int64_t batch = left < predictor.opts.batch ? left : predictor.opts.batch;
+        status = predict_batch(j, &predictor, first, batch);
+        first += batch;
+    }
+    mpno_predictor_destroy(&predictor);
+    mpno_metrics_finish(&j->metrics);
+    return status;
+}
+
+static mpno_status report(job *j, const char *output, const mpno_sink *sink, char **json) {
+    mpno_ctx *ctx = j->ctx;
+    mpno_value *map = NULL;
+    char key[64];
+    mpno_grid_key(j->data->ndim, j->data->grid, key, sizeof key);
+    mpno_say(sink, "%lld predictions on a grid of %s in %s\n", (long long)j->data->n, key, output);
+    if (j->has_truth) {
+        mpno_say(sink, "relative L2 %.5f, relative H1 %.5f\n", j->metrics.l2, j->metrics.h1);
+    }
+    if (j->pictures) mpno_say(sink, "pictures in %s\n", j->pictures);
+    MPNO_TRY(mpno_value_map(ctx, &map));
+    mpno_status status = mpno_value_set_string(ctx, map, "output", output);
+    if (status == MPNO_OK) status = mpno_value_set_int(ctx, map, "samples", j->data->n);
+    if (status == MPNO_OK) status = mpno_value_set_string(ctx, map, "grid", key);
+    if (status == MPNO_OK && j->has_truth) {
+        status = mpno_metrics_put(ctx, map, "errors", &j->metrics);
+    }
+    if (status == MPNO_OK && j->pictures) {
+        status = mpno_value_set_string(ctx, map, "pictures", j->pictures);
+    }
+    if (status == MPNO_OK) status = mpno_restored_report(ctx, j->restored, map);
+    if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
+    mpno_value_destroy(ctx, &map);
+    return status;
+}
+
+static mpno_status predict(job *j, const char *input, const char *output, const mpno_sink *sink,
+                           char **json) {
+    MPNO_TRY(read_input(j, input));
+    MPNO_TRY(make_output(j));
+    if (j->pictures) {
+        MPNO_CHECK(j->ctx, j->has_truth, MPNO_E_CONFIG,
+                   "%s has no '%s': pictures show predictions beside the truth, leave them out or "
+                   "give data.y_key",
+                   input, j->restored->checkpoint->settings.data.y_key);
+        MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
+        MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(3 * MAX_PICTURE_ROWS * j->data->points),
+                                  sizeof *j->panels, &j->panels));
+    }
+    MPNO_TRY(predict_all(j));
+    MPNO_TRY(mpno_safetensors_write(j->ctx, output, j->out));
+    return report(j, output, sink, json);
+}
+
+mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *input,
+                         const char *output, const char *pictures, mpno_config *overrides,
+                         const mpno_sink *sink, char **json) {
+    const int n_threads = ctx->n_threads;
+    mpno_restored restored;
+    if (json) *json = NULL;
+    if (mpno_config_touched(overrides, "n_threads") && overrides->settings.n_threads > 0) {
+        ctx->n_threads = (int)overrides->settings.n_threads;
+    }
+    mpno_status status = mpno_restore(ctx, checkpoint, overrides, &restored);
+    if (status == MPNO_OK) {
+        job j = {.ctx = ctx, .restored = &restored, .pictures = pictures};
+        status = predict(&j, input, output, sink, json);
+        mpno_dataset_destroy(ctx, &j.data);
+        mpno_tensor_file_destroy(ctx, &j.out);
+        mpno_free(ctx, j.panels);
+        mpno_restored_clear(ctx, &restored);
+    }
+    ctx->n_threads = n_threads;
+    return status;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * A model applied to samples: see predictor.h. */
+#include "train/predictor.h"
+
+#include "core/memory.h"
+
+mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_dataset *data,
+                                  int64_t n, const mpno_predictor_opts *opts, mpno_predictor *out) {
+    *out = (mpno_predictor){.ctx = ctx, .opts = *opts, .data = data};
+    if (out->opts.batch > n) out->opts.batch = n;
+    mpno_network_opts network = MPNO_NETWORK_OPTS_INIT;
+    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) network.grid[d] = data->grid[d];
+    network.capacity = out->opts.batch;
+    network.policy = opts->policy;
+    network.half_format = opts->half;
+    MPNO_TRY(mpno_network_create(model, &network, &out->network));
+    const size_t bytes = (size_t)(out->opts.batch * data->points * data->out_channels) *
+                         mpno_format_bytes(data->format);
+    mpno_status status = mpno_alloc(ctx, bytes, &out->y);
+    if (status != MPNO_OK) mpno_predictor_destroy(out);
+    return status;
+}
+
+void mpno_predictor_destroy(mpno_predictor *predictor) {
+    mpno_network_destroy(&predictor->network);
+    mpno_free(predictor->ctx, predictor->y);
+    predictor->y = NULL;
+}
+
+mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first, int64_t batch) {
+    const mpno_dataset *data = predictor->data;
+    const void *x = mpno_sample(data->x, data->format, data->points * data->in_channels, first);
+    MPNO_TRY(mpno_network_forward(predictor->network, batch, x, predictor->y));
+    if (predictor->opts.y) {
+        mpno_normalizer_decode(predictor->opts.y, data->format, predictor->y,
+                               batch * data->points * data->out_channels);
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,
+                          const mpno_predictor_opts *opts, mpno_metrics *out) {
+    const mpno_dataset *data = set->data;
+    mpno_predictor predictor;
+    mpno_metrics metrics = {0};
+    MPNO_TRY(mpno_predictor_create(model, ctx, data, set->n, opts, &predictor));
+    mpno_status status = MPNO_OK;
+    for (int64_t i = 0; i < set->n && status == MPNO_OK; i += predictor.opts.batch) {
+        int64_t left = set->n - i;
+        int64_t batch = left < predictor.opts.batch ? left : predictor.opts.batch;
+        status = mpno_predictor_run(&predictor, set->first + i, batch);
+        if (status != MPNO_OK) break;
+        const void *truth =
+            mpno_sample(data->y, data->format, data->points * data->out_channels, set->first + i);
+        status = mpno_metrics_add(ctx, &metrics, data->format, batch, data->ndim, data->grid,
+                                  data->out_channels, predictor.y, truth);
+    }
+    mpno_predictor_destroy(&predictor);
+    mpno_metrics_finish(&metrics);
+    *out = metrics;
+    return status;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * A model applied to samples of a dataset in batches, outputs in physical units. */
+#ifndef MPNO_TRAIN_PREDICTOR_H
+#define MPNO_TRAIN_PREDICTOR_H
+
+#include "mpno/network.h"
+#include "train/metrics.h"
+#include "train/sets.h"
+
+typedef struct mpno_predictor_opts {
+    const char *policy;
+    mpno_format half;
+    int64_t batch;
+    const mpno_normalizer *y; /* borrowed; NULL: the model's outputs are physical as they are */
+} mpno_predictor_opts;
+
+/* Borrows the model. One thread at a time. */
+typedef struct mpno_predictor {
+    mpno_ctx *ctx;
+    mpno_network *network;
+    mpno_predictor_opts opts;
+    const mpno_dataset *data;
+    void *y; /* [batch][grid..][out_channels] of the arithmetic format */
+} mpno_predictor;
+
+/* For samples shaped like those of data (inputs encoded). opts.batch is cut to n samples. */
+MPNO_WARN_UNUSED mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx,
+                                                   const mpno_dataset *data, int64_t n,
+                                                   const mpno_predictor_opts *opts,
+                                                   mpno_predictor *out);
+void mpno_predictor_destroy(mpno_predictor *predictor);
+/* Samples first .. first + batch - 1 of the data; the result is predictor->y. */
+MPNO_WARN_UNUSED mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first,
+                                                int64_t batch);
+
+/* Errors on a set, through a predictor made for it. */
+MPNO_WARN_UNUSED mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,
+                                           const mpno_predictor_opts *opts, mpno_metrics *out);
+
+/* Address of sample i of an array of `values` numbers a sample. */
+static inline void *mpno_sample(const void *data, mpno_format format, int64_t values, int64_t i) {
+    return (char *)data + (size_t)(i * values) * mpno_format_bytes(format);
+}
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * A trained model made ready for use: see restore.h. */
+#include "train/restore.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+
+/* The architecture is the checkpoint's: a key that says otherwise is a mistake. */
+static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *overrides,
+                                      const mpno_settings *settings) {
+    const mpno_field *fields = mpno_settings_fields();
+    for (size_t i = 0; overrides && i < mpno_settings_n_fields(); i++) {
+        bool fixed =
+            strncmp(fields[i].key, "model.", 6) == 0 || strcmp(fields[i].key, "compat") == 0;
+        if (!fixed || !overrides->touched[i]) continue;
+        mpno_value *was = NULL, *is = NULL;
+        char *before = NULL, *after = NULL;
+        mpno_status status = mpno_field_value(ctx, &fields[i], settings, &was);
+        if (status == MPNO_OK) {
+            status = mpno_field_value(ctx, &fields[i], &overrides->settings, &is);
+        }
+        if (status == MPNO_OK) status = mpno_json_text(ctx, was, false, &before);
+        if (status == MPNO_OK) status = mpno_json_text(ctx, is, false, &after);
+        if (status == MPNO_OK && strcmp(before, after) != 0) {
+            status = mpno_fail(ctx, MPNO_E_CONFIG,
+                               "%s is %s, but the checkpoint was trained with %s: leave the key "
+                               "out",
+                               fields[i].key, after, before);
+        }
+        mpno_free(ctx, before);
+        mpno_free(ctx, after);
+        mpno_value_destroy(ctx, &was);
+        mpno_value_destroy(ctx, &is);
+        MPNO_TRY(status);
+    }
+    return MPNO_OK;
+}
+
+/* The last phase that was trained. */
+static mpno_status last_phase(mpno_ctx *ctx, const mpno_checkpoint *c, mpno_phase *out) {
+    mpno_schedule schedule;
+    MPNO_TRY(mpno_settings_schedule(ctx, &c->settings, &schedule));
+    const int64_t epoch = c->state.epoch > 0 ? c->state.epoch - 1 : 0;
+    *out = schedule.phase[mpno_schedule_at(&schedule, epoch)];
+    return MPNO_OK;
+}
+
+/* Overrides into the settings; the policy in force. */
+static mpno_status apply(mpno_ctx *ctx, const mpno_config *overrides, const mpno_phase *phase,
+                         mpno_restored *r) {
+    mpno_settings *s = &r->checkpoint->settings;
+    const bool new_policy = mpno_config_touched(overrides, "precision.policy");
+    r->policy = phase->policy;
+    if (new_policy) { /* phases of the training do not bind its use */
+        mpno_free(ctx, s->precision.phases);
+        s->precision.phases = NULL;
+    }
+    MPNO_TRY(mpno_settings_override(ctx, overrides, s));
+    MPNO_TRY(mpno_settings_resolve(ctx, s));
+    r->half = mpno_settings_half(s);
+    if (!new_policy) return MPNO_OK;
+    mpno_schedule schedule;
+    MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));
+    r->policy = schedule.phase[schedule.n - 1].policy;
+    return MPNO_OK;
+}
+
+static mpno_status check_channels(mpno_ctx *ctx, const mpno_checkpoint *c) {
+    const bool known =
+        c->settings.model.in_channels != MPNO_UNSET && c->settings.model.out_channels != MPNO_UNSET;
+    MPNO_CHECK(ctx, known, MPNO_E_CONFIG,
+               "%s does not say the numbers of channels: give model.in_channels and "
+               "model.out_channels",
+               c->path);
+    return MPNO_OK;
+}
+
+static mpno_status restore(mpno_ctx *ctx, const char *path, const mpno_config *overrides,
+                           mpno_restored *r) {
+    mpno_phase phase;
+    MPNO_TRY(mpno_checkpoint_read(ctx, path, &r->checkpoint));
+    mpno_checkpoint *c = r->checkpoint;
+    if (!c->foreign) MPNO_TRY(check_architecture(ctx, overrides, &c->settings));
+    MPNO_TRY(last_phase(ctx, c, &phase));
+    MPNO_TRY(apply(ctx, overrides, &phase, r));
+    MPNO_TRY(check_channels(ctx, c));
+    const mpno_fno_config config = mpno_settings_model(&c->settings, &phase);
+    MPNO_TRY(mpno_model_create(ctx, &config, mpno_settings_arithmetic(&c->settings),
+                               (uint64_t)c->settings.seed, &r->model));
+    return mpno_checkpoint_load_model(ctx, c, r->model);
+}
+
+mpno_status mpno_restore(mpno_ctx *ctx, const char *path, const mpno_config *overrides,
+                         mpno_restored *out) {
+    *out = (mpno_restored){0};
+    mpno_status status = restore(ctx, path, overrides, out);
+    if (status != MPNO_OK) mpno_restored_clear(ctx, out);
+    return status;
+}
+
+void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored) {
+    mpno_model_destroy(&restored->model);
+    mpno_checkpoint_destroy(ctx, &restored->checkpoint);
+}
+
+mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
+    const mpno_checkpoint *c = restored->checkpoint;
+    return (mpno_predictor_opts){.policy = restored->policy,
+                                 .half = restored->half,
+                                 .batch = c->settings.data.test_batch_size,
+                                 .y = c->state.encode_y ? &c->state.y : NULL};
+}
+
+mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {
+    const bool tanh = mpno_model_config(r->model)->stabilizer == MPNO_STABILIZER_TANH;
+    MPNO_TRY(mpno_value_set_string(ctx, map, "checkpoint", r->checkpoint->path));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", r->checkpoint->state.epoch));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "policy", r->policy));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "format", mpno_format_get(r->half)->name));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "stabilizer", tanh ? "tanh" : "none"));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "arithmetic",
+                                   mpno_format_get(mpno_model_arithmetic(r->model))->name));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "parameters", (int64_t)mpno_model_n_weights(r->model)));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "isa", mpno_ctx_isa(ctx)));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "threads", mpno_ctx_n_threads(ctx)));
+    return mpno_value_set_int(ctx, map, "peak_bytes", (int64_t)mpno_ctx_peak_bytes(ctx));
+}

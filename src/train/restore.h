@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * A trained model made ready for use: checkpoint, overrides, precision. Eval and predict share it.
+ */
+#ifndef MPNO_TRAIN_RESTORE_H
+#define MPNO_TRAIN_RESTORE_H
+
+#include "train/checkpoint.h"
+#include "train/predictor.h"
+
+typedef struct mpno_restored {
+    mpno_checkpoint *checkpoint; /* owned; its settings with the overrides in them */
+    mpno_model *model;           /* owned */
+    const char *policy;          /* static: a row of policies.def */
+    mpno_format half;
+} mpno_restored;
+
+/* The policy and the stabiliser are those of the last phase that the checkpoint has been through;
+ * an override of precision.policy changes formats only. Overrides (may be NULL) of model.* must
+ * agree with the checkpoint, but are what a state dict without metadata needs. */
+MPNO_WARN_UNUSED mpno_status mpno_restore(mpno_ctx *ctx, const char *path,
+                                          const mpno_config *overrides, mpno_restored *out);
+void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored);
+mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored);
+/* What a report says of it: checkpoint, epoch, policy, format, stabilizer, arithmetic, parameters,
+ * isa, threads. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *restored,
+                                                  mpno_value *map);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * What follows from a configuration: dependent defaults, checks across keys, the structs that the
+ * layers below take. */
+#include "train/config.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+static mpno_status replace_text(mpno_ctx *ctx, const char *text, char **at) {
+    char *copy = NULL;
+    MPNO_TRY(mpno_strdup(ctx, text, &copy));
+    mpno_free(ctx, *at);
+    *at = copy;
+    return MPNO_OK;
+}
+
+static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
+    MPNO_CHECK(ctx, s->model.n_modes.n > 0, MPNO_E_CONFIG,
+               "model.n_modes is missing: give one number for each axis of the grid, such as "
+               "[8, 8]");
+    MPNO_CHECK(ctx, s->model.n_modes.n <= MPNO_MAX_AXES, MPNO_E_CONFIG,
+               "model.n_modes: expected 1 to %d entries, found %lld", MPNO_MAX_AXES,
+               (long long)s->model.n_modes.n);
+    MPNO_CHECK(ctx, s->model.hidden_channels != MPNO_UNSET, MPNO_E_CONFIG,
+               "model.hidden_channels is missing: give the width of the network, such as 24");
+    return MPNO_OK;
+}
+
+static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
+    bool scheduled = s->precision.policy == MPNO_POLICY_SCHEDULE;
+    MPNO_CHECK(ctx, scheduled || !s->precision.phases, MPNO_E_CONFIG,
+               "precision.phases is given but precision.policy is not schedule: set "
+               "precision.policy: schedule or leave phases out");
+    if (scheduled && !s->precision.phases) {
+        MPNO_TRY(replace_text(ctx, MPNO_PAPER_SCHEDULE, &s->precision.phases));
+    }
+    mpno_schedule schedule;
+    return mpno_settings_schedule(ctx, s, &schedule);
+}
+
+mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
+    MPNO_TRY(check_model(ctx, s));
+    MPNO_CHECK(ctx, !s->data.validation || s->data.n_validation == 0, MPNO_E_CONFIG,
+               "data.validation and data.n_validation are both given: keep one");
+    MPNO_CHECK(ctx, s->opt.eta_min <= s->opt.learning_rate, MPNO_E_CONFIG,
+               "opt.eta_min = %g is above opt.learning_rate = %g", s->opt.eta_min,
+               s->opt.learning_rate);
+    if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_ADAMW_NEURALOP ? 1e-6 : 1e-8;
+    if (s->opt.t_max == MPNO_UNSET) s->opt.t_max = s->opt.n_epochs;
+    return resolve_precision(ctx, s);
+}
+
+mpno_format mpno_settings_arithmetic(const mpno_settings *s) {
+    return s->precision.policy == MPNO_POLICY_F64 ? MPNO_F64 : MPNO_F32;
+}
+
+mpno_format mpno_settings_half(const mpno_settings *s) {
+    return s->precision.format == 0 ? MPNO_F16 : MPNO_BF16;
+}
+
+mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *s, mpno_schedule *out) {
+    char name[32];
+    mpno_settings_choice(s, "precision.policy", name, sizeof name);
+    const char *text = name;
+    if (s->precision.policy == MPNO_POLICY_SCHEDULE) text = s->precision.phases;
+    if (s->precision.policy == MPNO_POLICY_F64) text = "full"; /* nothing narrower than f64 */
+    return mpno_schedule_parse(ctx, text, s->opt.n_epochs, out);
+}
+
+mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *s, const mpno_phase *phase) {
+    if (s->model.stabilizer != MPNO_STABILIZER_AUTO) return (mpno_stabilizer)s->model.stabilizer;
+    return phase->tanh ? MPNO_STABILIZER_TANH : MPNO_STABILIZER_NONE;
+}
+
+mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *phase) {
+    mpno_fno_config c = MPNO_FNO_CONFIG_INIT;
+    c.ndim = (int)s->model.n_modes.n;
+    for (int d = 0; d < c.ndim; d++) c.n_modes[d] = s->model.n_modes.v[d];
+    c.in_channels = s->model.in_channels;
+    c.out_channels = s->model.out_channels;
+    c.hidden_channels = s->model.hidden_channels;
+    c.n_layers = s->model.n_layers;
+    c.lifting_channel_ratio = s->model.lifting_channel_ratio;
+    c.projection_channel_ratio = s->model.projection_channel_ratio;
+    c.positional_embedding = (mpno_embedding)s->model.positional_embedding;
+    c.norm = (mpno_norm)s->model.norm;
+    c.norm_groups = s->model.norm_groups;
+    c.use_channel_mlp = s->model.use_channel_mlp;
+    c.channel_mlp_expansion = s->model.channel_mlp_expansion;
+    c.fno_skip = (mpno_skip)s->model.fno_skip;
+    c.channel_mlp_skip = (mpno_skip)s->model.channel_mlp_skip;
+    c.stabilizer = mpno_settings_stabilizer(s, phase);
+    c.compat = (mpno_compat)s->compat;
+    return c;
+}
+
+mpno_adamw_opts mpno_settings_adamw(const mpno_settings *s) {
+    mpno_adamw_opts opts = MPNO_ADAMW_OPTS_INIT;
+    opts.convention = (mpno_adamw_convention)s->opt.convention;
+    opts.beta1 = s->opt.beta1;
+    opts.beta2 = s->opt.beta2;
+    opts.eps = s->opt.eps;
+    opts.weight_decay = s->opt.weight_decay;
+    return opts;
+}
+
+mpno_lr_opts mpno_settings_lr(const mpno_settings *s) {
+    return (mpno_lr_opts){.kind = (mpno_lr_kind)s->opt.scheduler,
+                          .base = s->opt.learning_rate,
+                          .gamma = s->opt.gamma,
+                          .eta_min = s->opt.eta_min,
+                          .step_size = s->opt.step_size,
+                          .t_max = s->opt.t_max};
+}
+
+const char *mpno_settings_choice(const mpno_settings *s, const char *key, char *out,
+                                 size_t capacity) {
+    const mpno_field *fields = mpno_settings_fields();
+    out[0] = '\0';
+    for (size_t i = 0; i < mpno_settings_n_fields(); i++) {
+        if (strcmp(fields[i].key, key) != 0 || fields[i].type != MPNO_FIELD_CHOICE) continue;
+        const int *index = (const int *)(const void *)((const char *)s + fields[i].offset);
+        mpno_field_choice(&fields[i], *index, out, capacity);
+    }
+    return out;
+}

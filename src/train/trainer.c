@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ * The training loop: see trainer.h. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/files.h"
+#include "core/memory.h"
+#include "core/rng.h"
+#include "train/sink.h"
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double mpno_trainer_loss_scale(const mpno_trainer *t) {
+    const char *policy = t->schedule.phase[t->phase < 0 ? 0 : t->phase].policy;
+    bool needed = mpno_loss_scale_needed(policy, mpno_settings_half(t->settings));
+    return needed ? t->state.loss_scale.scale : 1;
+}
+
+static mpno_status open_model(mpno_trainer *t) {
+    const mpno_settings *s = t->settings;
+    const int phase = mpno_schedule_at(&t->schedule, t->state.epoch);
+    const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
+    MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
+                               &t->model));
+    const mpno_adamw_opts opts = mpno_settings_adamw(s);
+    return mpno_adamw_create(t->model, &opts, &t->adamw);
+}
+
+static mpno_status open_buffers(mpno_trainer *t) {
+    const mpno_dataset *data = t->sets.train.data;
+    const int64_t batch = t->settings->data.batch_size < t->sets.train.n
+                              ? t->settings->data.batch_size
+                              : t->sets.train.n;
+    const size_t bytes = (size_t)(batch * data->points) * mpno_format_bytes(data->format);
+    MPNO_TRY(mpno_alloc_array(t->ctx, (size_t)t->sets.train.n, sizeof *t->order, &t->order));
+    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)data->in_channels, &t->x));
+    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)data->out_channels, &t->y));
+    return mpno_alloc_array(t->ctx, t->sets.n_tests, sizeof *t->tests, &t->tests);
+}
+
+static mpno_status read_checkpoint(mpno_trainer *t) {
+    mpno_checkpoint *checkpoint = NULL;
+    MPNO_TRY(mpno_checkpoint_read(t->ctx, t->settings->output, &checkpoint));
+    const uint64_t data_checksum = t->state.data_checksum;
+    mpno_status status = mpno_checkpoint_same_run(t->ctx, checkpoint, t->settings);
+    if (status == MPNO_OK && checkpoint->state.data_checksum != data_checksum) {
+        status = mpno_fail(t->ctx, MPNO_E_CONFIG,
+                           "cannot resume: the data of %s are not those that the checkpoint was "
+                           "trained on",
+                           t->settings->data.train);
+    }
+    if (status == MPNO_OK) {
+        t->state = checkpoint->state;
+        status = open_model(t);
+    }
+    if (status == MPNO_OK) status = mpno_checkpoint_load_model(t->ctx, checkpoint, t->model);
+    if (status == MPNO_OK) {
+        status = mpno_checkpoint_load_adamw(t->ctx, checkpoint, t->model, t->adamw);
+    }
+    mpno_checkpoint_destroy(t->ctx, &checkpoint);
+    return status;
+}
+
+/* A new run never overwrites an older one. */
+static mpno_status check_folder(mpno_ctx *ctx, const char *folder) {
+    char path[4096];
+    MPNO_TRY(mpno_path_join(ctx, folder, "last.safetensors", path, sizeof path));
+    MPNO_CHECK(ctx, !mpno_path_exists(path), MPNO_E_CONFIG,
+               "output: the folder %s holds a run already: continue it with --resume, or choose "
+               "another folder",
+               folder);
+    return MPNO_OK;
+}
+
+static mpno_status open_all(mpno_trainer *t, bool resume) {
+    mpno_settings *s = t->settings;
+    if (!resume) MPNO_TRY(check_folder(t->ctx, s->output));
+    MPNO_TRY(mpno_settings_schedule(t->ctx, s, &t->schedule));
+    t->lr = mpno_settings_lr(s);
+    t->state.best_error = NAN;
+    t->state.loss_scale =
+        mpno_loss_scale_make(s->precision.loss_scale, s->precision.growth_interval);
+    MPNO_TRY(mpno_sets_read_training(t->ctx, s, &t->state, &t->sets));
+    MPNO_TRY(resume ? read_checkpoint(t) : open_model(t));
+    MPNO_TRY(mpno_sets_read_tests(t->ctx, s, &t->state, &t->sets));
+    MPNO_TRY(open_buffers(t));
+    return mpno_trainer_open_log(t, resume);
+}
+
+mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resume,
+                              const mpno_sink *sink, mpno_trainer *trainer) {
+    *trainer = (mpno_trainer){.ctx = ctx, .settings = settings, .sink = sink, .phase = -1};
+    if (sink && sink->write) {
+        trainer->progress = mpno_progress_make(sink->write, sink->user, sink->terminal,
+                                               sink->terminal, sink->columns);
+    }
+    mpno_status status = open_all(trainer, resume);
+    if (status != MPNO_OK) mpno_trainer_close(trainer);
+    return status;
+}
+
+void mpno_trainer_close(mpno_trainer *t) {
+    mpno_network_destroy(&t->network);
+    mpno_adamw_destroy(&t->adamw);
+    mpno_model_destroy(&t->model);
+    mpno_sets_clear(t->ctx, &t->sets);
+    mpno_runlog_close(&t->log);
+    mpno_free(t->ctx, t->order);
+    mpno_free(t->ctx, t->x);
+    mpno_free(t->ctx, t->y);
+    mpno_free(t->ctx, t->tests);
+    *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
+}
+
+/* The network of the phase that `epoch` belongs to. Weights and moments stay as they are. */
+static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
+    const int phase = mpno_schedule_at(&t->schedule, epoch);
+    if (phase == t->phase) return MPNO_OK;
+    const mpno_settings *s = t->settings;
+    const mpno_dataset *data = t->sets.train.data;
+    const mpno_phase *p = &t->schedule.phase[phase];
+    mpno_network_destroy(&t->network);
+    mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(s, p));
+    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
+    opts.capacity = s->data.batch_size < t->sets.train.n ? s->data.batch_size : t->sets.train.n;
+    opts.training = true;
+    opts.loss = (mpno_loss)s->opt.training_loss;
+    opts.policy = p->policy;
+    opts.half_format = mpno_settings_half(s);
+    MPNO_TRY(mpno_network_create(t->model, &opts, &t->network));
+    t->phase = phase;
+    return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
+}
+
+/* Copies the samples order[first ..] side by side. */
+static void gather(mpno_trainer *t, int64_t first, int64_t batch) {
+    const mpno_dataset *data = t->sets.train.data;
+    const int64_t nx = data->points * data->in_channels, ny = data->points * data->out_channels;
+    const size_t bytes = mpno_format_bytes(data->format);
+    for (int64_t i = 0; i < batch; i++) {
+        const int64_t sample = t->order[first + i];
+        memcpy(mpno_sample(t->x, data->format, nx, i),
+               mpno_sample(data->x, data->format, nx, sample), (size_t)nx * bytes);
+        memcpy(mpno_sample(t->y, data->format, ny, i),
+               mpno_sample(data->y, data->format, ny, sample), (size_t)ny * bytes);
+    }
+}
+
+/* One batch; an overflow of scaled gradients skips the update. */
+static mpno_status train_batch(mpno_trainer *t, int64_t first, int64_t batch, double rate,
+                               double *loss) {
+    mpno_step_result result = {0};
+    const double scale = mpno_trainer_loss_scale(t);
+    gather(t, first, batch);
+    MPNO_TRY(mpno_network_step(t->network, batch, t->x, t->y, scale, &result));
+    *loss += result.loss;
+    if (result.overflow) {
+        mpno_loss_scale_overflow(&t->state.loss_scale);
+        return mpno_trainer_log_skip(t, first / t->settings->data.batch_size);
+    }
+    mpno_adamw_step(t->adamw, t->network, rate, scale);
+    t->state.step++;
+    const char *policy = t->schedule.phase[t->phase].policy;
+    if (mpno_loss_scale_needed(policy, mpno_settings_half(t->settings))) {
+        mpno_loss_scale_good(&t->state.loss_scale);
+    }
+    return MPNO_OK;
+}
+
+static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, int64_t done,
+                                          double loss, double seconds) {
+    const int64_t n = t->sets.train.n, batch = t->settings->data.batch_size;
+    const double epochs_left =
+        (double)(t->settings->opt.n_epochs - epoch) - (double)done / (double)n;
+    const double samples = (double)done + (double)n * (double)t->epochs_here;
+    const double spent = t->seconds + seconds;
+    return (mpno_progress_state){
+        .epoch = epoch,
+        .n_epochs = t->settings->opt.n_epochs,
+        .step = (done + batch - 1) / batch,
+        .n_steps = (n + batch - 1) / batch,
+        .loss = loss,
+        .samples_per_second = seconds > 0 ? (double)done / seconds : 0,
+        .eta_seconds = samples > 0 ? spent / samples * (double)n * epochs_left : -1,
+        .bytes = mpno_ctx_bytes(t->ctx),
+        .policy = t->schedule.phase[t->phase].policy,
+        .loss_scale = mpno_trainer_loss_scale(t)};
+}
+
+static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double rate, double *seconds) {
+    const int64_t n = t->sets.train.n, size = t->settings->data.batch_size;
+    mpno_rng rng = mpno_rng_make((uint64_t)t->settings->seed, MPNO_STREAM_SHUFFLE, (uint32_t)epoch);
+    mpno_rng_permutation(&rng, n, t->order);
+    const double start = now();
+    double loss = 0;
+    for (int64_t first = 0; first < n; first += size) {
+        const int64_t batch = n - first < size ? n - first : size;
+        MPNO_TRY(train_batch(t, first, batch, rate, &loss));
+        if (t->progress.write) {
+            const double time = now();
+            const int64_t done = first + batch;
+            mpno_progress_state state =
+                progress_state(t, epoch, done, loss / (double)done, time - start);
+            mpno_progress_step(&t->progress, &state, time);
+        }
+    }
+    *seconds = now() - start;
+    t->train_loss = loss / (double)n;
+    return MPNO_OK;
+}
+
+static mpno_status evaluate(mpno_trainer *t) {
+    const mpno_settings *s = t->settings;
+    const mpno_predictor_opts opts = {.policy = t->schedule.phase[t->phase].policy,
+                                      .half = mpno_settings_half(s),
+                                      .batch = s->data.test_batch_size,
+                                      .y = t->state.encode_y ? &t->state.y : NULL};
+    if (t->sets.validation.n > 0) {
+        MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.validation, &opts, &t->validation));
+    }
+    for (size_t i = 0; i < t->sets.n_tests; i++) {
+        MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.tests[i], &opts, &t->tests[i]));
+    }
+    t->evaluated = t->state.epoch;
+    return MPNO_OK;
+}
+
+static mpno_status write_checkpoint(mpno_trainer *t, const char *name) {
+    char path[4096];
+    MPNO_TRY(mpno_path_join(t->ctx, t->settings->output, name, path, sizeof path));
+    return mpno_checkpoint_write(t->ctx, path, t->settings, &t->state, t->model, t->adamw);
+}
+
+/* Best goes first: were the program killed in between, the resumed epoch writes the same best
+ * again. */
+static mpno_status keep(mpno_trainer *t, bool evaluated, bool last) {
+    const bool due = last || t->state.epoch % t->settings->checkpoint.every == 0;
+    bool best = due;
+    if (t->sets.validation.n > 0) {
+        best = evaluated && !(t->validation.l2 >= t->state.best_error);
+        if (best) t->state.best_error = t->validation.l2;
+    }
+    if (best) {
+        t->state.best_epoch = t->state.epoch;
+        MPNO_TRY(write_checkpoint(t, "best.safetensors"));
+    }
+    return due ? write_checkpoint(t, "last.safetensors") : MPNO_OK;
+}
+
+static void report_epoch(mpno_trainer *t, int64_t epoch, bool evaluated, double seconds) {
+    if (!t->progress.write) return;
+    char extra[256] = "";
+    size_t length = 0;
+    if (evaluated && t->sets.validation.n > 0) {
+        length = (size_t)snprintf(extra, sizeof extra, "validation L2 %.4f", t->validation.l2);
+    }
+    for (size_t i = 0; evaluated && i < t->sets.n_tests && length < sizeof extra; i++) {
+        int more =
+            snprintf(extra + length, sizeof extra - length, "%s%s L2 %.4f H1 %.4f",
+                     length ? "  " : "", t->sets.tests[i].key, t->tests[i].l2, t->tests[i].h1);
+        if (more > 0) length += (size_t)more;
+    }
+    mpno_progress_state state = progress_state(t, epoch, t->sets.train.n, t->train_loss, seconds);
+    mpno_progress_epoch(&t->progress, &state, *extra ? extra : NULL);
+}
+
+static mpno_status run_epoch(mpno_trainer *t, int64_t epoch, bool *stop) {
+    const double rate = mpno_lr_at(&t->lr, epoch);
+    double seconds = 0;
+    MPNO_TRY(enter_phase(t, epoch));
+    MPNO_TRY(train_epoch(t, epoch, rate, &seconds));
+    t->state.epoch = epoch + 1;
+    *stop = mpno_stop_wanted(t->sink);
+    const bool end = t->state.epoch == t->settings->opt.n_epochs;
+    const bool due = end || t->state.epoch % t->settings->eval.every == 0;
+    if (due) MPNO_TRY(evaluate(t));
+    report_epoch(t, epoch, due, seconds);
+    t->seconds += seconds;
+    t->epochs_here++;
+    MPNO_TRY(mpno_trainer_log_epoch(t, rate, seconds));
+    return keep(t, due, end || *stop);
+}
+
+static mpno_status log_failure(mpno_trainer *t, int64_t epoch, const char *reason) {
+    mpno_value *fields = NULL;
+    MPNO_TRY(mpno_value_map(t->ctx, &fields));
+    mpno_status status = mpno_value_set_string(t->ctx, fields, "reason", reason);
+    if (status == MPNO_OK) status = mpno_runlog_event(t->log, "failed", epoch + 1, fields);
+    mpno_value_destroy(t->ctx, &fields);
+    return status;
+}
+
+/* Not finite: the run ends here; the last checkpoint stays. */
+static mpno_status explain(mpno_trainer *t, mpno_status status, int64_t epoch) {
+    if (status != MPNO_E_NUMERIC) return status;
+    char reason[1024];
+    snprintf(reason, sizeof reason, "%s", mpno_ctx_error(t->ctx));
+    const bool logged = log_failure(t, epoch, reason) == MPNO_OK;
+    return mpno_fail(t->ctx, status,
+                     "epoch %lld: %.600s; try precision.policy=mixed (tanh bounds what enters the "
+                     "transforms), precision.format=bf16 or a smaller opt.learning_rate%s%s",
+                     (long long)epoch + 1, reason,
+                     t->state.epoch > 0 ? "; the last checkpoint is kept" : "",
+                     logged ? "" : "; log.jsonl could not be written");
+}
+
+mpno_status mpno_trainer_run(mpno_trainer *t) {
+    bool stop = false;
+    for (int64_t epoch = t->state.epoch; epoch < t->settings->opt.n_epochs && !stop; epoch++) {
+        mpno_status status = run_epoch(t, epoch, &stop);
+        if (status != MPNO_OK) {
+            if (t->progress.write) mpno_progress_clear(&t->progress);
+            return explain(t, status, epoch);
+        }
+    }
+    if (t->progress.write) mpno_progress_clear(&t->progress);
+    if (stop && t->state.epoch < t->settings->opt.n_epochs) {
+        return mpno_fail(t->ctx, MPNO_E_STOPPED,
+                         "stopped after epoch %lld of %lld, go on with --resume",
+                         (long long)t->state.epoch, (long long)t->settings->opt.n_epochs);
+    }
+    if (t->evaluated == t->state.epoch) return MPNO_OK;
+    MPNO_TRY(enter_phase(t, t->state.epoch - 1)); /* resumed when all was done already */
+    return evaluate(t);
+}

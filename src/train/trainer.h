@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * The training loop: epochs of seeded batches, phases of precision, evaluation, checkpoints, logs.
+ * A step allocates nothing. One thread at a time; the parallel parts are inside of network and
+ * optimiser. */
+#ifndef MPNO_TRAIN_TRAINER_H
+#define MPNO_TRAIN_TRAINER_H
+
+#include "mpno/network.h"
+#include "mpno/run.h"
+#include "report/progress.h"
+#include "report/runlog.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/predictor.h"
+#include "train/sets.h"
+
+typedef struct mpno_trainer {
+    mpno_ctx *ctx;
+    mpno_settings *settings; /* borrowed, resolved, channels known after opening */
+    const mpno_sink *sink;   /* borrowed, may be NULL */
+    mpno_schedule schedule;
+    mpno_lr_opts lr;
+    mpno_train_state state;
+    mpno_sets sets;
+    mpno_model *model;
+    mpno_adamw *adamw;
+    mpno_network *network; /* of the current phase */
+    int phase;             /* -1: no network yet */
+    int64_t *order;        /* [train.n] */
+    void *x, *y;           /* one batch */
+    mpno_runlog *log;
+    mpno_progress progress;
+    mpno_metrics validation;
+    mpno_metrics *tests; /* [sets.n_tests], of the last evaluation */
+    int64_t evaluated;   /* epochs done when that was; 0: never */
+    double train_loss;   /* mean over the samples of the last epoch */
+    double seconds;      /* in training steps, by this process */
+    int64_t epochs_here; /* run by this process */
+} mpno_trainer;
+
+/* Reads data and, with resume, the checkpoint; makes model, optimiser, run folder and logs. */
+MPNO_WARN_UNUSED mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resume,
+                                               const mpno_sink *sink, mpno_trainer *trainer);
+void mpno_trainer_close(mpno_trainer *trainer);
+/* All epochs that are left. E_STOPPED when the sink asked for it; the checkpoint is written then.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_trainer_run(mpno_trainer *trainer);
+
+/* What the logs say: trainer_log.c. */
+MPNO_WARN_UNUSED mpno_status mpno_trainer_open_log(mpno_trainer *trainer, bool resume);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_phase(mpno_trainer *trainer);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_skip(mpno_trainer *trainer, int64_t batch);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, double rate,
+                                                    double seconds);
+/* The object that summary.json holds; owned by the caller. */
+MPNO_WARN_UNUSED mpno_status mpno_trainer_summary(mpno_trainer *trainer, mpno_value **out);
+
+/* Loss scale in force: 1 where the phase stores nothing in f16. */
+double mpno_trainer_loss_scale(const mpno_trainer *trainer);
+/* {"l2": .., "h1": .., "mse": ..} at map[key]. */
+MPNO_WARN_UNUSED mpno_status mpno_metrics_put(mpno_ctx *ctx, mpno_value *map, const char *key,
+                                              const mpno_metrics *metrics);
+/* The tensors a network stores, as a list of maps. */
+MPNO_WARN_UNUSED mpno_status mpno_tensors_list(mpno_ctx *ctx, const mpno_network *network,
+                                               mpno_value **out);
+
+#endif
