@@ -10,7 +10,9 @@ const cli_page cli_eval_page = {
         "    CHECKPOINT is a .safetensors checkpoint, a run folder (its last.safetensors is "
         "taken)\n"
         "    or a state dict of the PyTorch library neuraloperator (.pt; nothing in it is ever\n"
-        "    executed). A state dict says nothing of the data: give data.* and model.* keys.\n"
+        "    executed). A state dict says nothing of the data: give data.test, and the model.* "
+        "keys\n"
+        "    that its metadata leave open.\n"
         "    precision.policy changes formats only; the stabiliser is the checkpoint's.\n",
     .examples =
         "    mpno eval runs/mixed\n"

@@ -106,7 +106,10 @@ static bool ends_with(const char *text, const char *end) {
 
 static mpno_status find_file(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
     struct stat info;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    MPNO_CHECK(ctx, stat(path, &info) == 0, MPNO_E_IO,
+               "cannot read '%s': no such file or folder; give a checkpoint or the folder of a run",
+               path);
+    if (S_ISDIR(info.st_mode)) {
         MPNO_TRY(mpno_path_join(ctx, path, "last.safetensors", out, capacity));
         MPNO_CHECK(ctx, mpno_path_exists(out), MPNO_E_IO,
                    "%s holds no last.safetensors: it is not the folder of a run that got through "

@@ -210,6 +210,7 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double rate, doub
             const int64_t done = first + batch;
             mpno_progress_state state =
                 progress_state(t, epoch, done, loss / (double)done, time - start);
+            t->progress.width = t->sink->columns; /* the terminal may have been resized */
             mpno_progress_step(&t->progress, &state, time);
         }
     }

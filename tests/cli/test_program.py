@@ -113,9 +113,9 @@ class Machine(Case):
 
     def test_threads_of_the_option_go_before_the_environment(self):
         both = self.mpno("info", "--json", "--threads", "3", environment={"OMP_NUM_THREADS": "2,1"})
-        self.assertEqual(both.json()["n_threads"], 3)
+        self.assertEqual(both.json()["threads"], 3)
         one = self.mpno("info", "--json", environment={"OMP_NUM_THREADS": "2,1"})
-        self.assertEqual(one.json()["n_threads"], 2)
+        self.assertEqual(one.json()["threads"], 2)
 
     def test_full_disk_behind_standard_output(self):
         result = self.mpno("info", "--json", "--quiet", status=1,
