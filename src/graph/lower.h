@@ -8,7 +8,7 @@
  * norm, gate), so that these are redone at the load.
  *   3. The backward pass stores nothing of the forward pass besides: it recomputes from what
  * forward stored, and repeats an inverse transform when the kept spectrum is smaller than the field
- * (reference: docs/design/lowering.md). Unfused: every op its own program, every field stored. */
+ * (docs/design/lowering.md). Unfused: every op its own program, every field stored. */
 #ifndef MPNO_GRAPH_LOWER_H
 #define MPNO_GRAPH_LOWER_H
 
