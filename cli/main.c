@@ -24,7 +24,8 @@ enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 static const char environment_text[] =
     "ENVIRONMENT\n"
     "    MPNO_ISA          fastest kernels to use, as --isa\n"
-    "    OMP_NUM_THREADS   threads to use where --threads is not given\n";
+    "    OMP_NUM_THREADS   threads to use where --threads is not given\n"
+    "    OMP_WAIT_POLICY   passive (default): waiting threads sleep; active: they spin\n";
 
 static const char exit_text[] =
     "EXIT STATUS\n"
@@ -139,9 +140,10 @@ mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *arg
     return status;
 }
 
-/* Waiting threads sleep unless the user says otherwise: on cores that others use too, spinning at the barriers of a small
- * network made a step 2 to 7 times slower (darcy16, load 5 on 2 cores), and on idle cores sleeping cost nothing that could be
- * measured. OpenMP reads the variable when it is loaded, hence the second start. */
+/* Waiting threads sleep unless the user says otherwise: on cores that others use too, spinning at
+ * the barriers of a small network made a step 2 to 7 times slower (darcy16, load 5 on 2 cores), and
+ * on idle cores sleeping cost nothing that could be measured. OpenMP reads the variable when it is
+ * loaded, hence the second start. */
 static void let_waiting_threads_sleep(char **argv) {
     if (getenv("OMP_WAIT_POLICY") != NULL || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
     execv("/proc/self/exe", argv); /* comes back only when it cannot: then they spin */
