@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The one symbol of each translation unit of kernels: a table per arithmetic, indexed by mpno_format (f64 and f32). */
+ * The one symbol of each translation unit of kernels: a table per arithmetic, indexed by
+ * mpno_format (f64 and f32). */
 #ifndef MPNO_KERNEL_TABLES_H
 #define MPNO_KERNEL_TABLES_H
 
@@ -13,6 +14,13 @@
 
 /* Bodies that are specialised by constant arguments. */
 #define KERNEL_INLINE static inline __attribute__((always_inline))
+
+/* Before a short loop with a constant bound, whose array then lives in registers. */
+#if defined(__clang__)
+#define KERNEL_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define KERNEL_UNROLL _Pragma("GCC unroll 8")
+#endif
 
 #define MPNO_N_ARITHMETICS 2
 _Static_assert(MPNO_F64 == 0 && MPNO_F32 == 1, "tables are indexed by format");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The definition of every kernel in plain C: f64 arithmetic, functions of the C library, one rounding to T at the end.
- * Never tuned: the other tables are tested against this one. */
+ * The definition of every kernel in plain C: f64 arithmetic, functions of the C library, one
+ * rounding to T at the end. Never tuned: the other tables are tested against this one. */
 #include "kernel/tables.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Bodies of the reference kernels, included once per arithmetic.
- * Parameters: T the C type; K(name) the name of a function of this instance; T_FORMAT its mpno_format. */
+ * Parameters: T the C type; K(name) the name of a function of this instance; T_FORMAT its
+ * mpno_format. */
 
 static void K(load)(void *dst, const void *src, mpno_format format, int64_t n) {
     mpno_cast(dst, T_FORMAT, src, format, (size_t)n);
@@ -108,7 +109,8 @@ static void K(sum_rows)(double *acc, const void *x_, int64_t rows, int64_t chann
     for (int64_t i = 0; i < rows * channels; i++) acc[i % channels] += (double)x[i];
 }
 
-static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t rows, int64_t channels) {
+static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t rows,
+                        int64_t channels) {
     const T *x = x_, *y = y_;
     for (int64_t i = 0; i < rows * channels; i++) acc[i % channels] += (double)x[i] * (double)y[i];
 }

@@ -1,22 +1,35 @@
 /* SPDX-License-Identifier: MIT
- * load and store: storage formats to and from T, to nearest even, bitwise what number/format.h defines (a NaN may keep
- * another payload). Parameters: kernels_f32.h; and store_limit of convert_f32.h or convert_f64.h. */
+ * load and store: storage formats to and from T, to nearest even, bitwise what number/format.h
+ * defines (a NaN may keep another payload). Parameters: kernels_f32.h; and store_limit of
+ * convert_f32.h or convert_f64.h. */
 
 KERNEL_INLINE VT K(widen)(const unsigned char *src, const mpno_format format) {
     switch (format) {
-        case MPNO_F64: return V(load_f64)(src);
-        case MPNO_F16: return V(load_f16)(src);
-        case MPNO_BF16: return V(load_bf16)(src);
-        default: return V(load_f32)(src);
+        case MPNO_F64:
+            return V(load_f64)(src);
+        case MPNO_F16:
+            return V(load_f16)(src);
+        case MPNO_BF16:
+            return V(load_bf16)(src);
+        default:
+            return V(load_f32)(src);
     }
 }
 
 KERNEL_INLINE void K(narrow)(unsigned char *dst, const mpno_format format, VT v) {
     switch (format) {
-        case MPNO_F64: V(store_f64)(dst, v); break;
-        case MPNO_F16: V(store_f16)(dst, v); break;
-        case MPNO_BF16: V(store_bf16)(dst, v); break;
-        default: V(store_f32)(dst, v); break;
+        case MPNO_F64:
+            V(store_f64)(dst, v);
+            break;
+        case MPNO_F16:
+            V(store_f16)(dst, v);
+            break;
+        case MPNO_BF16:
+            V(store_bf16)(dst, v);
+            break;
+        default:
+            V(store_f32)(dst, v);
+            break;
     }
 }
 
@@ -33,11 +46,20 @@ KERNEL_INLINE void K(load_as)(T *dst, const unsigned char *src, const mpno_forma
 
 static void K(load)(void *dst, const void *src, mpno_format format, int64_t n) {
     switch (format) {
-        case MPNO_F64: K(load_as)(dst, src, MPNO_F64, 8, n); break;
-        case MPNO_F32: K(load_as)(dst, src, MPNO_F32, 4, n); break;
-        case MPNO_F16: K(load_as)(dst, src, MPNO_F16, 2, n); break;
-        case MPNO_BF16: K(load_as)(dst, src, MPNO_BF16, 2, n); break;
-        default: break;
+        case MPNO_F64:
+            K(load_as)(dst, src, MPNO_F64, 8, n);
+            break;
+        case MPNO_F32:
+            K(load_as)(dst, src, MPNO_F32, 4, n);
+            break;
+        case MPNO_F16:
+            K(load_as)(dst, src, MPNO_F16, 2, n);
+            break;
+        case MPNO_BF16:
+            K(load_as)(dst, src, MPNO_BF16, 2, n);
+            break;
+        default:
+            break;
     }
 }
 
@@ -63,10 +85,15 @@ KERNEL_INLINE int K(store_as)(unsigned char *dst, const mpno_format format, cons
 
 static int K(store)(void *dst, mpno_format format, const void *src, int64_t n) {
     switch (format) {
-        case MPNO_F64: return K(store_as)(dst, MPNO_F64, 8, src, n);
-        case MPNO_F32: return K(store_as)(dst, MPNO_F32, 4, src, n);
-        case MPNO_F16: return K(store_as)(dst, MPNO_F16, 2, src, n);
-        case MPNO_BF16: return K(store_as)(dst, MPNO_BF16, 2, src, n);
-        default: return 0;
+        case MPNO_F64:
+            return K(store_as)(dst, MPNO_F64, 8, src, n);
+        case MPNO_F32:
+            return K(store_as)(dst, MPNO_F32, 4, src, n);
+        case MPNO_F16:
+            return K(store_as)(dst, MPNO_F16, 2, src, n);
+        case MPNO_BF16:
+            return K(store_as)(dst, MPNO_BF16, 2, src, n);
+        default:
+            return 0;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * add, negate and the two kernels with one number per channel. A value's result does not depend on its place in the block.
- * Error: add u; channel_affine and channel_combine 2 u and 3 u of the sum of magnitudes. dst may be x (and y).
- * Parameters: kernels_f32.h. */
+ * add, negate and the two kernels with one number per channel. A value's result does not depend on
+ * its place in the block. Error: add u; channel_affine and channel_combine 2 u and 3 u of the sum
+ * of magnitudes. dst may be x (and y). Parameters: kernels_f32.h. */
 
 static void K(add)(void *dst_, const void *a_, const void *b_, int64_t n) {
     const T *a = a_, *b = b_;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * GELU, tanh and their gradients in f32. With t = |x| and the tail of the normal distribution Phi(-t) = e M(t), e = exp(-t^2/2):
- *     gelu(x)  = max(x, 0) - t Phi(-t)                      no cancellation on either side: relative accuracy everywhere
- *     gelu'(x) = [x > 0] +- (t e/sqrt(2 pi) - Phi(-t))      + right of 0, - left of it
- *     tanh t   = m / (m + 2), m = exp(2t) - 1               at most 1 by monotone rounding; odd by construction
+ * GELU, tanh and their gradients in f32. With t = |x|, e = exp(-t^2/2) and the tail of the normal
+ * distribution Phi(-t) = e M(t):
+ *     gelu(x)  = max(x, 0) - t Phi(-t)                 no cancellation on either side
+ *     gelu'(x) = [x > 0] +- (t e/sqrt(2 pi) - Phi(-t)) + right of 0, - left of it
+ *     tanh t   = m / (m + 2), m = exp(2t) - 1          <= 1: rounding is monotone; odd by its sign
  *     tanh' t  = 4 (m + 1) / (m + 2)^2
- * M is a rational function, e^r - 1 a polynomial, both our own fits (scripts/fit_functions.py). t^2 is carried in two parts.
- * Error, in u = 2^-24 (constants in kernels.def, tested over all exponents): gelu relative; tanh relative; tanh_grad relative;
- * gelu_grad relative to max(|gelu'|, e^{-x^2/2}). Magnitudes below 2^-116 may become 0. NaN gives NaN.
+ * M is a rational function, 2^f and e^r - 1 are polynomials, all our own fits
+ * (scripts/fit_functions.py). t^2 is carried in two parts.
+ * Error in u = 2^-24: the constants of kernels.def, relative to the result; for gelu' relative to
+ * max(|gelu'|, e). Magnitudes below 2^-116 may become 0. NaN gives NaN.
  * Parameters: kernels_f32.h. */
 
 /* 1.5 2^23: adding it leaves the nearest integer in the low bits. */
@@ -34,9 +36,10 @@ KERNEL_INLINE vf32 expm1_positive(vf32 x) {
     return vf32_fma(power, q, vf32_sub(power, vf32_set1(1.0f)));
 }
 
-/* v exp(-t^2/2) for 0 <= t <= TAIL_CUTOFF, as 2^n (v + v (2^f - 1)). The products t^2 and t^2 log2(e)/2 are carried in two
- * parts: what one rounding of either loses is multiplied by the size of the exponent. v is scaled by adding n to its exponent: it
- * must be normal unless n = 0, that is t < 0.83. */
+/* v exp(-t^2/2) for 0 <= t <= TAIL_CUTOFF, as 2^n (v + v (2^f - 1)). The products t^2 and t^2
+ * log2(e)/2 are carried in two parts: what one rounding of either loses is multiplied by the size
+ * of the exponent. v is scaled by adding n to its exponent: it must be normal unless n = 0, that is
+ * t < 0.83. */
 KERNEL_INLINE vf32 times_gauss(vf32 v, vf32 t) {
     const vf32 square = vf32_mul(t, t), high = vf32_set1(GAUSS_HIGH);
     const vf32 rest = vf32_fms_exact(t, t, square);
@@ -51,8 +54,8 @@ KERNEL_INLINE vf32 times_gauss(vf32 v, vf32 t) {
     return vf32_fma(vf32_mul(p, f), scaled, scaled);
 }
 
-/* M(t) = exp(t^2/2) Phi(-t). Pairs, then powers of t^2: fewer roundings in a row than Horner's rule, and what rounding t^2 costs
- * is nearly the same in P and Q. */
+/* M(t) = exp(t^2/2) Phi(-t). Pairs, then powers of t^2: fewer roundings in a row than Horner's
+ * rule, and what rounding t^2 costs is nearly the same in P and Q. */
 KERNEL_INLINE vf32 tail_ratio(vf32 t) {
     const vf32 square = vf32_mul(t, t);
     const vf32 p01 = vf32_fma(vf32_set1(tail_p[1]), t, vf32_set1(tail_p[0]));

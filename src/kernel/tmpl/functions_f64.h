@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * GELU, tanh and their gradients in f64 by the C library: f64 arithmetic is for checking, not for speed.
- * Error: about 1e-15 relative near 0, growing with x^2/2 u in the left tail of gelu', where exp amplifies the rounding of x^2.
- * Parameters: kernels_f32.h. */
+ * GELU, tanh and their gradients in f64 by the C library: f64 arithmetic is for checking, not for
+ * speed. Error: about 1e-15 relative near 0, growing with x^2/2 u in the left tail of gelu', where
+ * exp amplifies the rounding of x^2. Parameters: kernels_f32.h. */
 
 static void gelu_f64(void *dst_, const void *x_, int64_t n) {
     const double *x = x_;
     double *dst = dst_;
     for (int64_t i = 0; i < n; i++) {
         const double v = x[i];
-        /* erfc, not 1 + erf: the left tail keeps its relative accuracy. -inf times 0 would be NaN. */
+        /* erfc, not 1 + erf: the left tail keeps its relative accuracy. -inf times 0 would be NaN.
+         */
         dst[i] = v == -(double)INFINITY ? 0.0 : 0.5 * v * erfc(-v * 0.70710678118654752440);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * All kernels of arithmetic f64 for the vocabulary included before.
- * Sets and clears the parameters of the bodies: T the C type, K(name) the name of a function of this instance, V(verb) a
- * verb of the vocabulary, VT and MASK its types, LANES the elements in a vector, LOAD_F64 the verb that reads T as f64. */
+ * Sets and clears the parameters of the bodies: T the C type, K(name) the name of a function of
+ * this instance, V(verb) a verb of the vocabulary, VT and MASK its types, LANES the elements in a
+ * vector, LOAD_F64 the verb that reads T as f64. */
 
 #define T double
 #define K(name) name##_f64

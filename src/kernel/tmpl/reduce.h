@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Sums over the rows of a rows x channels block into f64, one chain of additions per channel in row order, products rounded before
- * they are added (for f32 they are exact): the same bits on every ISA. Error: rows u64 sum |terms|.
- * Four vectors of channels advance together, so that the latency of one addition hides behind the others.
- * Parameters: kernels_f32.h; LOAD_F64 reads VF64_LANES elements of T as f64. */
+ * Sums over the rows of a rows x channels block into f64, one chain of additions per channel in row
+ * order, products rounded before they are added (for f32 they are exact): the same bits on every
+ * ISA. Error: rows u64 sum |terms|. Four vectors of channels advance together, so that the latency
+ * of one addition hides behind the others. Parameters: kernels_f32.h; LOAD_F64 reads VF64_LANES
+ * elements of T as f64. */
 
 #define SUM_VECTORS 4
 
@@ -27,7 +28,8 @@ static void K(sum_rows)(double *acc, const void *x_, int64_t rows, int64_t chann
     }
 }
 
-static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t rows, int64_t channels) {
+static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t rows,
+                        int64_t channels) {
     const T *x = x_, *y = y_;
     int64_t c = 0;
     for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES) {
@@ -36,7 +38,8 @@ static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t row
         for (int64_t r = 0; r < rows; r++) {
             const T *p = x + r * channels + c, *q = y + r * channels + c;
             for (int j = 0; j < SUM_VECTORS; j++) {
-                const vf64 left = LOAD_F64(p + j * VF64_LANES), right = LOAD_F64(q + j * VF64_LANES);
+                const vf64 left = LOAD_F64(p + j * VF64_LANES),
+                           right = LOAD_F64(q + j * VF64_LANES);
                 sum[j] = vf64_add(sum[j], vf64_mul(left, right));
             }
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The exported table of a translation unit.
- * Parameters: TABLE its name, TABLE_ISA its mpno_isa; the functions are NAME_f64 and NAME_f32 for every NAME of kernels.def. */
+ * Parameters: TABLE its name, TABLE_ISA its mpno_isa; the functions are NAME_f64 and NAME_f32 for
+ * every NAME of kernels.def. */
 
 const mpno_kernels TABLE[MPNO_N_ARITHMETICS] = {
     [MPNO_F64] =

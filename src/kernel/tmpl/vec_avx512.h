@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The vocabulary of the kernels for AVX-512 F, BW, DQ, VL, 64 bytes wide. What each verb means stands in vec_portable.h. */
+ * The vocabulary of the kernels for AVX-512 F, BW, DQ, VL, 64 bytes wide. What each verb means
+ * stands in vec_portable.h. */
 #ifndef MPNO_KERNEL_TMPL_VEC_AVX512_H
 #define MPNO_KERNEL_TMPL_VEC_AVX512_H
 
@@ -15,12 +16,13 @@
 /* 32 registers: 24 sums, the vectors of B; A is broadcast by the FMA's memory operand. */
 #define VEC_TILE_VECTORS 4
 #define VEC_TILE_MAX_ROWS 8
-#define VEC_TILE_ROWS {0, 8, 8, 8, 6}
-#define VEC_TILES(X)                                                \
-    X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) \
-    X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) \
-    X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(5, 3) X(6, 3) X(7, 3) X(8, 3) \
-    X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
+#define VEC_TILE_ROWS \
+    { 0, 8, 8, 8, 6 }
+#define VEC_TILES(X)                                                                            \
+    X(1, 1)                                                                                     \
+    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2)     \
+        X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(5, 3) X(6, 3) X(7, 3) \
+            X(8, 3) X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
 
 typedef __m512 vf32;
 typedef __m512d vf64;
@@ -28,37 +30,79 @@ typedef __mmask16 vf32_mask;
 typedef __mmask8 vf64_mask;
 
 /* The first n lanes set. */
-static inline __mmask16 vf32_first(int64_t n) { return (__mmask16)((1u << n) - 1u); }
-static inline __mmask8 vf64_first(int64_t n) { return (__mmask8)((1u << n) - 1u); }
+static inline __mmask16 vf32_first(int64_t n) {
+    return (__mmask16)((1u << n) - 1u);
+}
+static inline __mmask8 vf64_first(int64_t n) {
+    return (__mmask8)((1u << n) - 1u);
+}
 
-static inline vf32 vf32_load(const float *p) { return _mm512_loadu_ps(p); }
-static inline void vf32_store(float *p, vf32 v) { _mm512_storeu_ps(p, v); }
+static inline vf32 vf32_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+static inline void vf32_store(float *p, vf32 v) {
+    _mm512_storeu_ps(p, v);
+}
 static inline vf32 vf32_load_part(const float *p, int64_t n) {
     return _mm512_maskz_loadu_ps(vf32_first(n), p);
 }
 static inline void vf32_store_part(float *p, vf32 v, int64_t n) {
     _mm512_mask_storeu_ps(p, vf32_first(n), v);
 }
-static inline vf32 vf32_set1(float x) { return _mm512_set1_ps(x); }
-static inline vf32 vf32_add(vf32 a, vf32 b) { return _mm512_add_ps(a, b); }
-static inline vf32 vf32_sub(vf32 a, vf32 b) { return _mm512_sub_ps(a, b); }
-static inline vf32 vf32_mul(vf32 a, vf32 b) { return _mm512_mul_ps(a, b); }
-static inline vf32 vf32_div(vf32 a, vf32 b) { return _mm512_div_ps(a, b); }
-static inline vf32 vf32_fma(vf32 a, vf32 b, vf32 c) { return _mm512_fmadd_ps(a, b, c); }
-static inline vf32 vf32_fnma(vf32 a, vf32 b, vf32 c) { return _mm512_fnmadd_ps(a, b, c); }
-static inline vf32_mask vf32_less(vf32 a, vf32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-static inline vf32_mask vf32_mask_or(vf32_mask a, vf32_mask b) { return (vf32_mask)(a | b); }
-static inline vf32_mask vf32_mask_not(vf32_mask a) { return (vf32_mask)~a; }
-static inline int vf32_any(vf32_mask m) { return m != 0; }
-static inline vf32 vf32_select(vf32_mask m, vf32 a, vf32 b) { return _mm512_mask_mov_ps(b, m, a); }
-static inline vf32 vf32_min(vf32 a, vf32 b) { return _mm512_min_ps(a, b); }
-static inline vf32 vf32_max(vf32 a, vf32 b) { return _mm512_max_ps(a, b); }
-static inline vf32 vf32_abs(vf32 a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
-static inline vf32 vf32_neg(vf32 a) { return _mm512_xor_ps(_mm512_set1_ps(-0.0f), a); }
+static inline vf32 vf32_set1(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vf32 vf32_add(vf32 a, vf32 b) {
+    return _mm512_add_ps(a, b);
+}
+static inline vf32 vf32_sub(vf32 a, vf32 b) {
+    return _mm512_sub_ps(a, b);
+}
+static inline vf32 vf32_mul(vf32 a, vf32 b) {
+    return _mm512_mul_ps(a, b);
+}
+static inline vf32 vf32_div(vf32 a, vf32 b) {
+    return _mm512_div_ps(a, b);
+}
+static inline vf32 vf32_fma(vf32 a, vf32 b, vf32 c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+static inline vf32 vf32_fnma(vf32 a, vf32 b, vf32 c) {
+    return _mm512_fnmadd_ps(a, b, c);
+}
+static inline vf32_mask vf32_less(vf32 a, vf32 b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+static inline vf32_mask vf32_mask_or(vf32_mask a, vf32_mask b) {
+    return (vf32_mask)(a | b);
+}
+static inline vf32_mask vf32_mask_not(vf32_mask a) {
+    return (vf32_mask)~a;
+}
+static inline int vf32_any(vf32_mask m) {
+    return m != 0;
+}
+static inline vf32 vf32_select(vf32_mask m, vf32 a, vf32 b) {
+    return _mm512_mask_mov_ps(b, m, a);
+}
+static inline vf32 vf32_min(vf32 a, vf32 b) {
+    return _mm512_min_ps(a, b);
+}
+static inline vf32 vf32_max(vf32 a, vf32 b) {
+    return _mm512_max_ps(a, b);
+}
+static inline vf32 vf32_abs(vf32 a) {
+    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
+}
+static inline vf32 vf32_neg(vf32 a) {
+    return _mm512_xor_ps(_mm512_set1_ps(-0.0f), a);
+}
 static inline vf32 vf32_copysign(vf32 magnitude, vf32 sign) {
     return _mm512_or_ps(vf32_abs(magnitude), _mm512_and_ps(_mm512_set1_ps(-0.0f), sign));
 }
-static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) { return _mm512_fmsub_ps(a, b, c); }
+static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) {
+    return _mm512_fmsub_ps(a, b, c);
+}
 static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) {
     return _mm512_maskz_mov_ps(vf32_mask_not(m), a);
 }
@@ -67,7 +111,9 @@ static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), shifted));
 }
 
-static inline vf32 vf32_load_f32(const void *p) { return _mm512_loadu_ps(p); }
+static inline vf32 vf32_load_f32(const void *p) {
+    return _mm512_loadu_ps(p);
+}
 static inline vf32 vf32_load_f64(const void *p) {
     const double *x = p;
     const __m256 low = _mm512_cvtpd_ps(_mm512_loadu_pd(x));
@@ -81,7 +127,9 @@ static inline vf32 vf32_load_bf16(const void *p) {
     const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
-static inline void vf32_store_f32(void *p, vf32 v) { _mm512_storeu_ps(p, v); }
+static inline void vf32_store_f32(void *p, vf32 v) {
+    _mm512_storeu_ps(p, v);
+}
 static inline void vf32_store_f64(void *p, vf32 v) {
     double *x = p;
     _mm512_storeu_pd(x, _mm512_cvtps_pd(_mm512_castps512_ps256(v)));
@@ -90,7 +138,8 @@ static inline void vf32_store_f64(void *p, vf32 v) {
 static inline void vf32_store_f16(void *p, vf32 v) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
-/* Integer rounding, see vec_avx2.h. The conversion instruction of AVX512-BF16 would flush subnormals. */
+/* Integer rounding, see vec_avx2.h. The conversion instruction of AVX512-BF16 would flush
+ * subnormals. */
 static inline void vf32_store_bf16(void *p, vf32 v) {
     const __m512i bits = _mm512_castps_si512(v);
     const __m512i upper = _mm512_srli_epi32(bits, 16);
@@ -102,29 +151,55 @@ static inline void vf32_store_bf16(void *p, vf32 v) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(half));
 }
 
-static inline vf64 vf64_load(const double *p) { return _mm512_loadu_pd(p); }
-static inline void vf64_store(double *p, vf64 v) { _mm512_storeu_pd(p, v); }
+static inline vf64 vf64_load(const double *p) {
+    return _mm512_loadu_pd(p);
+}
+static inline void vf64_store(double *p, vf64 v) {
+    _mm512_storeu_pd(p, v);
+}
 static inline vf64 vf64_load_part(const double *p, int64_t n) {
     return _mm512_maskz_loadu_pd(vf64_first(n), p);
 }
 static inline void vf64_store_part(double *p, vf64 v, int64_t n) {
     _mm512_mask_storeu_pd(p, vf64_first(n), v);
 }
-static inline vf64 vf64_set1(double x) { return _mm512_set1_pd(x); }
-static inline vf64 vf64_add(vf64 a, vf64 b) { return _mm512_add_pd(a, b); }
-static inline vf64 vf64_sub(vf64 a, vf64 b) { return _mm512_sub_pd(a, b); }
-static inline vf64 vf64_mul(vf64 a, vf64 b) { return _mm512_mul_pd(a, b); }
-static inline vf64 vf64_fma(vf64 a, vf64 b, vf64 c) { return _mm512_fmadd_pd(a, b, c); }
-static inline vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) { return _mm512_fnmadd_pd(a, b, c); }
-static inline vf64_mask vf64_less(vf64 a, vf64 b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
-static inline vf64_mask vf64_mask_or(vf64_mask a, vf64_mask b) { return (vf64_mask)(a | b); }
-static inline vf64_mask vf64_mask_not(vf64_mask a) { return (vf64_mask)~a; }
-static inline int vf64_any(vf64_mask m) { return m != 0; }
-static inline vf64 vf64_abs(vf64 a) { return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a); }
-static inline vf64 vf64_neg(vf64 a) { return _mm512_xor_pd(_mm512_set1_pd(-0.0), a); }
+static inline vf64 vf64_set1(double x) {
+    return _mm512_set1_pd(x);
+}
+static inline vf64 vf64_add(vf64 a, vf64 b) {
+    return _mm512_add_pd(a, b);
+}
+static inline vf64 vf64_mul(vf64 a, vf64 b) {
+    return _mm512_mul_pd(a, b);
+}
+static inline vf64 vf64_fma(vf64 a, vf64 b, vf64 c) {
+    return _mm512_fmadd_pd(a, b, c);
+}
+static inline vf64_mask vf64_less(vf64 a, vf64 b) {
+    return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
+}
+static inline vf64_mask vf64_mask_or(vf64_mask a, vf64_mask b) {
+    return (vf64_mask)(a | b);
+}
+static inline vf64_mask vf64_mask_not(vf64_mask a) {
+    return (vf64_mask)~a;
+}
+static inline int vf64_any(vf64_mask m) {
+    return m != 0;
+}
+static inline vf64 vf64_abs(vf64 a) {
+    return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a);
+}
+static inline vf64 vf64_neg(vf64 a) {
+    return _mm512_xor_pd(_mm512_set1_pd(-0.0), a);
+}
 
-static inline vf64 vf64_load_f64(const void *p) { return _mm512_loadu_pd(p); }
-static inline vf64 vf64_load_f32(const void *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline vf64 vf64_load_f64(const void *p) {
+    return _mm512_loadu_pd(p);
+}
+static inline vf64 vf64_load_f32(const void *p) {
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+}
 static inline vf64 vf64_load_f16(const void *p) {
     return _mm512_cvtps_pd(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)));
 }
@@ -132,8 +207,12 @@ static inline vf64 vf64_load_bf16(const void *p) {
     const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
     return _mm512_cvtps_pd(_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)));
 }
-static inline void vf64_store_f64(void *p, vf64 v) { _mm512_storeu_pd(p, v); }
-static inline void vf64_store_f32(void *p, vf64 v) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(v)); }
+static inline void vf64_store_f64(void *p, vf64 v) {
+    _mm512_storeu_pd(p, v);
+}
+static inline void vf64_store_f32(void *p, vf64 v) {
+    _mm256_storeu_ps(p, _mm512_cvtpd_ps(v));
+}
 /* Through f32 the value would be rounded twice. */
 static inline void vf64_store_f16(void *p, vf64 v) {
     double x[VF64_LANES];

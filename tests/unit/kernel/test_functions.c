@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Accuracy of GELU, tanh and their gradients in f32, on every ISA this CPU runs, over all exponents: every STRIDE-th f32 from
- * 0 to infinity and every f32 of a few short stretches, with both signs, against the f64 functions of the C library.
- * What the errors are relative to stands in kernel/tmpl/functions_f32.h; the constants are those of kernels.def.
- * With MPNO_TEST_VERBOSE set it prints the largest error of each. */
+ * Accuracy of GELU, tanh and their gradients in f32, on every ISA this CPU runs, over all
+ * exponents: every STRIDE-th f32 from 0 to infinity and every f32 of a few short stretches, with
+ * both signs, against the f64 functions of the C library. What the errors are relative to stands in
+ * kernel/tmpl/functions_f32.h; the constants are those of kernels.def. With MPNO_TEST_VERBOSE set
+ * it prints the largest error of each. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,8 +99,9 @@ static void add_bits(const mpno_kernels *k, uint32_t bits) {
 static void test_accuracy(void **state) {
     (void)state;
     int n_bad = 0;
-    const float stretches[] = {0x1p-126f, 1e-20f, 1e-4f, 0.01f, 0.1f, 0.34f, 0.5f, 0.7517f, 1.0f,  1.4f, 2.0f,
-                               3.0f,      4.0f,   5.5f,  7.0f,  9.0f, 9.01f, 11.0f, 12.89f,  13.0f, 43.0f};
+    const float stretches[] = {0x1p-126f, 1e-20f, 1e-4f, 0.01f, 0.1f,   0.34f, 0.5f,
+                               0.7517f,   1.0f,   1.4f,  2.0f,  3.0f,   4.0f,  5.5f,
+                               7.0f,      9.0f,   9.01f, 11.0f, 12.89f, 13.0f, 43.0f};
     for (mpno_isa isa = MPNO_ISA_PORTABLE; isa <= mpno_cpu_best_isa(); isa++) {
         const mpno_kernels *k = mpno_kernels_get(isa, MPNO_F32);
         memset(worst, 0, sizeof worst);
@@ -115,8 +117,8 @@ static void test_accuracy(void **state) {
             const int bad = worst[f] > declared;
             n_bad += bad;
             if (bad || getenv("MPNO_TEST_VERBOSE")) {
-                print_message("%s %s: error %.3f u at %.9g, declared %.1f\n", mpno_isa_name(isa), names[f], worst[f],
-                              (double)worst_at[f], declared);
+                print_message("%s %s: error %.3f u at %.9g, declared %.1f\n", mpno_isa_name(isa),
+                              names[f], worst[f], (double)worst_at[f], declared);
             }
         }
     }
@@ -128,12 +130,15 @@ static void test_special_values(void **state) {
     for (mpno_isa isa = MPNO_ISA_PORTABLE; isa <= mpno_cpu_best_isa(); isa++) {
         for (int format = MPNO_F64; format <= MPNO_F32; format++) {
             const mpno_kernels *k = mpno_kernels_get(isa, (mpno_format)format);
-            const double values[4] = {(double)INFINITY, -(double)INFINITY, (double)NAN, 0.0}, ones[4] = {1, 1, 1, 1};
+            const double values[4] = {(double)INFINITY, -(double)INFINITY, (double)NAN, 0.0},
+                         ones[4] = {1, 1, 1, 1};
             _Alignas(64) double x[4], dy[4], y[4], out[4];
             k->load(x, values, MPNO_F64, 4);
             k->load(dy, ones, MPNO_F64, 4);
-            const double want[FUNCTIONS][4] = {{(double)INFINITY, 0, (double)NAN, 0}, {1, 0, (double)NAN, 0.5},
-                                               {1, -1, (double)NAN, 0}, {0, 0, (double)NAN, 1}};
+            const double want[FUNCTIONS][4] = {{(double)INFINITY, 0, (double)NAN, 0},
+                                               {1, 0, (double)NAN, 0.5},
+                                               {1, -1, (double)NAN, 0},
+                                               {0, 0, (double)NAN, 1}};
             for (int f = 0; f < FUNCTIONS; f++) {
                 if (f == 0) k->gelu(y, x, 4);
                 if (f == 1) k->gelu_grad(y, x, dy, 4);
@@ -142,15 +147,16 @@ static void test_special_values(void **state) {
                 k->store(out, MPNO_F64, y, 4);
                 for (int i = 0; i < 4; i++) {
                     if (isnan(want[f][i]) ? isnan(out[i]) : out[i] == want[f][i]) continue;
-                    fail_msg("%s %s: %s(%g) = %g", mpno_isa_name(isa), format == MPNO_F64 ? "f64" : "f32", names[f],
-                             values[i], out[i]);
+                    fail_msg("%s %s: %s(%g) = %g", mpno_isa_name(isa),
+                             format == MPNO_F64 ? "f64" : "f32", names[f], values[i], out[i]);
                 }
             }
         }
     }
 }
 
-/* tanh is odd to the bit, and falls by no more than two units in the last place from one f32 to a larger one. */
+/* tanh is odd to the bit, and falls by no more than two units in the last place from one f32 to a
+ * larger one. */
 static void test_tanh_shape(void **state) {
     (void)state;
     for (mpno_isa isa = MPNO_ISA_PORTABLE; isa <= mpno_cpu_best_isa(); isa++) {
@@ -168,7 +174,8 @@ static void test_tanh_shape(void **state) {
             for (int i = 0; i < BLOCK; i++) {
                 const float y = work.got[2][i];
                 assert_true(minus[i] == -y);
-                if (y < highest * (1.0f - 0x1p-22f)) fail_msg("tanh falls at %a", (double)work.x[i]);
+                if (y < highest * (1.0f - 0x1p-22f))
+                    fail_msg("tanh falls at %a", (double)work.x[i]);
                 highest = fmaxf(highest, y);
             }
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Every kernel of kernels.def, in both arithmetics, on every ISA this CPU runs, at every tail, against kernel/ref within the
- * error constant of its line. Buffers end at a page that cannot be touched and begin after canaries, so that one element read or
- * written too many is seen; their start has the alignment of the element only. */
+ * Every kernel of kernels.def, in both arithmetics, on every ISA this CPU runs, at every tail,
+ * against kernel/ref within the error constant of its line. Buffers end at a page that cannot be
+ * touched and begin after canaries, so that one element read or written too many is seen; their
+ * start has the alignment of the element only. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +46,8 @@ static int set_up(void **state) {
     return 0;
 }
 
-/* A buffer of `bytes` that ends where reading faults, filled with FILL, as are the bytes before it. */
+/* A buffer of `bytes` that ends where reading faults, filled with FILL, as are the bytes before it.
+ */
 static void *place(int slot, size_t bytes) {
     assert_true(bytes + CANARY <= SLOT_BYTES);
     slot_bytes[slot] = bytes;
@@ -59,12 +61,14 @@ static void check_canary(int slot) {
 }
 
 static void put(mpno_format format, void *p, int64_t i, double value) {
-    mpno_cast((unsigned char *)p + (size_t)i * mpno_format_bytes(format), format, &value, MPNO_F64, 1);
+    mpno_cast((unsigned char *)p + (size_t)i * mpno_format_bytes(format), format, &value, MPNO_F64,
+              1);
 }
 
 static double get(mpno_format format, const void *p, int64_t i) {
     double value;
-    mpno_cast(&value, MPNO_F64, (const unsigned char *)p + (size_t)i * mpno_format_bytes(format), format, 1);
+    mpno_cast(&value, MPNO_F64, (const unsigned char *)p + (size_t)i * mpno_format_bytes(format),
+              format, 1);
     return value;
 }
 
@@ -80,19 +84,23 @@ static void *copy_of(const check *c, int slot, const void *p, int64_t n) {
     return copy;
 }
 
-static int64_t up_to(int64_t n) { return (int64_t)mpno_rng_below(&rng, (uint64_t)n + 1); }
+static int64_t up_to(int64_t n) {
+    return (int64_t)mpno_rng_below(&rng, (uint64_t)n + 1);
+}
 
-/* `terms` of the sum, `scale` as kernels.def defines them; the reference adds its own rounding (f32) or its own sum (f64). */
+/* `terms` of the sum, `scale` as kernels.def defines them; the reference adds its own rounding
+ * (f32) or its own sum (f64). */
 static void check_value(const check *c, double got, double want, double terms, double scale) {
     const double own = c->format == MPNO_F64 ? c->fixed + c->per_term * terms : 1.0;
     const double allowed = (c->fixed + c->per_term * terms + own) * c->u * scale + 0x1p-116;
     if (isnan(want) && isnan(got)) return;
     if (got == want || fabs(got - want) <= allowed) return;
-    fail_msg("%s %s %s: got %.17g, expected %.17g within %.3g", c->name, mpno_isa_name(c->kernels->isa),
-             mpno_format_get(c->format)->name, got, want, allowed);
+    fail_msg("%s %s %s: got %.17g, expected %.17g within %.3g", c->name,
+             mpno_isa_name(c->kernels->isa), mpno_format_get(c->format)->name, got, want, allowed);
 }
 
-/* Bit patterns of `format` that matter: random ones, and neighbours of every power of two and tie. */
+/* Bit patterns of `format` that matter: random ones, and neighbours of every power of two and tie.
+ */
 static void random_bits(mpno_format format, void *p, int64_t n) {
     const mpno_format_facts *facts = mpno_format_get(format);
     for (int64_t i = 0; i < n; i++) {
@@ -102,8 +110,9 @@ static void random_bits(mpno_format format, void *p, int64_t n) {
             const double tiny = ldexp((double)up_to(4096), (int)up_to(60) - 42 - 12);
             put(format, at, 0, (bits & 1) ? -tiny : tiny);
         } else if (i % 17 == 2) {
-            const double special[] = {0.0, -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN,
-                                      65504, 65519.99, 65520, 65536, 3.4e38, 0x1.ffp127, 0x1.fep127, 1e300};
+            const double special[] = {
+                0.0,   -0.0,  (double)INFINITY, -(double)INFINITY, (double)NAN, 65504, 65519.99,
+                65520, 65536, 3.4e38,           0x1.ffp127,        0x1.fep127,  1e300};
             put(format, at, 0, special[up_to(12)]);
         } else {
             memcpy(at, &bits, facts->bytes);
@@ -112,15 +121,16 @@ static void random_bits(mpno_format format, void *p, int64_t n) {
 }
 
 /* Equal bits, or NaN on both sides. */
-static void check_bits(const check *c, mpno_format format, const void *got, const void *want, int64_t n) {
+static void check_bits(const check *c, mpno_format format, const void *got, const void *want,
+                       int64_t n) {
     const size_t bytes = mpno_format_bytes(format);
     for (int64_t i = 0; i < n; i++) {
         const size_t at = (size_t)i * bytes;
         if (memcmp((const char *)got + at, (const char *)want + at, bytes) == 0) continue;
         if (isnan(get(format, got, i)) && isnan(get(format, want, i))) continue;
         fail_msg("%s %s %s, element %lld of %lld: got %.17g, expected %.17g", c->name,
-                 mpno_isa_name(c->kernels->isa), mpno_format_get(format)->name, (long long)i, (long long)n,
-                 get(format, got, i), get(format, want, i));
+                 mpno_isa_name(c->kernels->isa), mpno_format_get(format)->name, (long long)i,
+                 (long long)n, get(format, got, i), get(format, want, i));
     }
 }
 
@@ -132,7 +142,8 @@ static void check_load(const check *c) {
             const int64_t count = n < 64 ? n : 2000 + n;
             void *src = place(0, (size_t)count * bytes);
             random_bits(from, src, count);
-            void *got = place(1, (size_t)count * c->size), *want = place(2, (size_t)count * c->size);
+            void *got = place(1, (size_t)count * c->size),
+                 *want = place(2, (size_t)count * c->size);
             c->kernels->load(got, src, from, count);
             mpno_cast(want, c->format, src, from, (size_t)count);
             check_bits(c, c->format, got, want, count);
@@ -175,15 +186,19 @@ static void check_store(const check *c) {
     }
 }
 
-/* One product through `run`: transposed 0 = gemm, 1 = gemm_tn (then C has k rows and sums have m terms). */
-static void check_product(const check *c, int transposed, int64_t m, int64_t n, int64_t k, int accumulate) {
+/* One product: transposed 0 = gemm, 1 = gemm_tn (then C has k rows and sums have m terms). */
+static void check_product(const check *c, int transposed, int64_t m, int64_t n, int64_t k,
+                          int accumulate) {
     const int64_t lda = k + up_to(3), ldb = n + up_to(3), ldc = n + up_to(3);
-    const int64_t b_rows = transposed ? m : k, c_rows = transposed ? k : m, terms = transposed ? m : k;
+    const int64_t b_rows = transposed ? m : k, c_rows = transposed ? k : m,
+                  terms = transposed ? m : k;
     const int64_t na = m > 0 && k > 0 ? (m - 1) * lda + k : 0;
     const int64_t nb = b_rows > 0 && n > 0 ? (b_rows - 1) * ldb + n : 0;
     const int64_t nc = c_rows > 0 && n > 0 ? (c_rows - 1) * ldc + n : 0;
-    void *a = random_values(c, 0, na, 1), *b = random_values(c, 1, nb, 1), *got = random_values(c, 2, nc, 1);
-    void *want = copy_of(c, 3, got, nc), *before = copy_of(c, 4, got, nc), *scale = copy_of(c, 5, got, nc);
+    void *a = random_values(c, 0, na, 1), *b = random_values(c, 1, nb, 1),
+         *got = random_values(c, 2, nc, 1);
+    void *want = copy_of(c, 3, got, nc), *before = copy_of(c, 4, got, nc),
+         *scale = copy_of(c, 5, got, nc);
     void *abs_a = copy_of(c, 6, a, na), *abs_b = copy_of(c, 7, b, nb);
     for (int64_t i = 0; i < na; i++) put(c->format, abs_a, i, fabs(get(c->format, a, i)));
     for (int64_t i = 0; i < nb; i++) put(c->format, abs_b, i, fabs(get(c->format, b, i)));
@@ -221,16 +236,24 @@ static void check_products(const check *c, int transposed) {
     check_product(c, transposed, 600, 7, 5, 0);
 }
 
-static void check_gemm(const check *c) { check_products(c, 0); }
-static void check_gemm_tn(const check *c) { check_products(c, 1); }
+static void check_gemm(const check *c) {
+    check_products(c, 0);
+}
+static void check_gemm_tn(const check *c) {
+    check_products(c, 1);
+}
 
 typedef void unary(void *dst, const void *x, int64_t n);
 typedef void binary(void *dst, const void *x, const void *y, int64_t n);
 
 /* Magnitude to which the error of a kernel is relative, for x and result y. */
 typedef double scale_of(double x, double y, double result);
-static double scale_result(double x, double y, double result) { return (void)x, (void)y, fabs(result); }
-static double scale_sum(double x, double y, double result) { return (void)result, fabs(x) + fabs(y); }
+static double scale_result(double x, double y, double result) {
+    return (void)x, (void)y, fabs(result);
+}
+static double scale_sum(double x, double y, double result) {
+    return (void)result, fabs(x) + fabs(y);
+}
 static double scale_bell(double x, double dy, double result) {
     return fmax(fabs(result), fabs(dy) * exp(-0.5 * x * x));
 }
@@ -272,10 +295,18 @@ static void check_binary(const check *c, binary *run, binary *define, scale_of *
     }
 }
 
-static void check_gelu(const check *c) { check_unary(c, c->kernels->gelu, c->ref->gelu); }
-static void check_tanh(const check *c) { check_unary(c, c->kernels->tanh, c->ref->tanh); }
-static void check_negate(const check *c) { check_unary(c, c->kernels->negate, c->ref->negate); }
-static void check_add(const check *c) { check_binary(c, c->kernels->add, c->ref->add, scale_sum); }
+static void check_gelu(const check *c) {
+    check_unary(c, c->kernels->gelu, c->ref->gelu);
+}
+static void check_tanh(const check *c) {
+    check_unary(c, c->kernels->tanh, c->ref->tanh);
+}
+static void check_negate(const check *c) {
+    check_unary(c, c->kernels->negate, c->ref->negate);
+}
+static void check_add(const check *c) {
+    check_binary(c, c->kernels->add, c->ref->add, scale_sum);
+}
 static void check_gelu_grad(const check *c) {
     check_binary(c, c->kernels->gelu_grad, c->ref->gelu_grad, scale_bell);
 }
@@ -289,7 +320,8 @@ static void check_channel_affine(const check *c) {
             const int64_t rows = up_to(5), n = rows * channels;
             void *x = random_values(c, 0, n, 2), *got = place(1, (size_t)n * c->size);
             void *want = place(2, (size_t)n * c->size);
-            void *scale = random_values(c, 3, channels, 2), *shift = random_values(c, 4, channels, 2);
+            void *scale = random_values(c, 3, channels, 2),
+                 *shift = random_values(c, 4, channels, 2);
             void *p = (mode & 1) ? scale : NULL, *q = (mode & 2) ? shift : NULL;
             c->kernels->channel_affine(got, x, p, q, rows, channels);
             c->ref->channel_affine(want, x, p, q, rows, channels);
@@ -323,12 +355,15 @@ static void check_channel_combine(const check *c) {
     }
 }
 
-/* Sums are a pure function of the arguments: the bits of the definition, on every ISA. which: 0 sum, 1 dot, 2 squares. */
+/* Sums are a pure function of the arguments: the bits of the definition, on every ISA. which: 0
+ * sum, 1 dot, 2 squares. */
 static void check_sums(const check *c, int which) {
     for (int64_t channels = 0; channels < 70; channels++) {
-        const int64_t rows = up_to(40), n = rows * channels, n_acc = which == 2 ? 2 * channels : channels;
+        const int64_t rows = up_to(40), n = rows * channels,
+                      n_acc = which == 2 ? 2 * channels : channels;
         void *x = random_values(c, 0, n, 2), *y = random_values(c, 3, n, 2);
-        double *got = place(1, (size_t)n_acc * sizeof *got), *want = place(2, (size_t)n_acc * sizeof *want);
+        double *got = place(1, (size_t)n_acc * sizeof *got),
+               *want = place(2, (size_t)n_acc * sizeof *want);
         for (int64_t i = 0; i < n_acc; i++) got[i] = want[i] = mpno_rng_normal(&rng);
         if (which == 0) {
             c->kernels->sum_rows(got, x, rows, channels);
@@ -345,9 +380,15 @@ static void check_sums(const check *c, int which) {
     }
 }
 
-static void check_sum_rows(const check *c) { check_sums(c, 0); }
-static void check_dot_rows(const check *c) { check_sums(c, 1); }
-static void check_sum_squares(const check *c) { check_sums(c, 2); }
+static void check_sum_rows(const check *c) {
+    check_sums(c, 0);
+}
+static void check_dot_rows(const check *c) {
+    check_sums(c, 1);
+}
+static void check_sum_squares(const check *c) {
+    check_sums(c, 2);
+}
 
 /* A line of kernels.def without a check_NAME above does not compile. */
 static const struct {
@@ -399,7 +440,8 @@ static void test_selection(void **state) {
     }
 }
 
-/* Each element of a product is one chain of fused operations: the tile shape, m, n and the ISA do not show in its bits. */
+/* Each element of a product is one chain of fused operations: the tile shape, m, n and the ISA do
+ * not show in its bits. */
 static void test_product_bits(void **state) {
     (void)state;
     if (mpno_cpu_best_isa() < MPNO_ISA_AVX2) skip();
