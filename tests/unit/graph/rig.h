@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * Tiny graphs in f64 for tests: leaves and weights with data of their own, built op by op and run by
+ * mpno_exec. Functions assert rather than return a status. */
+#ifndef TESTS_UNIT_GRAPH_RIG_H
+#define TESTS_UNIT_GRAPH_RIG_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/rng.h"
+#include "graph/exec.h"
+#include "graph/graph.h"
+
+enum { RIG_EDGES = 128, RIG_INPUTS = 3 /* channels of x, the letter f below */ };
+
+typedef struct rig {
+    mpno_ctx *ctx;
+    mpno_graph *graph;
+    mpno_exec *exec;
+    mpno_fft *fft;
+    int32_t *mode_rows;
+    int64_t blocks; /* of spectral weights: two more than there are modes */
+    int64_t batch;
+    mpno_attr attr;          /* given to every op */
+    mpno_rng rng;
+    double *data[RIG_EDGES]; /* owned: leaves, weights and their gradients */
+} rig;
+
+static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *size,
+                              mpno_fft_weighting weighting) {
+    mpno_grid grid = {.ndim = ndim, .points = 1};
+    mpno_fft_problem problem = {.kind = MPNO_FFT_REAL, .arithmetic = MPNO_F64, .ndim = ndim};
+    for (int d = 0; d < ndim; d++) {
+        const int64_t most = d + 1 == ndim ? size[d] / 2 + 1 : size[d];
+        grid.size[d] = problem.size[d] = size[d];
+        grid.points *= size[d];
+        problem.keep[d] = most > 2 ? most - 1 : most; /* pruned where that leaves something */
+    }
+    *r = (rig){.ctx = ctx, .batch = 2, .rng = mpno_rng_make(5, MPNO_STREAM_TEST, (uint32_t)ndim)};
+    assert_int_equal(mpno_graph_create(ctx, &grid, &r->graph), MPNO_OK);
+    assert_int_equal(mpno_graph_layer(r->graph, "rig"), MPNO_OK);
+    assert_int_equal(mpno_fft_create(ctx, &problem, &r->fft), MPNO_OK);
+    const int64_t modes = mpno_fft_modes(r->fft);
+    r->blocks = modes + 2;
+    assert_int_equal(mpno_alloc_array(ctx, (size_t)modes, sizeof(int32_t), &r->mode_rows), MPNO_OK);
+    for (int64_t k = 0; k < modes; k++) r->mode_rows[k] = (int32_t)(modes - k); /* 1 .. modes */
+    r->attr = (mpno_attr){.fft = r->fft,
+                          .scale = 0.7,
+                          .weighting = weighting,
+                          .mode_rows = r->mode_rows,
+                          .groups = RIG_INPUTS,
+                          .eps = 1e-5,
+                          .loss = MPNO_LOSS_L2,
+                          .channels = RIG_INPUTS};
+}
+
+static inline void rig_destroy(rig *r) {
+    mpno_exec_destroy(&r->exec);
+    mpno_graph_destroy(&r->graph);
+    mpno_fft_destroy(r->ctx, &r->fft);
+    mpno_free(r->ctx, r->mode_rows);
+    for (int e = 0; e < RIG_EDGES; e++) free(r->data[e]);
+}
+
+static inline size_t rig_count(const rig *r, int edge) {
+    return mpno_edge_bytes(r->graph, edge, MPNO_F64, r->batch) / sizeof(double);
+}
+
+static inline void rig_random(rig *r, int edge) {
+    for (size_t i = 0; i < rig_count(r, edge); i++)
+        r->data[edge][i] = 0.6 * mpno_rng_normal(&r->rng);
+}
+
+static inline int rig_own(rig *r, int edge) {
+    assert_true(edge < RIG_EDGES);
+    /* 64-byte aligned as the graph's own tensors; sizes are rounded up for aligned_alloc. */
+    r->data[edge] = aligned_alloc(64, (rig_count(r, edge) * sizeof(double) + 63) / 64 * 64);
+    assert_non_null(r->data[edge]);
+    rig_random(r, edge);
+    return edge;
+}
+
+/* A tensor given from outside. Only fields have such edges in a network: the others are dressed
+ * up. */
+static inline int rig_leaf(rig *r, mpno_edge_kind kind, int64_t channels) {
+    int edge;
+    assert_int_equal(mpno_graph_input(r->graph, "leaf", channels, &edge), MPNO_OK);
+    r->graph->edges[edge].kind = kind;
+    r->graph->edges[edge].modes = mpno_fft_modes(r->fft);
+    return rig_own(r, edge);
+}
+
+static inline int rig_weight(rig *r, int64_t blocks, int64_t rows, int64_t cols, bool is_complex) {
+    const mpno_weight weight = {blocks, rows, cols, is_complex, MPNO_ROLE_WEIGHT_VECTOR};
+    int edge;
+    assert_int_equal(mpno_graph_param(r->graph, &weight, &edge), MPNO_OK);
+    return rig_own(r, edge);
+}
+
+static inline int rig_add(rig *r, const mpno_op *op, int n_in, const int *in) {
+    int out;
+    if (mpno_graph_add(r->graph, op, n_in, in, &r->attr, MPNO_ROLE_ACTIVATION, op->name, &out) !=
+        MPNO_OK)
+        fail_msg("%s: %s", op->name, mpno_ctx_error(r->ctx));
+    return out;
+}
+
+/* Plans and realises the execution of the requested edges, and binds what the rig owns. */
+static inline void rig_finish(rig *r, const mpno_policy *policy, const int *requested, int n) {
+    const mpno_exec_opts opts = {.policy = policy,
+                                 .capacity = r->batch,
+                                 .n_threads = 1,
+                                 .requested = requested,
+                                 .n_requested = n,
+                                 .external_output = -1};
+    for (int i = 0; i < n; i++)
+        if (r->graph->edges[requested[i]].kind == MPNO_EDGE_PARAM_GRAD) rig_own(r, requested[i]);
+    assert_int_equal(mpno_exec_create(r->graph, &opts, &r->exec), MPNO_OK);
+    assert_int_equal(mpno_exec_realise(r->exec), MPNO_OK);
+    for (int e = 0; e < RIG_EDGES; e++)
+        if (r->data[e] != NULL) mpno_exec_bind(r->exec, e, r->data[e], MPNO_F64);
+}
+
+#endif

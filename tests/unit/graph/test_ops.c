@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: MIT
+ * Every op of ops.def, by its faces: gradients against differences, adjoints against inner products,
+ * linearity, cost, bound, refusals. One row of `signatures` describes an op's operands; an op
+ * without a row fails the tests. All in f64, where formulas and rounding are far apart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "number/format.h"
+#include "unit/graph/rig.h"
+
+/* f, F: field of I, of O = I + dimensions channels. s, S: spectra alike. W: weight [O][I]. v: vector
+ * [O]. u: vector [I]. Z: spectral weight. m: sums [2I]. */
+typedef struct signature {
+    const mpno_op *op;
+    const char *operands;
+} signature;
+
+static const signature signatures[] = {
+    {&mpno_op_grid_embed, "f"},       {&mpno_op_take_channels, "F"},
+    {&mpno_op_stage, "f"},            {&mpno_op_linear, "fWv"},
+    {&mpno_op_linear_dx, "FW"},       {&mpno_op_linear_dw, "FfW"},
+    {&mpno_op_add, "ff"},             {&mpno_op_bias, "fu"},
+    {&mpno_op_gate, "fu"},            {&mpno_op_sum_points, "fu"},
+    {&mpno_op_dot_points, "ffu"},     {&mpno_op_gelu, "f"},
+    {&mpno_op_gelu_grad, "ff"},       {&mpno_op_tanh, "f"},
+    {&mpno_op_tanh_grad, "ff"},       {&mpno_op_moments, "f"},
+    {&mpno_op_normalize, "fmuu"},     {&mpno_op_normalize_sums, "ff"},
+    {&mpno_op_normalize_dx, "ffmmu"}, {&mpno_op_normalize_dw, "mmuu"},
+    {&mpno_op_fft_forward, "f"},      {&mpno_op_fft_inverse, "s"},
+    {&mpno_op_contract, "sZ"},        {&mpno_op_contract_dx, "SZ"},
+    {&mpno_op_contract_dw, "sSZ"},    {&mpno_op_loss, "ff"},
+    {&mpno_op_loss_grad, "ffm"}};
+enum { N_SIGNATURES = sizeof signatures / sizeof signatures[0] };
+
+static const struct {
+    int ndim;
+    int64_t size[3];
+} grids[] = {{1, {9}}, {1, {150}}, {2, {5, 4}}, {2, {4, 7}}, {3, {3, 4, 5}}};
+enum { N_GRIDS = sizeof grids / sizeof grids[0] };
+
+static mpno_ctx *ctx;
+static mpno_policy full;
+
+static int set_up(void **state) {
+    (void)state;
+    mpno_ctx_opts opts = MPNO_CTX_OPTS_INIT;
+    opts.isa = getenv("MPNO_ISA");
+    opts.n_threads = 1;
+    if (mpno_ctx_create(&opts, &ctx) != MPNO_OK) return 1;
+    return mpno_policy_make(ctx, "full", MPNO_F64, MPNO_F16, &full) != MPNO_OK;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    const size_t left = mpno_ctx_bytes(ctx);
+    mpno_ctx_destroy(&ctx);
+    return left != 0;
+}
+
+static const signature *signature_of(const mpno_op *op) {
+    for (int i = 0; i < N_SIGNATURES; i++)
+        if (signatures[i].op == op) return &signatures[i];
+    fail_msg("op %s has no row in this test", op->name);
+    return NULL;
+}
+
+static void every_op_has_a_row(void **state) {
+    (void)state;
+    assert_int_equal(mpno_op_count(), N_SIGNATURES);
+    for (int i = 0; i < mpno_op_count(); i++) {
+        const mpno_op *op = mpno_op_get(i);
+        assert_non_null(signature_of(op));
+        assert_true(op->shape != NULL && op->forward != NULL && op->cost != NULL &&
+                    op->bound != NULL);
+        for (int k = 0; k < i; k++) assert_string_not_equal(op->name, mpno_op_get(k)->name);
+    }
+}
+
+static int make_operand(rig *r, char letter) {
+    const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grid.ndim;
+    switch (letter) {
+        case 'f':
+        case 'F':
+            return rig_leaf(r, MPNO_EDGE_FIELD, letter == 'f' ? i : o);
+        case 's':
+        case 'S':
+            return rig_leaf(r, MPNO_EDGE_SPECTRUM, letter == 's' ? i : o);
+        case 'm':
+            return rig_leaf(r, MPNO_EDGE_SUMS, 2 * i);
+        case 'W':
+            return rig_weight(r, 1, o, i, false);
+        case 'Z':
+            return rig_weight(r, r->blocks, i, o, true);
+        default:
+            return rig_weight(r, 1, 1, letter == 'u' ? i : o, false);
+    }
+}
+
+/* The node of an op on operands of its own; the n-th operand of a letter is shared between ops of
+ * one rig. */
+typedef struct pool {
+    int edge[128][3];
+} pool;
+
+static int make_node(rig *r, pool *p, const mpno_op *op, int *in) {
+    const char *operands = signature_of(op)->operands;
+    int used[128] = {0};
+    for (int i = 0; operands[i] != 0; i++) {
+        const unsigned char letter = (unsigned char)operands[i];
+        int *edge = &p->edge[letter][used[letter]++];
+        if (*edge == 0) *edge = make_operand(r, operands[i]) + 1;
+        in[i] = *edge - 1;
+    }
+    return rig_add(r, op, (int)strlen(operands), in);
+}
+
+/* ---- linearity and adjoints ---- */
+
+/* What the op gives on the present data. PARAM_GRADs land in the rig's own memory. */
+static double *result(rig *r, int out) {
+    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_FORWARD, r->batch, 1.0), -1);
+    const size_t bytes = rig_count(r, out) * sizeof(double);
+    double *copy = malloc(bytes);
+    assert_non_null(copy);
+    memcpy(copy, mpno_exec_data(r->exec, out), bytes);
+    return copy;
+}
+
+/* A(x) - A(0), the linear part when operand `edge` is x. */
+static double *linear_part(rig *r, int out, int edge, const double *x) {
+    const size_t n = rig_count(r, edge);
+    double *keep = malloc(n * sizeof *keep);
+    assert_non_null(keep);
+    memcpy(keep, r->data[edge], n * sizeof *keep);
+    memcpy(r->data[edge], x, n * sizeof *x);
+    double *y = result(r, out);
+    memset(r->data[edge], 0, n * sizeof *x);
+    double *zero = result(r, out);
+    for (size_t i = 0; i < rig_count(r, out); i++) y[i] -= zero[i];
+    memcpy(r->data[edge], keep, n * sizeof *keep);
+    free(keep), free(zero);
+    return y;
+}
+
+static double *draw(rig *r, size_t n) {
+    double *x = malloc(n * sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < n; i++) x[i] = mpno_rng_normal(&r->rng);
+    return x;
+}
+
+static void check_linear(const mpno_op *op, int grid) {
+    rig r;
+    pool p = {0};
+    int in[MPNO_OP_MAX_IN];
+    rig_create(&r, ctx, grids[grid].ndim, grids[grid].size, MPNO_FFT_HERMITIAN);
+    const int out = make_node(&r, &p, op, in);
+    rig_finish(&r, &full, &out, 1);
+    const size_t n = rig_count(&r, in[0]);
+    double *a = draw(&r, n), *b = draw(&r, n), *both = malloc(n * sizeof *both);
+    for (size_t i = 0; i < n; i++) both[i] = a[i] - 2 * b[i];
+    double *ya = linear_part(&r, out, in[0], a), *yb = linear_part(&r, out, in[0], b);
+    double *y = linear_part(&r, out, in[0], both), most = 0;
+    for (size_t i = 0; i < rig_count(&r, out); i++) most = fmax(most, fabs(y[i]));
+    assert_true(most > 1e-3);
+    for (size_t i = 0; i < rig_count(&r, out); i++)
+        if (!(fabs(y[i] - (ya[i] - 2 * yb[i])) <= 1e-12 * most)) fail_msg("%s", op->name);
+    free(a), free(b), free(both), free(ya), free(yb), free(y);
+    rig_destroy(&r);
+}
+
+static void linear_ops_are_linear(void **state) {
+    (void)state;
+    for (int i = 0; i < mpno_op_count(); i++)
+        for (int g = 0; g < N_GRIDS; g++)
+            if (mpno_op_get(i)->linear_in_first) check_linear(mpno_op_get(i), g);
+}
+
+/* a as a map of operand i and b as a map of operand k are adjoint to each other. */
+typedef struct adjoint {
+    const mpno_op *a;
+    int i;
+    const mpno_op *b;
+    int k;
+} adjoint;
+
+static const adjoint adjoints[] = {{&mpno_op_stage, 0, &mpno_op_stage, 0},
+                                   {&mpno_op_grid_embed, 0, &mpno_op_take_channels, 0},
+                                   {&mpno_op_add, 0, &mpno_op_stage, 0},
+                                   {&mpno_op_linear, 0, &mpno_op_linear_dx, 0},
+                                   {&mpno_op_linear, 1, &mpno_op_linear_dw, 0},
+                                   {&mpno_op_linear_dx, 1, &mpno_op_linear_dw, 1},
+                                   {&mpno_op_bias, 1, &mpno_op_sum_points, 0},
+                                   {&mpno_op_gate, 0, &mpno_op_gate, 0},
+                                   {&mpno_op_gate, 1, &mpno_op_dot_points, 1},
+                                   {&mpno_op_gelu_grad, 0, &mpno_op_gelu_grad, 0},
+                                   {&mpno_op_tanh_grad, 0, &mpno_op_tanh_grad, 0},
+                                   {&mpno_op_fft_forward, 0, &mpno_op_fft_inverse, 0},
+                                   {&mpno_op_contract, 0, &mpno_op_contract_dx, 0},
+                                   {&mpno_op_contract, 1, &mpno_op_contract_dw, 1},
+                                   {&mpno_op_contract_dx, 1, &mpno_op_contract_dw, 0}};
+enum { N_ADJOINTS = sizeof adjoints / sizeof adjoints[0] };
+
+/* <A x, y> = <x, A' y> under the plain real inner product, which for planar complex numbers is Re
+ * sum conj(a) b. */
+static void check_adjoint(const adjoint *pair, int grid, mpno_fft_weighting weighting) {
+    rig r;
+    pool p = {0};
+    int in_a[MPNO_OP_MAX_IN], in_b[MPNO_OP_MAX_IN];
+    rig_create(&r, ctx, grids[grid].ndim, grids[grid].size, weighting);
+    const int a = make_node(&r, &p, pair->a, in_a), b = make_node(&r, &p, pair->b, in_b);
+    const int outs[] = {a, b}, from = in_a[pair->i], to = in_b[pair->k];
+    rig_finish(&r, &full, outs, 2);
+    const size_t n_from = rig_count(&r, from), n_to = rig_count(&r, to);
+    assert_int_equal(rig_count(&r, a), n_to);
+    assert_int_equal(rig_count(&r, b), n_from);
+    double *x = draw(&r, n_from), *y = draw(&r, n_to);
+    double *ax = linear_part(&r, a, from, x), *by = linear_part(&r, b, to, y);
+    double left = 0, right = 0, size = 0;
+    for (size_t i = 0; i < n_to; i++) left += ax[i] * y[i], size += fabs(ax[i] * y[i]);
+    for (size_t i = 0; i < n_from; i++) right += x[i] * by[i];
+    assert_true(size > 1e-3);
+    if (!(fabs(left - right) <= 1e-12 * size))
+        fail_msg("%s(%d) and %s(%d): %.17g and %.17g", pair->a->name, pair->i, pair->b->name,
+                 pair->k, left, right);
+    free(x), free(y), free(ax), free(by);
+    rig_destroy(&r);
+}
+
+static void adjoints_are_adjoint(void **state) {
+    (void)state;
+    for (int i = 0; i < N_ADJOINTS; i++)
+        for (int g = 0; g < N_GRIDS; g++) {
+            check_adjoint(&adjoints[i], g, MPNO_FFT_PLAIN);
+            check_adjoint(&adjoints[i], g, MPNO_FFT_HERMITIAN);
+        }
+    for (int i = 0; i < mpno_op_count(); i++) {
+        const mpno_op *op = mpno_op_get(i);
+        bool found = !op->linear_in_first || op == &mpno_op_normalize_sums; /* see below */
+        for (int k = 0; k < N_ADJOINTS; k++) found |= adjoints[k].a == op || adjoints[k].b == op;
+        if (!found) fail_msg("linear op %s has no adjoint in this test", op->name);
+    }
+}
+
+/* The two reductions of a norm by their definition; they have no partner among the ops. */
+static void sums_of_norms(void **state) {
+    (void)state;
+    for (int g = 0; g < N_GRIDS; g++) {
+        rig r;
+        pool p = {0};
+        int in[MPNO_OP_MAX_IN], both[MPNO_OP_MAX_IN];
+        rig_create(&r, ctx, grids[g].ndim, grids[g].size, MPNO_FFT_PLAIN);
+        const int outs[] = {make_node(&r, &p, &mpno_op_moments, in),
+                            make_node(&r, &p, &mpno_op_normalize_sums, both)};
+        rig_finish(&r, &full, outs, 2);
+        double *moments = result(&r, outs[0]), *sums = result(&r, outs[1]);
+        const double *x = r.data[both[0]], *y = r.data[both[1]];
+        for (int64_t s = 0; s < r.batch; s++)
+            for (int64_t c = 0; c < RIG_INPUTS; c++) {
+                double t[4] = {0};
+                for (int64_t i = 0; i < r.graph->grid.points; i++) {
+                    const int64_t at = (s * r.graph->grid.points + i) * RIG_INPUTS + c;
+                    t[0] += x[at], t[1] += x[at] * x[at], t[2] += x[at] * y[at];
+                }
+                const int64_t base = 2 * RIG_INPUTS * s;
+                assert_true(fabs(moments[base + 2 * c] - t[0]) <= 1e-12);
+                assert_true(fabs(moments[base + 2 * c + 1] - t[1]) <= 1e-11);
+                assert_true(fabs(sums[base + c] - t[0]) <= 1e-12);
+                assert_true(fabs(sums[base + RIG_INPUTS + c] - t[2]) <= 1e-11);
+            }
+        free(moments), free(sums);
+        rig_destroy(&r);
+    }
+}
+
+/* ---- gradients ---- */
+
+typedef struct training {
+    rig r;
+    int input, loss, input_grad;
+    int grads[32]; /* of each weight */
+    int weight_edge[32];
+} training;
+
+static double loss_value(training *t) {
+    assert_int_equal(mpno_exec_run(t->r.exec, MPNO_PASS_FORWARD, t->r.batch, 1.0), -1);
+    const double *losses = mpno_exec_data(t->r.exec, t->loss);
+    double sum = 0;
+    for (size_t i = 0; i < rig_count(&t->r, t->loss); i += 2) sum += losses[i];
+    return sum;
+}
+
+/* Central differences at h and h/2, extrapolated: h^4 and rounding of 1e-16/h stay below 1e-11. */
+static double slope(training *t, double *value) {
+    const double at = *value, h = 2e-4;
+    double d[2];
+    for (int i = 0; i < 2; i++) {
+        const double step = i == 0 ? h : h / 2;
+        *value = at + step;
+        const double up = loss_value(t);
+        *value = at - step;
+        d[i] = (up - loss_value(t)) / (2 * step);
+    }
+    *value = at;
+    return (4 * d[1] - d[0]) / 3;
+}
+
+/* Gradient `grad` (times the loss scale) of the numbers of edge `of`, on some of them. */
+static void check_gradient(training *t, int of, const double *grad, double loss_scale,
+                           const char *what) {
+    const size_t n = rig_count(&t->r, of), probes = n < 8 ? n : 8;
+    const double noise = 1e-11 * loss_scale * (1 + loss_value(t)); /* rounding of the loss, over h */
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(grad[i]));
+    for (size_t k = 0; k < probes; k++) {
+        const size_t i = probes == n ? k : mpno_rng_below(&t->r.rng, n);
+        const double expected = loss_scale * slope(t, &t->r.data[of][i]);
+        if (!(fabs(grad[i] - expected) <= 1e-6 * fabs(expected) + 1e-8 * most + noise))
+            fail_msg("%s, edge %d, number %zu of %zu: gradient %.12g, difference %.12g", what, of,
+                     i, n, grad[i], expected);
+    }
+}
+
+static bool seen[64]; /* by index in the table of ops: part of a checked gradient */
+
+static void mark_seen(const mpno_graph *graph) {
+    for (int n = 0; n < graph->n_nodes; n++)
+        for (int i = 0; i < mpno_op_count(); i++)
+            if (mpno_op_get(i) == graph->nodes[n].op) seen[i] = true;
+}
+
+/* Differentiates the loss of `prediction` against a target and checks all gradients. */
+static void check_training(training *t, int prediction, const char *what) {
+    rig *r = &t->r;
+    const double loss_scale = 4.0;
+    const int both[] = {prediction, rig_leaf(r, MPNO_EDGE_FIELD,
+                                             r->graph->edges[prediction].channels)};
+    int requested[40], n = 0;
+    t->loss = rig_add(r, &mpno_op_loss, 2, both);
+    for (int e = 0; e < r->graph->n_edges; e++)
+        if (r->graph->edges[e].kind == MPNO_EDGE_PARAM)
+            t->weight_edge[r->graph->edges[e].param] = e;
+    assert_int_equal(
+        mpno_graph_differentiate(r->graph, t->loss, t->grads, t->input, &t->input_grad), MPNO_OK);
+    for (int w = 0; w < r->graph->n_weights; w++) {
+        assert_true(t->grads[w] >= 0);
+        requested[n++] = t->grads[w];
+    }
+    requested[n++] = t->input_grad;
+    requested[n++] = t->loss;
+    mark_seen(r->graph);
+    rig_finish(r, &full, requested, n);
+    loss_value(t);
+    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_BACKWARD, r->batch, loss_scale), -1);
+    const size_t bytes = rig_count(r, t->input) * sizeof(double);
+    double *input_grad = malloc(bytes);
+    assert_non_null(input_grad);
+    memcpy(input_grad, mpno_exec_data(r->exec, t->input_grad), bytes);
+    check_gradient(t, t->input, input_grad, loss_scale, what);
+    for (int w = 0; w < r->graph->n_weights; w++)
+        check_gradient(t, t->weight_edge[w], r->data[t->grads[w]], loss_scale, what);
+    free(input_grad);
+}
+
+static void start(training *t, int grid, mpno_fft_weighting weighting, mpno_loss loss) {
+    rig_create(&t->r, ctx, grids[grid].ndim, grids[grid].size, weighting);
+    t->r.attr.loss = loss;
+    t->r.attr.groups = grid % 2 == 0 ? RIG_INPUTS : 1;
+    t->input = rig_leaf(&t->r, MPNO_EDGE_FIELD, RIG_INPUTS);
+}
+
+static int unary(rig *r, const mpno_op *op, int x) {
+    return rig_add(r, op, 1, &x);
+}
+
+/* The graph around one op: its fields come from the input (the second one through a linear map), its
+ * spectra from a transform, its sums from a reduction; a spectrum that it gives is transformed
+ * back. */
+static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting weighting,
+                              mpno_loss loss) {
+    training t;
+    int in[MPNO_OP_MAX_IN], fields = 0;
+    const char *operands = signature_of(op)->operands;
+    start(&t, grid, weighting, loss);
+    for (int i = 0; operands[i] != 0; i++) {
+        const int square[] = {t.input, operands[i] == 'f' && fields > 0
+                                           ? rig_weight(&t.r, 1, RIG_INPUTS, RIG_INPUTS, false)
+                                           : -1};
+        if (operands[i] == 'f')
+            in[i] = fields++ == 0 ? t.input : rig_add(&t.r, &mpno_op_linear, 2, square);
+        else if (operands[i] == 's')
+            in[i] = unary(&t.r, &mpno_op_fft_forward, unary(&t.r, &mpno_op_stage, t.input));
+        else if (operands[i] == 'm')
+            in[i] = unary(&t.r, &mpno_op_moments, t.input);
+        else
+            in[i] = make_operand(&t.r, operands[i]);
+    }
+    int y = rig_add(&t.r, op, (int)strlen(operands), in);
+    if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM) y = unary(&t.r, &mpno_op_fft_inverse, y);
+    check_training(&t, y, op->name);
+    rig_destroy(&t.r);
+}
+
+static void gradient_of_every_op(void **state) {
+    (void)state;
+    for (int i = 0; i < mpno_op_count(); i++) {
+        const mpno_op *op = mpno_op_get(i);
+        if (op->backward == NULL || op == &mpno_op_loss) continue;
+        for (int g = 0; g < N_GRIDS; g++)
+            for (int loss = MPNO_LOSS_L2; loss <= MPNO_LOSS_MSE; loss++)
+                check_op_gradient(op, g, (mpno_fft_weighting)(loss % 2), (mpno_loss)loss);
+    }
+    for (int i = 0; i < mpno_op_count(); i++)
+        if (!seen[i]) fail_msg("op %s is part of no checked gradient", mpno_op_get(i)->name);
+}
+
+/* y = norm(spectral(tanh(x))) + skip(x), twice over, so that every value has several consumers.
+ * norm 0: none, 1: with weights, 2: without. skip 0: none, 1: linear, 2: identity, 3: gate. */
+static int block(training *t, int x, int norm, int skip) {
+    rig *r = &t->r;
+    const int64_t n = RIG_INPUTS;
+    const int spectral[] = {
+        unary(r, &mpno_op_fft_forward, unary(r, &mpno_op_stage, unary(r, &mpno_op_tanh, x))),
+        rig_weight(r, r->blocks, n, n, true)};
+    const int biased[] = {
+        unary(r, &mpno_op_fft_inverse, rig_add(r, &mpno_op_contract, 2, spectral)),
+        rig_weight(r, 1, 1, n, false)};
+    int y = rig_add(r, &mpno_op_bias, 2, biased);
+    if (norm != 0) {
+        const int in[] = {y, unary(r, &mpno_op_moments, y),
+                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1,
+                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1};
+        y = rig_add(r, &mpno_op_normalize, 4, in);
+    }
+    const int by[] = {x, skip == 1   ? rig_weight(r, 1, n, n, false)
+                         : skip == 3 ? rig_weight(r, 1, 1, n, false)
+                                     : -1};
+    const int skipped = skip == 1   ? rig_add(r, &mpno_op_linear, 2, by)
+                        : skip == 3 ? rig_add(r, &mpno_op_gate, 2, by)
+                                    : x;
+    const int sum[] = {y, skipped};
+    if (skip != 0) y = rig_add(r, &mpno_op_add, 2, sum);
+    return unary(r, &mpno_op_gelu, y);
+}
+
+static void gradient_of_blocks(void **state) {
+    (void)state;
+    for (int norm = 0; norm < 3; norm++)
+        for (int skip = 0; skip < 4; skip++)
+            for (int g = skip % 2; g < N_GRIDS; g += 2) {
+                training t;
+                char what[32];
+                start(&t, g, MPNO_FFT_HERMITIAN, (mpno_loss)((norm + skip) % 3));
+                snprintf(what, sizeof what, "norm %d skip %d", norm, skip);
+                const int middle = block(&t, t.input, norm, skip);
+                check_training(&t, block(&t, middle, norm, (skip + 1) % 4), what);
+                rig_destroy(&t.r);
+            }
+}
+
+/* ---- cost, bound, refusals ---- */
+
+static void costs_are_positive(void **state) {
+    (void)state;
+    for (int i = 0; i < mpno_op_count(); i++) {
+        rig r;
+        pool p = {0};
+        int in[MPNO_OP_MAX_IN];
+        const mpno_op *op = mpno_op_get(i);
+        rig_create(&r, ctx, 2, grids[2].size, MPNO_FFT_PLAIN);
+        const int edge = make_node(&r, &p, op, in);
+        const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
+        const double one = op->cost(r.graph, node, 1).flops, five = op->cost(r.graph, node, 5).flops;
+        if (!(isfinite(one) && one > 0 && fabs(five - 5 * one) <= 1e-9 * five))
+            fail_msg("%s costs %g flops for one sample and %g for five", op->name, one, five);
+        rig_destroy(&r);
+    }
+    /* Products by hand: 2 flops a real, 8 flops a complex multiplication and addition. */
+    rig r;
+    pool p = {0};
+    int in[MPNO_OP_MAX_IN];
+    rig_create(&r, ctx, 2, grids[2].size, MPNO_FFT_PLAIN);
+    make_node(&r, &p, &mpno_op_linear, in);
+    make_node(&r, &p, &mpno_op_contract, in);
+    const double modes = (double)mpno_fft_modes(r.fft);
+    assert_true(mpno_op_linear.cost(r.graph, &r.graph->nodes[0], 3).flops == 2.0 * 3 * 20 * 3 * 5);
+    assert_true(mpno_op_contract.cost(r.graph, &r.graph->nodes[1], 3).flops ==
+                8.0 * 3 * modes * 3 * 5);
+    rig_destroy(&r);
+}
+
+/* Nothing is free of error by default: a bound is infinite, or contains what came in. */
+static void bounds_are_never_small_by_default(void **state) {
+    (void)state;
+    int finite = 0;
+    for (int i = 0; i < mpno_op_count(); i++) {
+        rig r;
+        pool p = {0};
+        int in[MPNO_OP_MAX_IN];
+        const mpno_op *op = mpno_op_get(i);
+        mpno_bound given[MPNO_OP_MAX_IN], out[MPNO_OP_MAX_OUT];
+        rig_create(&r, ctx, 2, grids[2].size, MPNO_FFT_PLAIN);
+        const int edge = make_node(&r, &p, op, in);
+        const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
+        for (int k = 0; k < MPNO_OP_MAX_IN; k++) given[k] = (mpno_bound){2.0, 1e-3};
+        op->bound(r.graph, node, &full, given, out);
+        for (int k = 0; k < node->n_out; k++) {
+            assert_true(out[k].error >= 1e-3 && out[k].magnitude >= 2.0);
+            finite += isfinite(out[k].error);
+        }
+        rig_destroy(&r);
+    }
+    assert_int_equal(finite, 3); /* those that the next test observes */
+}
+
+/* The f32 op on operands that are off by up to e_k, against the f64 op on the true ones. */
+static void observe_bound(const mpno_op *op, double size, const double *errors) {
+    enum { ROWS = 64, MOST = ROWS * 8 };
+    rig r;
+    pool p = {0};
+    int in[MPNO_OP_MAX_IN];
+    mpno_policy policy;
+    mpno_bound given[2], out[MPNO_OP_MAX_OUT];
+    double truth[2][MOST];
+    _Alignas(64) float off[2][MOST], y[MOST];
+    assert_int_equal(mpno_policy_make(ctx, "full", MPNO_F32, MPNO_F16, &policy), MPNO_OK);
+    rig_create(&r, ctx, 1, &(int64_t){ROWS}, MPNO_FFT_PLAIN);
+    const int edge = make_node(&r, &p, op, in);
+    const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
+    mpno_op_call call = {.kernels = mpno_kernels_get(ctx->isa, MPNO_F32),
+                         .fields = mpno_field_kernels_get(MPNO_F32),
+                         .graph = r.graph,
+                         .node = node,
+                         .rows = ROWS};
+    const int64_t from = r.graph->edges[in[0]].channels, to = r.graph->edges[edge].channels;
+    for (int k = 0; k < node->n_in; k++) {
+        given[k] = (mpno_bound){0, 0};
+        for (int64_t i = 0; i < ROWS * from; i++) {
+            truth[k][i] = size * mpno_rng_normal(&r.rng);
+            off[k][i] = (float)(truth[k][i] + errors[k] * (2 * mpno_rng_uniform(&r.rng) - 1));
+            given[k].magnitude = fmax(given[k].magnitude, fabs(truth[k][i]));
+            given[k].error = fmax(given[k].error, fabs((double)off[k][i] - truth[k][i]));
+        }
+        call.in[k] = (mpno_operand){off[k], MPNO_F32, from};
+    }
+    call.out[0] = (mpno_operand){y, MPNO_F32, to};
+    op->forward(&call);
+    op->bound(r.graph, node, &policy, given, out);
+    double error = 0, magnitude = 0;
+    for (int64_t i = 0; i < ROWS * to; i++) {
+        const int64_t at = i / to * from + i % to;
+        const double exact = truth[0][at] + (op == &mpno_op_add ? truth[1][at] : 0.0);
+        error = fmax(error, fabs((double)y[i] - exact));
+        magnitude = fmax(magnitude, fabs(exact));
+    }
+    assert_true(error <= out[0].error && magnitude <= out[0].magnitude);
+    assert_true(out[0].error <= 4 * error && out[0].magnitude <= 3 * magnitude); /* and useful */
+    rig_destroy(&r);
+}
+
+static void bounds_contain_what_is_observed(void **state) {
+    (void)state;
+    static const double errors[][2] = {{1e-3, 1e-3}, {1e-7, 3e-8}, {1e-2, 1e-9}, {1e-8, 1e-8}};
+    for (int i = 0; i < 4; i++)
+        for (int k = -3; k <= 3; k += 3) {
+            const double size = pow(10, k), scaled[] = {size * errors[i][0], size * errors[i][1]};
+            observe_bound(&mpno_op_add, size, scaled);
+            observe_bound(&mpno_op_stage, size, scaled);
+            observe_bound(&mpno_op_take_channels, size, scaled);
+        }
+}
+
+static void refuse(rig *r, const mpno_op *op, int n, const int *in, const char *sentence) {
+    const int nodes = r->graph->n_nodes, edges = r->graph->n_edges;
+    int out;
+    assert_int_equal(
+        mpno_graph_add(r->graph, op, n, in, &r->attr, MPNO_ROLE_ACTIVATION, "y", &out),
+        MPNO_E_SHAPE);
+    if (strstr(mpno_ctx_error(ctx), sentence) == NULL) fail_msg("%s", mpno_ctx_error(ctx));
+    assert_int_equal(r->graph->n_nodes, nodes);
+    assert_int_equal(r->graph->n_edges, edges);
+}
+
+static void shapes_that_do_not_fit(void **state) {
+    (void)state;
+    rig r;
+    rig_create(&r, ctx, 2, grids[2].size, MPNO_FFT_PLAIN);
+    const int f = make_operand(&r, 'f'), wide = make_operand(&r, 'F'), w = make_operand(&r, 'W');
+    const int s = make_operand(&r, 'S'), z = make_operand(&r, 'Z'), m = make_operand(&r, 'm');
+    refuse(&r, &mpno_op_add, 2, (int[]){f, wide}, "3 and 5 channels");
+    refuse(&r, &mpno_op_gelu_grad, 2, (int[]){wide, f}, "5 and 3 channels");
+    refuse(&r, &mpno_op_linear, 2, (int[]){wide, w}, "the weight takes 3 channels");
+    refuse(&r, &mpno_op_contract, 2, (int[]){s, z}, "the spectral weight takes 3 channels");
+    refuse(&r, &mpno_op_loss, 2, (int[]){f, wide}, "3 and 5 channels");
+    r.attr.groups = 2;
+    refuse(&r, &mpno_op_normalize, 2, (int[]){f, m}, "norm_groups is 2");
+    r.attr.groups = 0;
+    refuse(&r, &mpno_op_normalize, 2, (int[]){f, m}, "norm_groups is 0");
+    r.attr.channels = 4;
+    refuse(&r, &mpno_op_take_channels, 1, &f, "4 of 3 channels");
+    r.graph->grid.points = 21;
+    refuse(&r, &mpno_op_fft_forward, 1, &f, "has 20 points, the grid 21");
+    r.graph->edges[s].modes++;
+    refuse(&r, &mpno_op_fft_inverse, 1, &s, "its operand has");
+    rig_destroy(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_op_has_a_row, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(linear_ops_are_linear, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(adjoints_are_adjoint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sums_of_norms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gradient_of_every_op, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gradient_of_blocks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(costs_are_positive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bounds_are_never_small_by_default, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bounds_contain_what_is_observed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(shapes_that_do_not_fit, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
