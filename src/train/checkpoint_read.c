@@ -104,20 +104,23 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* The file itself, or the last checkpoint of a run folder. */
 static mpno_status find_file(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
     struct stat info;
     MPNO_CHECK(ctx, stat(path, &info) == 0, MPNO_E_IO,
-               "cannot read '%s': no such file or folder; give a checkpoint or the folder of a run",
-               path);
-    if (S_ISDIR(info.st_mode)) {
-        MPNO_TRY(mpno_path_join(ctx, path, "last.safetensors", out, capacity));
-        MPNO_CHECK(ctx, mpno_path_exists(out), MPNO_E_IO,
-                   "%s holds no last.safetensors: it is not the folder of a run that got through "
-                   "an epoch",
+               "%s: no such file or folder: give a checkpoint or the folder of a run", path);
+    if (!S_ISDIR(info.st_mode)) {
+        MPNO_CHECK(ctx, strlen(path) < capacity, MPNO_E_ARGUMENT, "%.40s...: the path is too long",
                    path);
+        snprintf(out, capacity, "%s", path);
         return MPNO_OK;
     }
-    return mpno_path_join(ctx, ".", path, out, capacity);
+    MPNO_TRY(mpno_path_join(ctx, path, "last.safetensors", out, capacity));
+    MPNO_CHECK(ctx, mpno_path_exists(out), MPNO_E_IO,
+               "%s holds no last.safetensors: it is not the folder of a run that got through an "
+               "epoch",
+               path);
+    return MPNO_OK;
 }
 
 mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path, mpno_checkpoint **out) {

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ * Whole runs on a small 1-D problem: learning, equal bits (seeds, threads, stopping), checkpoints,
+ * configurations. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/context.h"
+#include "core/files.h"
+#include "core/memory.h"
+#include "data/safetensors.h"
+#include "graph/policy.h"
+#include "train/checkpoint.h"
+#include "train/config.h"
+
+enum { SAMPLES = 20, POINTS = 16 };
+static mpno_ctx *ctx;
+static char folder[64];
+
+/* y is x moved by two points and halved: a linear map that a spectral convolution holds exactly. */
+static int write_data(void) {
+    char path[128];
+    mpno_tensor_file *file = NULL;
+    mpno_named_tensor *x = NULL, *y = NULL;
+    const int64_t shape[] = {SAMPLES, POINTS};
+    if (mpno_tensor_file_create(ctx, &file) != MPNO_OK ||
+        mpno_tensor_file_add(ctx, file, "x", MPNO_ELEMENT_F32, 2, shape, &x) != MPNO_OK)
+        return -1;
+    float *values = x->data;
+    for (int i = 0; i < SAMPLES * POINTS; i++) {
+        const double s = i / POINTS, t = 6.283185307179586 * (i % POINTS) / POINTS;
+        values[i] = (float)(sin(t + s) + 0.5 * cos(2 * t - s * s));
+    }
+    if (mpno_tensor_file_add(ctx, file, "y", MPNO_ELEMENT_F32, 2, shape, &y) != MPNO_OK) return -1;
+    for (int i = 0; i < SAMPLES * POINTS; i++) {
+        ((float *)y->data)[i] = 0.5F * values[i / POINTS * POINTS + (i + 2) % POINTS];
+    }
+    snprintf(path, sizeof path, "%s/data.safetensors", folder);
+    const mpno_status status = mpno_safetensors_write(ctx, path, file);
+    mpno_tensor_file_destroy(ctx, &file);
+    return status == MPNO_OK ? 0 : -1;
+}
+
+static int start(void **state) {
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/mpno-train-XXXXXX");
+    if (!mkdtemp(folder) || mpno_ctx_create(NULL, &ctx) != MPNO_OK) return -1;
+    return write_data();
+}
+
+static int finish(void **state) {
+    (void)state;
+    char command[128];
+    const bool leaked = mpno_ctx_bytes(ctx) != 0;
+    mpno_ctx_destroy(&ctx);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command) == 0 && !leaked ? 0 : -1;
+}
+
+static mpno_config *make_config(const char *output, const char *const *more) {
+    mpno_config *config = NULL;
+    char data[128], out[128];
+    snprintf(data, sizeof data, "%s/data.safetensors", folder);
+    snprintf(out, sizeof out, "%s/%s", folder, output);
+    const char *const words[] = {"model.n_modes",
+                                 "[8]",
+                                 "model.hidden_channels",
+                                 "6",
+                                 "model.n_layers",
+                                 "2",
+                                 "data.train",
+                                 data,
+                                 "data.test",
+                                 data,
+                                 "data.batch_size",
+                                 "8",
+                                 "opt.n_epochs",
+                                 "6",
+                                 "opt.learning_rate",
+                                 "1e-2",
+                                 "output",
+                                 out,
+                                 NULL};
+    assert_int_equal(mpno_config_load(ctx, NULL, &config), MPNO_OK);
+    for (int i = 0; words[i]; i += 2) {
+        assert_int_equal(mpno_config_override(config, words[i], words[i + 1]), MPNO_OK);
+    }
+    for (int i = 0; more && more[i]; i += 2) {
+        assert_int_equal(mpno_config_override(config, more[i], more[i + 1]), MPNO_OK);
+    }
+    return config;
+}
+
+/* Trains and gives the summary's test error. */
+static double train(const char *output, const char *const *more, bool resume, const mpno_sink *sink,
+                    mpno_status expected) {
+    mpno_config *config = make_config(output, more);
+    char *json = NULL;
+    mpno_value *tree = NULL;
+    double error = NAN;
+    const mpno_status status = mpno_train(ctx, config, resume, sink, &json);
+    if (status != expected) fail_msg("%s: %s", output, mpno_ctx_error(ctx));
+    if (json) {
+        assert_int_equal(mpno_json_parse(ctx, "summary", json, strlen(json), &tree), MPNO_OK);
+        error = mpno_value_get(mpno_value_get(mpno_value_get(tree, "test"), "16"), "l2")->real;
+        mpno_value_destroy(ctx, &tree);
+    }
+    mpno_text_free(ctx, json);
+    mpno_config_destroy(&config);
+    return error;
+}
+
+static void assert_same(const char *a, const char *b, const char *name) {
+    char path[160];
+    mpno_mapping one, two;
+    snprintf(path, sizeof path, "%s/%s/%s", folder, a, name);
+    assert_int_equal(mpno_map_open(ctx, path, &one), MPNO_OK);
+    snprintf(path, sizeof path, "%s/%s/%s", folder, b, name);
+    assert_int_equal(mpno_map_open(ctx, path, &two), MPNO_OK);
+    assert_int_equal(one.size, two.size);
+    assert_memory_equal(one.data, two.data, one.size);
+    mpno_map_close(&one);
+    mpno_map_close(&two);
+}
+
+static void learns(void **state) {
+    (void)state;
+    const char *const few[] = {"opt.n_epochs", "1", NULL}, *const many[] = {"opt.n_epochs", "40",
+                                                                            NULL};
+    const double early = train("few", few, false, NULL, MPNO_OK);
+    const double late = train("many", many, false, NULL, MPNO_OK);
+    assert_true(late < 0.3 * early);
+}
+
+static void seeds_and_threads(void **state) {
+    (void)state;
+    const char *const one[] = {"n_threads", "1", NULL}, *const five[] = {"n_threads", "5", NULL};
+    const char *const other[] = {"seed", "1", NULL};
+    const double a = train("t1", one, false, NULL, MPNO_OK);
+    const double b = train("t5", five, false, NULL, MPNO_OK);
+    const double c = train("s1", other, false, NULL, MPNO_OK);
+    assert_true(a == b && a != c);
+    assert_same("t1", "t5", "last.safetensors");
+    assert_same("t1", "t5", "best.safetensors");
+    assert_same("t1", "t5", "metrics.csv");
+}
+
+/* Asks for a stop after the epoch in which `stop` is counted down to nothing. */
+typedef struct stopper {
+    int stop;
+    int lines;
+} stopper;
+
+static void count_lines(void *user, const char *text) {
+    stopper *s = user;
+    if (strstr(text, "epoch") && --s->lines == 0) s->stop = 1;
+}
+
+static void resumed_equals_never_stopped(void **state) {
+    (void)state;
+    static const char *const variants[][7] = {
+        {"precision.policy", "full", NULL},
+        {"precision.policy", "schedule", "opt.scheduler", "cosine", NULL},
+        {"precision.policy", "mixed", "data.n_validation", "4", "opt.convention", "neuralop", NULL},
+    };
+    static const char *const names[][2] = {{"w0", "p0"}, {"w1", "p1"}, {"w2", "p2"}};
+    for (int i = 0; i < 3; i++) {
+        const double whole = train(names[i][0], variants[i], false, NULL, MPNO_OK);
+        for (int lines = 1; lines < 4; lines += 2) {
+            stopper s = {0, lines == 1 ? 1 : 2};
+            const mpno_sink sink = {count_lines, &s, false, 80, &s.stop};
+            train(names[i][1], variants[i], lines > 1, &sink, MPNO_E_STOPPED);
+        }
+        assert_true(train(names[i][1], variants[i], true, NULL, MPNO_OK) == whole);
+        assert_same(names[i][0], names[i][1], "last.safetensors");
+        assert_same(names[i][0], names[i][1], "best.safetensors");
+        assert_same(names[i][0], names[i][1], "metrics.csv");
+    }
+}
+
+static void refusals(void **state) {
+    (void)state;
+    const char *const other[] = {"opt.beta2", "0.99", NULL}, *const wide[] = {"model.n_layers", "3",
+                                                                              NULL};
+    const char *const modes[] = {"model.n_modes", "[17]", NULL}, *const channels[] = {
+                                                                     "model.out_channels", "2",
+                                                                     NULL};
+    train("base", NULL, false, NULL, MPNO_OK);
+    train("base", NULL, false, NULL, MPNO_E_CONFIG);
+    assert_non_null(strstr(mpno_ctx_error(ctx), "--resume"));
+    train("base", other, true, NULL, MPNO_E_CONFIG);
+    assert_non_null(strstr(mpno_ctx_error(ctx), "opt.beta2 is 0.99"));
+    train("base", wide, true, NULL, MPNO_E_CONFIG);
+    assert_non_null(strstr(mpno_ctx_error(ctx), "model.n_layers"));
+    train("new", modes, false, NULL, MPNO_E_CONFIG);
+    assert_non_null(strstr(mpno_ctx_error(ctx), "above the 16 points"));
+    train("new", channels, false, NULL, MPNO_E_CONFIG);
+    train("new", NULL, true, NULL, MPNO_E_IO);
+}
+
+static void eval_repeats_the_run(void **state) {
+    (void)state;
+    const char *const scheduled[] = {"precision.policy", "schedule", NULL};
+    const double expected = train("for_eval", scheduled, false, NULL, MPNO_OK);
+    char path[128], *json = NULL, text[64];
+    snprintf(path, sizeof path, "%s/for_eval", folder);
+    assert_int_equal(mpno_eval(ctx, path, NULL, NULL, &json), MPNO_OK);
+    mpno_value *tree = NULL;
+    assert_int_equal(mpno_json_parse(ctx, "eval", json, strlen(json), &tree), MPNO_OK);
+    assert_true(mpno_value_get(mpno_value_get(mpno_value_get(tree, "test"), "16"), "l2")->real ==
+                expected);
+    snprintf(text, sizeof text, "%s", mpno_value_get(tree, "policy")->string);
+    assert_string_equal(text, "full");
+    mpno_value_destroy(ctx, &tree);
+    mpno_text_free(ctx, json);
+}
+
+static void another_architecture_is_named(void **state) {
+    (void)state;
+    train("arch", NULL, false, NULL, MPNO_OK);
+    char path[128];
+    mpno_checkpoint *checkpoint = NULL;
+    mpno_model *model = NULL;
+    snprintf(path, sizeof path, "%s/arch", folder);
+    assert_int_equal(mpno_checkpoint_read(ctx, path, &checkpoint), MPNO_OK);
+    assert_int_equal(checkpoint->state.epoch, 6);
+    assert_int_equal(checkpoint->state.step, 18); /* batches of 8, 8 and 4 */
+    mpno_phase phase = {.policy = "full"};
+    mpno_fno_config config = mpno_settings_model(&checkpoint->settings, &phase);
+    config.hidden_channels = 8;
+    assert_int_equal(mpno_model_create(ctx, &config, MPNO_F32, 0, &model), MPNO_OK);
+    assert_int_equal(mpno_checkpoint_load_model(ctx, checkpoint, model), MPNO_E_FORMAT);
+    assert_non_null(
+        strstr(mpno_ctx_error(ctx), "fno_blocks.convs.0.bias is (6, 1), the model's is (8, 1)"));
+    mpno_model_destroy(&model);
+    mpno_checkpoint_destroy(ctx, &checkpoint);
+}
+
+static void resolved_text_is_the_same_configuration(void **state) {
+    (void)state;
+    const char *const more[] = {"precision.policy",
+                                "schedule",
+                                "model.norm",
+                                "group_norm",
+                                "opt.learning_rate",
+                                "0.1",
+                                "seed",
+                                "9",
+                                NULL};
+    mpno_config *a = make_config("text", more), *b = NULL;
+    const char *first = NULL, *second = NULL;
+    char path[128];
+    assert_int_equal(mpno_config_resolve(a, &first), MPNO_OK);
+    snprintf(path, sizeof path, "%s/text.yaml", folder);
+    assert_int_equal(mpno_file_write_atomic(ctx, path, first, strlen(first)), MPNO_OK);
+    assert_int_equal(mpno_config_load(ctx, path, &b), MPNO_OK);
+    assert_int_equal(mpno_config_resolve(b, &second), MPNO_OK);
+    assert_string_equal(first, second);
+    assert_non_null(strstr(first, "mixed:0.25,fft32:0.5,full:0.25"));
+    mpno_config_destroy(&a);
+    mpno_config_destroy(&b);
+}
+
+/* The choices of config.def follow the tables and enums of other layers. */
+static void choices_follow_their_tables(void **state) {
+    (void)state;
+    mpno_settings s;
+    char name[32];
+    assert_int_equal(mpno_settings_default(ctx, &s), MPNO_OK);
+    for (int i = 0; i < mpno_policy_count(); i++) {
+        s.precision.policy = i;
+        assert_string_equal(mpno_settings_choice(&s, "precision.policy", name, sizeof name),
+                            mpno_policy_name(i));
+    }
+    s.precision.policy = MPNO_POLICY_SCHEDULE;
+    assert_string_equal(mpno_settings_choice(&s, "precision.policy", name, sizeof name),
+                        "schedule");
+    s.precision.policy = MPNO_POLICY_F64;
+    assert_string_equal(mpno_settings_choice(&s, "precision.policy", name, sizeof name), "f64");
+    s.model.fno_skip = MPNO_SKIP_SOFT_GATING;
+    assert_string_equal(mpno_settings_choice(&s, "model.fno_skip", name, sizeof name),
+                        "soft-gating");
+    s.model.norm = MPNO_NORM_INSTANCE;
+    assert_string_equal(mpno_settings_choice(&s, "model.norm", name, sizeof name), "instance_norm");
+    s.opt.training_loss = MPNO_LOSS_MSE;
+    assert_string_equal(mpno_settings_choice(&s, "opt.training_loss", name, sizeof name), "mse");
+    for (int i = 0; i < MPNO_LR_COUNT; i++) {
+        s.opt.scheduler = i;
+        assert_string_equal(mpno_settings_choice(&s, "opt.scheduler", name, sizeof name),
+                            mpno_lr_name((mpno_lr_kind)i));
+    }
+    mpno_settings_clear(ctx, &s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learns),
+        cmocka_unit_test(seeds_and_threads),
+        cmocka_unit_test(resumed_equals_never_stopped),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(eval_repeats_the_run),
+        cmocka_unit_test(another_architecture_is_named),
+        cmocka_unit_test(resolved_text_is_the_same_configuration),
+        cmocka_unit_test(choices_follow_their_tables),
+    };
+    return cmocka_run_group_tests(tests, start, finish);
+}
