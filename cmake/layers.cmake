@@ -23,6 +23,8 @@ file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ker
 foreach(source ${kernel_sources})
   if(source MATCHES "/ref/")
     set(flags "")
+  elseif(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i686")
+    set(flags "-O3")
   elseif(source MATCHES "avx512")
     set(flags "-O3;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mf16c;-mprefer-vector-width=512")
   elseif(source MATCHES "avx2")

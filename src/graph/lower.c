@@ -27,6 +27,9 @@ typedef struct pass {
     bool *stored;         /* per edge */
     int *home;            /* per edge: program that computes it, -1 */
     int *clone;           /* per edge: repeated whole op's output, -1 */
+    int *program_at;      /* per stage: its program, -1 */
+    bool *emitted;        /* per node: computed by some program */
+    bool *leaf, *cone;    /* per edge, per node: result of trace */
     program *programs;
     int n_programs;
     mpno_step *steps; /* whole == -1: n_instrs holds the program's index until the end */
@@ -121,16 +124,83 @@ static mpno_status stored_source(pass *p, const program *prog, int edge, int *so
     return MPNO_OK;
 }
 
-static void emit(program *prog, mpno_instr instr) {
+static void emit(pass *p, program *prog, mpno_instr instr) {
     prog->list[prog->n++] = instr;
+    if (instr.kind == MPNO_INSTR_OP) p->emitted[instr.node] = true;
 }
 
 static mpno_status load(pass *p, program *prog, int edge) {
     int source;
     MPNO_TRY(stored_source(p, prog, edge, &source));
-    emit(prog, (mpno_instr){.kind = MPNO_INSTR_LOAD, .edge = edge, .source = source, .node = -1});
+    emit(p, prog,
+         (mpno_instr){.kind = MPNO_INSTR_LOAD, .edge = edge, .source = source, .node = -1});
     prog->local[edge] = true;
     return MPNO_OK;
+}
+
+/* Marks the stored fields (`leaf`) from which program `index` would make `edge`, and the nodes it
+ * would run (`cone`). Fields that would first have to be stored count as if they were. */
+static void trace(pass *p, int index, int edge) {
+    const mpno_graph *g = p->graph;
+    const program *prog = &p->programs[index];
+    if (!is_field(g, edge) || prog->local[edge] || g->edges[edge].producer < 0) return;
+    const int producer = g->edges[edge].producer;
+    const mpno_node *node = &g->nodes[producer];
+    if (p->stored[edge]) {
+        p->leaf[edge] = true;
+        return;
+    }
+    if (p->home[edge] >= 0 && (node->backward || !prog->backward) && !cheap_cone(p, edge)) {
+        p->leaf[cut_before(p, edge)] = true;
+        return;
+    }
+    p->cone[producer] = true;
+    for (int i = 0; i < node->n_in; i++) trace(p, index, node->in[i]);
+}
+
+/* Whether `edge`, or what programs made of it by cheap ops without storing it, is still to be used
+ * outside the cone. */
+static bool used_elsewhere(const pass *p, int edge) {
+    const mpno_graph *g = p->graph;
+    for (int n = 0; n < p->n_nodes; n++) {
+        const mpno_node *node = &g->nodes[n];
+        if (!p->needed[n] || p->cone[n]) continue;
+        for (int i = 0; i < node->n_in; i++) {
+            if (node->in[i] != edge) continue;
+            if (!p->emitted[n]) return true;
+            if (node->op->class == MPNO_OP_TILE && node->op->cheap && !p->stored[node->out[0]] &&
+                used_elsewhere(p, node->out[0]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* All that `edge` takes are values of program `index`. */
+static bool computable_in(const pass *p, int index, int edge) {
+    const mpno_graph *g = p->graph;
+    if (!is_field(g, edge) || p->programs[index].local[edge]) return true;
+    const int producer = g->edges[edge].producer;
+    if (producer < 0 || g->nodes[producer].op->class != MPNO_OP_TILE || p->home[edge] >= 0)
+        return false;
+    for (int i = 0; i < g->nodes[producer].n_in; i++)
+        if (!computable_in(p, index, g->nodes[producer].in[i])) return false;
+    return true;
+}
+
+/* Rule 4: the earlier program in which `edge`, so far computed nowhere, had better be computed and
+ * stored, because to make it later would keep two other fields or more; -1: none. */
+static int better_home(pass *p, int index, int edge) {
+    const int producer = p->graph->edges[edge].producer;
+    if (p->opts->unfused || p->graph->nodes[producer].op->class != MPNO_OP_TILE) return -1;
+    const int home = p->program_at[p->stage[producer]];
+    if (home < 0 || home == index || !computable_in(p, home, edge)) return -1;
+    memset(p->leaf, 0, 2 * (size_t)p->n_edges * sizeof *p->leaf);
+    memset(p->cone, 0, (size_t)p->n_nodes * sizeof *p->cone);
+    trace(p, index, edge);
+    int kept = 0;
+    for (int e = 0; e < p->n_edges; e++) kept += p->leaf[e] && !used_elsewhere(p, e);
+    return kept >= 2 ? home : -1;
 }
 
 /* Makes `edge` a value of the program: loads it, recomputes it, or has it stored where it was first
@@ -153,8 +223,14 @@ static mpno_status need(pass *p, int index, int edge) {
             if (cut == edge) return load(p, prog, edge);
         }
     }
+    const int earlier = p->home[edge] < 0 ? better_home(p, index, edge) : -1;
+    if (earlier >= 0) {
+        MPNO_TRY(need(p, earlier, edge));
+        p->stored[edge] = p->programs[earlier].store[edge] = true;
+        return load(p, prog, edge);
+    }
     for (int i = 0; i < node.n_in; i++) MPNO_TRY(need(p, index, node.in[i]));
-    emit(prog, (mpno_instr){.kind = MPNO_INSTR_OP, .node = producer, .edge = -1, .source = -1});
+    emit(p, prog, (mpno_instr){.kind = MPNO_INSTR_OP, .node = producer, .edge = -1, .source = -1});
     for (int i = 0; i < node.n_out; i++) {
         prog->local[node.out[i]] = true;
         if (p->home[node.out[i]] < 0) p->home[node.out[i]] = index;
@@ -183,7 +259,7 @@ static mpno_status add_root(pass *p, int index, int n) {
         return MPNO_OK;
     }
     for (int i = 0; i < node.n_in; i++) MPNO_TRY(need(p, index, node.in[i]));
-    emit(prog, (mpno_instr){.kind = MPNO_INSTR_OP, .node = n, .edge = -1, .source = -1});
+    emit(p, prog, (mpno_instr){.kind = MPNO_INSTR_OP, .node = n, .edge = -1, .source = -1});
     for (int i = 0; i < node.n_out; i++) p->stored[node.out[i]] = true;
     return MPNO_OK;
 }
@@ -208,6 +284,7 @@ static mpno_status run_stage(pass *p, int stage) {
     for (int n = 0; n < p->n_nodes; n++) {
         if (!p->needed[n] || p->stage[n] != stage || !is_root(p, n)) continue;
         if (index < 0) MPNO_TRY(open_program(p, &index));
+        p->program_at[stage] = index;
         MPNO_TRY(add_root(p, index, n));
         if (!p->opts->unfused) continue;
         close_program(p, index);
@@ -219,6 +296,7 @@ static mpno_status run_stage(pass *p, int stage) {
         if (!p->needed[n] || p->stage[n] != stage || node->op->class != MPNO_OP_WHOLE) continue;
         for (int i = 0; i < node->n_out; i++) p->stored[node->out[i]] = true;
         p->steps[p->n_steps++] = (mpno_step){.whole = n, .backward = node->backward};
+        p->emitted[n] = true;
     }
     return MPNO_OK;
 }
@@ -234,6 +312,7 @@ static mpno_status run_pass(pass *p) {
              p->needed[n] && g->nodes[n].op->class == MPNO_OP_WHOLE && i < g->nodes[n].n_in; i++)
             if (is_field(g, g->nodes[n].in[i])) p->requested[g->nodes[n].in[i]] = true;
     for (int e = 0; e < p->n_edges; e++) p->home[e] = p->clone[e] = -1;
+    for (int n = 0; n < p->n_nodes; n++) p->program_at[n] = -1; /* stages are fewer than nodes */
     assign_stages(p);
     int last = 0;
     for (int n = 0; n < p->n_nodes; n++)
@@ -269,6 +348,10 @@ static mpno_status allocate(pass *p) {
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->stored));
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(int), &p->home));
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(int), &p->clone));
+    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(int), &p->program_at));
+    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(bool), &p->emitted));
+    MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->leaf));
+    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(bool), &p->cone));
     MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(program), &p->programs));
     return mpno_alloc_array(ctx, 2 * nodes + edges, sizeof(mpno_step), &p->steps);
 }
@@ -286,6 +369,10 @@ static void release(pass *p) {
     mpno_free(ctx, p->requested);
     mpno_free(ctx, p->home);
     mpno_free(ctx, p->clone);
+    mpno_free(ctx, p->program_at);
+    mpno_free(ctx, p->emitted);
+    mpno_free(ctx, p->leaf);
+    mpno_free(ctx, p->cone);
 }
 
 mpno_status mpno_lower(mpno_graph *graph, const mpno_lower_opts *opts, mpno_lowered *out) {
