@@ -161,6 +161,13 @@ mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno
     return MPNO_OK;
 }
 
+mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_PARAM_GRAD;
+    out->param = graph->edges[node->in[node->n_in - 1]].param;
+    out->channels = graph->weights[out->param].cols;
+    return MPNO_OK;
+}
+
 mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
     const double values = (double)(batch * graph->grid.points * graph->edges[node->in[0]].channels);
     return (mpno_op_cost){.flops = values, .useful = false};

@@ -6,13 +6,6 @@
 
 #include "graph/op/contract_modes.h"
 
-static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
-    out->kind = MPNO_EDGE_PARAM_GRAD;
-    out->param = graph->edges[node->in[2]].param;
-    out->channels = graph->weights[out->param].cols;
-    return MPNO_OK;
-}
-
 static void one_mode(void *argument, int64_t mode, int thread) {
     const mpno_mode_call *m = argument;
     const mpno_kernels *k = m->call->kernels;
@@ -41,7 +34,7 @@ const mpno_op mpno_op_contract_dw = {
     .name = "contract_dw",
     .class = MPNO_OP_WHOLE,
     .linear_in_first = true,
-    .shape = shape,
+    .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = mpno_mode_cost,
     .bound = mpno_bound_unknown,

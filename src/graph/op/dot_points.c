@@ -3,13 +3,6 @@
  * operand 2 (for its shape; never read). */
 #include "graph/graph.h"
 
-static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
-    out->kind = MPNO_EDGE_PARAM_GRAD;
-    out->param = graph->edges[node->in[2]].param;
-    out->channels = graph->weights[out->param].cols;
-    return MPNO_OK;
-}
-
 static void forward(mpno_op_call *call) {
     call->kernels->dot_rows(call->out[0].data, call->in[0].data, call->in[1].data, call->rows,
                             call->in[0].channels);
@@ -20,7 +13,7 @@ const mpno_op mpno_op_dot_points = {
     .class = MPNO_OP_REDUCE,
     .f64_sums = true,
     .linear_in_first = true,
-    .shape = shape,
+    .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .bound = mpno_bound_unknown,

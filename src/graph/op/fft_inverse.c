@@ -3,7 +3,7 @@
  * [batch][points][C]. attr: fft, scale, weighting. Gradient: dX = forward transform of dx with the
  * same scale and weighting, its adjoint; dx is staged first, in the format of the transform's
  * output. */
-#include "graph/graph.h"
+#include "graph/op/transform.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     const mpno_edge *x = &graph->edges[node->in[0]];
@@ -17,16 +17,9 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 }
 
 static void forward(mpno_op_call *call) {
-    const mpno_attr *attr = &call->node->attr;
-    const mpno_fft_call fft = {.batch = call->batch,
-                               .channels = call->in[0].channels,
-                               .scale = attr->scale,
-                               .weighting = attr->weighting,
-                               .field_format = call->out[0].format,
-                               .spectrum_format = call->in[0].format,
-                               .n_threads = call->n_threads,
-                               .scratch = call->scratch};
-    call->nonfinite[0] = mpno_fft_inverse(attr->fft, &fft, call->in[0].data, call->out[0].data);
+    const mpno_fft_call fft = mpno_transform_call(call, &call->out[0], &call->in[0]);
+    call->nonfinite[0] =
+        mpno_fft_inverse(call->node->attr.fft, &fft, call->in[0].data, call->out[0].data);
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
@@ -40,17 +33,6 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    const double lines = (double)(batch * graph->edges[node->in[0]].channels);
-    return (mpno_op_cost){lines * mpno_fft_flops(node->attr.fft), false};
-}
-
-static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
-                      size_t type_bytes, int n_threads) {
-    (void)batch, (void)type_bytes;
-    return mpno_fft_scratch_bytes(node->attr.fft, graph->edges[node->in[0]].channels, n_threads);
-}
-
 const mpno_op mpno_op_fft_inverse = {
     .name = "fft_inverse",
     .class = MPNO_OP_WHOLE,
@@ -59,7 +41,7 @@ const mpno_op mpno_op_fft_inverse = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .cost = cost,
+    .cost = mpno_transform_cost,
     .bound = mpno_bound_unknown,
-    .scratch = scratch,
+    .scratch = mpno_transform_scratch,
 };

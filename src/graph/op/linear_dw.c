@@ -4,13 +4,6 @@
  * the program. */
 #include "graph/graph.h"
 
-static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
-    out->kind = MPNO_EDGE_PARAM_GRAD;
-    out->param = graph->edges[node->in[2]].param;
-    out->channels = graph->weights[out->param].cols;
-    return MPNO_OK;
-}
-
 static void forward(mpno_op_call *call) {
     const int64_t o = call->in[0].channels, i = call->in[1].channels;
     call->kernels->gemm_tn(call->rows, i, o, call->in[0].data, o, call->in[1].data, i,
@@ -26,7 +19,7 @@ const mpno_op mpno_op_linear_dw = {
     .name = "linear_dw",
     .class = MPNO_OP_REDUCE,
     .linear_in_first = true,
-    .shape = shape,
+    .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = cost,
     .bound = mpno_bound_unknown,

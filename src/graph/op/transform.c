@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * Shared faces of fft_forward and fft_inverse, see transform.h. */
+#include "graph/op/transform.h"
+
+mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *field,
+                                  const mpno_operand *spectrum) {
+    return (mpno_fft_call){.batch = call->batch,
+                           .channels = field->channels,
+                           .scale = call->node->attr.scale,
+                           .weighting = call->node->attr.weighting,
+                           .field_format = field->format,
+                           .spectrum_format = spectrum->format,
+                           .n_threads = call->n_threads,
+                           .scratch = call->scratch};
+}
+
+mpno_op_cost mpno_transform_cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    const double lines = (double)(batch * graph->edges[node->in[0]].channels);
+    return (mpno_op_cost){lines * mpno_fft_flops(node->attr.fft), false};
+}
+
+size_t mpno_transform_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
+                              size_t type_bytes, int n_threads) {
+    (void)batch, (void)type_bytes;
+    return mpno_fft_scratch_bytes(node->attr.fft, graph->edges[node->in[0]].channels, n_threads);
+}

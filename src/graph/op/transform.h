@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ * What the two transform ops share. */
+#ifndef MPNO_GRAPH_OP_TRANSFORM_H
+#define MPNO_GRAPH_OP_TRANSFORM_H
+
+#include "graph/graph.h"
+
+/* The call of the transform library for `call`, whose field and spectrum are these operands. */
+mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *field,
+                                  const mpno_operand *spectrum);
+mpno_op_cost mpno_transform_cost(const mpno_graph *graph, const mpno_node *node, int64_t batch);
+size_t mpno_transform_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
+                              size_t type_bytes, int n_threads);
+
+#endif
