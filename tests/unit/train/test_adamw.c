@@ -94,14 +94,46 @@ static void five_steps_equal_the_reference(void **state) {
     mpno_ctx_destroy(&ctx);
 }
 
-static void torch_convention_is_its_formulas(void **state) {
-    (void)state;
-    enum { POINTS = 12, BATCH = 3, STEPS = 4 };
+/* One step of either convention as its definition reads, on numbers in the outside order (complex:
+ * re, im pairs). */
+static void plain_step(const mpno_adamw_opts *o, bool is_complex, size_t n, double rate, int t,
+                       const double *g, double *p, double *m, double *v) {
+    const double c1 = 1 - pow(o->beta1, t), c2 = 1 - pow(o->beta2, t);
+    const bool modulus = is_complex && o->convention == MPNO_ADAMW_NEURALOP;
+    for (size_t i = 0; i < n; i++) {
+        const size_t pair = i - i % 2;
+        m[i] = o->beta1 * m[i] + (1 - o->beta1) * g[i];
+        if (!modulus) {
+            v[i] = o->beta2 * v[i] + (1 - o->beta2) * g[i] * g[i];
+        } else if (i == pair) {
+            v[i] = o->beta2 * v[i] + (1 - o->beta2) * (g[i] * g[i] + g[i + 1] * g[i + 1]);
+        }
+        const double square = modulus ? v[pair] : v[i];
+        if (o->convention == MPNO_ADAMW_TORCH) {
+            p[i] -= rate * o->weight_decay * p[i];
+            p[i] -= rate * (m[i] / c1) / (sqrt(square / c2) + o->eps);
+        } else {
+            p[i] -= rate * sqrt(c2) / c1 * m[i] / (sqrt(square) + o->eps);
+            p[i] -= rate * o->weight_decay * p[i];
+        }
+    }
+}
+
+static void check_near(const double *found, const double *expected, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        assert_true(fabs(found[i] - expected[i]) < 1e-9 * (1 + fabs(expected[i])));
+    }
+}
+
+static void conventions_are_their_formulas(void **state) {
+    const mpno_adamw_convention convention = *(const mpno_adamw_convention *)*state;
+    enum { POINTS = 12, BATCH = 3, STEPS = 4, MAX_PARAMS = 64 };
     mpno_ctx *ctx = NULL;
     mpno_model *model = NULL;
     mpno_adamw *adamw = NULL;
     mpno_fno_config config = MPNO_FNO_CONFIG_INIT;
     mpno_adamw_opts opts = MPNO_ADAMW_OPTS_INIT;
+    opts.convention = convention;
     config.ndim = 1;
     config.n_modes[0] = 6;
     config.in_channels = config.out_channels = 1;
@@ -112,48 +144,40 @@ static void torch_convention_is_its_formulas(void **state) {
     mpno_network *network = make_network(model, 1, POINTS, BATCH);
     assert_int_equal(mpno_adamw_create(model, &opts, &adamw), MPNO_OK);
     const size_t n = mpno_model_n_weights(model);
-    double *p = malloc(5 * n * sizeof *p);
+    const int n_params = mpno_model_n_params(model);
+    double *p = calloc(5 * n, sizeof *p);
     assert_non_null(p);
     double *g = p + n, *m = p + 2 * n, *v = p + 3 * n, *now = p + 4 * n;
-    for (size_t i = 0; i < n; i++) m[i] = v[i] = 0;
+    size_t first[MAX_PARAMS] = {0}, count[MAX_PARAMS];
+    assert_true(n_params < MAX_PARAMS);
+    for (int k = 0; k < n_params; k++) {
+        count[k] = mpno_model_param_info(model, k).count;
+        if (k > 0) first[k] = first[k - 1] + count[k - 1];
+        mpno_model_get_param(model, k, p + first[k]);
+    }
     double x[BATCH * POINTS], y[BATCH * POINTS];
     for (int i = 0; i < BATCH * POINTS; i++) {
         x[i] = sin(0.7 * i);
         y[i] = cos(0.3 * i);
     }
-    size_t at = 0;
-    for (int k = 0; k < mpno_model_n_params(model); at += mpno_model_param_info(model, k++).count) {
-        mpno_model_get_param(model, k, p + at);
-    }
-    const double rate = 3e-3;
     for (int t = 1; t <= STEPS; t++) {
         mpno_step_result result;
         assert_int_equal(mpno_network_step(network, BATCH, x, y, 1, &result), MPNO_OK);
-        at = 0;
-        for (int k = 0; k < mpno_model_n_params(model);
-             at += mpno_model_param_info(model, k++).count) {
+        for (int k = 0; k < n_params; k++) {
+            const size_t at = first[k];
             mpno_network_get_gradient(network, k, g + at);
+            plain_step(&opts, mpno_model_param_info(model, k).is_complex, count[k], 3e-3, t, g + at,
+                       p + at, m + at, v + at);
         }
-        for (size_t i = 0; i < n; i++) {
-            p[i] -= rate * opts.weight_decay * p[i];
-            m[i] = 0.9 * m[i] + 0.1 * g[i];
-            v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
-            const double mean = m[i] / (1 - pow(0.9, t)), square = v[i] / (1 - pow(0.999, t));
-            p[i] -= rate * mean / (sqrt(square) + 1e-8);
-        }
-        mpno_adamw_step(adamw, network, rate, 1);
+        mpno_adamw_step(adamw, network, 3e-3, 1);
     }
-    at = 0;
-    for (int k = 0; k < mpno_model_n_params(model); at += mpno_model_param_info(model, k++).count) {
-        const size_t count = mpno_model_param_info(model, k).count;
-        mpno_model_get_param(model, k, now + at);
-        for (size_t i = at; i < at + count; i++) assert_true(fabs(now[i] - p[i]) < 1e-9);
-        mpno_adamw_get_moment(adamw, 0, k, now + at);
-        for (size_t i = at; i < at + count; i++)
-            assert_true(fabs(now[i] - m[i]) < 1e-9 * (1 + fabs(m[i])));
-        mpno_adamw_get_moment(adamw, 1, k, now + at);
-        for (size_t i = at; i < at + count; i++)
-            assert_true(fabs(now[i] - v[i]) < 1e-9 * (1 + v[i]));
+    for (int k = 0; k < n_params; k++) {
+        mpno_model_get_param(model, k, now);
+        check_near(now, p + first[k], count[k]);
+        mpno_adamw_get_moment(adamw, 0, k, now);
+        check_near(now, m + first[k], count[k]);
+        mpno_adamw_get_moment(adamw, 1, k, now);
+        check_near(now, v + first[k], count[k]);
     }
     free(p);
     mpno_adamw_destroy(&adamw);
@@ -192,9 +216,12 @@ static void every_isa_gives_the_same_bits(void **state) {
 }
 
 int main(void) {
+    static mpno_adamw_convention torch = MPNO_ADAMW_TORCH, neuralop = MPNO_ADAMW_NEURALOP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_steps_equal_the_reference),
-        cmocka_unit_test(torch_convention_is_its_formulas),
+        {"torch_convention_is_its_formulas", conventions_are_their_formulas, NULL, NULL, &torch},
+        {"neuralop_convention_is_its_formulas", conventions_are_their_formulas, NULL, NULL,
+         &neuralop},
         cmocka_unit_test(every_isa_gives_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
