@@ -31,30 +31,60 @@ static mpno_status declare_model(mpno_ctx *ctx, const mpno_settings *s, const mp
     return status;
 }
 
-/* The first sample of the training data, for its shape, and the number of samples. */
-static mpno_status read_shape(mpno_ctx *ctx, mpno_settings *s, mpno_dataset **data, int64_t *n) {
+/* Shapes of a data file, and what reading it takes. */
+typedef struct shape {
+    int ndim;
+    int64_t grid[MPNO_MAX_AXES], n, in_channels, out_channels;
+    size_t file_bytes;
+} shape;
+
+/* Through the first sample alone, whatever the size of the file. */
+static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char *path,
+                              int64_t n_samples, shape *out) {
     mpno_tensor_file *file = NULL;
+    mpno_dataset *data = NULL;
     mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
-    MPNO_TRY(mpno_tensor_file_read(ctx, s->data.train, NULL, &file));
+    MPNO_TRY(mpno_tensor_file_read(ctx, path, NULL, &file));
     opts.x_key = s->data.x_key;
     opts.y_key = s->data.y_key;
     opts.ndim = (int)s->model.n_modes.n;
     opts.n_samples = 1;
-    mpno_status status = mpno_dataset_from_tensors(ctx, s->data.train, file, &opts, data);
+    *out = (shape){0};
+    mpno_status status = mpno_dataset_from_tensors(ctx, path, file, &opts, &data);
     if (status == MPNO_OK) {
-        *n = mpno_tensor_file_find(file, s->data.x_key)->shape[0];
-        if (s->data.n_train != MPNO_UNSET && s->data.n_train < *n) *n = s->data.n_train;
-        *n -= s->data.n_validation;
+        out->ndim = data->ndim;
+        memcpy(out->grid, data->grid, sizeof out->grid);
+        out->in_channels = data->in_channels;
+        out->out_channels = data->out_channels;
+        out->n = mpno_tensor_file_find(file, s->data.x_key)->shape[0];
+        if (n_samples != MPNO_UNSET && n_samples < out->n) out->n = n_samples;
+        for (size_t i = 0; i < file->n; i++) out->file_bytes += file->tensors[i].bytes;
     }
+    mpno_dataset_destroy(ctx, &data);
     mpno_tensor_file_destroy(ctx, &file);
     return status;
+}
+
+static int64_t points_of(const shape *x) {
+    int64_t points = 1;
+    for (int d = 0; d < x->ndim; d++) points *= x->grid[d];
+    return points;
+}
+
+/* Bytes of n samples in memory. */
+static size_t sample_bytes(const shape *x, int64_t n, mpno_format format) {
+    return (size_t)(n * points_of(x) * (x->in_channels + x->out_channels)) *
+           mpno_format_bytes(format);
 }
 
 /* What is asked of one network. */
 typedef struct need {
     size_t weights, state, activations, total;
+    size_t tables; /* of the network object itself: graph, transforms */
     double flops;
 } need;
+
+enum { MAX_TESTS = 64 };
 
 typedef struct planner {
     mpno_ctx *ctx;
@@ -62,14 +92,16 @@ typedef struct planner {
     const mpno_sink *sink;
     mpno_model *model;
     int64_t grid[MPNO_MAX_AXES];
-    int64_t train_batch, test_batch;
+    int64_t train_batch, test_batch, n_train;
+    shape train, tests[MAX_TESTS];
+    size_t n_tests;
 } planner;
 
 static mpno_status plan_network(const planner *p, const char *policy, bool training,
-                                mpno_network **out) {
+                                const int64_t *grid, int64_t batch, mpno_network **out) {
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    memcpy(opts.grid, p->grid, sizeof opts.grid);
-    opts.capacity = training ? p->train_batch : p->test_batch;
+    memcpy(opts.grid, grid, sizeof opts.grid);
+    opts.capacity = batch;
     opts.training = training;
     opts.loss = (mpno_loss)p->settings->opt.training_loss;
     opts.policy = policy;
@@ -77,15 +109,57 @@ static mpno_status plan_network(const planner *p, const char *policy, bool train
     return mpno_network_plan(p->model, &opts, out);
 }
 
-static need need_of(const planner *p, const mpno_network *network, bool training) {
+static mpno_status find_need(const planner *p, const char *policy, bool training,
+                             const int64_t *grid, int64_t batch, need *out) {
+    mpno_network *network = NULL;
+    const size_t before = mpno_ctx_bytes(p->ctx);
+    MPNO_TRY(plan_network(p, policy, training, grid, batch, &network));
     const mpno_network_cost cost = mpno_network_get_cost(network);
     const size_t weights =
         mpno_model_n_weights(p->model) * mpno_format_bytes(mpno_model_arithmetic(p->model));
-    need n = {.weights = weights, .activations = cost.activation_bytes, .flops = cost.flops};
-    n.state = cost.weight_copy_bytes;
-    if (training) n.state += cost.gradient_bytes + 2 * weights; /* and two moments */
-    n.total = n.weights + n.state + n.activations;
-    return n;
+    *out = (need){.weights = weights, .activations = cost.activation_bytes, .flops = cost.flops};
+    out->tables = mpno_ctx_bytes(p->ctx) - before;
+    out->state = cost.weight_copy_bytes;
+    if (training) out->state += cost.gradient_bytes + 2 * weights; /* and two moments */
+    out->total = out->weights + out->state + out->activations;
+    mpno_network_destroy(&network);
+    return MPNO_OK;
+}
+
+/* What a checkpoint takes on its way to the disk: weights and moments in the outside order, one of
+ * them in f64. */
+static size_t checkpoint_bytes(const planner *p, size_t weights) {
+    size_t largest = 0;
+    for (int i = 0; i < mpno_model_n_params(p->model); i++) {
+        const size_t count = mpno_model_param_info(p->model, i).count;
+        if (count > largest) largest = count;
+    }
+    return 3 * weights + largest * sizeof(double);
+}
+
+/* Most memory of a whole run: data, one batch, the training network and, on top of that for a
+ * while, the network of an evaluation or a checkpoint. */
+static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
+    const mpno_format format = mpno_model_arithmetic(p->model);
+    need n;
+    MPNO_TRY(find_need(p, policy, true, p->grid, p->train_batch, &n));
+    size_t base = n.total + n.tables + sample_bytes(&p->train, p->train.n, format) +
+                  sample_bytes(&p->train, p->train_batch, format) +
+                  (size_t)p->n_train * sizeof(int64_t);
+    size_t most = checkpoint_bytes(p, n.weights);
+    for (size_t i = 0; i < p->n_tests; i++) {
+        const shape *test = &p->tests[i];
+        const int64_t batch = test->n < p->test_batch ? test->n : p->test_batch;
+        MPNO_TRY(find_need(p, policy, false, test->grid, batch, &n));
+        const size_t y =
+            (size_t)(batch * points_of(test) * test->out_channels) * mpno_format_bytes(format);
+        const size_t evaluation = n.state + n.activations + n.tables + y;
+        if (evaluation > most) most = evaluation;
+        base += sample_bytes(test, test->n, format);
+    }
+    const size_t reading = p->train.file_bytes + sample_bytes(&p->train, p->train.n, format);
+    *out = base + most > reading ? base + most : reading;
+    return MPNO_OK;
 }
 
 static mpno_status put_need(mpno_ctx *ctx, mpno_value *map, const char *key, const need *n) {
@@ -104,24 +178,27 @@ static mpno_status row_of_policy(const planner *p, const char *policy, mpno_tabl
     MPNO_TRY(mpno_value_set_map(p->ctx, map, policy, &entry));
     MPNO_TRY(mpno_table_cell(table, "%s", policy));
     for (int training = 1; training >= 0; training--) {
-        mpno_network *network = NULL;
         char a[MPNO_HUMAN_CAPACITY], b[MPNO_HUMAN_CAPACITY], c[MPNO_HUMAN_CAPACITY];
-        MPNO_TRY(plan_network(p, policy, training != 0, &network));
-        const need n = need_of(p, network, training != 0);
-        mpno_network_destroy(&network);
+        need n;
+        MPNO_TRY(find_need(p, policy, training != 0, p->grid,
+                           training ? p->train_batch : p->test_batch, &n));
         MPNO_TRY(put_need(p->ctx, entry, training ? "training" : "inference", &n));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.state, a)));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.activations, b)));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.total, c)));
         MPNO_TRY(mpno_table_cell(table, "%.3g", n.flops * 1e-9));
     }
-    return MPNO_OK;
+    size_t run = 0;
+    char text[MPNO_HUMAN_CAPACITY];
+    MPNO_TRY(find_run(p, policy, &run));
+    MPNO_TRY(mpno_value_set_int(p->ctx, entry, "run_peak_bytes", (int64_t)run));
+    return mpno_table_cell(table, "%s", mpno_human_bytes(run, text));
 }
 
 static mpno_status all_policies(const planner *p, mpno_table *table, mpno_value *map) {
     static const char *const headings[] = {
-        "policy",           "training: state", "activations", "peak",         "Gflop a step",
-        "inference: state", "activations",     "peak",        "Gflop a batch"};
+        "policy",           "training: state", "activations", "peak",          "Gflop a step",
+        "inference: state", "activations",     "peak",        "Gflop a batch", "whole run: peak"};
     for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++) {
         MPNO_TRY(mpno_table_column(table, headings[i], i ? MPNO_RIGHT : MPNO_LEFT));
     }
@@ -218,7 +295,7 @@ static mpno_status policies_section(const planner *p, const mpno_network *networ
 /* Layers and tensors of one phase. */
 static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno_value *map) {
     mpno_network *network = NULL;
-    MPNO_TRY(plan_network(p, phase->policy, true, &network));
+    MPNO_TRY(plan_network(p, phase->policy, true, p->grid, p->train_batch, &network));
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
     mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
              (long long)phase->first + 1, (long long)phase->end);
@@ -256,22 +333,33 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     return MPNO_OK;
 }
 
+static mpno_status read_shapes(planner *p, mpno_settings *s) {
+    const shape *train = &p->train;
+    MPNO_TRY(read_shape(p->ctx, s, s->data.train, s->data.n_train, &p->train));
+    mpno_dataset seen = {.ndim = train->ndim,
+                         .in_channels = train->in_channels,
+                         .out_channels = train->out_channels};
+    memcpy(seen.grid, train->grid, sizeof train->grid);
+    memcpy(p->grid, train->grid, sizeof p->grid);
+    MPNO_TRY(mpno_sets_fit(p->ctx, s, &seen));
+    p->n_train = train->n - s->data.n_validation;
+    for (size_t i = 0; i < s->data.test.n && i < MAX_TESTS; i++) {
+        MPNO_TRY(read_shape(p->ctx, s, s->data.test.v[i], s->data.n_test, &p->tests[i]));
+        p->n_tests++;
+    }
+    p->train_batch = s->data.batch_size < p->n_train ? s->data.batch_size : p->n_train;
+    p->test_batch = s->data.test_batch_size;
+    return MPNO_OK;
+}
+
 static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, char **json) {
     planner p = {.ctx = ctx, .settings = s, .sink = sink};
     mpno_schedule schedule;
-    mpno_dataset *data = NULL;
     mpno_value *map = NULL;
-    int64_t n = 0;
     MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));
-    MPNO_TRY(read_shape(ctx, s, &data, &n));
-    memcpy(p.grid, data->grid, sizeof p.grid);
-    mpno_status status = mpno_sets_fit(ctx, s, data);
-    mpno_dataset_destroy(ctx, &data);
-    MPNO_TRY(status);
-    p.train_batch = s->data.batch_size < n ? s->data.batch_size : n;
-    p.test_batch = s->data.test_batch_size;
+    MPNO_TRY(read_shapes(&p, s));
     MPNO_TRY(declare_model(ctx, s, &schedule.phase[0], &p.model));
-    status = mpno_value_map(ctx, &map);
+    mpno_status status = mpno_value_map(ctx, &map);
     if (status == MPNO_OK) status = plan_all(&p, &schedule, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
     mpno_value_destroy(ctx, &map);

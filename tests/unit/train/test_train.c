@@ -268,6 +268,33 @@ static void resolved_text_is_the_same_configuration(void **state) {
     mpno_config_destroy(&b);
 }
 
+/* In a context of its own: peaks never fall. */
+static void plan_knows_the_peak(void **state) {
+    (void)state;
+    mpno_ctx *shared = ctx;
+    mpno_value *tree = NULL;
+    char *json = NULL;
+    assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
+    const char *const more[] = {
+        "precision.policy", "mixed", "opt.n_epochs", "1", "model.hidden_channels", "64", NULL};
+    mpno_config *config = make_config("peak", more);
+    assert_int_equal(mpno_plan(ctx, config, NULL, &json), MPNO_OK);
+    const size_t planning = mpno_ctx_peak_bytes(ctx);
+    assert_int_equal(mpno_json_parse(ctx, "plan", json, strlen(json), &tree), MPNO_OK);
+    const mpno_value *mixed = mpno_value_get(mpno_value_get(tree, "policies"), "mixed");
+    const double planned = mpno_value_get(mixed, "run_peak_bytes")->real;
+    mpno_value_destroy(ctx, &tree);
+    mpno_text_free(ctx, json);
+    mpno_config_destroy(&config);
+    train("peak", more, false, NULL, MPNO_OK);
+    const double peak = (double)mpno_ctx_peak_bytes(ctx);
+    assert_true(fabs(planned / peak - 1) < 0.05);
+    assert_true((double)planning < 0.5 * peak); /* nothing large was allocated to know it */
+    assert_int_equal(mpno_ctx_bytes(ctx), 0);
+    mpno_ctx_destroy(&ctx);
+    ctx = shared;
+}
+
 /* The choices of config.def follow the tables and enums of other layers. */
 static void choices_follow_their_tables(void **state) {
     (void)state;
@@ -308,6 +335,7 @@ int main(void) {
         cmocka_unit_test(eval_repeats_the_run),
         cmocka_unit_test(another_architecture_is_named),
         cmocka_unit_test(resolved_text_is_the_same_configuration),
+        cmocka_unit_test(plan_knows_the_peak),
         cmocka_unit_test(choices_follow_their_tables),
     };
     return cmocka_run_group_tests(tests, start, finish);
