@@ -45,9 +45,9 @@ mpno_status mpno_fno_check(mpno_ctx *ctx, const mpno_fno_config *c) {
     } ratios[] = {{"lifting_channel_ratio", c->lifting_channel_ratio},
                   {"projection_channel_ratio", c->projection_channel_ratio},
                   {"channel_mlp_expansion", c->channel_mlp_expansion}};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < (c->use_channel_mlp ? 3 : 2); i++)
         MPNO_CHECK(ctx,
-                   ratios[i].value * (double)c->hidden_channels >= (i < 2 ? 1.0 : 0.6) &&
+                   ratios[i].value * (double)c->hidden_channels >= (i < 2 ? 1.0 : 0.5 + 1e-9) &&
                        ratios[i].value <= 1024,
                    MPNO_E_CONFIG,
                    "model.%s is %g; with %lld hidden channels it leaves no channel (or too many)",
