@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * AdamW: five whole training steps of the PyTorch library (tests/golden/training/adamw_steps), the
+ * AdamW: five whole training steps of the PyTorch library (tests/golden/adamw_steps), the
  * torch convention against a plain statement of its formulas in f64, and every ISA against the
  * portable loops. */
 #include <setjmp.h>

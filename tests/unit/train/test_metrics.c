@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Errors of predictions against the losses of the PyTorch library (tests/golden/training/losses),
+ * Errors of predictions against the losses of the PyTorch library (tests/data/losses),
  * 1-D to 3-D. */
 #include <setjmp.h>
 #include <stdarg.h>
