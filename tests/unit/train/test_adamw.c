@@ -48,7 +48,7 @@ static void five_steps_equal_the_reference(void **state) {
     opts.convention = MPNO_ADAMW_NEURALOP;
     opts.eps = 1e-6;
     opts.weight_decay = 1e-4;
-    vectors_open("adamw_steps", &v);
+    vectors_open("tests/golden/adamw_steps", &v);
     assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
     assert_int_equal(mpno_model_create(ctx, &config, MPNO_F64, 0, &model), MPNO_OK);
     size_t count = 0;

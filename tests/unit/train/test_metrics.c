@@ -36,7 +36,7 @@ static void agree_with_the_reference(void **state) {
     mpno_ctx *ctx = NULL;
     static vectors v;
     assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
-    vectors_open("losses", &v);
+    vectors_open("tests/data/losses", &v);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         const int64_t n = cases[k].n, channels = cases[k].channels;
         int64_t points = 1;

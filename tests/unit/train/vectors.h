@@ -13,15 +13,16 @@ typedef struct vectors {
     char *bytes; /* owned: free */
 } vectors;
 
-static inline void vectors_open(const char *name, vectors *v) {
+/* stem: path without ".txt" and ".bin" */
+static inline void vectors_open(const char *stem, vectors *v) {
     char path[256];
-    snprintf(path, sizeof path, "tests/golden/training/%s.txt", name);
+    snprintf(path, sizeof path, "%s.txt", stem);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     size_t n = fread(v->index, 1, sizeof v->index - 1, file);
     v->index[n] = '\0';
     (void)fclose(file);
-    snprintf(path, sizeof path, "tests/golden/training/%s.bin", name);
+    snprintf(path, sizeof path, "%s.bin", stem);
     file = fopen(path, "rb");
     assert_non_null(file);
     v->bytes = malloc(1 << 20);
