@@ -35,7 +35,7 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
         const int64_t most = d + 1 == ndim ? size[d] / 2 + 1 : size[d];
         grid.size[d] = problem.size[d] = size[d];
         grid.points *= size[d];
-        problem.keep[d] = most > 2 ? most - 1 : most; /* pruned where that leaves something */
+        problem.keep[d] = most > 2 ? (most + 1) / 2 : most; /* pruned, but for tiny grids */
     }
     *r = (rig){.ctx = ctx, .batch = 2, .rng = mpno_rng_make(5, MPNO_STREAM_TEST, (uint32_t)ndim)};
     assert_int_equal(mpno_graph_create(ctx, &grid, &r->graph), MPNO_OK);
@@ -104,6 +104,39 @@ static inline int rig_add(rig *r, const mpno_op *op, int n_in, const int *in) {
         MPNO_OK)
         fail_msg("%s: %s", op->name, mpno_ctx_error(r->ctx));
     return out;
+}
+
+static inline int rig_unary(rig *r, const mpno_op *op, int x) {
+    return rig_add(r, op, 1, &x);
+}
+
+/* y = GELU(norm(spectral(tanh(x))) + skip(x)). norm 0: none, 1: with weights, 2: without. skip 0:
+ * none, 1: linear, 2: identity, 3: gate. */
+static inline int rig_block(rig *r, int x, int norm, int skip) {
+    const int64_t n = RIG_INPUTS;
+    const int spectral[] = {
+        rig_unary(r, &mpno_op_fft_forward,
+                  rig_unary(r, &mpno_op_stage, rig_unary(r, &mpno_op_tanh, x))),
+        rig_weight(r, r->blocks, n, n, true)};
+    const int biased[] = {
+        rig_unary(r, &mpno_op_fft_inverse, rig_add(r, &mpno_op_contract, 2, spectral)),
+        rig_weight(r, 1, 1, n, false)};
+    int y = rig_add(r, &mpno_op_bias, 2, biased);
+    if (norm != 0) {
+        const int in[] = {y, rig_unary(r, &mpno_op_moments, y),
+                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1,
+                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1};
+        y = rig_add(r, &mpno_op_normalize, 4, in);
+    }
+    const int by[] = {x, skip == 1   ? rig_weight(r, 1, n, n, false)
+                         : skip == 3 ? rig_weight(r, 1, 1, n, false)
+                                     : -1};
+    const int skipped = skip == 1   ? rig_add(r, &mpno_op_linear, 2, by)
+                        : skip == 3 ? rig_add(r, &mpno_op_gate, 2, by)
+                                    : x;
+    const int sum[] = {y, skipped};
+    if (skip != 0) y = rig_add(r, &mpno_op_add, 2, sum);
+    return rig_unary(r, &mpno_op_gelu, y);
 }
 
 /* Plans and realises the execution of the requested edges, and binds what the rig owns. */

@@ -374,10 +374,6 @@ static void start(training *t, int grid, mpno_fft_weighting weighting, mpno_loss
     t->input = rig_leaf(&t->r, MPNO_EDGE_FIELD, RIG_INPUTS);
 }
 
-static int unary(rig *r, const mpno_op *op, int x) {
-    return rig_add(r, op, 1, &x);
-}
-
 /* The graph around one op: its fields come from the input (the second one through a linear map), its
  * spectra from a transform, its sums from a reduction; a spectrum that it gives is transformed
  * back. */
@@ -394,14 +390,14 @@ static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting we
         if (operands[i] == 'f')
             in[i] = fields++ == 0 ? t.input : rig_add(&t.r, &mpno_op_linear, 2, square);
         else if (operands[i] == 's')
-            in[i] = unary(&t.r, &mpno_op_fft_forward, unary(&t.r, &mpno_op_stage, t.input));
+            in[i] = rig_unary(&t.r, &mpno_op_fft_forward, rig_unary(&t.r, &mpno_op_stage, t.input));
         else if (operands[i] == 'm')
-            in[i] = unary(&t.r, &mpno_op_moments, t.input);
+            in[i] = rig_unary(&t.r, &mpno_op_moments, t.input);
         else
             in[i] = make_operand(&t.r, operands[i]);
     }
     int y = rig_add(&t.r, op, (int)strlen(operands), in);
-    if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM) y = unary(&t.r, &mpno_op_fft_inverse, y);
+    if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM) y = rig_unary(&t.r, &mpno_op_fft_inverse, y);
     check_training(&t, y, op->name);
     rig_destroy(&t.r);
 }
@@ -419,35 +415,6 @@ static void gradient_of_every_op(void **state) {
         if (!seen[i]) fail_msg("op %s is part of no checked gradient", mpno_op_get(i)->name);
 }
 
-/* y = norm(spectral(tanh(x))) + skip(x), twice over, so that every value has several consumers.
- * norm 0: none, 1: with weights, 2: without. skip 0: none, 1: linear, 2: identity, 3: gate. */
-static int block(training *t, int x, int norm, int skip) {
-    rig *r = &t->r;
-    const int64_t n = RIG_INPUTS;
-    const int spectral[] = {
-        unary(r, &mpno_op_fft_forward, unary(r, &mpno_op_stage, unary(r, &mpno_op_tanh, x))),
-        rig_weight(r, r->blocks, n, n, true)};
-    const int biased[] = {
-        unary(r, &mpno_op_fft_inverse, rig_add(r, &mpno_op_contract, 2, spectral)),
-        rig_weight(r, 1, 1, n, false)};
-    int y = rig_add(r, &mpno_op_bias, 2, biased);
-    if (norm != 0) {
-        const int in[] = {y, unary(r, &mpno_op_moments, y),
-                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1,
-                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1};
-        y = rig_add(r, &mpno_op_normalize, 4, in);
-    }
-    const int by[] = {x, skip == 1   ? rig_weight(r, 1, n, n, false)
-                         : skip == 3 ? rig_weight(r, 1, 1, n, false)
-                                     : -1};
-    const int skipped = skip == 1   ? rig_add(r, &mpno_op_linear, 2, by)
-                        : skip == 3 ? rig_add(r, &mpno_op_gate, 2, by)
-                                    : x;
-    const int sum[] = {y, skipped};
-    if (skip != 0) y = rig_add(r, &mpno_op_add, 2, sum);
-    return unary(r, &mpno_op_gelu, y);
-}
-
 static void gradient_of_blocks(void **state) {
     (void)state;
     for (int norm = 0; norm < 3; norm++)
@@ -457,8 +424,9 @@ static void gradient_of_blocks(void **state) {
                 char what[32];
                 start(&t, g, MPNO_FFT_HERMITIAN, (mpno_loss)((norm + skip) % 3));
                 snprintf(what, sizeof what, "norm %d skip %d", norm, skip);
-                const int middle = block(&t, t.input, norm, skip);
-                check_training(&t, block(&t, middle, norm, (skip + 1) % 4), what);
+                /* Two of them, so that every value has several consumers. */
+                const int middle = rig_block(&t.r, t.input, norm, skip);
+                check_training(&t, rig_block(&t.r, middle, norm, (skip + 1) % 4), what);
                 rig_destroy(&t.r);
             }
 }
