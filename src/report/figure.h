@@ -13,15 +13,15 @@ typedef struct mpno_range {
 
 typedef struct mpno_figure_row {
     const char *label;
-    mpno_panel_field input, truth, prediction, error; /* error: owned by the figure */
-    float *error_data;
+    mpno_panel_field input, truth, prediction, error;    /* a row without truth has no error */
+    float *error_data;                                   /* of that field; owned by the figure */
     mpno_range input_range, solution_range, error_range; /* error_range is symmetric */
     char caption[256];
 } mpno_figure_row;
 
 typedef struct mpno_figure {
     mpno_panel_opts opts;
-    bool has_input;
+    bool has_input, has_truth; /* does any row have one? */
     int n_rows;
     mpno_figure_row *rows; /* owned */
     int line_height;       /* of text, with the space to the next line */

@@ -35,6 +35,11 @@ static struct size size_of(const mpno_panel_field *field, int wanted) {
     return size;
 }
 
+static bool has_column(const mpno_figure *figure, int column) {
+    if (column == PREDICTION) return true;
+    return column == INPUT ? figure->has_input : figure->has_truth;
+}
+
 static const mpno_panel_field *field_of(const mpno_figure_row *row, int column) {
     const mpno_panel_field *fields[N_COLUMNS] = {&row->input, &row->truth, &row->prediction,
                                                  &row->error};
@@ -87,7 +92,8 @@ static int label_width(const mpno_figure *figure, int column) {
 /* Places the columns and gives the width of the picture. */
 static int place_columns(const mpno_figure *figure, struct column *columns) {
     int x = MPNO_FIGURE_MARGIN, end = x;
-    for (int c = figure->has_input ? INPUT : TRUTH; c < N_COLUMNS; c++) {
+    for (int c = 0; c < N_COLUMNS; c++) {
+        if (!has_column(figure, c)) continue;
         int width = mpno_font_width(heading_of(figure, c), figure->opts.text_scale);
         for (int i = 0; i < figure->n_rows; i++) {
             struct size size = size_of(field_of(&figure->rows[i], c), figure->opts.panel_pixels);
@@ -145,7 +151,7 @@ static void draw_bar(mpno_canvas *canvas, int x, int y, int height, mpno_colorma
 static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
                      const struct column *columns, int y, mpno_canvas *canvas) {
     int scale = figure->opts.text_scale, height = row_height(figure, row);
-    for (int c = figure->has_input ? INPUT : TRUTH; c < N_COLUMNS; c++) {
+    for (int c = 0; c < N_COLUMNS; c++) {
         const mpno_panel_field *field = field_of(row, c);
         if (!field->data) continue;
         struct size size = size_of(field, figure->opts.panel_pixels);
@@ -162,7 +168,7 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
 }
 
 mpno_status mpno_figure_heat(mpno_ctx *ctx, const mpno_figure *figure, mpno_canvas *out) {
-    struct column columns[N_COLUMNS];
+    struct column columns[N_COLUMNS] = {0};
     int width = place_columns(figure, columns), scale = figure->opts.text_scale;
     int below = MPNO_FIGURE_GAP + figure->line_height; /* the caption */
     int64_t height = 2 * MPNO_FIGURE_MARGIN + mpno_figure_title_height(figure) +
@@ -172,9 +178,11 @@ mpno_status mpno_figure_heat(mpno_ctx *ctx, const mpno_figure *figure, mpno_canv
     MPNO_TRY(mpno_canvas_create(ctx, width, (int)(height < INT32_MAX ? height : INT32_MAX), out));
 
     int y = mpno_figure_title(figure, out);
-    for (int c = figure->has_input ? INPUT : TRUTH; c < N_COLUMNS; c++)
+    for (int c = 0; c < N_COLUMNS; c++) {
+        if (!has_column(figure, c)) continue;
         mpno_figure_centred(out, columns[c].x + columns[c].width / 2, y, scale, MPNO_INK,
                             heading_of(figure, c));
+    }
     y += mpno_figure_heading_height(figure);
     for (int i = 0; i < figure->n_rows; i++) {
         draw_row(figure, &figure->rows[i], columns, y, out);

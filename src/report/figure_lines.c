@@ -25,6 +25,16 @@ struct plot {
     mpno_axis across, up;
 };
 
+static bool has_plot(const mpno_figure *figure, int column) {
+    if (column == SOLUTION) return true;
+    return column == INPUT ? figure->has_input : figure->has_truth;
+}
+
+static bool row_has_plot(const mpno_figure_row *row, int column) {
+    if (column == SOLUTION) return true;
+    return (column == INPUT ? row->input.data : row->error.data) != NULL;
+}
+
 static mpno_axis axis_of(const mpno_figure *figure, const mpno_figure_row *row, int column) {
     const mpno_range *ranges[N_COLUMNS] = {&row->input_range, &row->solution_range,
                                            &row->error_range};
@@ -40,6 +50,7 @@ static mpno_axis axis_of(const mpno_figure *figure, const mpno_figure_row *row, 
 static int label_width(const mpno_figure *figure, int column) {
     int width = 0;
     for (int i = 0; i < figure->n_rows; i++) {
+        if (!row_has_plot(&figure->rows[i], column)) continue;
         mpno_axis axis = axis_of(figure, &figure->rows[i], column);
         for (int k = 0; k < axis.n; k++) {
             int needed = mpno_font_width(axis.label[k], figure->opts.text_scale);
@@ -83,17 +94,24 @@ static void draw_curve(mpno_canvas *canvas, const struct plot *plot, const mpno_
     mpno_canvas_polyline(canvas, points, n, thickness, colour, clip);
 }
 
-/* piece, gap, truth, three gaps, piece, gap, prediction */
-static int legend_width(const mpno_panel_opts *opts) {
-    return (2 * PIECE + 5 * PIECE_GAP) * opts->text_scale +
-           mpno_font_width(opts->truth_heading, opts->text_scale) +
-           mpno_font_width(opts->prediction_heading, opts->text_scale);
+/* piece, gap, heading */
+static int entry_width(const mpno_panel_opts *opts, const char *heading) {
+    return (PIECE + PIECE_GAP) * opts->text_scale + mpno_font_width(heading, opts->text_scale);
+}
+
+/* truth, three gaps, prediction */
+static int legend_width(const mpno_figure *figure) {
+    const mpno_panel_opts *opts = &figure->opts;
+    int prediction = entry_width(opts, opts->prediction_heading);
+    if (!figure->has_truth) return prediction;
+    return entry_width(opts, opts->truth_heading) + 3 * PIECE_GAP * opts->text_scale + prediction;
 }
 
 /* All plots are equally wide, and no heading is wider than its plot. */
-static int plot_width(const mpno_panel_opts *opts) {
+static int plot_width(const mpno_figure *figure) {
+    const mpno_panel_opts *opts = &figure->opts;
     int width = opts->panel_pixels * 8 / 5;
-    int needed[] = {legend_width(opts), mpno_font_width(opts->input_heading, opts->text_scale),
+    int needed[] = {legend_width(figure), mpno_font_width(opts->input_heading, opts->text_scale),
                     mpno_font_width(opts->error_heading, opts->text_scale)};
     for (int i = 0; i < 3; i++)
         if (needed[i] > width) width = needed[i];
@@ -107,15 +125,18 @@ static void draw_headings(const mpno_figure *figure, const struct plot *plots, i
     if (figure->has_input)
         mpno_figure_centred(canvas, plots[INPUT].x + plots[INPUT].width / 2, y, scale, MPNO_INK,
                             opts->input_heading);
-    mpno_figure_centred(canvas, plots[ERROR].x + plots[ERROR].width / 2, y, scale, MPNO_INK,
-                        opts->error_heading);
+    if (figure->has_truth)
+        mpno_figure_centred(canvas, plots[ERROR].x + plots[ERROR].width / 2, y, scale, MPNO_INK,
+                            opts->error_heading);
 
     /* The heading of the common panel is its legend: a piece of line before each name. */
     int piece = PIECE * scale, gap = PIECE_GAP * scale, middle = y + MPNO_FONT_ASCENT * scale / 2;
-    int x = plots[SOLUTION].x + (plots[SOLUTION].width - legend_width(opts)) / 2;
-    mpno_canvas_fill(canvas, x, middle - (int)BROAD / 2, piece, (int)BROAD, TRUTH_COLOUR);
-    mpno_canvas_text(canvas, x + piece + gap, y, scale, MPNO_INK, opts->truth_heading);
-    x += piece + mpno_font_width(opts->truth_heading, scale) + 4 * gap;
+    int x = plots[SOLUTION].x + (plots[SOLUTION].width - legend_width(figure)) / 2;
+    if (figure->has_truth) {
+        mpno_canvas_fill(canvas, x, middle - (int)BROAD / 2, piece, (int)BROAD, TRUTH_COLOUR);
+        mpno_canvas_text(canvas, x + piece + gap, y, scale, MPNO_INK, opts->truth_heading);
+        x += entry_width(opts, opts->truth_heading) + 3 * gap;
+    }
     mpno_canvas_fill(canvas, x, middle - (int)THIN / 2, piece, (int)THIN, PREDICTION_COLOUR);
     mpno_canvas_text(canvas, x + piece + gap, y, scale, MPNO_INK, opts->prediction_heading);
 }
@@ -123,16 +144,18 @@ static void draw_headings(const mpno_figure *figure, const struct plot *plots, i
 static void draw_row(const mpno_figure *figure, const mpno_figure_row *row, struct plot *plots,
                      int y, double *points, mpno_canvas *canvas) {
     int scale = figure->opts.text_scale;
-    for (int c = figure->has_input ? INPUT : SOLUTION; c < N_COLUMNS; c++) {
-        if (c == INPUT && !row->input.data) continue;
+    for (int c = 0; c < N_COLUMNS; c++) {
+        if (!row_has_plot(row, c)) continue;
         plots[c].y = y;
         plots[c].up = axis_of(figure, row, c);
         draw_axes(canvas, &plots[c], scale);
     }
     if (row->input.data) draw_curve(canvas, &plots[INPUT], &row->input, points, THIN, INPUT_COLOUR);
-    draw_curve(canvas, &plots[SOLUTION], &row->truth, points, BROAD, TRUTH_COLOUR);
+    if (row->truth.data)
+        draw_curve(canvas, &plots[SOLUTION], &row->truth, points, BROAD, TRUTH_COLOUR);
     draw_curve(canvas, &plots[SOLUTION], &row->prediction, points, THIN, PREDICTION_COLOUR);
-    draw_curve(canvas, &plots[ERROR], &row->error, points, THIN, MPNO_PALE_INK);
+    if (row->error.data)
+        draw_curve(canvas, &plots[ERROR], &row->error, points, THIN, MPNO_PALE_INK);
     int below = figure->opts.panel_pixels + LABEL_GAP + figure->line_height;
     mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + below + LABEL_GAP, scale, MPNO_PALE_INK,
                      row->caption);
@@ -140,24 +163,26 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row, stru
 
 static int place_plots(const mpno_figure *figure, struct plot *plots) {
     const mpno_panel_opts *opts = &figure->opts;
-    int x = MPNO_FIGURE_MARGIN, width = plot_width(opts);
+    int x = MPNO_FIGURE_MARGIN, width = plot_width(figure);
     mpno_axis across;
     mpno_axis_make(opts->x_low, opts->x_high,
                    1 + width / (8 * MPNO_FONT_ADVANCE * opts->text_scale), &across);
     /* Room for the half of the last label that stands past the plot. */
+    int last = figure->has_truth ? ERROR : SOLUTION;
     int past = mpno_font_width(across.label[across.n - 1], opts->text_scale) / 2;
-    for (int c = figure->has_input ? INPUT : SOLUTION; c < N_COLUMNS; c++) {
+    for (int c = 0; c < N_COLUMNS; c++) {
+        if (!has_plot(figure, c)) continue;
         x += label_width(figure, c) + LABEL_GAP;
         plots[c] =
             (struct plot){.x = x, .width = width, .height = opts->panel_pixels, .across = across};
-        x += width + (c < ERROR ? MPNO_FIGURE_GROUP_GAP : past);
+        x += width + (c < last ? MPNO_FIGURE_GROUP_GAP : past);
     }
     int text = mpno_figure_text_width(figure);
     return x + MPNO_FIGURE_MARGIN > text ? x + MPNO_FIGURE_MARGIN : text;
 }
 
 mpno_status mpno_figure_lines(mpno_ctx *ctx, const mpno_figure *figure, mpno_canvas *out) {
-    struct plot plots[N_COLUMNS];
+    struct plot plots[N_COLUMNS] = {0};
     int width = place_plots(figure, plots);
     int row_height = figure->opts.panel_pixels + 2 * LABEL_GAP + 2 * figure->line_height;
     int height = 2 * MPNO_FIGURE_MARGIN + mpno_figure_title_height(figure) +
@@ -166,7 +191,7 @@ mpno_status mpno_figure_lines(mpno_ctx *ctx, const mpno_figure *figure, mpno_can
     int64_t longest = 0;
     for (int i = 0; i < figure->n_rows; i++) {
         const mpno_figure_row *row = &figure->rows[i];
-        if (row->truth.n1 > longest) longest = row->truth.n1;
+        if (row->prediction.n1 > longest) longest = row->prediction.n1;
         if (row->input.data && row->input.n1 > longest) longest = row->input.n1;
     }
     double *points = NULL;

@@ -44,16 +44,18 @@ static mpno_status check_field(mpno_ctx *ctx, const mpno_panel_field *field, int
 }
 
 static mpno_status check_row(mpno_ctx *ctx, const mpno_panel_row *row, int i, bool lines) {
-    MPNO_CHECK(ctx, row->truth.data != NULL && row->prediction.data != NULL, MPNO_E_ARGUMENT,
-               "row %d has no truth or no prediction; give both (the input may be left out)", i);
-    MPNO_TRY(check_field(ctx, &row->truth, i, "truth"));
-    MPNO_TRY(check_field(ctx, &row->prediction, i, "prediction"));
-    MPNO_CHECK(ctx, row->truth.n1 == row->prediction.n1 && row->truth.n2 == row->prediction.n2,
-               MPNO_E_SHAPE,
-               "row %d: truth is [%" PRId64 "][%" PRId64 "] but prediction is [%" PRId64
-               "][%" PRId64 "]; bring both to one grid first",
-               i, row->truth.n1, row->truth.n2, row->prediction.n1, row->prediction.n2);
-    bool same = (row->truth.n2 == 1) == lines;
+    const mpno_panel_field *truth = &row->truth, *prediction = &row->prediction;
+    MPNO_CHECK(ctx, prediction->data != NULL, MPNO_E_ARGUMENT,
+               "row %d has no prediction; only input and truth may be left out", i);
+    MPNO_TRY(check_field(ctx, prediction, i, "prediction"));
+    if (truth->data) {
+        MPNO_TRY(check_field(ctx, truth, i, "truth"));
+        MPNO_CHECK(ctx, truth->n1 == prediction->n1 && truth->n2 == prediction->n2, MPNO_E_SHAPE,
+                   "row %d: truth is [%" PRId64 "][%" PRId64 "] but prediction is [%" PRId64
+                   "][%" PRId64 "]; bring both to one grid first",
+                   i, truth->n1, truth->n2, prediction->n1, prediction->n2);
+    }
+    bool same = (prediction->n2 == 1) == lines;
     if (row->input.data) {
         MPNO_TRY(check_field(ctx, &row->input, i, "input"));
         same = same && (row->input.n2 == 1) == lines;
@@ -90,25 +92,27 @@ static void write_caption(mpno_figure_row *row, double error2, double truth2, do
     int64_t bad = row->solution_range.n_not_finite;
     if (bad > 0)
         snprintf(text, sizeof text, "%" PRId64 " values are not finite", bad);
+    else if (!row->truth.data)
+        text[0] = '\0';
     else if (truth2 == 0)
         snprintf(text, sizeof text, "truth is zero, largest |error| %.2e", largest);
     else
         snprintf(text, sizeof text, "relative L2 error %.3e, largest |error| %.2e", relative,
                  largest);
-    if (row->label)
-        snprintf(row->caption, sizeof row->caption, "%.80s: %s", row->label, text);
-    else
-        snprintf(row->caption, sizeof row->caption, "%s", text);
+    snprintf(row->caption, sizeof row->caption, "%.80s%s%s", row->label ? row->label : "",
+             row->label && *text ? ": " : "", text);
 }
 
 static mpno_status prepare_row(mpno_ctx *ctx, const mpno_panel_row *row, mpno_figure_row *out) {
-    int64_t n = row->truth.n1 * row->truth.n2;
-    MPNO_TRY(mpno_alloc_array(ctx, (size_t)n, sizeof(float), &out->error_data));
+    int64_t n = row->truth.data ? row->truth.n1 * row->truth.n2 : 0;
     out->label = row->label;
     out->input = row->input;
     out->truth = row->truth;
     out->prediction = row->prediction;
-    out->error = (mpno_panel_field){out->error_data, row->truth.n1, row->truth.n2};
+    if (n > 0) {
+        MPNO_TRY(mpno_alloc_array(ctx, (size_t)n, sizeof(float), &out->error_data));
+        out->error = (mpno_panel_field){out->error_data, row->truth.n1, row->truth.n2};
+    }
     double error2 = 0, truth2 = 0;
     for (int64_t i = 0; i < n; i++) {
         double truth = row->truth.data[i], error = row->prediction.data[i] - truth;
@@ -169,9 +173,10 @@ static mpno_status draw_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_pane
     for (int i = 0; i < figure->n_rows; i++) {
         MPNO_TRY(prepare_row(ctx, &rows[i], &figure->rows[i]));
         if (rows[i].input.data) figure->has_input = true;
+        if (rows[i].truth.data) figure->has_truth = true;
     }
-    return rows[0].truth.n2 == 1 ? mpno_figure_lines(ctx, figure, out)
-                                 : mpno_figure_heat(ctx, figure, out);
+    return rows[0].prediction.n2 == 1 ? mpno_figure_lines(ctx, figure, out)
+                                      : mpno_figure_heat(ctx, figure, out);
 }
 
 mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
@@ -182,7 +187,8 @@ mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
     MPNO_TRY(check_opts(ctx, &figure.opts));
     MPNO_CHECK(ctx, rows != NULL && n_rows > 0 && n_rows <= 1024, MPNO_E_ARGUMENT,
                "a picture of %d rows was asked for; give 1 to 1024 samples", n_rows);
-    for (int i = 0; i < n_rows; i++) MPNO_TRY(check_row(ctx, &rows[i], i, rows[0].truth.n2 == 1));
+    const bool lines = rows[0].prediction.n2 == 1;
+    for (int i = 0; i < n_rows; i++) MPNO_TRY(check_row(ctx, &rows[i], i, lines));
     figure.line_height = (MPNO_FONT_ROWS + 1) * figure.opts.text_scale;
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)n_rows, sizeof *figure.rows, &figure.rows));
     mpno_status status = draw_rows(ctx, &figure, rows, out);

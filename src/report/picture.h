@@ -22,7 +22,9 @@ typedef struct mpno_panel_row {
     const char *label; /* starts the line under the row ("sample 3"); NULL: none */
     mpno_panel_field
         input; /* data NULL: an empty panel, no column at all when no row has one; own shape */
-    mpno_panel_field truth; /* truth and prediction: same shape, one common colour scale */
+    /* Truth and prediction: same shape, one common colour scale. Truth data NULL: the prediction
+     * alone; no columns of truth and error at all when no row has a truth. */
+    mpno_panel_field truth;
     mpno_panel_field prediction;
 } mpno_panel_row;
 
@@ -40,9 +42,10 @@ typedef struct mpno_panel_opts {
 
 /* error = prediction - truth on a scale symmetric about zero. Scales are per row. Values that are
  * not finite are grey (a gap in a line) and counted in the line under the row, which also gives
- * ||prediction - truth|| / ||truth|| and max |error|. E_SHAPE when shapes differ or one- and
- * two-dimensional rows are mixed, E_ARGUMENT when the picture would be too large. opts NULL: the
- * defaults. *out is owned by the caller (mpno_canvas_destroy), empty on failure. */
+ * ||prediction - truth|| / ||truth|| and max |error| of a row with truth. E_SHAPE when shapes
+ * differ or one- and two-dimensional rows are mixed, E_ARGUMENT when the picture would be too
+ * large. opts NULL: the defaults. *out is owned by the caller (mpno_canvas_destroy), empty on
+ * failure. */
 MPNO_WARN_UNUSED mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
                                                       const mpno_panel_row *rows, int n_rows,
                                                       mpno_canvas *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * mpno_predict: outputs of a trained model for a file of inputs, and pictures of them. See
- * mpno/run.h. */
+ * mpno_predict: outputs of a trained model for a file of inputs, and pictures of them, beside the
+ * truth where the file has it. See mpno/run.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -105,20 +105,24 @@ static mpno_status draw(job *j, int64_t sample, const void *prediction) {
     const int64_t channels = data->out_channels;
     const int n_rows = channels < MAX_PICTURE_ROWS ? (int)channels : MAX_PICTURE_ROWS;
     const void *x = mpno_sample(data->x, data->format, data->points * data->in_channels, sample);
-    const void *y = mpno_sample(data->y, data->format, data->points * channels, sample);
+    const void *y =
+        j->has_truth ? mpno_sample(data->y, data->format, data->points * channels, sample) : NULL;
     mpno_panel_row rows[MAX_PICTURE_ROWS] = {0};
-    char label[64], name[32], path[4096];
-    snprintf(label, sizeof label, "sample %lld", (long long)sample);
+    char labels[MAX_PICTURE_ROWS][64], name[32], path[4096];
     for (int c = 0; c < n_rows; c++) {
         float *at = j->panels + 3 * data->points * c;
         const int64_t in = c < data->in_channels ? c : data->in_channels - 1;
-        rows[c].label = label;
+        int length = snprintf(labels[c], sizeof labels[c], "sample %lld", (long long)sample);
+        if (channels > 1) {
+            snprintf(labels[c] + length, sizeof labels[c] - (size_t)length, ", channel %d", c);
+        }
+        rows[c].label = labels[c];
         rows[c].input = panel(j, x, data->in_channels, in, at);
         if (state->encode_x) {
             mpno_normalizer_decode(&state->x, MPNO_F32, at, rows[c].input.n1 * rows[c].input.n2);
         }
         rows[c].prediction = panel(j, prediction, channels, c, at + 2 * data->points);
-        rows[c].truth = panel(j, y, channels, c, at + data->points);
+        if (y) rows[c].truth = panel(j, y, channels, c, at + data->points);
     }
     snprintf(name, sizeof name, "sample_%04lld.png", (long long)sample);
     MPNO_TRY(mpno_path_join(j->ctx, j->pictures, name, path, sizeof path));
@@ -188,10 +192,6 @@ static mpno_status predict(job *j, const char *input, const char *output, const 
     MPNO_TRY(read_input(j, input));
     MPNO_TRY(make_output(j));
     if (j->pictures) {
-        MPNO_CHECK(j->ctx, j->has_truth, MPNO_E_CONFIG,
-                   "%s has no '%s': pictures show predictions beside the truth, leave them out or "
-                   "give data.y_key",
-                   input, j->restored->checkpoint->settings.data.y_key);
         MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
         MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(3 * MAX_PICTURE_ROWS * j->data->points),
                                   sizeof *j->panels, &j->panels));

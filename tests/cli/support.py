@@ -134,8 +134,8 @@ def save_pt(path, tensors, extra=None):
             archive.writestr(f"data/data/{i}", struct.pack(f"<{len(tensor.values)}f", *tensor.values))
 
 
-def make_data(path, samples=16, grid=8, seed=1, channels=None, poison=None):
-    """Smooth random inputs x and y = their running means, [samples, (channels,) grid, grid]."""
+def make_data(path, samples=16, grid=8, seed=1, channels=None, poison=None, truth=True):
+    """Smooth random inputs x and, if `truth`, smoother y, [samples, (channels,) grid, grid]."""
     rng = random.Random(seed)
     x, y = [], []
     for _ in range(samples * (channels or 1)):
@@ -148,7 +148,7 @@ def make_data(path, samples=16, grid=8, seed=1, channels=None, poison=None):
     if poison is not None:
         x[len(x) // 2] = poison
     shape = (samples, grid, grid) if channels is None else (samples, channels, grid, grid)
-    save_pt(path, {"x": Tensor(x, shape), "y": Tensor(y, shape)})
+    save_pt(path, {"x": Tensor(x, shape), **({"y": Tensor(y, shape)} if truth else {})})
 
 
 CONFIG = """\

@@ -204,6 +204,18 @@ class Use(Project):
         for picture in pictures:
             self.assertEqual(picture.read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
 
+    def test_prediction_without_truth(self):
+        make_data(self.folder / "new.pt", samples=2, grid=16, seed=3, truth=False)
+        words = ("--pictures", "pictures", "--json")
+        result = self.mpno("predict", "run", "new.pt", "-o", "new.safetensors", *words).json()
+        self.assertNotIn("errors", result)
+        widths = {}
+        for name in ("new", "test16"):
+            self.mpno("predict", "run", f"{name}.pt", "-o", f"{name}.safetensors", *words)
+            picture = (self.folder / "pictures/sample_0001.png").read_bytes()
+            widths[name] = struct.unpack(">I", picture[16:20])[0]
+        self.assertLess(widths["new"], widths["test16"])
+
     def test_info_names_the_tensors(self):
         text = self.mpno("info", "run/last.safetensors").out
         self.assertIn("fno_blocks.convs.0.weight", text)

@@ -238,6 +238,31 @@ static void pictures_of_all_sizes_keep_their_margins(void **state) {
             }
 }
 
+/* Without a truth anywhere two panels are left, and where only some rows have one, those keep what
+ * they have. */
+static void a_truth_is_not_needed(void **state) {
+    (void)state;
+    for (int n2 = 1; n2 <= N; n2 += N - 1) {
+        mpno_panel_row rows[2] = {example_row(N, n2), example_row(N, n2)};
+        mpno_canvas whole, mixed, bare;
+        assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 2, &whole), MPNO_OK);
+        rows[1].truth.data = NULL;
+        assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 2, &mixed), MPNO_OK);
+        rows[0].truth.data = NULL;
+        assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 2, &bare), MPNO_OK);
+        assert_margins(&mixed);
+        assert_margins(&bare);
+        assert_int_equal(mixed.width, whole.width);
+        assert_int_equal(bare.height, whole.height);
+        assert_in_range(bare.width, whole.width / 3, 2 * whole.width / 3 + 100);
+        size_t row = (size_t)whole.width * 3, half = (size_t)whole.height / 2 - 20;
+        assert_memory_equal(whole.rgb, mixed.rgb, row * half);
+        mpno_canvas_destroy(ctx, &whole);
+        mpno_canvas_destroy(ctx, &mixed);
+        mpno_canvas_destroy(ctx, &bare);
+    }
+}
+
 static void wrong_requests_are_named(void **state) {
     (void)state;
     mpno_canvas canvas;
@@ -255,7 +280,7 @@ static void wrong_requests_are_named(void **state) {
     rows[1] = example_row(INT64_MAX, INT64_MAX);
     assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 2, &canvas), MPNO_E_SHAPE);
     rows[1] = example_row(10, 10);
-    rows[1].truth.data = NULL;
+    rows[1].prediction.data = NULL;
     assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 2, &canvas), MPNO_E_ARGUMENT);
     mpno_panel_opts opts = MPNO_PANEL_OPTS_INIT;
     opts.text_scale = 9;
@@ -330,6 +355,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(heat_maps_show_every_grid_point, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pictures_of_all_sizes_keep_their_margins, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_truth_is_not_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_requests_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hopeless_fields_still_draw, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failing_memory_and_folders, set_up, tear_down),
