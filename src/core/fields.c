@@ -278,25 +278,11 @@ mpno_status mpno_fields_default(mpno_ctx *ctx, const mpno_field *fields, size_t 
     return MPNO_OK;
 }
 
-mpno_status mpno_fields_find(mpno_ctx *ctx, const char *key, const mpno_field *fields, size_t n,
-                             const mpno_field **out) {
-    *out = NULL;
+static const mpno_field *find(const char *key, const mpno_field *fields, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(fields[i].key, key) == 0) {
-            *out = &fields[i];
-            return MPNO_OK;
-        }
+        if (strcmp(fields[i].key, key) == 0) return &fields[i];
     }
-    const char **names = NULL;
-    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *names, &names));
-    for (size_t i = 0; i < n; i++) names[i] = fields[i].key;
-    const char *near = mpno_nearest_name(key, names, n);
-    mpno_free(ctx, names);
-    if (near) {
-        return mpno_fail(ctx, MPNO_E_CONFIG, "unknown key %s; did you mean %s?", key, near);
-    }
-    return mpno_fail(ctx, MPNO_E_CONFIG, "unknown key %s; docs/reference/config.md lists the keys",
-                     key);
+    return NULL;
 }
 
 static bool is_section(const char *path, const mpno_field *fields, size_t n) {
@@ -305,6 +291,67 @@ static bool is_section(const char *path, const mpno_field *fields, size_t n) {
         if (strncmp(fields[i].key, path, length) == 0 && fields[i].key[length] == '.') return true;
     }
     return false;
+}
+
+/* The name in the table that was probably meant by `key`, into `out`; "" when none is near. `keys`:
+ * whole keys are looked at, not sections ("opt" of "opt.learning_rate") alone. */
+static mpno_status suggest(mpno_ctx *ctx, const char *key, const mpno_field *fields, size_t n,
+                           bool keys, char out[MAX_KEY]) {
+    const char **names = NULL;
+    char(*sections)[MAX_KEY] = NULL;
+    size_t count = 0;
+    out[0] = '\0';
+    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *sections, &sections));
+    mpno_status status = mpno_alloc_array(ctx, 2 * n, sizeof *names, &names);
+    for (size_t i = 0; status == MPNO_OK && keys && i < n; i++) names[count++] = fields[i].key;
+    for (size_t i = 0; status == MPNO_OK && i < n; i++) {
+        const char *dot = strrchr(fields[i].key, '.');
+        if (!dot) continue;
+        snprintf(sections[i], MAX_KEY, "%.*s", (int)(dot - fields[i].key), fields[i].key);
+        names[count++] = sections[i];
+    }
+    const char *near = status == MPNO_OK ? mpno_nearest_name(key, names, count) : NULL;
+    /* "n_epochs" is the key that someone knows and whose section was forgotten. */
+    for (size_t i = 0; keys && i < n; i++) {
+        const char *dot = strrchr(fields[i].key, '.');
+        if (dot && strcmp(dot + 1, key) == 0) near = fields[i].key;
+    }
+    if (near) snprintf(out, MAX_KEY, "%s", near);
+    mpno_free(ctx, names);
+    mpno_free(ctx, sections);
+    return status;
+}
+
+static mpno_status fail_unknown(mpno_ctx *ctx, const char *kind, const char *key,
+                                const char *near) {
+    if (*near) {
+        return mpno_fail(ctx, MPNO_E_CONFIG, "unknown %s %s; did you mean %s?", kind, key, near);
+    }
+    return mpno_fail(ctx, MPNO_E_CONFIG, "unknown %s %s; docs/reference/config.md lists the keys",
+                     kind, key);
+}
+
+mpno_status mpno_fields_find(mpno_ctx *ctx, const char *key, const mpno_field *fields, size_t n,
+                             const mpno_field **out) {
+    *out = find(key, fields, n);
+    if (*out) return MPNO_OK;
+    MPNO_CHECK(ctx, !is_section(key, fields, n), MPNO_E_CONFIG,
+               "%s is a section, not a key; give its keys one by one, as in %s.KEY=VALUE", key,
+               key);
+    char near[MAX_KEY];
+    MPNO_TRY(suggest(ctx, key, fields, n, true, near));
+    return fail_unknown(ctx, "key", key, near);
+}
+
+/* A key that holds keys of its own is a section, and is more likely a misspelt one than a key. */
+static mpno_status find_for(mpno_ctx *ctx, const char *key, const mpno_value *item,
+                            const mpno_field *fields, size_t n, const mpno_field **out) {
+    char near[MAX_KEY] = "";
+    *out = find(key, fields, n);
+    if (*out) return MPNO_OK;
+    if (item->kind == MPNO_VALUE_MAP) MPNO_TRY(suggest(ctx, key, fields, n, false, near));
+    return *near ? fail_unknown(ctx, "section", key, near)
+                 : mpno_fields_find(ctx, key, fields, n, out);
 }
 
 static mpno_status parse_map(mpno_ctx *ctx, const char *prefix, const mpno_value *map,
@@ -325,7 +372,7 @@ static mpno_status parse_map(mpno_ctx *ctx, const char *prefix, const mpno_value
             continue;
         }
         const mpno_field *field = NULL;
-        MPNO_TRY(mpno_fields_find(ctx, key, fields, n, &field));
+        MPNO_TRY(find_for(ctx, key, item, fields, n, &field));
         MPNO_TRY(mpno_field_set(ctx, field, item, object));
     }
     return MPNO_OK;

@@ -197,8 +197,10 @@ static mpno_status check_key(reader *r, const mpno_value *map, const char *key) 
 /* The value of a key, which is the next event. */
 static mpno_status read_member(reader *r, int depth, mpno_value *map, const char *key) {
     mpno_value *item;
+    const int line = (int)r->event.start_mark.line + 1;
     MPNO_TRY(next(r));
     MPNO_TRY(read_node(r, depth + 1, &item));
+    item->line = line; /* of the key: that is what a message names */
     return mpno_value_set(r->ctx, map, key, item);
 }
 

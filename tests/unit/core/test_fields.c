@@ -84,6 +84,13 @@ static void refusals_say_what_was_found(void **state) {
         const char *yaml, *sentence;
     } cases[] = {
         {"opt:\n  rat: 1\n", "f.yaml:2: unknown key opt.rat; did you mean opt.rate?"},
+        {"count: 1\notp:\n  rate: 1\n", "f.yaml:2: unknown section otp; did you mean opt?"},
+        {"opts: {rate: 1}\n", "f.yaml:1: unknown section opts; did you mean opt?"},
+        {"otp: 1\n", "f.yaml:1: unknown key otp; did you mean opt?"},
+        {"coutn: {a: 1}\n", "f.yaml:1: unknown key coutn; did you mean count?"},
+        {"rate: 1\n", "f.yaml:1: unknown key rate; did you mean opt.rate?"},
+        {"opt: [1, 2]\n", "f.yaml:1: opt: expected a section of keys, found a list of 2"},
+        {"count: {a: 1}\n", "f.yaml:1: count: expected an integer, found a map of 1 keys"},
         {"count: 2.5\n", "f.yaml:1: count: expected an integer, found the number 2.5"},
         {"count: 0\n", "f.yaml:1: count: 0 is out of range, expected a value in [1,inf)"},
         {"opt: {rate: 0}\n", "f.yaml:1: opt.rate: 0 is out of range, expected a value in (0,1]"},
