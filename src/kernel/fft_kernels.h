@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Inner loops of the discrete Fourier transform, one table per (ISA, arithmetic type T in {f32, f64}).
+ * Inner loops of the discrete Fourier transform, one table per (ISA, arithmetic type T in {f32,
+ * f64}).
  *
- * Everything runs over *rows*: a row is `width` contiguous T, one number per channel, width a multiple of `lanes`. A
- * complex row is two rows, the real plane first. Rows of scratch are 64-byte aligned and so are all strides, which count
- * elements. Channels never meet: a value that is not finite stays in its channel. Kernels are pure: no allocation, no
- * I/O, no status. With `swap` the planes change roles, which conjugates: the transform with exp(+..) is the one with
- * exp(-..) between swapped planes.
- * Error: each addition, product or fused multiply-add rounds once; storing rounds once more. */
+ * Everything runs over *rows*: `width` contiguous T, one number per channel, width a multiple of
+ * `lanes`. A complex row is two of them, the real and the imaginary plane. Scratch is 64-byte
+ * aligned and rows of scratch are aligned to `lanes`; strides count elements. Channels never meet:
+ * a value that is not finite stays in its channel. Kernels are pure: no allocation, no I/O, no
+ * status.
+ * Error: each addition, product or fused multiply-add rounds once; storing rounds once
+ * more. */
 #ifndef MPNO_KERNEL_FFT_KERNELS_H
 #define MPNO_KERNEL_FFT_KERNELS_H
 
@@ -16,7 +18,16 @@
 #include "core/cpu.h"
 #include "mpno/format.h"
 
-/* A tensor seen as rows of `n` channels, `planes` (1 or 2) of them per index; strides in elements of `format`. */
+/* Complex rows of scratch: row r has its real plane at data + r stride and its imaginary plane
+ * `plane` behind. Planes that change roles (data + plane, -plane) conjugate: the transform with
+ * exp(+..) is the one with exp(-..) between such rows. */
+typedef struct mpno_fft_rows {
+    void *data;
+    int64_t stride, plane;
+} mpno_fft_rows;
+
+/* A tensor seen as rows of `n` channels, `planes` (1 or 2) of them per index; strides in elements
+ * of `format`. */
 typedef struct mpno_fft_view {
     void *data;
     mpno_format format;
@@ -26,8 +37,9 @@ typedef struct mpno_fft_view {
 
 #define MPNO_FFT_MAX_RADIX 31 /* largest odd prime with a butterfly of its own */
 
-/* One step of a mixed-radix transform of l1 * radix * ido points (decimation in frequency, in natural order at the end):
- * out[i + ido (k + l1 j)] = w_{radix ido}^(i j) sum_b in[i + ido (b + radix k)] exp(-2 pi i b j / radix). */
+/* One step of a mixed-radix transform of l1 * radix * ido points (decimation in frequency, in
+ * natural order at the end), with w = exp(-2 pi i / (radix ido)):
+ *   out[i + ido (k + l1 j)] = w^(i j) sum_b in[i + ido (b + radix k)] exp(-2 pi i b j / radix) */
 typedef struct mpno_fft_pass {
     int radix;
     int64_t l1, ido;
@@ -35,10 +47,11 @@ typedef struct mpno_fft_pass {
     const void *roots;    /* [radix][2] of T: cos, sin of 2 pi m / radix; odd radices > 7 only */
 } mpno_fft_pass;
 
-/* Symmetry of the sample axis n <-> N - n, and for even N also n <-> N/2 - n: `classes` folded sequences of H rows each,
- * even part, odd part (classes 2, N odd, H = (N+1)/2), or even part for even k, for odd k, odd part for even k, for odd k
- * (classes 4, N even, H = floor(N/4) + 1). Row h of class c lies at c * class_stride + h * row_stride. Row 0 of the odd
- * parts is not used. */
+/* Samples folded by the symmetries n <-> N - n and, for even N, n <-> N/2 - n into classes of rows:
+ *   N odd    (N+1)/2 rows each of the even and the odd part
+ *   N even   floor(N/4) + 1 rows each of the even part for even k, the even part for odd k, the odd
+ *            part for even k, the odd part for odd k
+ * Row h of class c lies at c class_stride + h row_stride. Row 0 of the odd parts is not used. */
 typedef struct mpno_fft_folded {
     void *data;
     int64_t row_stride, class_stride;
@@ -49,41 +62,50 @@ typedef struct mpno_fft_kernels {
     mpno_isa isa;
     int lanes; /* width is a multiple of this */
 
-    /* dst[row][plane] = scale * view; lanes beyond view->n become 0. Planes follow each other. scale: T. */
-    void (*load)(void *dst, int64_t dst_stride, const mpno_fft_view *view, int64_t rows, int64_t width, double scale);
-    /* view = scale * src[row][plane], to nearest even. Returns 1 when a stored value is not finite, else 0. */
-    int (*store)(const mpno_fft_view *view, const void *src, int64_t src_stride, int64_t rows, int64_t width,
+    /* dst = scale * view, one or two planes as the view has; lanes beyond view->n become 0. */
+    void (*load)(const mpno_fft_rows *dst, const mpno_fft_view *view, int64_t rows, int64_t width,
                  double scale);
-    void (*copy)(void *dst, int64_t dst_stride, const void *src, int64_t src_stride, int64_t rows, int64_t length);
-    void (*zero)(void *dst, int64_t dst_stride, int64_t rows, int64_t length);
+    /* view = scale * src, to nearest even. Returns 1 when a stored value is not finite, else 0. */
+    int (*store)(const mpno_fft_view *view, const mpno_fft_rows *src, int64_t rows, double scale);
+    void (*copy)(const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t rows, int64_t width);
+    /* `length` T in each row, one plane. */
+    void (*zero)(void *dst, int64_t stride, int64_t rows, int64_t length);
 
-    void (*pass)(const mpno_fft_pass *pass, void *out, int64_t out_stride, const void *in, int64_t in_stride,
-                 int64_t width, bool swap);
-    /* out[r] = in[r] * factors[r], complex; factors: [rows][2] of T. swap_in, swap_out: planes of in, of out change roles. */
-    void (*multiply)(void *out, int64_t out_stride, const void *in, int64_t in_stride, const void *factors, int64_t rows,
-                     int64_t width, bool swap_in, bool swap_out);
+    /* out and in differ. */
+    void (*pass)(const mpno_fft_pass *pass, const mpno_fft_rows *out, const mpno_fft_rows *in,
+                 int64_t width);
+    /* out[r] = in[r] * factors[r], complex; factors: [rows][2] of T. out may be in. */
+    void (*multiply)(const mpno_fft_rows *out, const mpno_fft_rows *in, const void *factors,
+                     int64_t rows, int64_t width);
 
-    /* Real lines of N = 2 M points as complex lines z[m] = x[2m] + i x[2m+1] of M points; w^k = exp(-2 pi i k / N).
-     * split: X[k] = DFT_N(x)[k] for k < rows <= M + 1 from Z = DFT_M(z). twiddles: [rows][2] of T, w^k. */
-    void (*split)(void *out, int64_t out_stride, const void *z, int64_t z_stride, int64_t m, const void *twiddles,
+    /* Real lines of N = 2 M points as complex lines z[m] = x[2m] + i x[2m+1] of M points;
+     * w = exp(-2 pi i / N). split: X[k] = DFT_N(x)[k] for k < rows <= M + 1 from Z = DFT_M(z).
+     * twiddles: [rows][2] of T, w^k. */
+    void (*split)(const mpno_fft_rows *out, const mpno_fft_rows *z, int64_t m, const void *twiddles,
                   int64_t rows, int64_t width);
-    /* join: Z such that the inverse DFT_M (not scaled) of Z gives x = Re sum_{k < rows} in[k] w^-kn; twiddles: [M][2]. */
-    void (*join)(void *z, int64_t z_stride, int64_t m, const void *in, int64_t in_stride, int64_t rows,
+    /* join: Z such that the inverse DFT_M (not scaled) of Z gives x = Re sum_{k < rows} in[k]
+     * w^-kn; twiddles: [M][2]. */
+    void (*join)(const mpno_fft_rows *z, int64_t m, const mpno_fft_rows *in, int64_t rows,
                  const void *twiddles, int64_t width);
 
     /* Folds N rows of one plane of the view, width lanes each. */
-    void (*fold)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n, int64_t width);
-    /* The transpose: x[n] = even(n) + odd(n), stored with one rounding. Returns 1 when a stored value is not finite. */
-    int (*unfold)(const mpno_fft_view *view, const mpno_fft_folded *folded, int64_t n, int64_t width);
-    /* dst[i] = sum_j table[i][j] src[j], rows of `length` T (a multiple of lanes), table: [m][k] of T. k >= 1. */
-    void (*matmul)(void *dst, int64_t dst_stride, const void *table, int64_t m, int64_t k, const void *src,
-                   int64_t src_stride, int64_t length);
-    /* out[r] = even[|k|] +- i odd[|k|], k = first + r, with the sign of k; even, odd: complex rows 0 .. max |k|, dense. */
-    void (*combine)(void *out, int64_t out_stride, const void *even, const void *odd, int64_t first, int64_t rows,
-                    int64_t width);
-    /* The transpose: even[k] = in[k] + in[-k], odd[k] = -i (in[k] - in[-k]) for k = 0 .. last; what is not kept is 0. */
-    void (*separate)(void *even, void *odd, const void *in, int64_t in_stride, int64_t first, int64_t rows, int64_t last,
-                     int64_t width);
+    void (*fold)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n,
+                 int64_t width);
+    /* The transpose: x[n] = even(n) + odd(n), stored with one rounding. Returns 1 when a stored
+     * value is not finite. */
+    int (*unfold)(const mpno_fft_view *view, const mpno_fft_folded *folded, int64_t n,
+                  int64_t width);
+    /* dst[i] = sum_j table[i][j] src[j], rows of `length` T (a multiple of lanes), table: [m][k] of
+     * T. k >= 1. */
+    void (*matmul)(void *dst, int64_t dst_stride, const void *table, int64_t m, int64_t k,
+                   const void *src, int64_t src_stride, int64_t length);
+    /* out[r] = even[|k|] + i sign(k) odd[|k|], k = first + r; even, odd: rows 0 .. max |k|. */
+    void (*combine)(const mpno_fft_rows *out, const mpno_fft_rows *even, const mpno_fft_rows *odd,
+                    int64_t first, int64_t rows, int64_t width);
+    /* The transpose: even[k] = in[k] + in[-k], odd[k] = -i (in[k] - in[-k]) for k = 0 .. last; what
+     * is not kept is 0. */
+    void (*separate)(const mpno_fft_rows *even, const mpno_fft_rows *odd, const mpno_fft_rows *in,
+                     int64_t first, int64_t rows, int64_t last, int64_t width);
 } mpno_fft_kernels;
 
 /* isa is a cap, as in mpno_kernels_get. NULL when arithmetic is neither MPNO_F32 nor MPNO_F64. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The one symbol of each translation unit of transform kernels: a table per arithmetic, indexed by mpno_format. */
+ * The one symbol of each translation unit of transform kernels: a table per arithmetic, indexed by
+ * mpno_format. */
 #ifndef MPNO_KERNEL_FFT_TABLES_H
 #define MPNO_KERNEL_FFT_TABLES_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The transform kernels of one ISA, for f32 and f64 arithmetic, in the vocabulary included before (vec_*.h).
- * Makes       FFT_TABLE(isa): initialiser of mpno_fft_kernels[MPNO_N_ARITHMETICS]
- * Tested      portable, avx2, avx512 (tests/unit/transform/test_fft.c). */
+ * The transform kernels of one ISA, for f32 and f64 arithmetic, in the vocabulary included before
+ * (vec_*.h).
+ * Makes   FFT_TABLE(isa): initialiser of mpno_fft_kernels[MPNO_N_ARITHMETICS]
+ * Tested  portable, avx2, avx512 (tests/unit/transform/test_fft.c). */
 #include <math.h>
 #include <string.h>
 
@@ -26,13 +27,22 @@
 #define NAME(x) x##_f64
 #include "kernel/tmpl/fft_all.h"
 
-#define FFT_TABLE_ROW(isa_, format, lanes_, suffix)                                            \
-    [format] = {.arithmetic = format, .isa = isa_, .lanes = lanes_,                            \
-                .load = load_##suffix, .store = store_##suffix, .copy = copy_##suffix,         \
-                .zero = zero_##suffix, .pass = pass_##suffix, .multiply = multiply_##suffix,   \
-                .split = split_##suffix, .join = join_##suffix, .fold = fold_##suffix,         \
-                .unfold = unfold_##suffix, .matmul = matmul_##suffix,                          \
-                .combine = combine_##suffix, .separate = separate_##suffix}
-#define FFT_TABLE(isa)                              \
-    {FFT_TABLE_ROW(isa, MPNO_F64, VF64_LANES, f64), \
-     FFT_TABLE_ROW(isa, MPNO_F32, VF32_LANES, f32)}
+#define FFT_TABLE_ROW(isa_, format, lanes_, suffix) \
+    [format] = {.arithmetic = format,               \
+                .isa = isa_,                        \
+                .lanes = lanes_,                    \
+                .load = load_##suffix,              \
+                .store = store_##suffix,            \
+                .copy = copy_##suffix,              \
+                .zero = zero_##suffix,              \
+                .pass = pass_##suffix,              \
+                .multiply = multiply_##suffix,      \
+                .split = split_##suffix,            \
+                .join = join_##suffix,              \
+                .fold = fold_##suffix,              \
+                .unfold = unfold_##suffix,          \
+                .matmul = matmul_##suffix,          \
+                .combine = combine_##suffix,        \
+                .separate = separate_##suffix}
+#define FFT_TABLE(isa) \
+    { FFT_TABLE_ROW(isa, MPNO_F64, VF64_LANES, f64), FFT_TABLE_ROW(isa, MPNO_F32, VF32_LANES, f32) }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Small transforms in registers, in place: x[j] <- sum_b x[b] exp(-2 pi i b j / R) for R = 2, 3, 4, 5, 7, 8
- * (parameters: fft_all.h). Odd radices fold b <-> R - b: sums carry the cosines, differences the sines. */
+ * Small transforms in registers, in place: x[j] <- sum_b x[b] exp(-2 pi i b j / R) for R = 2, 3, 4,
+ * 5, 7, 8 (parameters: fft_all.h). Odd radices fold b <-> R - b: sums carry the cosines,
+ * differences the sines. */
 
 FFT_INLINE void NAME(butterfly2)(V *re, V *im) {
     V r = re[1], i = im[1];
@@ -26,25 +27,25 @@ FFT_INLINE void NAME(butterfly4)(V *re, V *im) {
 FFT_INLINE void NAME(butterfly8)(V *re, V *im) {
     const V h = NAME(all)((T)0.70710678118654752440084436210484904);
     V er[4] = {re[0], re[2], re[4], re[6]}, ei[4] = {im[0], im[2], im[4], im[6]};
-    V or[4] = {re[1], re[3], re[5], re[7]}, oi[4] = {im[1], im[3], im[5], im[7]};
+    V or [4] = {re[1], re[3], re[5], re[7]}, oi[4] = {im[1], im[3], im[5], im[7]};
     NAME(butterfly4)(er, ei);
     NAME(butterfly4)(or, oi);
     /* odd half times exp(-2 pi i j / 8) */
-    V r = (or[1] + oi[1]) * h, i = (oi[1] - or[1]) * h;
-    or[1] = r;
+    V r = (or [1] + oi[1]) * h, i = (oi[1] - or [1]) * h;
+    or [1] = r;
     oi[1] = i;
     r = oi[2];
-    i = -or[2];
-    or[2] = r;
+    i = - or [2];
+    or [2] = r;
     oi[2] = i;
-    r = (oi[3] - or[3]) * h;
-    i = -(or[3] + oi[3]) * h;
-    or[3] = r;
+    r = (oi[3] - or [3]) * h;
+    i = -(or [3] + oi[3]) * h;
+    or [3] = r;
     oi[3] = i;
     for (int j = 0; j < 4; j++) {
-        re[j] = er[j] + or[j];
+        re[j] = er[j] + or [j];
         im[j] = ei[j] + oi[j];
-        re[j + 4] = er[j] - or[j];
+        re[j + 4] = er[j] - or [j];
         im[j + 4] = ei[j] - oi[j];
     }
 }
@@ -96,17 +97,45 @@ FFT_INLINE void NAME(butterfly_odd)(V *re, V *im, const int radix, const T *cosi
 }
 
 FFT_INLINE void NAME(butterfly5)(V *re, V *im) {
-    const T c1 = (T)0.30901699437494742410229341718281906, c2 = (T)-0.80901699437494742410229341718281906;
-    const T s1 = (T)0.95105651629515357211643933337938214, s2 = (T)0.58778525229247312916870595463907277;
+    const T c1 = (T)0.30901699437494742410229341718281906,
+            c2 = (T)-0.80901699437494742410229341718281906;
+    const T s1 = (T)0.95105651629515357211643933337938214,
+            s2 = (T)0.58778525229247312916870595463907277;
     const T cosine[5] = {1, c1, c2, c2, c1}, sine[5] = {0, s1, s2, -s2, -s1};
     NAME(butterfly_odd)(re, im, 5, cosine, sine);
 }
 
 FFT_INLINE void NAME(butterfly7)(V *re, V *im) {
-    const T c1 = (T)0.62348980185873353052500488400423981, c2 = (T)-0.22252093395631440428890256449679476;
+    const T c1 = (T)0.62348980185873353052500488400423981,
+            c2 = (T)-0.22252093395631440428890256449679476;
     const T c3 = (T)-0.90096886790241912623610231950744505;
-    const T s1 = (T)0.78183148246802980870844452667405775, s2 = (T)0.97492791218182360701813168299393122;
+    const T s1 = (T)0.78183148246802980870844452667405775,
+            s2 = (T)0.97492791218182360701813168299393122;
     const T s3 = (T)0.43388373911755812047576833284835875;
     const T cosine[7] = {1, c1, c2, c3, c3, c2, c1}, sine[7] = {0, s1, s2, s3, -s3, -s2, -s1};
     NAME(butterfly_odd)(re, im, 7, cosine, sine);
+}
+
+/* radix is a constant at every call. */
+FFT_INLINE void NAME(butterfly)(V *re, V *im, const int radix) {
+    switch (radix) {
+        case 2:
+            NAME(butterfly2)(re, im);
+            break;
+        case 3:
+            NAME(butterfly3)(re, im);
+            break;
+        case 4:
+            NAME(butterfly4)(re, im);
+            break;
+        case 5:
+            NAME(butterfly5)(re, im);
+            break;
+        case 7:
+            NAME(butterfly7)(re, im);
+            break;
+        default:
+            NAME(butterfly8)(re, im);
+            break;
+    }
 }

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT
- * Rows between storage and scratch, and within scratch (parameters: fft_all.h; contracts: kernel/fft_kernels.h). */
+ * Rows between storage and scratch, and within scratch (parameters: fft_all.h; contracts:
+ * kernel/fft_kernels.h). */
 
-FFT_INLINE const unsigned char *NAME(view_at)(const mpno_fft_view *view, mpno_format format, int64_t row, int plane) {
+FFT_INLINE const unsigned char *NAME(view_at)(const mpno_fft_view *view, mpno_format format,
+                                              int64_t row, int plane) {
     return (const unsigned char *)view->data +
            (size_t)(row * view->row_stride + plane * view->plane_stride) * NAME(bytes)(format);
 }
 
-FFT_INLINE void NAME(load_format)(T *dst, int64_t dst_stride, const mpno_fft_view *view, int64_t rows, int64_t width,
-                                  T scale, mpno_format format) {
+FFT_INLINE void NAME(load_format)(const mpno_fft_rows *dst, const mpno_fft_view *view, int64_t rows,
+                                  int64_t width, T scale, mpno_format format) {
     size_t bytes = NAME(bytes)(format);
     V factor = NAME(all)(scale);
     int64_t whole = view->n / LANES * LANES;
     for (int64_t r = 0; r < rows; r++) {
         for (int p = 0; p < view->planes; p++) {
             const unsigned char *src = NAME(view_at)(view, format, r, p);
-            T *row = dst + r * dst_stride + p * width;
+            T *row = NAME(row)(dst, r) + p * dst->plane;
             int64_t c = 0;
-            for (; c < whole; c += LANES) NAME(put)(row + c, factor * NAME(fetch)(src + (size_t)c * bytes, format));
+            for (; c < whole; c += LANES)
+                NAME(put)(row + c, factor * NAME(fetch)(src + (size_t)c * bytes, format));
             if (c < view->n) {
-                NAME(put)(row + c, factor * NAME(fetch_part)(src + (size_t)c * bytes, format, view->n - c));
+                NAME(put)
+                (row + c, factor * NAME(fetch_part)(src + (size_t)c * bytes, format, view->n - c));
                 c += LANES;
             }
             for (; c < width; c += LANES) NAME(put)(row + c, NAME(nothing)());
@@ -26,18 +30,26 @@ FFT_INLINE void NAME(load_format)(T *dst, int64_t dst_stride, const mpno_fft_vie
     }
 }
 
-static void NAME(load)(void *dst, int64_t dst_stride, const mpno_fft_view *view, int64_t rows, int64_t width,
-                       double scale) {
+static void NAME(load)(const mpno_fft_rows *dst, const mpno_fft_view *view, int64_t rows,
+                       int64_t width, double scale) {
     switch (view->format) {
-        case MPNO_F64: NAME(load_format)(dst, dst_stride, view, rows, width, (T)scale, MPNO_F64); break;
-        case MPNO_F32: NAME(load_format)(dst, dst_stride, view, rows, width, (T)scale, MPNO_F32); break;
-        case MPNO_BF16: NAME(load_format)(dst, dst_stride, view, rows, width, (T)scale, MPNO_BF16); break;
-        default: NAME(load_format)(dst, dst_stride, view, rows, width, (T)scale, MPNO_F16); break;
+        case MPNO_F64:
+            NAME(load_format)(dst, view, rows, width, (T)scale, MPNO_F64);
+            break;
+        case MPNO_BF16:
+            NAME(load_format)(dst, view, rows, width, (T)scale, MPNO_BF16);
+            break;
+        case MPNO_F16:
+            NAME(load_format)(dst, view, rows, width, (T)scale, MPNO_F16);
+            break;
+        default:
+            NAME(load_format)(dst, view, rows, width, (T)scale, MPNO_F32);
+            break;
     }
 }
 
-FFT_INLINE int NAME(store_format)(const mpno_fft_view *view, const T *src, int64_t src_stride, int64_t rows,
-                                  int64_t width, T scale, mpno_format format) {
+FFT_INLINE int NAME(store_format)(const mpno_fft_view *view, const mpno_fft_rows *src, int64_t rows,
+                                  T scale, mpno_format format) {
     size_t bytes = NAME(bytes)(format);
     V factor = NAME(all)(scale);
     int64_t whole = view->n / LANES * LANES;
@@ -45,41 +57,49 @@ FFT_INLINE int NAME(store_format)(const mpno_fft_view *view, const T *src, int64
     for (int64_t r = 0; r < rows; r++) {
         for (int p = 0; p < view->planes; p++) {
             unsigned char *dst = (unsigned char *)NAME(view_at)(view, format, r, p);
-            const T *row = src + r * src_stride + p * width;
+            const T *row = NAME(row)(src, r) + p * src->plane;
             int64_t c = 0;
             for (; c < whole; c += LANES) {
                 NAME(stow)(dst + (size_t)c * bytes, format, factor * NAME(get)(row + c), &bad);
             }
             if (c < view->n) {
-                NAME(stow_part)(dst + (size_t)c * bytes, format, factor * NAME(get)(row + c), view->n - c, &bad);
+                NAME(stow_part)
+                (dst + (size_t)c * bytes, format, factor * NAME(get)(row + c), view->n - c, &bad);
             }
         }
     }
     return VERB(any)(bad);
 }
 
-static int NAME(store)(const mpno_fft_view *view, const void *src, int64_t src_stride, int64_t rows, int64_t width,
+static int NAME(store)(const mpno_fft_view *view, const mpno_fft_rows *src, int64_t rows,
                        double scale) {
     switch (view->format) {
-        case MPNO_F64: return NAME(store_format)(view, src, src_stride, rows, width, (T)scale, MPNO_F64);
-        case MPNO_F32: return NAME(store_format)(view, src, src_stride, rows, width, (T)scale, MPNO_F32);
-        case MPNO_BF16: return NAME(store_format)(view, src, src_stride, rows, width, (T)scale, MPNO_BF16);
-        default: return NAME(store_format)(view, src, src_stride, rows, width, (T)scale, MPNO_F16);
+        case MPNO_F64:
+            return NAME(store_format)(view, src, rows, (T)scale, MPNO_F64);
+        case MPNO_BF16:
+            return NAME(store_format)(view, src, rows, (T)scale, MPNO_BF16);
+        case MPNO_F16:
+            return NAME(store_format)(view, src, rows, (T)scale, MPNO_F16);
+        default:
+            return NAME(store_format)(view, src, rows, (T)scale, MPNO_F32);
     }
 }
 
-static void NAME(copy)(void *dst, int64_t dst_stride, const void *src, int64_t src_stride, int64_t rows,
-                       int64_t length) {
+static void NAME(copy)(const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t rows,
+                       int64_t width) {
     for (int64_t r = 0; r < rows; r++) {
-        T *to = (T *)dst + r * dst_stride;
-        const T *from = (const T *)src + r * src_stride;
-        for (int64_t c = 0; c < length; c += LANES) NAME(put)(to + c, NAME(get)(from + c));
+        T *to = NAME(row)(out, r);
+        const T *from = NAME(row)(in, r);
+        for (int64_t c = 0; c < width; c += LANES) {
+            NAME(put)(to + c, NAME(get)(from + c));
+            NAME(put)(to + out->plane + c, NAME(get)(from + in->plane + c));
+        }
     }
 }
 
-static void NAME(zero)(void *dst, int64_t dst_stride, int64_t rows, int64_t length) {
+static void NAME(zero)(void *dst, int64_t stride, int64_t rows, int64_t length) {
     for (int64_t r = 0; r < rows; r++) {
-        T *to = (T *)dst + r * dst_stride;
+        T *to = (T *)dst + r * stride;
         for (int64_t c = 0; c < length; c += LANES) NAME(put)(to + c, NAME(nothing)());
     }
 }

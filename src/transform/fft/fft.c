@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Plans and drives the transform of fft.h: one task per (sample, block of channels); the last axis is transformed first
- * and only its kept columns go on to the axis before, and so on; backwards the other way round. An axis before the last
- * is transformed column by column, rows [K_d+1]..[K_last][2][block] apart, so that of a 3-D field only
- * [N_1][K_2][K_3][2][block] survives per task. No data is touched here: kernels do that. */
+ * Plans and drives the transform of fft.h, one *strip* of channels of one sample at a time. The
+ * last axis is transformed first and only its kept columns go on to the axis before, and so on;
+ * backwards the other way round. An axis before the last is transformed column by column, so that
+ * of a strip of a 3-D field only [N_1][K_2][K_3][2][strip] survives. Threads take strips of their
+ * own; where there are fewer strips than threads, or a strip does not fit into a cache, they share
+ * one: first the planes n_1 = 0, 1, .., then the columns. No data is touched here: kernels do that.
+ */
 #include "transform/fft/fft.h"
 
 #include <stdio.h>
@@ -12,9 +15,16 @@
 #include "core/parallel.h"
 #include "number/format.h"
 #include "transform/fft/real_line.h"
+#include "transform/fft/rows.h"
 
-#define BLOCK_BYTES 64                     /* channels of one block, in bytes of arithmetic */
-#define MAX_SIZE ((int64_t)1 << 28)        /* of one dimension: table indices stay far from overflow */
+/* Channels of a strip, in bytes of arithmetic: rows of a field with 64 channels of f32 are read
+ * whole. Strips of 64 bytes took twice the time (8 x 128 x 128 x 64 channels, keep 16 x 9: 8.4 ms;
+ * 128 bytes 6 to 10, 256 bytes 3.8). */
+#define STRIP_BYTES 256
+#define SHARED_BYTES \
+    ((size_t)1 << 20)     /* kept part of a strip from which threads share one: about an L2 cache */
+#define PLANES_PER_TASK 8 /* of a shared strip in 2-D, where a plane is one line */
+#define MAX_SIZE ((int64_t)1 << 28) /* of one dimension: table indices stay far from overflow */
 #define MAX_POINTS ((int64_t)1 << 40)
 
 struct mpno_fft {
@@ -23,15 +33,19 @@ struct mpno_fft {
     mpno_line forward[MPNO_FFT_MAX_DIMS], inverse[MPNO_FFT_MAX_DIMS]; /* real data: not the last */
     mpno_real_line real_forward, real_inverse;                        /* real data: the last */
     int64_t modes, points;
-    int64_t columns[MPNO_FFT_MAX_DIMS]; /* kept columns behind dimension d: product of keep[d+1 ..] */
-    int64_t scratch_rows;               /* complex rows of one block */
+    int64_t
+        columns[MPNO_FFT_MAX_DIMS]; /* kept columns behind dimension d: product of keep[d+1 ..] */
     double flops;
 };
 
 /* The second condition follows from the first; it shows the compiler that recursion over d ends. */
-static bool is_last(const mpno_fft *fft, int d) { return d + 1 >= fft->problem.ndim || d + 1 >= MPNO_FFT_MAX_DIMS; }
+static bool is_last(const mpno_fft *fft, int d) {
+    return d + 1 >= fft->problem.ndim || d + 1 >= MPNO_FFT_MAX_DIMS;
+}
 
-static bool is_last_real(const mpno_fft *fft, int d) { return fft->problem.kind == MPNO_FFT_REAL && is_last(fft, d); }
+static bool is_last_real(const mpno_fft *fft, int d) {
+    return fft->problem.kind == MPNO_FFT_REAL && is_last(fft, d);
+}
 
 /* ---- planning ---- */
 
@@ -46,13 +60,17 @@ static mpno_status check(mpno_ctx *ctx, const mpno_fft_problem *p) {
     for (int d = 0; d < p->ndim; d++) {
         int64_t n = p->size[d], k = p->keep[d];
         bool half = p->kind == MPNO_FFT_REAL && d + 1 == p->ndim;
-        MPNO_CHECK(ctx, n >= 1 && n <= MAX_SIZE, MPNO_E_SHAPE, "fft: size[%d] is %lld; a size is 1 to %lld", d,
-                   (long long)n, (long long)MAX_SIZE);
+        MPNO_CHECK(ctx, n >= 1 && n <= MAX_SIZE, MPNO_E_SHAPE,
+                   "fft: size[%d] is %lld; a size is 1 to %lld", d, (long long)n,
+                   (long long)MAX_SIZE);
         int64_t most = half ? n / 2 + 1 : n;
         MPNO_CHECK(ctx, k >= 1 && k <= most, MPNO_E_SHAPE,
-                   "fft: keep[%d] is %lld; of size[%d] = %lld%s between 1 and %lld frequencies can be kept", d,
-                   (long long)k, d, (long long)n, half ? " (last dimension of real data)" : "", (long long)most);
-        MPNO_CHECK(ctx, n <= MAX_POINTS / points, MPNO_E_SHAPE, "fft: more than 2^40 points; give a smaller grid");
+                   "fft: keep[%d] is %lld; of size[%d] = %lld%s between 1 and %lld frequencies can "
+                   "be kept",
+                   d, (long long)k, d, (long long)n, half ? " (last dimension of real data)" : "",
+                   (long long)most);
+        MPNO_CHECK(ctx, n <= MAX_POINTS / points, MPNO_E_SHAPE,
+                   "fft: more than 2^40 points; give a smaller grid");
         points *= n;
     }
     return MPNO_OK;
@@ -73,28 +91,14 @@ static mpno_status plan_axes(mpno_ctx *ctx, mpno_fft *fft) {
     return MPNO_OK;
 }
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
-/* Scratch of one block: [N_d][columns_d] of every dimension before the last, one column, and the line in work. */
-static void plan_scratch(mpno_fft *fft) {
+static void count_flops(mpno_fft *fft) {
     const mpno_fft_problem *p = &fft->problem;
-    const int last = p->ndim - 1;
-    int64_t rows = p->keep[0], line = 0, before = 1;
-    for (int d = 0; d <= last; d++) {
-        double flops;
-        if (is_last_real(fft, d)) {
-            line = larger(line, larger(fft->real_forward.tmp_rows, fft->real_inverse.tmp_rows));
-            flops = fft->real_forward.flops;
-        } else {
-            int64_t samples = d == last ? p->size[d] : 0; /* complex fields are loaded first */
-            line = larger(line, samples + larger(fft->forward[d].tmp_rows, fft->inverse[d].tmp_rows));
-            flops = fft->forward[d].flops;
-        }
-        if (d < last) rows += p->size[d] * fft->columns[d];
-        fft->flops += flops * (double)before * (double)fft->columns[d];
-        before *= p->size[d];
+    double before = 1;
+    for (int d = 0; d < p->ndim; d++) {
+        double line = is_last_real(fft, d) ? fft->real_forward.flops : fft->forward[d].flops;
+        fft->flops += line * before * (double)fft->columns[d];
+        before *= (double)p->size[d];
     }
-    fft->scratch_rows = rows + line;
 }
 
 mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_problem *problem, mpno_fft **out) {
@@ -115,7 +119,7 @@ mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_problem *problem, mpno
         mpno_fft_destroy(ctx, &fft);
         return status;
     }
-    plan_scratch(fft);
+    count_flops(fft);
     *out = fft;
     return MPNO_OK;
 }
@@ -132,9 +136,15 @@ void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft) {
     *fft = NULL;
 }
 
-int64_t mpno_fft_modes(const mpno_fft *fft) { return fft->modes; }
-int64_t mpno_fft_points(const mpno_fft *fft) { return fft->points; }
-double mpno_fft_flops(const mpno_fft *fft) { return fft->flops; }
+int64_t mpno_fft_modes(const mpno_fft *fft) {
+    return fft->modes;
+}
+int64_t mpno_fft_points(const mpno_fft *fft) {
+    return fft->points;
+}
+double mpno_fft_flops(const mpno_fft *fft) {
+    return fft->flops;
+}
 
 void mpno_fft_describe(const mpno_fft *fft, char *text, size_t n) {
     const mpno_fft_problem *p = &fft->problem;
@@ -143,10 +153,12 @@ void mpno_fft_describe(const mpno_fft *fft, char *text, size_t n) {
     used += (size_t)snprintf(line, sizeof line, "%s %s", p->kind == MPNO_FFT_REAL ? "rfft" : "fft",
                              mpno_format_get(p->arithmetic)->name);
     for (int d = 0; d < p->ndim && used < sizeof line; d++) {
-        used += (size_t)snprintf(line + used, sizeof line - used, "%c%lld", d ? 'x' : ' ', (long long)p->size[d]);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%c%lld", d ? 'x' : ' ',
+                                 (long long)p->size[d]);
     }
     for (int d = 0; d < p->ndim && used < sizeof line; d++) {
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s%lld", d ? "x" : " keep ", (long long)p->keep[d]);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%lld", d ? "x" : " keep ",
+                                 (long long)p->keep[d]);
     }
     for (int d = 0; d < p->ndim && used < sizeof line; d++) {
         char there[160], back[160];
@@ -157,217 +169,347 @@ void mpno_fft_describe(const mpno_fft *fft, char *text, size_t n) {
             mpno_line_name(&fft->forward[d], there, sizeof there);
             mpno_line_name(&fft->inverse[d], back, sizeof back);
         }
-        used += (size_t)snprintf(line + used, sizeof line - used, " (%lld: %s, back %s)", (long long)p->size[d], there,
-                                 back);
+        used += (size_t)snprintf(line + used, sizeof line - used, " (%lld: %s, back %s)",
+                                 (long long)p->size[d], there, back);
     }
     if (n > 0) snprintf(text, n, "%s", line);
 }
 
-/* ---- blocks of channels and their scratch ---- */
+/* ---- strips of channels and their scratch ---- */
 
-static int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-static int64_t block_channels(const mpno_fft *fft, int64_t channels) {
-    int64_t most = BLOCK_BYTES / (int64_t)mpno_format_bytes(fft->problem.arithmetic);
-    int64_t lanes = fft->kernels->lanes;
-    return channels < most ? round_up(channels, lanes) : round_up(most, lanes);
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+static int64_t round_up(int64_t n, int64_t multiple) {
+    return (n + multiple - 1) / multiple * multiple;
 }
 
-/* One line of flags, then the rows of a block. */
-static size_t thread_bytes(const mpno_fft *fft, int64_t channels) {
-    size_t row = 2 * (size_t)block_channels(fft, channels) * mpno_format_bytes(fft->problem.arithmetic);
-    return MPNO_ALIGN + (size_t)round_up((int64_t)((size_t)fft->scratch_rows * row), MPNO_ALIGN);
+static int64_t strip_width(const mpno_fft *fft, int64_t channels) {
+    int64_t most = STRIP_BYTES / (int64_t)mpno_rows_element(fft->kernels);
+    return round_up(channels < most ? channels : most, fft->kernels->lanes);
+}
+
+/* Elements of T of the line in work, whatever its dimension. */
+static int64_t line_scratch(const mpno_fft *fft, int64_t width) {
+    const mpno_fft_problem *p = &fft->problem;
+    int64_t most = 0;
+    for (int d = 0; d < p->ndim; d++) {
+        if (is_last_real(fft, d)) {
+            most = larger(most, mpno_real_line_scratch(&fft->real_forward, fft->kernels, width));
+            most = larger(most, mpno_real_line_scratch(&fft->real_inverse, fft->kernels, width));
+        } else {
+            int64_t loaded = is_last(fft, d) ? p->size[d] * 2 * width : 0;
+            most = larger(most, loaded + mpno_line_scratch(&fft->forward[d], fft->kernels, width));
+            most = larger(most, loaded + mpno_line_scratch(&fft->inverse[d], fft->kernels, width));
+        }
+    }
+    return most;
+}
+
+/* Elements of [N_d][K_d+1]..[K_last][2][width]: what is kept of the dimensions behind d. */
+static int64_t level_scratch(const mpno_fft *fft, int d, int64_t width) {
+    return is_last(fft, d) ? 0 : fft->problem.size[d] * fft->columns[d] * 2 * width;
+}
+
+typedef struct layout {
+    int64_t width; /* of a strip */
+    size_t
+        thread_bytes; /* a cache line with a flag, one column, the inner levels, the line in work */
+    size_t level_bytes; /* the outer level: one per thread, or one in all */
+    bool shared;
+} layout;
+
+static layout make_layout(const mpno_fft *fft, int64_t channels) {
+    layout l = {.width = strip_width(fft, channels)};
+    int64_t count = fft->problem.keep[0] * 2 * l.width + line_scratch(fft, l.width);
+    for (int d = 1; d < fft->problem.ndim; d++) count += level_scratch(fft, d, l.width);
+    size_t element = mpno_rows_element(fft->kernels);
+    l.thread_bytes = MPNO_ALIGN + (size_t)round_up(count * (int64_t)element, MPNO_ALIGN);
+    l.level_bytes = (size_t)round_up(level_scratch(fft, 0, l.width) * (int64_t)element, MPNO_ALIGN);
+    l.shared = l.level_bytes > SHARED_BYTES;
+    return l;
 }
 
 size_t mpno_fft_scratch_bytes(const mpno_fft *fft, int64_t channels, int n_threads) {
-    return (size_t)(n_threads < 1 ? 1 : n_threads) * thread_bytes(fft, channels);
+    layout l = make_layout(fft, channels);
+    size_t threads = n_threads < 1 ? 1 : (size_t)n_threads;
+    return threads * l.thread_bytes + (l.shared ? 1 : threads) * l.level_bytes;
 }
 
-/* ---- execution ---- */
+/* ---- one strip ---- */
+
+/* One strip in the hands of one thread. */
+typedef struct strip {
+    const mpno_fft *fft;
+    const mpno_fft_call *call;
+    char *field, *spectrum;
+    int64_t sample, first, n, width; /* channels first .. first + n - 1 in rows of width */
+    void *column, *level[MPNO_FFT_MAX_DIMS], *tmp;
+    int bad;
+} strip;
+
+static mpno_fft_rows dense(const strip *s, void *base, int64_t row) {
+    return mpno_rows_dense(mpno_rows_offset(s->fft->kernels, base, row * 2 * s->width), s->width);
+}
+
+/* Rows along dimension d of column c of [..][columns_d][2][width]. */
+static mpno_fft_rows column_of(const strip *s, void *base, int d, int64_t c) {
+    mpno_fft_rows rows = dense(s, base, c);
+    rows.stride *= s->fft->columns[d];
+    return rows;
+}
+
+/* Line number `line` of the field along the last dimension. */
+static mpno_fft_view field_view(const strip *s, int64_t line) {
+    const mpno_fft_problem *p = &s->fft->problem;
+    const int planes = p->kind == MPNO_FFT_REAL ? 1 : 2;
+    const int64_t channels = s->call->channels, row = planes * channels, n = p->size[p->ndim - 1];
+    int64_t start = (s->sample * (s->fft->points / n) + line) * n * row + s->first;
+    return (mpno_fft_view){
+        .data = s->field + (size_t)start * mpno_format_bytes(s->call->field_format),
+        .format = s->call->field_format,
+        .row_stride = row,
+        .plane_stride = channels,
+        .n = s->n,
+        .planes = planes};
+}
+
+/* Modes mode, mode + step, .. of the spectrum. */
+static mpno_fft_view spectrum_view(const strip *s, int64_t mode, int64_t step) {
+    const int64_t channels = s->call->channels, row = s->call->batch * 2 * channels;
+    int64_t start = mode * row + s->sample * 2 * channels + s->first;
+    return (mpno_fft_view){
+        .data = s->spectrum + (size_t)start * mpno_format_bytes(s->call->spectrum_format),
+        .format = s->call->spectrum_format,
+        .row_stride = step * row,
+        .plane_stride = channels,
+        .n = s->n,
+        .planes = 2};
+}
+
+/* scale * w_k for frequency k of the last dimension. */
+static double weight(const strip *s, int64_t k) {
+    const mpno_fft_problem *p = &s->fft->problem;
+    int64_t n = p->size[p->ndim - 1];
+    bool twice = p->kind == MPNO_FFT_REAL && s->call->weighting == MPNO_FFT_HERMITIAN && k != 0 &&
+                 2 * k != n;
+    return twice ? 2 * s->call->scale : s->call->scale;
+}
+
+/* Moves the K_0 modes of one of the columns behind dimension 0 between spectrum and s->column. In
+ * one dimension the column is the last dimension itself and its rows have weights of their own. */
+static void move_column(strip *s, int64_t column, bool to_spectrum) {
+    const mpno_fft *fft = s->fft;
+    const mpno_fft_problem *p = &fft->problem;
+    for (int64_t r = 0, end; r < p->keep[0]; r = end) {
+        double scale = weight(s, p->ndim == 1 ? r : column % p->keep[p->ndim - 1]);
+        end = p->keep[0];
+        if (p->ndim == 1) {
+            for (end = r + 1; end < p->keep[0] && weight(s, end) == scale;) end++;
+        }
+        mpno_fft_view view = spectrum_view(s, r * fft->columns[0] + column, fft->columns[0]);
+        mpno_fft_rows rows = dense(s, s->column, r);
+        if (to_spectrum) {
+            s->bad |= fft->kernels->store(&view, &rows, end - r, scale);
+        } else {
+            fft->kernels->load(&rows, &view, end - r, s->width, scale);
+        }
+    }
+}
+
+/* Dimensions d .. of part `index` of the field (row-major over the dimensions before d) to out,
+ * [K_d]..[K_last][2][width]. */
+static void forward_part(strip *s, int d, int64_t index, void *out) {
+    const mpno_fft *fft = s->fft;
+    const int64_t n = fft->problem.size[d], columns = fft->columns[d];
+    mpno_fft_rows to = dense(s, out, 0);
+    if (is_last(fft, d)) {
+        mpno_fft_view view = field_view(s, index);
+        if (is_last_real(fft, d)) {
+            mpno_real_line_forward(&fft->real_forward, fft->kernels, &to, &view, s->width, s->tmp);
+        } else {
+            mpno_fft_rows loaded = dense(s, s->tmp, 0);
+            fft->kernels->load(&loaded, &view, n, s->width, 1.0);
+            mpno_line_run(&fft->forward[d], fft->kernels, &to, &loaded, s->width,
+                          dense(s, s->tmp, n).data);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        forward_part(s, d + 1, index * n + i, dense(s, s->level[d], i * columns).data);
+    for (int64_t c = 0; c < columns; c++) {
+        mpno_fft_rows from = column_of(s, s->level[d], d, c);
+        to = column_of(s, out, d, c);
+        mpno_line_run(&fft->forward[d], fft->kernels, &to, &from, s->width, s->tmp);
+    }
+}
+
+static void inverse_part(strip *s, int d, int64_t index, void *in) {
+    const mpno_fft *fft = s->fft;
+    const int64_t n = fft->problem.size[d], columns = fft->columns[d];
+    mpno_fft_rows from = dense(s, in, 0);
+    if (is_last(fft, d)) {
+        mpno_fft_view view = field_view(s, index);
+        if (is_last_real(fft, d)) {
+            s->bad |= mpno_real_line_inverse(&fft->real_inverse, fft->kernels, &view, &from,
+                                             s->width, s->tmp);
+        } else {
+            mpno_fft_rows whole = dense(s, s->tmp, 0);
+            mpno_line_run(&fft->inverse[d], fft->kernels, &whole, &from, s->width,
+                          dense(s, s->tmp, n).data);
+            s->bad |= fft->kernels->store(&view, &whole, n, 1.0);
+        }
+        return;
+    }
+    for (int64_t c = 0; c < columns; c++) {
+        mpno_fft_rows to = column_of(s, s->level[d], d, c);
+        from = column_of(s, in, d, c);
+        mpno_line_run(&fft->inverse[d], fft->kernels, &to, &from, s->width, s->tmp);
+    }
+    for (int64_t i = 0; i < n; i++)
+        inverse_part(s, d + 1, index * n + i, dense(s, s->level[d], i * columns).data);
+}
+
+/* Column c behind dimension 0, between spectrum and the outer level. */
+static void outer_column(strip *s, int64_t c, bool inverse) {
+    const mpno_fft *fft = s->fft;
+    mpno_fft_rows modes = dense(s, s->column, 0), level = column_of(s, s->level[0], 0, c);
+    if (inverse) {
+        move_column(s, c, false);
+        mpno_line_run(&fft->inverse[0], fft->kernels, &level, &modes, s->width, s->tmp);
+    } else {
+        mpno_line_run(&fft->forward[0], fft->kernels, &modes, &level, s->width, s->tmp);
+        move_column(s, c, true);
+    }
+}
+
+/* Plane n_1 = i, between the outer level and the field. */
+static void outer_plane(strip *s, int64_t i, bool inverse) {
+    void *plane = dense(s, s->level[0], i * s->fft->columns[0]).data;
+    if (inverse) {
+        inverse_part(s, 1, i, plane);
+    } else {
+        forward_part(s, 1, i, plane);
+    }
+}
+
+/* ---- all strips ---- */
 
 typedef struct job {
     const mpno_fft *fft;
     const mpno_fft_call *call;
     char *field, *spectrum;
     bool inverse;
-    int64_t block, n_blocks;
-    size_t thread_bytes;
+    layout layout;
+    int64_t strips_per_sample;
+    int n_threads;
+    int64_t shared_strip, planes; /* of the strip that all threads share; planes per task */
 } job;
 
-/* One (sample, block of channels) in the scratch of one thread. */
-typedef struct task {
-    const mpno_fft *fft;
-    const mpno_fft_call *call;
-    char *field, *spectrum;
-    int64_t sample, first, n, width; /* channels first .. first + n - 1 in rows of width */
-    size_t bytes;                    /* of one T */
-    void *column, *level[MPNO_FFT_MAX_DIMS], *tmp;
-    int bad;
-} task;
-
-static void *at(const task *t, void *base, int64_t complex_rows) {
-    return (char *)base + (size_t)(complex_rows * 2 * t->width) * t->bytes;
+static char *thread_scratch(const job *j, int thread) {
+    return (char *)j->call->scratch + (size_t)thread * j->layout.thread_bytes;
 }
 
-static task begin(const job *j, int64_t index, int thread) {
-    const mpno_fft_problem *p = &j->fft->problem;
-    task t = {.fft = j->fft, .call = j->call, .field = j->field, .spectrum = j->spectrum};
-    t.sample = index / j->n_blocks;
-    t.first = index % j->n_blocks * j->block;
-    t.n = j->call->channels - t.first < j->block ? j->call->channels - t.first : j->block;
-    t.width = round_up(t.n, j->fft->kernels->lanes);
-    t.bytes = mpno_format_bytes(p->arithmetic);
-    t.column = (char *)j->call->scratch + (size_t)thread * j->thread_bytes + MPNO_ALIGN;
-    void *next = at(&t, t.column, p->keep[0]);
-    for (int d = 0; d + 1 < p->ndim; d++) {
-        t.level[d] = next;
-        next = at(&t, next, p->size[d] * j->fft->columns[d]);
-    }
-    t.tmp = next;
-    return t;
-}
-
-/* Line number `line` of the field along the last dimension. */
-static mpno_fft_view field_view(const task *t, int64_t line) {
-    const mpno_fft_problem *p = &t->fft->problem;
-    const int planes = p->kind == MPNO_FFT_REAL ? 1 : 2;
-    const int64_t channels = t->call->channels, row = planes * channels;
-    const int64_t lines = t->fft->points / p->size[p->ndim - 1];
-    int64_t start = (t->sample * lines + line) * p->size[p->ndim - 1] * row + t->first;
-    return (mpno_fft_view){.data = t->field + (size_t)start * mpno_format_bytes(t->call->field_format),
-                           .format = t->call->field_format,
-                           .row_stride = row,
-                           .plane_stride = channels,
-                           .n = t->n,
-                           .planes = planes};
-}
-
-/* Modes mode, mode + step, .. of the spectrum. */
-static mpno_fft_view spectrum_view(const task *t, int64_t mode, int64_t step) {
-    const int64_t channels = t->call->channels, row = t->call->batch * 2 * channels;
-    int64_t start = mode * row + t->sample * 2 * channels + t->first;
-    return (mpno_fft_view){.data = t->spectrum + (size_t)start * mpno_format_bytes(t->call->spectrum_format),
-                           .format = t->call->spectrum_format,
-                           .row_stride = step * row,
-                           .plane_stride = channels,
-                           .n = t->n,
-                           .planes = 2};
-}
-
-/* scale * w_k for frequency k of the last dimension. */
-static double weight(const task *t, int64_t k) {
-    const mpno_fft_problem *p = &t->fft->problem;
-    int64_t n = p->size[p->ndim - 1];
-    bool twice = p->kind == MPNO_FFT_REAL && t->call->weighting == MPNO_FFT_HERMITIAN && k != 0 && 2 * k != n;
-    return twice ? 2 * t->call->scale : t->call->scale;
-}
-
-/* Moves K_0 modes of one column (columns behind dimension 0 are numbered) between spectrum and t->column. In one
- * dimension the column is the last dimension itself and its rows have weights of their own. */
-static void move_column(task *t, int64_t column, bool to_spectrum) {
-    const mpno_fft *fft = t->fft;
-    const mpno_fft_problem *p = &fft->problem;
-    const int64_t rows = p->keep[0], row = 2 * t->width;
-    for (int64_t r = 0, end; r < rows; r = end) {
-        int64_t k = p->ndim == 1 ? r : column % p->keep[p->ndim - 1];
-        double scale = weight(t, k);
-        end = rows;
-        if (p->ndim == 1) {
-            for (end = r + 1; end < rows && weight(t, end) == scale;) end++;
-        }
-        mpno_fft_view view = spectrum_view(t, r * fft->columns[0] + column, fft->columns[0]);
-        if (to_spectrum) {
-            t->bad |= fft->kernels->store(&view, at(t, t->column, r), row, end - r, t->width, scale);
-        } else {
-            fft->kernels->load(at(t, t->column, r), row, &view, end - r, t->width, scale);
-        }
-    }
-}
-
-/* Dimensions d .. of the part `index` of the field (row-major over dimensions before d) into out: [K_d][columns_d]. */
-static void forward_part(task *t, int d, int64_t index, void *out) {
-    const mpno_fft *fft = t->fft;
-    const mpno_fft_kernels *kernels = fft->kernels;
-    const int64_t n = fft->problem.size[d], columns = fft->columns[d], row = 2 * t->width;
-    if (is_last(fft, d)) {
-        mpno_fft_view view = field_view(t, index);
-        if (is_last_real(fft, d)) {
-            mpno_real_line_forward(&fft->real_forward, kernels, out, row, &view, t->width, t->tmp);
-        } else {
-            kernels->load(t->tmp, row, &view, n, t->width, 1.0);
-            mpno_line_run(&fft->forward[d], kernels, out, row, t->tmp, row, t->width, at(t, t->tmp, n));
-        }
-        return;
-    }
-    for (int64_t i = 0; i < n; i++) forward_part(t, d + 1, index * n + i, at(t, t->level[d], i * columns));
-    for (int64_t c = 0; c < columns; c++) {
-        void *to = d == 0 ? out : at(t, out, c);
-        mpno_line_run(&fft->forward[d], kernels, to, d == 0 ? row : columns * row, at(t, t->level[d], c), columns * row,
-                      t->width, t->tmp);
-        if (d == 0) move_column(t, c, true);
-    }
-}
-
-static void inverse_part(task *t, int d, int64_t index, void *in) {
-    const mpno_fft *fft = t->fft;
-    const mpno_fft_kernels *kernels = fft->kernels;
-    const int64_t n = fft->problem.size[d], columns = fft->columns[d], row = 2 * t->width;
-    if (is_last(fft, d)) {
-        mpno_fft_view view = field_view(t, index);
-        if (is_last_real(fft, d)) {
-            t->bad |= mpno_real_line_inverse(&fft->real_inverse, kernels, &view, in, row, t->width, t->tmp);
-        } else {
-            mpno_line_run(&fft->inverse[d], kernels, t->tmp, row, in, row, t->width, at(t, t->tmp, n));
-            t->bad |= kernels->store(&view, t->tmp, row, n, t->width, 1.0);
-        }
-        return;
-    }
-    for (int64_t c = 0; c < columns; c++) {
-        if (d == 0) move_column(t, c, false);
-        void *from = d == 0 ? in : at(t, in, c);
-        mpno_line_run(&fft->inverse[d], kernels, at(t, t->level[d], c), columns * row, from,
-                      d == 0 ? row : columns * row, t->width, t->tmp);
-    }
-    for (int64_t i = 0; i < n; i++) inverse_part(t, d + 1, index * n + i, at(t, t->level[d], i * columns));
-}
-
-/* The flag of a thread lies in front of its rows, so that tasks write only to memory of their own. */
+/* The flag of a thread lies in front of its rows: tasks write only to memory of their own thread.
+ */
 static int *flag(const job *j, int thread) {
-    return (int *)(void *)((char *)j->call->scratch + (size_t)thread * j->thread_bytes);
+    return (int *)(void *)thread_scratch(j, thread);
 }
 
-static void run_task(void *argument, int64_t index, int thread) {
-    const job *j = argument;
-    task t = begin(j, index, thread);
-    bool one_dimension = j->fft->problem.ndim == 1;
-    if (j->inverse) {
-        if (one_dimension) move_column(&t, 0, false);
-        inverse_part(&t, 0, 0, t.column);
-    } else {
-        forward_part(&t, 0, 0, t.column);
-        if (one_dimension) move_column(&t, 0, true);
+static strip begin(const job *j, int64_t index, int thread, int level) {
+    const mpno_fft *fft = j->fft;
+    const int64_t channels = j->call->channels;
+    strip s = {.fft = fft, .call = j->call, .field = j->field, .spectrum = j->spectrum};
+    s.sample = index / j->strips_per_sample;
+    s.first = index % j->strips_per_sample * j->layout.width;
+    s.n = channels - s.first < j->layout.width ? channels - s.first : j->layout.width;
+    s.width = round_up(s.n, fft->kernels->lanes);
+    s.column = thread_scratch(j, thread) + MPNO_ALIGN;
+    void *next = dense(&s, s.column, fft->problem.keep[0]).data;
+    for (int d = 1; d < fft->problem.ndim; d++) {
+        s.level[d] = next;
+        next = mpno_rows_offset(fft->kernels, next, level_scratch(fft, d, s.width));
     }
-    *flag(j, thread) |= t.bad;
+    s.tmp = next;
+    s.level[0] = thread_scratch(j, j->n_threads) + (size_t)level * j->layout.level_bytes;
+    return s;
 }
 
-static int run(const mpno_fft *fft, const mpno_fft_call *call, void *field, void *spectrum, bool inverse) {
+static void strip_task(void *argument, int64_t index, int thread) {
+    const job *j = argument;
+    strip s = begin(j, index, thread, j->layout.shared ? 0 : thread);
+    const int64_t planes = j->fft->problem.size[0], columns = j->fft->columns[0];
+    if (j->fft->problem.ndim == 1) {
+        if (j->inverse) {
+            move_column(&s, 0, false);
+            inverse_part(&s, 0, 0, s.column);
+        } else {
+            forward_part(&s, 0, 0, s.column);
+            move_column(&s, 0, true);
+        }
+    } else if (j->inverse) {
+        for (int64_t c = 0; c < columns; c++) outer_column(&s, c, true);
+        for (int64_t i = 0; i < planes; i++) outer_plane(&s, i, true);
+    } else {
+        for (int64_t i = 0; i < planes; i++) outer_plane(&s, i, false);
+        for (int64_t c = 0; c < columns; c++) outer_column(&s, c, false);
+    }
+    *flag(j, thread) |= s.bad;
+}
+
+static void column_task(void *argument, int64_t index, int thread) {
+    const job *j = argument;
+    strip s = begin(j, j->shared_strip, thread, 0);
+    outer_column(&s, index, j->inverse);
+    *flag(j, thread) |= s.bad;
+}
+
+static void plane_task(void *argument, int64_t index, int thread) {
+    const job *j = argument;
+    strip s = begin(j, j->shared_strip, thread, 0);
+    const int64_t size = j->fft->problem.size[0];
+    for (int64_t i = index * j->planes; i < size && i < (index + 1) * j->planes; i++)
+        outer_plane(&s, i, j->inverse);
+    *flag(j, thread) |= s.bad;
+}
+
+static void run_shared(job *j) {
+    const int64_t columns = j->fft->columns[0];
+    j->planes = j->fft->problem.ndim == 2 ? PLANES_PER_TASK : 1;
+    const int64_t plane_tasks = (j->fft->problem.size[0] + j->planes - 1) / j->planes;
+    for (int64_t i = 0; i < j->call->batch * j->strips_per_sample; i++) {
+        j->shared_strip = i;
+        if (j->inverse) mpno_parallel(j->n_threads, columns, column_task, j);
+        mpno_parallel(j->n_threads, plane_tasks, plane_task, j);
+        if (!j->inverse) mpno_parallel(j->n_threads, columns, column_task, j);
+    }
+}
+
+static int run(const mpno_fft *fft, const mpno_fft_call *call, void *field, void *spectrum,
+               bool inverse) {
     if (call->batch <= 0 || call->channels <= 0) return 0;
-    const int n_threads = call->n_threads < 1 ? 1 : call->n_threads;
     job j = {.fft = fft, .call = call, .field = field, .spectrum = spectrum, .inverse = inverse};
-    j.block = block_channels(fft, call->channels);
-    j.n_blocks = (call->channels + j.block - 1) / j.block;
-    j.thread_bytes = thread_bytes(fft, call->channels);
-    for (int i = 0; i < n_threads; i++) *flag(&j, i) = 0;
-    mpno_parallel(n_threads, call->batch * j.n_blocks, run_task, &j);
+    j.layout = make_layout(fft, call->channels);
+    j.strips_per_sample = (call->channels + j.layout.width - 1) / j.layout.width;
+    j.n_threads = call->n_threads < 1 ? 1 : call->n_threads;
+    const int64_t strips = call->batch * j.strips_per_sample;
+    for (int i = 0; i < j.n_threads; i++) *flag(&j, i) = 0;
+    if (fft->problem.ndim > 1 && j.n_threads > 1 && (j.layout.shared || strips < j.n_threads)) {
+        run_shared(&j);
+    } else {
+        mpno_parallel(j.n_threads, strips, strip_task, &j);
+    }
     int bad = 0;
-    for (int i = 0; i < n_threads; i++) bad |= *flag(&j, i);
+    for (int i = 0; i < j.n_threads; i++) bad |= *flag(&j, i);
     return bad;
 }
 
-int mpno_fft_forward(const mpno_fft *fft, const mpno_fft_call *call, const void *field, void *spectrum) {
+int mpno_fft_forward(const mpno_fft *fft, const mpno_fft_call *call, const void *field,
+                     void *spectrum) {
     return run(fft, call, (void *)(uintptr_t)field, spectrum, false);
 }
 
-int mpno_fft_inverse(const mpno_fft *fft, const mpno_fft_call *call, const void *spectrum, void *field) {
+int mpno_fft_inverse(const mpno_fft *fft, const mpno_fft_call *call, const void *spectrum,
+                     void *field) {
     return run(fft, call, field, (void *)(uintptr_t)spectrum, true);
 }

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT
  * Pruned discrete Fourier transform of channels-last fields, 1 to 4 dimensions, any size.
  *
- *   forward   X[k][b][c] = scale * w_k * sum_n x[b][n][c] exp(-2 pi i sum_d k_d n_d / N_d)      for kept k
- *   inverse   x[b][n][c] = scale * Re sum_k w_k X[k][b][c] exp(+2 pi i sum_d k_d n_d / N_d)     (no Re when complex)
+ *   forward   X[k][b][c] = scale w_k sum_n x[b][n][c] exp(-2 pi i sum_d k_d n_d / N_d), kept k only
+ *   inverse   x[b][n][c] = scale Re sum_k w_k X[k][b][c] exp(+2 pi i sum_d k_d n_d / N_d)
  *
- * With equal scale and weighting each is the adjoint of the other under <a,b> = Re sum conj(a) b. The transform of an FNO is
- * forward (1/N, PLAIN) and inverse (1, HERMITIAN); their gradients are inverse (1/N, PLAIN) and forward (1, HERMITIAN).
- * Because of the Re, whatever is not Hermitian in X drops out: what `irfft` should do and upstream enforces since 2026.
+ * (no Re when the data are complex). With equal scale and weighting each is the adjoint of the
+ * other under <a,b> = Re sum conj(a) b. The transform of an FNO is forward (1/N, PLAIN) and inverse
+ * (1, HERMITIAN); their gradients are inverse (1/N, PLAIN) and forward (1, HERMITIAN). Because of
+ * the Re, whatever is not Hermitian in X drops out: what `irfft` should do and upstream enforces
+ * since 2026.
  *
  * Layouts. Field [batch][N1]..[Nd][channels] (complex: [batch][N1]..[Nd][2][channels]); spectrum
- * [modes][batch][2][channels], modes row-major over (k_1, .., k_d). Kept frequencies: K_d = keep[d] consecutive integers
- * k = -floor(K/2) .. K-floor(K/2)-1 in every dimension, but 0 .. K-1 (K <= N/2+1) in the last one when the data are real.
- * With one channel use batch = 1 and let the samples be the channels ([N1]..[Nd][samples]).
+ * [modes][batch][2][channels], modes row-major over (k_1, .., k_d). Kept frequencies: K_d = keep[d]
+ * consecutive integers k = -floor(K/2) .. K-floor(K/2)-1 in every dimension, but 0 .. K-1
+ * (K <= N/2+1) in the last one when the data are real. With one channel use batch = 1 and let the
+ * samples be the channels ([N1]..[Nd][samples]).
  *
- * Storage f64, f32, f16, bf16; butterflies and twiddles in `arithmetic` (f32 or f64), one rounding per stored value.
- * Error: docs/theory (transform). */
+ * Storage f64, f32, f16, bf16; butterflies and twiddles in `arithmetic` (f32 or f64), one rounding
+ * per stored value, after scaling. Channels never mix: a value that is not finite stays in its
+ * channel. Error: docs/theory (transform). */
 #ifndef MPNO_TRANSFORM_FFT_H
 #define MPNO_TRANSFORM_FFT_H
 
@@ -27,7 +31,7 @@
 
 typedef enum mpno_fft_kind { MPNO_FFT_REAL, MPNO_FFT_COMPLEX } mpno_fft_kind;
 
-/* w_k. HERMITIAN (real data only): 1 for k_last = 0 and, N_last even, k_last = N_last/2; 2 elsewhere. */
+/* w_k. HERMITIAN (real data only): 2, but 1 for k_last = 0 and, N_last even, k_last = N_last/2. */
 typedef enum mpno_fft_weighting { MPNO_FFT_PLAIN, MPNO_FFT_HERMITIAN } mpno_fft_weighting;
 
 typedef struct mpno_fft_problem {
@@ -40,12 +44,14 @@ typedef struct mpno_fft_problem {
 
 typedef struct mpno_fft mpno_fft; /* immutable after create: share freely between threads */
 
-MPNO_WARN_UNUSED mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_problem *problem, mpno_fft **out);
+MPNO_WARN_UNUSED mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_problem *problem,
+                                             mpno_fft **out);
 void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft);
 
 int64_t mpno_fft_modes(const mpno_fft *fft);  /* product of keep */
 int64_t mpno_fft_points(const mpno_fft *fft); /* product of size */
-/* Bytes of scratch for one call on n_threads threads with `channels` channels, any batch. Scratch: 64-byte aligned, not cleared. */
+/* Bytes of scratch for one call on n_threads threads with `channels` channels, any batch. Scratch:
+ * 64-byte aligned, not cleared. */
 size_t mpno_fft_scratch_bytes(const mpno_fft *fft, int64_t channels, int n_threads);
 /* Additions and multiplications of one sample and channel, as executed (pruned). */
 double mpno_fft_flops(const mpno_fft *fft);
@@ -61,8 +67,11 @@ typedef struct mpno_fft_call {
     void *scratch;
 } mpno_fft_call;
 
-/* Return 1 when a stored value is not finite, else 0. Bits do not depend on n_threads. field and spectrum do not overlap. */
-int mpno_fft_forward(const mpno_fft *fft, const mpno_fft_call *call, const void *field, void *spectrum);
-int mpno_fft_inverse(const mpno_fft *fft, const mpno_fft_call *call, const void *spectrum, void *field);
+/* Return 1 when a stored value is not finite, else 0. Bits do not depend on n_threads. field and
+ * spectrum do not overlap. */
+int mpno_fft_forward(const mpno_fft *fft, const mpno_fft_call *call, const void *field,
+                     void *spectrum);
+int mpno_fft_inverse(const mpno_fft *fft, const mpno_fft_call *call, const void *spectrum,
+                     void *field);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Choice and execution of a complex line (formulas: line.h).
- * Source of CHIRP: Bluestein (1970) with i o = (i^2 + o^2 - (o - i)^2) / 2, over the kept range only (Rabiner et al. 1969). */
+ * Source of CHIRP: Bluestein (1970) with i o = (i^2 + o^2 - (o - i)^2) / 2, over the kept range
+ * only (Rabiner et al. 1969). */
 #include "transform/fft/line.h"
 
 #include <stdio.h>
@@ -9,8 +10,10 @@
 #include "core/memory.h"
 #include "number/format.h"
 #include "transform/fft/roots.h"
+#include "transform/fft/rows.h"
 
-/* Sums over one line of a longer table lose accuracy like their square root: beyond this a fast transform is better. */
+/* Sums over one line of a longer table lose accuracy like their square root: beyond this a fast
+ * transform is better. */
 #define DIRECT_MAX_ROWS 1024
 
 static int64_t largest_frequency(const mpno_line *line) {
@@ -18,21 +21,20 @@ static int64_t largest_frequency(const mpno_line *line) {
     return -line->first > up ? -line->first : up;
 }
 
-static void *offset(const mpno_fft_kernels *kernels, const void *base, int64_t elements) {
-    return (char *)(uintptr_t)base + (size_t)elements * mpno_format_bytes(kernels->arithmetic);
-}
-
+/* Weights of costs are a fit to measured times (AVX2 and AVX-512, n = 32 .. 256, few and all modes
+ * kept, 64 channels): a fast transform takes its operations and 8 a point and pass, a matrix
+ * product 0.67 of its operations, as they fuse. */
 static void consider_direct(mpno_line *line) {
-    int64_t last = largest_frequency(line), fold = line->n % 2 == 0 ? line->n / 4 + 1 : line->n / 2 + 1;
+    int64_t last = largest_frequency(line),
+            fold = line->n % 2 == 0 ? line->n / 4 + 1 : line->n / 2 + 1;
     bool centred = line->first == -(line->k / 2);
     if (!centred || fold > DIRECT_MAX_ROWS) return;
     double flops = 2 * mpno_direct_flops(line->n, last) + 4.0 * (double)line->k;
-    double cost = 0.5 * flops + 4.0 * (double)line->n; /* half of the operations ride in fused multiply-adds */
+    double cost = 0.67 * flops + 5.0 * (double)line->n;
     if (cost >= line->cost) return;
     line->method = MPNO_LINE_DIRECT;
     line->cost = cost;
     line->flops = flops;
-    line->tmp_rows = (line->n % 2 == 0 ? 4 : 2) * fold + 2 * (last + 1);
 }
 
 static void choose(mpno_line *line) {
@@ -40,14 +42,13 @@ static void choose(mpno_line *line) {
     if (mpno_passes_suit(line->n)) {
         line->method = MPNO_LINE_PASSES;
         line->flops = mpno_passes_flops(line->n);
-        line->cost = mpno_passes_cost(line->n) + copies * 4.0 * (double)(line->inverse ? line->n : line->k);
-        line->tmp_rows = 3 * line->n;
+        line->cost =
+            mpno_passes_cost(line->n) + copies * 4.0 * (double)(line->inverse ? line->n : line->k);
     } else {
         line->method = MPNO_LINE_CHIRP;
         line->m = mpno_passes_good_size(line->n + line->k - 1);
         line->flops = 2 * mpno_passes_flops(line->m) + 6.0 * (double)(line->n + line->k + line->m);
         line->cost = 2 * mpno_passes_cost(line->m) + 12.0 * (double)(line->n + line->k + line->m);
-        line->tmp_rows = 4 * line->m;
     }
     consider_direct(line);
 }
@@ -59,9 +60,10 @@ static void chirp(int64_t j, int64_t n, long double *re, long double *im) {
     *im = -*im;
 }
 
-/* filter[m][2], f64: transform of conj chirp(o - i), o - i from out_first - in_first - (n_in - 1), divided by m. */
-static mpno_status chirp_filter(mpno_ctx *ctx, const mpno_line *line, int64_t in_first, int64_t n_in, int64_t out_first,
-                                int64_t n_out, double *filter) {
+/* filter[m][2], f64: transform of conj chirp(o - i), o - i from out_first - in_first - (n_in - 1),
+ * divided by m. */
+static mpno_status chirp_filter(mpno_ctx *ctx, const mpno_line *line, int64_t in_first,
+                                int64_t n_in, int64_t out_first, int64_t n_out, double *filter) {
     const mpno_fft_kernels *kernels = mpno_fft_kernels_get(MPNO_ISA_PORTABLE, MPNO_F64);
     const int64_t width = kernels->lanes, row = 2 * width, m = line->m;
     mpno_passes passes;
@@ -77,7 +79,9 @@ static mpno_status chirp_filter(mpno_ctx *ctx, const mpno_line *line, int64_t in
             at[width] = (double)-im;
         }
         double *transformed = rows + m * row;
-        mpno_passes_run(&passes, kernels, transformed, row, rows, row, width, false, transformed + m * row);
+        mpno_fft_rows in = mpno_rows_dense(rows, width), out = mpno_rows_dense(transformed, width);
+        mpno_passes_run(&passes, kernels, &out, &in, width, transformed + m * row,
+                        transformed + 2 * m * row);
         for (int64_t j = 0; j < m; j++) {
             filter[2 * j] = transformed[j * row] / (double)m;
             filter[2 * j + 1] = transformed[j * row + width] / (double)m;
@@ -89,12 +93,15 @@ static mpno_status chirp_filter(mpno_ctx *ctx, const mpno_line *line, int64_t in
 }
 
 static mpno_status plan_chirp(mpno_ctx *ctx, mpno_format arithmetic, mpno_line *line) {
-    const int64_t in_first = line->inverse ? line->first : 0, n_in = line->inverse ? line->k : line->n;
-    const int64_t out_first = line->inverse ? 0 : line->first, n_out = line->inverse ? line->n : line->k;
+    const int64_t in_first = line->inverse ? line->first : 0,
+                  n_in = line->inverse ? line->k : line->n;
+    const int64_t out_first = line->inverse ? 0 : line->first,
+                  n_out = line->inverse ? line->n : line->k;
     MPNO_TRY(mpno_passes_create(ctx, arithmetic, line->m, &line->passes));
     size_t bytes = mpno_format_bytes(arithmetic);
     MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)(n_in + n_out + line->m), bytes, &line->chirps));
-    char *in = line->chirps, *out = in + 2 * (size_t)n_in * bytes, *filter = out + 2 * (size_t)n_out * bytes;
+    char *in = line->chirps, *out = in + 2 * (size_t)n_in * bytes,
+         *filter = out + 2 * (size_t)n_out * bytes;
     long double re, im;
     for (int64_t j = 0; j < n_in; j++) {
         chirp(in_first + j, line->n, &re, &im);
@@ -117,17 +124,22 @@ static mpno_status plan_chirp(mpno_ctx *ctx, mpno_format arithmetic, mpno_line *
     return status;
 }
 
-mpno_status mpno_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t first, int64_t k, bool inverse,
-                             mpno_line *out) {
+mpno_status mpno_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t first,
+                             int64_t k, bool inverse, mpno_line *out) {
     mpno_line line = {.n = n, .first = first, .k = k, .inverse = inverse};
     choose(&line);
     mpno_status status = MPNO_OK;
     switch (line.method) {
         case MPNO_LINE_DIRECT:
-            status = mpno_direct_create(ctx, arithmetic, n, largest_frequency(&line), inverse, &line.direct);
+            status = mpno_direct_create(ctx, arithmetic, n, largest_frequency(&line), inverse,
+                                        &line.direct);
             break;
-        case MPNO_LINE_PASSES: status = mpno_passes_create(ctx, arithmetic, n, &line.passes); break;
-        case MPNO_LINE_CHIRP: status = plan_chirp(ctx, arithmetic, &line); break;
+        case MPNO_LINE_PASSES:
+            status = mpno_passes_create(ctx, arithmetic, n, &line.passes);
+            break;
+        case MPNO_LINE_CHIRP:
+            status = plan_chirp(ctx, arithmetic, &line);
+            break;
     }
     if (status != MPNO_OK) {
         mpno_line_destroy(ctx, &line);
@@ -152,66 +164,121 @@ const char *mpno_line_name(const mpno_line *line, char *text, size_t size) {
     } else {
         int used = snprintf(text, size, "fft");
         for (int s = 0; s < line->passes.n_passes && used >= 0 && (size_t)used < size; s++) {
-            used += snprintf(text + used, size - (size_t)used, "%c%d", s == 0 ? ' ' : '.', line->passes.pass[s].radix);
+            used += snprintf(text + used, size - (size_t)used, "%c%d", s == 0 ? ' ' : '.',
+                             line->passes.pass[s].radix);
         }
     }
     return text;
 }
 
-static void run_direct(const mpno_line *line, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                       const void *in, int64_t in_stride, int64_t width, void *tmp) {
-    const int64_t row = 2 * width, last = line->direct.last;
-    void *even = tmp, *odd = offset(kernels, even, (last + 1) * row), *folded = offset(kernels, odd, (last + 1) * row);
-    mpno_fft_view view = {.format = kernels->arithmetic, .plane_stride = 0, .n = row, .planes = 1};
-    if (line->inverse) {
-        view.data = out;
-        view.row_stride = out_stride;
-        kernels->separate(even, odd, in, in_stride, line->first, line->k, last, width);
-        (void)mpno_direct_inverse(&line->direct, kernels, &view, even, odd, row, row, folded);
-    } else {
-        view.data = (void *)(uintptr_t)in;
-        view.row_stride = in_stride;
-        mpno_direct_forward(&line->direct, kernels, even, odd, row, &view, row, folded);
-        kernels->combine(out, out_stride, even, odd, line->first, line->k, width);
-    }
-}
-
-static void run_passes(const mpno_line *line, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                       const void *in, int64_t in_stride, int64_t width, void *tmp) {
-    const int64_t row = 2 * width, n = line->n, below = -line->first, above = line->k - below;
-    void *all = tmp, *rest = offset(kernels, tmp, n * row);
-    if (line->k == n && below == 0) {
-        mpno_passes_run(&line->passes, kernels, out, out_stride, in, in_stride, width, line->inverse, rest);
-    } else if (line->inverse) {
-        kernels->copy(all, row, offset(kernels, in, below * in_stride), in_stride, above, row);
-        kernels->zero(offset(kernels, all, above * row), row, n - line->k, row);
-        kernels->copy(offset(kernels, all, (n - below) * row), row, in, in_stride, below, row);
-        mpno_passes_run(&line->passes, kernels, out, out_stride, all, row, width, true, rest);
-    } else {
-        mpno_passes_run(&line->passes, kernels, all, row, in, in_stride, width, false, rest);
-        kernels->copy(out, out_stride, offset(kernels, all, (n - below) * row), row, below, row);
-        kernels->copy(offset(kernels, out, below * out_stride), out_stride, all, row, above, row);
-    }
-}
-
-static void run_chirp(const mpno_line *line, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                      const void *in, int64_t in_stride, int64_t width, void *tmp) {
-    const int64_t row = 2 * width, m = line->m;
-    const int64_t n_in = line->inverse ? line->k : line->n, n_out = line->inverse ? line->n : line->k;
-    void *a = tmp, *b = offset(kernels, a, m * row), *rest = offset(kernels, b, m * row);
-    kernels->multiply(a, row, in, in_stride, line->chirp_in, n_in, width, line->inverse, false);
-    kernels->zero(offset(kernels, a, n_in * row), row, m - n_in, row);
-    mpno_passes_run(&line->passes, kernels, b, row, a, row, width, false, rest);
-    kernels->multiply(b, row, b, row, line->chirp_filter, m, width, false, false);
-    mpno_passes_run(&line->passes, kernels, a, row, b, row, width, true, rest);
-    kernels->multiply(out, out_stride, a, row, line->chirp_out, n_out, width, false, line->inverse);
-}
-
-void mpno_line_run(const mpno_line *line, const mpno_fft_kernels *kernels, void *out, int64_t out_stride, const void *in,
-                   int64_t in_stride, int64_t width, void *tmp) {
+int64_t mpno_line_scratch(const mpno_line *line, const mpno_fft_kernels *kernels, int64_t width) {
+    const int64_t row = 2 * width, block_row = 2 * mpno_rows_block(kernels, width);
     switch (line->method) {
-        case MPNO_LINE_DIRECT: run_direct(line, kernels, out, out_stride, in, in_stride, width, tmp); break;
-        case MPNO_LINE_PASSES: run_passes(line, kernels, out, out_stride, in, in_stride, width, tmp); break;
-        case MPNO_LINE_CHIRP: run_chirp(line, kernels, out, out_stride, in, in_stride, width, tmp); break;
+        case MPNO_LINE_DIRECT:
+            return (line->direct.n_classes * line->direct.folded_rows +
+                    2 * (line->direct.last + 1)) *
+                   row;
+        case MPNO_LINE_PASSES:
+            return 2 * line->n * block_row;
+        case MPNO_LINE_CHIRP:
+            return 2 * line->m * block_row;
+    }
+    return 0;
+}
+
+static void run_direct(const mpno_line *line, const mpno_fft_kernels *kernels,
+                       const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t width,
+                       void *tmp) {
+    const int64_t row = 2 * width, last = line->direct.last;
+    mpno_fft_rows even = mpno_rows_dense(tmp, width),
+                  odd = mpno_rows_part(kernels, &even, last + 1, 0);
+    void *folded = mpno_rows_offset(kernels, odd.data, (last + 1) * row);
+    const mpno_fft_rows *samples = line->inverse ? out : in;
+    mpno_fft_view view = {.data = samples->data,
+                          .format = kernels->arithmetic,
+                          .row_stride = samples->stride,
+                          .plane_stride = 0,
+                          .n = row,
+                          .planes = 1};
+    if (line->inverse) {
+        kernels->separate(&even, &odd, in, line->first, line->k, last, width);
+        (void)mpno_direct_inverse(&line->direct, kernels, &view, even.data, odd.data, row, row,
+                                  folded);
+    } else {
+        mpno_direct_forward(&line->direct, kernels, even.data, odd.data, row, &view, row, folded);
+        kernels->combine(out, &even, &odd, line->first, line->k, width);
+    }
+}
+
+/* Frequencies of a fast transform go 0 .. n-1, kept ones from -below to above-1. */
+static void run_passes(const mpno_line *line, const mpno_fft_kernels *kernels,
+                       const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t width,
+                       void *tmp) {
+    const int64_t n = line->n, below = -line->first, above = line->k - below;
+    const mpno_passes *passes = &line->passes;
+    mpno_fft_rows a = mpno_rows_dense(tmp, width), b = mpno_rows_part(kernels, &a, n, 0);
+    if (line->inverse) {
+        mpno_fft_rows conjugate = mpno_rows_swapped(kernels, out);
+        if (below > 0 || line->k < n) {
+            mpno_fft_rows low = mpno_rows_part(kernels, in, below, 0),
+                          high = mpno_rows_part(kernels, &b, n - below, 0);
+            kernels->copy(&b, &low, above, width);
+            kernels->zero(mpno_rows_part(kernels, &b, above, 0).data, b.stride, n - line->k,
+                          2 * width);
+            kernels->copy(&high, in, below, width);
+            in = &b;
+        }
+        mpno_fft_rows from = mpno_rows_swapped(kernels, in);
+        mpno_passes_run(passes, kernels, &conjugate, &from, width, a.data, b.data);
+    } else if (below > 0 || line->k < n) {
+        const mpno_fft_rows *all = passes->n_passes % 2 != 0 ? &a : &b;
+        mpno_fft_rows high = mpno_rows_part(kernels, all, n - below, 0),
+                      to = mpno_rows_part(kernels, out, below, 0);
+        mpno_passes_run(passes, kernels, all, in, width, a.data, b.data);
+        kernels->copy(out, &high, below, width);
+        kernels->copy(&to, all, above, width);
+    } else {
+        mpno_passes_run(passes, kernels, out, in, width, a.data, b.data);
+    }
+}
+
+static void run_chirp(const mpno_line *line, const mpno_fft_kernels *kernels,
+                      const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t width, void *tmp) {
+    const int64_t m = line->m, n_in = line->inverse ? line->k : line->n,
+                  n_out = line->inverse ? line->n : line->k;
+    const bool odd = line->passes.n_passes % 2 != 0;
+    mpno_fft_rows a = mpno_rows_dense(tmp, width), b = mpno_rows_part(kernels, &a, m, 0);
+    /* A transform of b ends in a after an odd number of passes, else in b; the second one starts
+     * where the first ended. */
+    mpno_fft_rows first = odd ? a : b, other = odd ? b : a;
+    mpno_fft_rows conjugate = mpno_rows_swapped(kernels, &first),
+                  conjugate_b = mpno_rows_swapped(kernels, &b);
+    mpno_fft_rows from = line->inverse ? mpno_rows_swapped(kernels, in) : *in;
+    mpno_fft_rows to = line->inverse ? mpno_rows_swapped(kernels, out) : *out;
+    kernels->multiply(&b, &from, line->chirp_in, n_in, width);
+    kernels->zero(mpno_rows_part(kernels, &b, n_in, 0).data, b.stride, m - n_in, 2 * width);
+    mpno_passes_run(&line->passes, kernels, &first, &b, width, a.data, b.data);
+    kernels->multiply(&first, &first, line->chirp_filter, m, width);
+    mpno_passes_run(&line->passes, kernels, &conjugate_b, &conjugate, width, other.data,
+                    first.data);
+    kernels->multiply(&to, &b, line->chirp_out, n_out, width);
+}
+
+void mpno_line_run(const mpno_line *line, const mpno_fft_kernels *kernels, const mpno_fft_rows *out,
+                   const mpno_fft_rows *in, int64_t width, void *tmp) {
+    if (line->method == MPNO_LINE_DIRECT) {
+        run_direct(line, kernels, out, in, width, tmp);
+        return;
+    }
+    const int64_t block = mpno_rows_block(kernels, width);
+    for (int64_t c = 0; c < width; c += block) {
+        const int64_t part = width - c < block ? width - c : block;
+        mpno_fft_rows to = mpno_rows_part(kernels, out, 0, c),
+                      from = mpno_rows_part(kernels, in, 0, c);
+        if (line->method == MPNO_LINE_PASSES) {
+            run_passes(line, kernels, &to, &from, part, tmp);
+        } else {
+            run_chirp(line, kernels, &to, &from, part, tmp);
+        }
     }
 }

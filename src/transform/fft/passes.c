@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Factorisation, twiddles and the order of passes (the pass itself: kernel/fft_kernels.h).
- * Source: decimation in frequency with self-sorting passes, as in Swarztrauber, "Vectorizing the FFTs" (1982). */
+ * Source: decimation in frequency with self-sorting passes, as in Swarztrauber, "Vectorizing the
+ * FFTs" (1982). */
 #include "transform/fft/passes.h"
 
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "core/memory.h"
 #include "number/format.h"
 #include "transform/fft/roots.h"
+#include "transform/fft/rows.h"
 
 bool mpno_passes_suit(int64_t n) {
     for (int64_t p = 2; p <= MPNO_FFT_MAX_RADIX; p++) {
@@ -49,11 +51,16 @@ int mpno_passes_factor(int64_t n, int *radix) {
 /* Real operations of one butterfly, without twiddles. */
 static double butterfly_flops(int radix) {
     switch (radix) {
-        case 2: return 4;
-        case 3: return 20;
-        case 4: return 16;
-        case 8: return 56;
-        default: return (radix / 2) * (4.0 * radix + 6.0);
+        case 2:
+            return 4;
+        case 3:
+            return 20;
+        case 4:
+            return 16;
+        case 8:
+            return 56;
+        default:
+            return (radix / 2) * (4.0 * radix + 6.0);
     }
 }
 
@@ -116,19 +123,17 @@ void mpno_passes_destroy(mpno_ctx *ctx, mpno_passes *passes) {
     memset(passes, 0, sizeof *passes);
 }
 
-void mpno_passes_run(const mpno_passes *passes, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                     const void *in, int64_t in_stride, int64_t width, bool swap, void *tmp) {
-    const int64_t row = 2 * width;
+void mpno_passes_run(const mpno_passes *passes, const mpno_fft_kernels *kernels,
+                     const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t width, void *a,
+                     void *b) {
     if (passes->n_passes == 0) {
-        kernels->copy(out, out_stride, in, in_stride, 1, row);
+        kernels->copy(out, in, 1, width);
         return;
     }
-    char *buffer[2] = {tmp, (char *)tmp + (size_t)(passes->n * row) * mpno_format_bytes(kernels->arithmetic)};
+    mpno_fft_rows buffer[2] = {mpno_rows_dense(a, width), mpno_rows_dense(b, width)};
     for (int s = 0; s < passes->n_passes; s++) {
-        bool final = s + 1 == passes->n_passes;
-        kernels->pass(&passes->pass[s], final ? out : buffer[s % 2], final ? out_stride : row, in, in_stride, width,
-                      swap);
-        in = buffer[s % 2];
-        in_stride = row;
+        kernels->pass(&passes->pass[s], s + 1 == passes->n_passes ? out : &buffer[s % 2], in,
+                      width);
+        in = &buffer[s % 2];
     }
 }

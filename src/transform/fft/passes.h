@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A complex transform of n points as a sequence of passes of small radix, n a product of primes up to MPNO_FFT_MAX_RADIX. */
+ * A complex transform of n points as a sequence of passes of small radix, n a product of primes up
+ * to MPNO_FFT_MAX_RADIX. */
 #ifndef MPNO_TRANSFORM_FFT_PASSES_H
 #define MPNO_TRANSFORM_FFT_PASSES_H
 
@@ -23,15 +24,18 @@ int64_t mpno_passes_good_size(int64_t n);
 int mpno_passes_factor(int64_t n, int *radix);
 /* Real additions and multiplications. */
 double mpno_passes_flops(int64_t n);
-/* The same, weighted by measured time: loads and stores count too. */
+/* The same with loads and stores: proportional to measured time. */
 double mpno_passes_cost(int64_t n);
 
-MPNO_WARN_UNUSED mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, mpno_passes *out);
+MPNO_WARN_UNUSED mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
+                                                mpno_passes *out);
 void mpno_passes_destroy(mpno_ctx *ctx, mpno_passes *passes);
 
-/* out[k] = sum_j in[j] exp(-+ 2 pi i j k / n), + with swap: n complex rows each, in natural order; in and out differ.
- * tmp: 2 n dense complex rows. */
-void mpno_passes_run(const mpno_passes *passes, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                     const void *in, int64_t in_stride, int64_t width, bool swap, void *tmp);
+/* out[k] = sum_j in[j] exp(-2 pi i j k / n), n rows each, in natural order. Intermediate results go
+ * to a, b, a, ..: two scratch buffers of n dense complex rows. in may be b; out may be a when
+ * n_passes is odd, b when it is even. */
+void mpno_passes_run(const mpno_passes *passes, const mpno_fft_kernels *kernels,
+                     const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t width, void *a,
+                     void *b);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Choice and execution of a real line (formulas: real_line.h). Two real lines are never packed into one complex line: an
- * overflow in one channel would spread into its partner, and a small one would drown in a large one's rounding errors. */
+ * Choice and execution of a real line (formulas: real_line.h). Two real lines are never packed into
+ * one complex line: an overflow in one channel would spread into its partner, and a small one would
+ * drown in a large one's rounding errors. */
 #include "transform/fft/real_line.h"
 
 #include <stdio.h>
@@ -9,21 +10,23 @@
 #include "core/memory.h"
 #include "number/format.h"
 #include "transform/fft/roots.h"
+#include "transform/fft/rows.h"
 
 #define DIRECT_MAX_ROWS 1024 /* as in line.c */
 
 static mpno_status plan_fast(mpno_ctx *ctx, mpno_format arithmetic, mpno_real_line *line) {
     if (line->n % 2 != 0) {
         line->method = MPNO_REAL_FULL;
-        MPNO_TRY(mpno_line_create(ctx, arithmetic, line->n, 0, line->k, line->inverse, &line->line));
+        MPNO_TRY(
+            mpno_line_create(ctx, arithmetic, line->n, 0, line->k, line->inverse, &line->line));
         line->flops = line->line.flops;
-        line->tmp_rows = line->n + line->line.tmp_rows;
         return MPNO_OK;
     }
     int64_t m = line->n / 2, rows = line->inverse ? m : line->k;
     line->method = MPNO_REAL_HALF;
     MPNO_TRY(mpno_line_create(ctx, arithmetic, m, 0, m, line->inverse, &line->line));
-    MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)rows, mpno_format_bytes(arithmetic), &line->twiddles));
+    MPNO_TRY(
+        mpno_alloc_array(ctx, 2 * (size_t)rows, mpno_format_bytes(arithmetic), &line->twiddles));
     for (int64_t k = 0; k < rows; k++) {
         long double cosine, sine;
         mpno_root(k, line->n, &cosine, &sine);
@@ -31,21 +34,23 @@ static mpno_status plan_fast(mpno_ctx *ctx, mpno_format arithmetic, mpno_real_li
         mpno_table_set(line->twiddles, arithmetic, 2 * k + 1, -sine);
     }
     line->flops = line->line.flops + 14.0 * (double)rows;
-    line->tmp_rows = 2 * m + line->line.tmp_rows;
     return MPNO_OK;
 }
 
-mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t k, bool inverse,
-                                  mpno_real_line *out) {
+mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t k,
+                                  bool inverse, mpno_real_line *out) {
     mpno_real_line line = {.n = n, .k = k, .inverse = inverse};
     mpno_status status = plan_fast(ctx, arithmetic, &line);
     int64_t fold = n % 2 == 0 ? n / 4 + 1 : n / 2 + 1;
     double flops = mpno_direct_flops(n, k - 1);
+    double cost =
+        0.5 * flops +
+        2.0 * (double)n; /* weights: as in line.c, without even and odd parts to combine */
     double split = line.method == MPNO_REAL_HALF ? 20.0 * (double)(inverse ? n / 2 : k) : 0;
-    if (status == MPNO_OK && fold <= DIRECT_MAX_ROWS && 0.5 * flops + 2.0 * (double)n < line.line.cost + split) {
+    if (status == MPNO_OK && fold <= DIRECT_MAX_ROWS && cost < line.line.cost + split) {
         mpno_real_line_destroy(ctx, &line);
-        line = (mpno_real_line){.n = n, .k = k, .inverse = inverse, .method = MPNO_REAL_DIRECT, .flops = flops};
-        line.tmp_rows = (n % 2 == 0 ? 2 : 1) * fold; /* real rows */
+        line = (mpno_real_line){
+            .n = n, .k = k, .inverse = inverse, .method = MPNO_REAL_DIRECT, .flops = flops};
         status = mpno_direct_create(ctx, arithmetic, n, k - 1, inverse, &line.direct);
     }
     if (status != MPNO_OK) {
@@ -74,46 +79,80 @@ const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t s
     return text;
 }
 
-static void *offset(const mpno_fft_kernels *kernels, const void *base, int64_t elements) {
-    return (char *)(uintptr_t)base + (size_t)elements * mpno_format_bytes(kernels->arithmetic);
-}
-
-void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                            const mpno_fft_view *view, int64_t width, void *tmp) {
-    const int64_t row = 2 * width, m = line->line.n;
-    void *rest = offset(kernels, tmp, m * row);
+int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                               int64_t width) {
+    const int64_t block = mpno_rows_block(kernels, width);
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            mpno_direct_forward(&line->direct, kernels, out, offset(kernels, out, width), out_stride, view, width, tmp);
+            return line->direct.n_classes * line->direct.folded_rows * width;
+        case MPNO_REAL_HALF:
+            return line->n * width + line->n * block +
+                   mpno_line_scratch(&line->line, kernels, block);
+        case MPNO_REAL_FULL:
+            return line->n * 2 * width + mpno_line_scratch(&line->line, kernels, width);
+    }
+    return 0;
+}
+
+void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                            const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
+                            void *tmp) {
+    const int64_t block = mpno_rows_block(kernels, width);
+    mpno_fft_rows samples = {tmp, width, 0}, pairs = mpno_rows_dense(tmp, width);
+    switch (line->method) {
+        case MPNO_REAL_DIRECT:
+            mpno_direct_forward(&line->direct, kernels, out->data,
+                                mpno_rows_offset(kernels, out->data, out->plane), out->stride, view,
+                                width, tmp);
             break;
         case MPNO_REAL_HALF: /* neighbouring samples are the planes of a complex row already */
-            kernels->load(tmp, width, view, line->n, width, 1.0);
-            mpno_line_run(&line->line, kernels, rest, row, tmp, row, width, offset(kernels, rest, m * row));
-            kernels->split(out, out_stride, rest, row, m, line->twiddles, line->k, width);
+            kernels->load(&samples, view, line->n, width, 1.0);
+            for (int64_t c = 0; c < width; c += block) {
+                const int64_t part = width - c < block ? width - c : block;
+                mpno_fft_rows from = mpno_rows_part(kernels, &pairs, 0, c),
+                              to = mpno_rows_part(kernels, out, 0, c);
+                mpno_fft_rows z =
+                    mpno_rows_dense(mpno_rows_offset(kernels, tmp, line->n * width), part);
+                mpno_line_run(&line->line, kernels, &z, &from, part,
+                              mpno_rows_offset(kernels, z.data, line->n * part));
+                kernels->split(&to, &z, line->n / 2, line->twiddles, line->k, part);
+            }
             break;
         case MPNO_REAL_FULL:
-            kernels->load(tmp, row, view, line->n, width, 1.0);
-            kernels->zero(offset(kernels, tmp, width), row, line->n, width);
-            mpno_line_run(&line->line, kernels, out, out_stride, tmp, row, width, rest);
+            kernels->load(&pairs, view, line->n, width, 1.0);
+            kernels->zero(mpno_rows_offset(kernels, tmp, width), 2 * width, line->n, width);
+            mpno_line_run(&line->line, kernels, out, &pairs, width,
+                          mpno_rows_offset(kernels, tmp, line->n * 2 * width));
             break;
     }
 }
 
-int mpno_real_line_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels, const mpno_fft_view *view,
-                           const void *in, int64_t in_stride, int64_t width, void *tmp) {
-    const int64_t row = 2 * width, m = line->line.n;
-    void *rest = offset(kernels, tmp, m * row);
+int mpno_real_line_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                           const mpno_fft_view *view, const mpno_fft_rows *in, int64_t width,
+                           void *tmp) {
+    const int64_t block = mpno_rows_block(kernels, width);
+    mpno_fft_rows samples = {tmp, width, 0}, pairs = mpno_rows_dense(tmp, width);
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            return mpno_direct_inverse(&line->direct, kernels, view, in, offset(kernels, in, width), in_stride, width,
-                                       tmp);
+            return mpno_direct_inverse(&line->direct, kernels, view, in->data,
+                                       mpno_rows_offset(kernels, in->data, in->plane), in->stride,
+                                       width, tmp);
         case MPNO_REAL_HALF:
-            kernels->join(tmp, row, m, in, in_stride, line->k, line->twiddles, width);
-            mpno_line_run(&line->line, kernels, rest, row, tmp, row, width, offset(kernels, rest, m * row));
-            return kernels->store(view, rest, width, line->n, width, 1.0);
+            for (int64_t c = 0; c < width; c += block) {
+                const int64_t part = width - c < block ? width - c : block;
+                mpno_fft_rows from = mpno_rows_part(kernels, in, 0, c),
+                              to = mpno_rows_part(kernels, &pairs, 0, c);
+                mpno_fft_rows z =
+                    mpno_rows_dense(mpno_rows_offset(kernels, tmp, line->n * width), part);
+                kernels->join(&z, line->n / 2, &from, line->k, line->twiddles, part);
+                mpno_line_run(&line->line, kernels, &to, &z, part,
+                              mpno_rows_offset(kernels, z.data, line->n * part));
+            }
+            return kernels->store(view, &samples, line->n, 1.0);
         case MPNO_REAL_FULL:
-            mpno_line_run(&line->line, kernels, tmp, row, in, in_stride, width, rest);
-            return kernels->store(view, tmp, row, line->n, width, 1.0);
+            mpno_line_run(&line->line, kernels, &pairs, in, width,
+                          mpno_rows_offset(kernels, tmp, line->n * 2 * width));
+            return kernels->store(view, &pairs, line->n, 1.0);
     }
     return 0;
 }

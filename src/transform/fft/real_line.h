@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * One direction of a real transform along the last axis, between n real samples in storage and k kept frequencies 0 .. k-1:
+ * One direction of a real transform along the last axis, between n real samples in storage and k
+ * kept frequencies 0 .. k-1:
+ *
  *   forward   out[r] = sum_j x[j] exp(-2 pi i r j / n)
  *   inverse   x[j] = Re sum_r in[r] exp(+2 pi i r j / n)
- * DIRECT: folded matrix product. HALF: n even, as a complex line of n/2 points. FULL: n odd, as a complex line of n points. */
+ *
+ * DIRECT: folded matrix product. HALF: n even, as a complex line of n/2 points. FULL: n odd, as a
+ * complex line of n points. */
 #ifndef MPNO_TRANSFORM_FFT_REAL_LINE_H
 #define MPNO_TRANSFORM_FFT_REAL_LINE_H
 
@@ -18,19 +22,23 @@ typedef struct mpno_real_line {
     mpno_line line;
     void *twiddles; /* HALF, owned */
     double flops;
-    int64_t tmp_rows; /* dense complex rows of scratch */
 } mpno_real_line;
 
-MPNO_WARN_UNUSED mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t k,
-                                                   bool inverse, mpno_real_line *out);
+MPNO_WARN_UNUSED mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
+                                                   int64_t k, bool inverse, mpno_real_line *out);
 void mpno_real_line_destroy(mpno_ctx *ctx, mpno_real_line *line);
 const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t size);
 
-/* view: n rows of one plane; out, in: k complex rows; tmp: tmp_rows dense complex rows. */
-void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels, void *out, int64_t out_stride,
-                            const mpno_fft_view *view, int64_t width, void *tmp);
+/* Elements of scratch for rows of `width` channels. */
+int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                               int64_t width);
+/* view: n rows of one plane; out, in: k complex rows. */
+void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                            const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
+                            void *tmp);
 /* Returns 1 when a stored value is not finite. */
-int mpno_real_line_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels, const mpno_fft_view *view,
-                           const void *in, int64_t in_stride, int64_t width, void *tmp);
+int mpno_real_line_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                           const mpno_fft_view *view, const mpno_fft_rows *in, int64_t width,
+                           void *tmp);
 
 #endif

@@ -7,8 +7,9 @@
 
 #include "mpno/format.h"
 
-/* cos, sin of 2 pi j / n for any j, n >= 1. Angles stay in the first octant, in long double: exact where the exact value is
- * representable (0, 1, -1), symmetric, and half a unit in the last place after the one rounding to a table. */
+/* cos, sin of 2 pi j / n for any j, n >= 1. Angles stay in the first octant, in long double: exact
+ * where the exact value is representable (0, 1, -1), symmetric, and half a unit in the last place
+ * after the one rounding to a table. */
 void mpno_root(int64_t j, int64_t n, long double *cosine, long double *sine);
 
 /* table[i] = x in `arithmetic` (MPNO_F32 or MPNO_F64). */
