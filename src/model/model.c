@@ -28,7 +28,6 @@ static void draw(mpno_param *p, mpno_format arithmetic, mpno_rng *rng, double *v
 }
 
 static mpno_status fill(mpno_model *model, uint64_t seed) {
-    MPNO_TRY(mpno_fno_declare(model));
     size_t largest = 1;
     for (int i = 0; i < model->n_params; i++) {
         mpno_param *p = &model->params[i];
@@ -47,8 +46,8 @@ static mpno_status fill(mpno_model *model, uint64_t seed) {
     return MPNO_OK;
 }
 
-mpno_status mpno_model_create(mpno_ctx *ctx, const mpno_fno_config *config, mpno_format arithmetic,
-                              uint64_t seed, mpno_model **out) {
+mpno_status mpno_model_declare(mpno_ctx *ctx, const mpno_fno_config *config, mpno_format arithmetic,
+                               mpno_model **out) {
     mpno_model *model;
     *out = NULL;
     MPNO_CHECK(ctx, arithmetic == MPNO_F32 || arithmetic == MPNO_F64, MPNO_E_ARGUMENT,
@@ -59,9 +58,21 @@ mpno_status mpno_model_create(mpno_ctx *ctx, const mpno_fno_config *config, mpno
     model->ctx = ctx;
     model->config = *config;
     model->arithmetic = arithmetic;
-    const mpno_status status = fill(model, seed);
+    const mpno_status status = mpno_fno_declare(model);
     if (status != MPNO_OK) mpno_model_destroy(&model);
     *out = model;
+    return status;
+}
+
+bool mpno_model_has_weights(const mpno_model *model) {
+    return model->n_params > 0 && model->params[model->n_params - 1].data != NULL;
+}
+
+mpno_status mpno_model_create(mpno_ctx *ctx, const mpno_fno_config *config, mpno_format arithmetic,
+                              uint64_t seed, mpno_model **out) {
+    MPNO_TRY(mpno_model_declare(ctx, config, arithmetic, out));
+    const mpno_status status = fill(*out, seed);
+    if (status != MPNO_OK) mpno_model_destroy(out);
     return status;
 }
 

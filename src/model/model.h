@@ -21,7 +21,8 @@ typedef struct mpno_param {
     mpno_weight weight; /* the graph's */
     mpno_init init;
     double init_scale; /* UNIFORM: half width; NORMAL: standard deviation of a real number */
-    void *data;        /* owned; of the model's arithmetic format, in the graph's layout */
+    void *data;        /* owned; of the model's arithmetic format, in the graph's layout; NULL while
+                          the model is only declared */
 } mpno_param;
 
 struct mpno_model {
@@ -31,6 +32,13 @@ struct mpno_model {
     mpno_param *params;
     int n_params, capacity;
 };
+
+/* A model of names and shapes without memory for weights, as large as you like: it can be planned
+ * (mpno_network_plan) and asked for its parameters, but neither made into a network nor read or
+ * written. mpno_model_create is this, then memory, then a draw. */
+MPNO_WARN_UNUSED mpno_status mpno_model_declare(mpno_ctx *ctx, const mpno_fno_config *config,
+                                                mpno_format arithmetic, mpno_model **out);
+bool mpno_model_has_weights(const mpno_model *model);
 
 /* A weight tensor as it lies in memory. Complex: [count / 2 / plane][2][plane], real plane first.
  */

@@ -182,6 +182,10 @@ static mpno_status realise(mpno_network *net) {
 
 mpno_status mpno_network_create(mpno_model *model, const mpno_network_opts *opts,
                                 mpno_network **out) {
+    *out = NULL;
+    MPNO_CHECK(model->ctx, mpno_model_has_weights(model), MPNO_E_ARGUMENT,
+               "this model was only declared and has no weights; make it with mpno_model_create to "
+               "run it, or plan the network with mpno_network_plan");
     MPNO_TRY(mpno_network_plan(model, opts, out));
     const mpno_status status = realise(*out);
     if (status != MPNO_OK) mpno_network_destroy(out);

@@ -5,31 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/memory.h"
 #include "data/readers.h"
 #include "model/model.h"
 #include "mpno/run.h"
 #include "report/human.h"
 #include "train/sink.h"
 #include "train/trainer.h"
-
-/* A model without weights, for each phase's needs alike: the stabiliser costs no memory that
- * matters. */
-static mpno_status declare_model(mpno_ctx *ctx, const mpno_settings *s, const mpno_phase *phase,
-                                 mpno_model **out) {
-    const mpno_fno_config config = mpno_settings_model(s, phase);
-    mpno_model *model = NULL;
-    *out = NULL;
-    MPNO_TRY(mpno_fno_check(ctx, &config));
-    MPNO_TRY(mpno_alloc(ctx, sizeof *model, &model));
-    model->ctx = ctx;
-    model->config = config;
-    model->arithmetic = mpno_settings_arithmetic(s);
-    mpno_status status = mpno_fno_declare(model);
-    if (status != MPNO_OK) mpno_model_destroy(&model);
-    *out = model;
-    return status;
-}
 
 /* Shapes of a data file, and what reading it takes. */
 typedef struct shape {
@@ -309,7 +290,7 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     mpno_ctx *ctx = p->ctx;
     char key[64];
     mpno_value *phases = NULL;
-    mpno_grid_key(p->model->config.ndim, p->grid, key, sizeof key);
+    mpno_grid_key(mpno_model_config(p->model)->ndim, p->grid, key, sizeof key);
     const size_t n_weights = mpno_model_n_weights(p->model);
     MPNO_TRY(mpno_value_set_int(ctx, map, "parameters", (int64_t)n_weights));
     MPNO_TRY(mpno_value_set_string(ctx, map, "grid", key));
@@ -358,7 +339,9 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, 
     mpno_value *map = NULL;
     MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));
     MPNO_TRY(read_shapes(&p, s));
-    MPNO_TRY(declare_model(ctx, s, &schedule.phase[0], &p.model));
+    /* For the needs of every phase alike: the stabiliser costs no memory that matters. */
+    const mpno_fno_config config = mpno_settings_model(s, &schedule.phase[0]);
+    MPNO_TRY(mpno_model_declare(ctx, &config, mpno_settings_arithmetic(s), &p.model));
     mpno_status status = mpno_value_map(ctx, &map);
     if (status == MPNO_OK) status = plan_all(&p, &schedule, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
