@@ -233,14 +233,24 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
     return MPNO_OK;
 }
 
+/* Says what may help: f16 ends at 65504, and only what the tanh stands before is bounded by it. */
+static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_format format) {
+    if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
+    const bool transformed = e->role == MPNO_ROLE_TRANSFORM_IN || e->role == MPNO_ROLE_SPECTRUM ||
+                             e->role == MPNO_ROLE_TRANSFORM_OUT;
+    if (transformed && net->model->config.stabilizer == MPNO_STABILIZER_NONE)
+        return "try policy mixed (its tanh bounds what is transformed), format bf16 (it has the "
+               "range of f32) or policy full";
+    return "try format bf16 (it has the range of f32) or policy full";
+}
+
 static mpno_status not_finite(const mpno_network *net, int edge, const char *pass) {
     const mpno_edge *e = &net->graph->edges[edge];
+    const mpno_format format = mpno_exec_format(net->exec, edge);
     return mpno_fail(net->ctx, MPNO_E_NUMERIC,
-                     "%s: %s (%s, stored as %s) is not finite in the %s pass under policy %s; "
-                     "try policy mixed (its tanh bounds what is transformed), bf16, or full",
+                     "%s: %s (%s, stored as %s) is not finite in the %s pass under policy %s; %s",
                      net->graph->layers[e->layer], e->name, mpno_role_text(e->role, e->gradient),
-                     mpno_format_get(mpno_exec_format(net->exec, edge))->name, pass,
-                     net->policy.name);
+                     mpno_format_get(format)->name, pass, net->policy.name, remedy(net, e, format));
 }
 
 mpno_status mpno_network_forward(mpno_network *net, int64_t batch, const void *x, void *y) {

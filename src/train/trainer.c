@@ -303,14 +303,18 @@ static mpno_status log_failure(mpno_trainer *t, int64_t epoch, const char *reaso
 /* Not finite: the run ends here; the last checkpoint stays. */
 static mpno_status explain(mpno_trainer *t, mpno_status status, int64_t epoch) {
     if (status != MPNO_E_NUMERIC) return status;
-    char reason[1024];
+    char reason[1024], path[4096];
     snprintf(reason, sizeof reason, "%s", mpno_ctx_error(t->ctx));
+    const bool kept = mpno_path_join(t->ctx, t->settings->output, "last.safetensors", path,
+                                     sizeof path) == MPNO_OK &&
+                      mpno_path_exists(path);
     const bool logged = log_failure(t, epoch, reason) == MPNO_OK;
     return mpno_fail(t->ctx, status,
-                     "epoch %lld: %.600s; try precision.policy=mixed (tanh bounds what enters the "
-                     "transforms), precision.format=bf16 or a smaller opt.learning_rate%s%s",
+                     "epoch %lld: %.600s; the keys are precision.policy, precision.format, "
+                     "opt.learning_rate%s%s%s",
                      (long long)epoch + 1, reason,
-                     t->state.epoch > 0 ? "; the last checkpoint is kept" : "",
+                     t->state.encode_x ? "" : ", data.encode_input (true: inputs of order 1)",
+                     kept ? "; the last checkpoint is kept" : "",
                      logged ? "" : "; log.jsonl could not be written");
 }
 

@@ -134,8 +134,9 @@ def save_pt(path, tensors, extra=None):
             archive.writestr(f"data/data/{i}", struct.pack(f"<{len(tensor.values)}f", *tensor.values))
 
 
-def make_data(path, samples=16, grid=8, seed=1, channels=None, poison=None, truth=True):
-    """Smooth random inputs x and, if `truth`, smoother y, [samples, (channels,) grid, grid]."""
+def make_data(path, samples=16, grid=8, seed=1, channels=None, poison=None, truth=True, scale=1):
+    """Smooth random inputs x, `scale` times, and, if `truth`, smoother y: [samples, (channels,)
+    grid, grid]."""
     rng = random.Random(seed)
     x, y = [], []
     for _ in range(samples * (channels or 1)):
@@ -143,12 +144,28 @@ def make_data(path, samples=16, grid=8, seed=1, channels=None, poison=None, trut
         for i in range(grid):
             for j in range(grid):
                 u, v = 2 * math.pi * i / grid, 2 * math.pi * j / grid
-                x.append(a * math.sin(u + phase) + b * math.cos(v) + 0.1 * rng.uniform(-1, 1))
+                noise = 0.1 * rng.uniform(-1, 1)
+                x.append(scale * (a * math.sin(u + phase) + b * math.cos(v) + noise))
                 y.append(0.5 * a * math.sin(u + phase) + 0.3 * b * math.cos(v) + 1.0)
     if poison is not None:
         x[len(x) // 2] = poison
     shape = (samples, grid, grid) if channels is None else (samples, channels, grid, grid)
     save_pt(path, {"x": Tensor(x, shape), **({"y": Tensor(y, shape)} if truth else {})})
+
+
+def make_lines(path, samples=16, grid=16, seed=1, channels=(1, 1)):
+    """The same on a line, with (input, output) channels: [samples, (channels,) grid]."""
+    rng = random.Random(seed)
+    x, y = [], []
+    for _ in range(samples):
+        a, phase = rng.uniform(0.5, 1), rng.uniform(0, 6)
+        wave = [a * math.sin(2 * math.pi * i / grid + phase) for i in range(grid)]
+        for c in range(channels[0]):
+            x += [value + 0.1 * c for value in wave]
+        for c in range(channels[1]):
+            y += [0.5 * value + 1 + c for value in wave]
+    shapes = [(samples, grid) if c == 1 else (samples, c, grid) for c in channels]
+    save_pt(path, {"x": Tensor(x, shapes[0]), "y": Tensor(y, shapes[1])})
 
 
 CONFIG = """\

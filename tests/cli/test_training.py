@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Whole jobs of the program on a small problem: train, resume, eval, predict, plan, info."""
+import csv
 import fcntl
 import json
 import math
@@ -14,7 +15,18 @@ import termios
 import unittest
 from zipfile import ZipFile
 
-from support import Case, PROGRAM, TIMEOUT, load_safetensors, make_data, make_project, tree
+from support import (Case, PROGRAM, TIMEOUT, load_safetensors, make_data, make_lines, make_project,
+                     tree)
+
+
+def round_9(value):
+    """As metrics.csv writes it: nine digits."""
+    return float(f"{value:.9g}")
+
+
+def model_of(tensors):
+    """A checkpoint's weights, without moments and the rest of its state."""
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
 
 
 class Project(Case):
@@ -22,8 +34,19 @@ class Project(Case):
         super().setUp()
         make_project(self.folder)
 
-    def weights(self, run):
-        return load_safetensors(self.folder / run / "last.safetensors")
+    def weights(self, run, name="last"):
+        return load_safetensors(self.folder / run / f"{name}.safetensors")
+
+    def metrics(self, run):
+        """Rows of metrics.csv as {column: number}."""
+        with open(self.folder / run / "metrics.csv", encoding="utf-8") as file:
+            return [{key: float(text) for key, text in row.items() if text}
+                    for row in csv.DictReader(file)]
+
+    def events(self, run, name):
+        """Events of that name in log.jsonl."""
+        lines = (self.folder / run / "log.jsonl").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
 class Train(Project):
@@ -91,6 +114,119 @@ class Train(Project):
         (self.folder / "elsewhere").mkdir()
         self.mpno("train", "../config.yaml", "opt.n_epochs=1", folder=self.folder / "elsewhere")
         self.assertTrue((self.folder / "elsewhere/run/last.safetensors").is_file())
+
+
+class NotFinite(Project):
+    """Numbers that f16 cannot hold: a run that stops in words, or steps that are skipped."""
+
+    def test_inputs_too_large_for_f16(self):
+        make_data(self.folder / "train.pt", scale=1e6)
+        for policy, layer, tensor in (("half", "block 0", "transform input"),
+                                      ("mixed", "lifting", "lifted")):
+            words = ("train", "config.yaml", f"output={policy}", f"precision.policy={policy}")
+            result = self.mpno(*words, status=1)
+            self.assert_error(result, "epoch 1", f"{layer}: {tensor}", "stored as f16",
+                              "not finite in the forward pass", "bf16", "precision.format",
+                              "data.encode_input")
+            self.assertNotIn("checkpoint is kept", result.err)
+            (event,) = self.events(policy, "failed")
+            self.assertEqual(event["epoch"], 1)
+            self.assertIn(f"{layer}: {tensor}", event["reason"])
+            # What the sentence says to try does help, in the same folder.
+            self.mpno(*words, "data.encode_input=true")
+            self.mpno(*words, "precision.format=bf16", "output=bf16")
+            self.assertTrue((self.folder / "bf16/summary.json").is_file())
+            for path in (self.folder / "bf16").iterdir():
+                path.unlink()
+
+    def test_last_checkpoint_is_kept(self):
+        """One step of a rate beyond reason; the next forward pass finds what it did."""
+        words = ("precision.policy=half", "opt.learning_rate=1e3", "data.batch_size=16",
+                 "eval.every=100", "opt.n_epochs=9")
+        result = self.mpno("train", "config.yaml", *words, status=1)
+        self.assert_error(result, "epoch 2", "block 0", "policy mixed", "opt.learning_rate",
+                          "the last checkpoint is kept")
+        self.assertEqual(len(self.events("run", "failed")), 1)
+        self.assertEqual(len(self.metrics("run")), 1)
+        self.assertFalse((self.folder / "run/summary.json").exists())
+        self.assertTrue(self.mpno("info", "run", "--json").json())
+        before = self.weights("run")
+        self.assert_error(self.mpno("train", "config.yaml", *words, "--resume", status=1), "epoch 2")
+        self.assertEqual(self.weights("run"), before)
+
+    def test_loss_scale_too_large_is_halved_until_it_fits(self):
+        largest = 2.0**24
+        summary = self.mpno("train", "config.yaml", "precision.policy=mixed", "opt.n_epochs=30",
+                            f"precision.loss_scale={largest:.0f}", "--json").json()
+        skips, rows = self.events("run", "skipped_step"), self.metrics("run")
+        self.assertGreater(len(skips), 2)
+        self.assertEqual(summary["skipped_steps"], len(skips))
+        self.assertEqual(summary["steps"] + len(skips), 2 * 30)
+        self.assertEqual([event["new_loss_scale"] for event in skips],
+                         [largest / 2**(i + 1) for i in range(len(skips))])
+        self.assertEqual(rows[-1]["skipped_steps"], len(skips))
+        self.assertEqual(rows[-1]["loss_scale"], largest / 2**len(skips))
+        # Both steps of the first epoch were skipped: nothing was learnt. Later all was.
+        self.assertEqual(rows[0]["train_loss"], rows[1]["train_loss"])
+        self.assertLess(rows[-1]["train_loss"], 0.5 * rows[0]["train_loss"])
+
+
+class Data(Project):
+    """Sets of data: several of a kind, other dimensions, validation."""
+
+    def test_two_test_files_of_one_resolution(self):
+        make_data(self.folder / "more.pt", samples=3, grid=8, seed=9)
+        files = "data.test=[test8.pt, more.pt, test16.pt, test8.pt]"
+        summary = self.mpno("train", "config.yaml", files, "--json").json()
+        test = summary["test"]
+        self.assertEqual(list(test), ["8", "8#2", "16", "8#3"])
+        self.assertEqual(test["8"], test["8#3"])
+        alone = self.mpno("eval", "run", "data.test=[more.pt]", "--json").json()["test"]
+        self.assertEqual(alone, {"8": test["8#2"]})
+        self.assertNotEqual(test["8"], test["8#2"])
+        self.assertEqual(self.metrics("run")[-1]["test_8#2_l2"], round_9(test["8#2"]["l2"]))
+
+    def test_lines_of_several_channels(self):
+        for channels in ((1, 1), (2, 3)):
+            make_lines(self.folder / "train.pt", channels=channels)
+            make_lines(self.folder / "test8.pt", 4, 8, 2, channels)
+            make_lines(self.folder / "test16.pt", 4, 16, 3, channels)
+            run = f"lines{channels[0]}"
+            summary = self.mpno("train", "config.yaml", "model.n_modes=[4]", f"output={run}",
+                                "opt.n_epochs=60", "--json").json()
+            self.assertLess(summary["test"]["16"]["l2"], 0.12)
+            self.mpno("predict", run, "test16.pt", "-o", "y.safetensors", "--pictures", "pictures")
+            shape = load_safetensors(self.folder / "y.safetensors")["y"][1]
+            self.assertEqual(math.prod(shape), 4 * channels[1] * 16)
+            self.mpno("plan", "config.yaml", "model.n_modes=[4]")
+
+    def check_best(self, *words):
+        """Trains at a rate at which the error goes up and down; gives the summary."""
+        summary = self.mpno("train", "config.yaml", "opt.learning_rate=0.3", "opt.n_epochs=12",
+                            *words, "--json").json()
+        errors = [row["validation_l2"] for row in self.metrics("run")]
+        best = errors.index(min(errors))
+        self.assertLess(best, 11, "the error never went up: nothing is tested")
+        self.assertEqual(summary["best_epoch"], best + 1)
+        self.assertNotEqual(self.weights("run", "best"), self.weights("run"))
+        return errors
+
+    def test_best_by_a_validation_file(self):
+        make_data(self.folder / "held.pt", samples=5, grid=12, seed=8)
+        errors = self.check_best("data.validation=held.pt")
+        for name, expected in (("best", min(errors)), ("last", errors[-1])):
+            result = self.mpno("eval", f"run/{name}.safetensors", "data.test=[held.pt]", "--json")
+            self.assertEqual(round_9(result.json()["test"]["12"]["l2"]), expected)
+
+    def test_best_by_a_part_of_the_training_data(self):
+        errors = self.check_best("data.n_validation=4")
+        # The same weights come from the first twelve samples alone.
+        self.mpno("train", "config.yaml", "opt.learning_rate=0.3", "opt.n_epochs=12",
+                  "data.n_train=12", "output=twelve")
+        self.assertEqual(model_of(self.weights("twelve")), model_of(self.weights("run")))
+        self.assertNotIn("validation_l2", self.metrics("twelve")[0])
+        self.assertEqual(model_of(self.weights("twelve", "best")), model_of(self.weights("run")))
+        self.assertNotEqual(min(errors), errors[-1])
 
 
 class Interruption(Project):
