@@ -5,9 +5,11 @@
 const cli_page cli_info_page = {
     .synopsis = "info [FILE | --cpu] [OPTIONS]",
     .description =
-        "    Says what FILE holds: names, formats and shapes of the tensors of a checkpoint, of a\n"
-        "    state dict or of a data file. Nothing in a file is ever executed. Without FILE, or\n"
-        "    with --cpu: the processor, the instruction sets, the threads and this build.\n",
+        "    Says what FILE holds: names, formats and shapes of the tensors of a checkpoint (for "
+        "a\n"
+        "    run folder, of its last), of a state dict or of a data file. Nothing in a file is\n"
+        "    ever executed. Without FILE, or with --cpu: the processor, the instruction sets, the\n"
+        "    threads and this build.\n",
     .examples =
         "    mpno info --cpu\n"
         "    mpno info runs/mixed/last.safetensors\n"

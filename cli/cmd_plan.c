@@ -7,13 +7,14 @@ const cli_page cli_plan_page = {
     .description =
         "    Says what the model of CONFIG needs before anything runs and without allocating it:\n"
         "    parameters, floating-point operations and the peak memory of training and of\n"
-        "    inference, per layer and in all, under each precision policy, split in state "
-        "(weights,\n"
-        "    gradients, moments) and activations; and the stored format of every tensor.\n",
+        "    inference under each precision policy, split in weights, state (gradients, moments,\n"
+        "    copies of weights in 16 bits) and activations, and the peak of a whole run, data\n"
+        "    included. For each phase of CONFIG's own policy: cost per layer, and size and format\n"
+        "    of every stored tensor.\n",
     .examples =
         "    mpno plan examples/darcy16.yaml\n"
         "    mpno plan examples/darcy16.yaml model.hidden_channels=64 --json\n",
-    .files = "    Reads CONFIG; writes nothing.\n",
+    .files = "    Reads CONFIG and, for their shapes, the data files it names; writes nothing.\n",
     .overrides = true,
     .arguments = {"CONFIG"},
     .n_required = 1,

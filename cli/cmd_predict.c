@@ -5,15 +5,22 @@
 const cli_page cli_predict_page = {
     .synopsis = "predict CHECKPOINT INPUT -o OUTPUT [--pictures FOLDER] [OPTIONS] [KEY=VALUE...]",
     .description =
-        "    Applies a trained model to the samples of INPUT (a data file with the key x, at any\n"
-        "    resolution) and writes the predictions, in physical units, to OUTPUT (.safetensors,\n"
-        "    key y). With --pictures every sample becomes a PNG: input and prediction, and truth\n"
-        "    and error where INPUT holds y; truth and prediction share one colour scale.\n",
+        "    Applies a trained model (CHECKPOINT as for eval) to the samples of INPUT, a data "
+        "file\n"
+        "    of any resolution with the inputs under data.x_key (x), and writes the predictions,\n"
+        "    in physical units, to OUTPUT (.safetensors, key y). Where INPUT holds the truth too\n"
+        "    (data.y_key, y), errors are printed.\n"
+        "    With --pictures every sample becomes a PNG: input and prediction, and between and\n"
+        "    beside them truth (on the prediction's colour scale) and error where INPUT has it; a\n"
+        "    row for each of the first four channels, the middle slice of 3-D and 4-D fields.\n"
+        "    precision.policy changes formats only; the stabiliser is the checkpoint's.\n",
     .examples =
         "    mpno predict runs/mixed examples/data/darcy_test_32.pt -o y.safetensors\n"
         "    mpno predict runs/mixed/best.safetensors in.pt -o y.safetensors "
         "--pictures pictures\n",
-    .files = "    OUTPUT appears whole or not at all. FOLDER is made where it does not exist.\n",
+    .files =
+        "    OUTPUT appears whole or not at all. FOLDER is made where it does not exist and gets\n"
+        "    sample_0000.png and so on, in place of files of these names.\n",
     .options = CLI_OPTION_OUTPUT | CLI_OPTION_PICTURES,
     .required_options = CLI_OPTION_OUTPUT,
     .overrides = true,

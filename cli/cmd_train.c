@@ -11,7 +11,9 @@ const cli_page cli_train_page = {
         "    line.\n"
         "    The first SIGINT (Ctrl-C) or SIGTERM finishes the epoch and saves, the second quits\n"
         "    at once. A run continued with --resume ends with the same bits as one that was\n"
-        "    never stopped.\n",
+        "    never stopped; without it a folder that holds a run is left alone.\n"
+        "    A value that is not finite stops the run and is named; overflow of scaled gradients\n"
+        "    (f16) skips the step, halves the loss scale and is counted.\n",
     .examples =
         "    mpno train examples/darcy16.yaml\n"
         "    mpno train examples/darcy16.yaml --precision.policy=mixed output=runs/mixed\n"

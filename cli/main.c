@@ -32,7 +32,7 @@ static const char exit_text[] =
     "    0     all went well\n"
     "    1     the work failed: a file, memory, shapes or values; the error line says which\n"
     "    2     the command line or the configuration is not valid; nothing was run\n"
-    "    130   stopped by SIGINT or SIGTERM; after the first one the run is saved\n";
+    "    130   train was stopped by SIGINT or SIGTERM; after the first one the run is saved\n";
 
 static void print_main_help(FILE *stream) {
     fprintf(stream,

@@ -206,7 +206,12 @@ mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *inpu
                          const mpno_sink *sink, char **json) {
     const int n_threads = ctx->n_threads;
     mpno_restored restored;
+    const char *dot = strrchr(output, '.');
     if (json) *json = NULL;
+    MPNO_CHECK(ctx, dot && strcmp(dot, ".safetensors") == 0, MPNO_E_CONFIG,
+               "the output %s would be a safetensors file under another name; let it end in "
+               ".safetensors",
+               output);
     if (mpno_config_touched(overrides, "n_threads") && overrides->settings.n_threads > 0) {
         ctx->n_threads = (int)overrides->settings.n_threads;
     }
