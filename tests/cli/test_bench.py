@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""mpno-bench: its fields are those of the peer's script, its memory is what the plan says, its errors are said."""
+import json
+import os
+import subprocess
+import unittest
+
+from support import BUILD
+
+FIELDS = {"case", "what", "precision", "autocast", "compile", "tuned", "torch", "threads", "params", "batch", "min_s",
+          "median_s", "peak_extra_mib", "peak_rss_mib", "loss",  # as neuralop_step.py
+          "isa", "flops", "state_mib", "activation_mib", "format", "planned_mib", "useful_flops", "skipped", "mpno"}
+
+
+def bench(*arguments):
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    return subprocess.run([os.path.join(BUILD, "mpno-bench"), *arguments], capture_output=True, text=True,
+                          env=environment, timeout=300)
+
+
+class Step(unittest.TestCase):
+    def run_case(self, *arguments):
+        done = bench("step", *arguments, "--steps", "1", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout.strip().splitlines()[-1])
+        self.assertEqual(set(result), FIELDS)
+        return result
+
+    def test_fields_under_every_policy(self):
+        for policy in ("full", "amp", "half", "fft32", "mixed"):
+            for form in ("f16", "bf16"):
+                result = self.run_case("darcy16", "--precision", policy, "--format", form)
+                self.assertEqual(result["params"], 191881)
+                self.assertEqual(result["precision"], policy)
+                self.assertEqual(result["format"], "f32" if policy == "full" else form)
+                self.assertGreater(result["loss"], 0)
+
+    def test_forward_takes_less(self):
+        step, forward = self.run_case("darcy16"), self.run_case("darcy16", "--forward")
+        self.assertIsNone(forward["loss"])
+        self.assertEqual(forward["what"], "forward")
+        self.assertLess(forward["flops"], step["flops"] / 2.5)
+        self.assertLess(forward["activation_mib"], step["activation_mib"] / 2)
+
+    @unittest.skipIf("MPNO_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text(),
+                     "sanitizers keep memory of their own")
+    def test_memory_is_the_plan_and_mixed_takes_half(self):
+        full, mixed = self.run_case("ns128-m16"), self.run_case("ns128-m16", "--precision", "mixed")
+        for result in (full, mixed):
+            self.assertLess(abs(result["activation_mib"] - result["planned_mib"]), 0.05 * result["planned_mib"])
+        self.assertLess(mixed["activation_mib"], 0.55 * full["activation_mib"])
+
+    def test_instruction_sets_agree(self):
+        losses = [self.run_case("darcy16", "--isa", isa)["loss"] for isa in ("portable", "avx2", "avx512")]
+        for loss in losses:
+            self.assertAlmostEqual(loss, losses[0], delta=1e-4 * losses[0])
+
+
+class Errors(unittest.TestCase):
+    CASES = (
+        (["step"], "name a case"),
+        (["step", "ns128-cp"], "factorised cases are not there yet"),
+        (["step", "darcy16", "--threads", "0"], "whole number from 1"),
+        (["step", "darcy16", "--steps", "x"], "whole number from 1"),
+        (["step", "darcy16", "--format", "f8"], "f16 or bf16"),
+        (["step", "darcy16", "--colour", "red"], "unknown option --colour"),
+        (["step", "darcy16", "--precision"], "its value is missing"),
+        (["step", "darcy16", "--precision", "mixd"], "did you mean \"mixed\""),
+        (["step", "darcy16", "--isa", "sse9"], "sse9"),
+        (["walk"], "usage"),
+    )
+
+    def test_bad_arguments(self):
+        for arguments, fragment in self.CASES:
+            with self.subTest(arguments=arguments):
+                done = bench(*arguments)
+                self.assertIn(done.returncode, (1, 2))
+                self.assertIn(fragment, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
