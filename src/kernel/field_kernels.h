@@ -42,8 +42,8 @@ typedef struct mpno_field_kernels {
     /* dst[samples][count] = sum over chunks of partials[sample][chunk][stride], all f64 */
     int (*reduce_samples)(double *dst, const double *partials, int64_t samples, int64_t chunks,
                           int64_t count, int64_t stride);
-    /* dst[count] of T <- src[count] */
-    void (*narrow)(void *dst, const double *src, int64_t count);
+    /* dst[count] of T <- src[count]. Returns 1 when a value is not finite in T. */
+    int (*narrow)(void *dst, const double *src, int64_t count);
 
     /* y = scale x + shift of (x - mean) / sqrt(var + eps) * gamma + beta; gamma, beta may be NULL
      * (1, 0). */
@@ -53,9 +53,10 @@ typedef struct mpno_field_kernels {
     void (*norm_grad_coefficients)(void *p, void *q, void *r, const double *sums,
                                    const double *grads, const void *gamma,
                                    const mpno_norm_shape *shape);
-    /* Gradients of gamma and beta, [channels] each, from all samples' sums and grads. */
-    void (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
-                              int64_t batch, const mpno_norm_shape *shape);
+    /* Gradients of gamma and beta, [channels] each, from all samples' sums and grads. Returns 1 when
+     * a value is not finite. */
+    int (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
+                             int64_t batch, const mpno_norm_shape *shape);
 
     /* One sample: out[2c] = loss of channel c, out[2c+1] = factor that loss_grad needs.
      * Definitions: mpno/loss.h. */

@@ -12,15 +12,20 @@ static void one_mode(void *argument, int64_t mode, int thread) {
     const int64_t b = m->batch, ni = m->inputs, no = m->outputs;
     const size_t wide = (size_t)(2 * b * (ni > no ? ni : no)) * m->element;
     char *room_x = (char *)m->call->scratch + (size_t)thread * m->thread_bytes;
-    char *room_dy = room_x + wide, *room_n = room_dy + wide;
+    char *room_dy = room_x + wide, *room_n = room_dy + wide, *re = room_n + wide / 2;
+    char *im = re + (size_t)(ni * no) * m->element;
     const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room_x);
     const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[1], mode, room_dy);
     const mpno_mode_panel dw = mpno_mode_weight(m, &m->call->out[0], mode, NULL);
     mpno_mode_negate(m, &x, ni, room_n);
-    k->gemm_tn(b, no, ni, x.re, x.ld, dy.re, dy.ld, dw.re, no);
-    k->gemm_tn(b, no, ni, x.im, x.ld, dy.im, dy.ld, dw.re, no);
-    k->gemm_tn(b, no, ni, x.re, x.ld, dy.im, dy.ld, dw.im, no);
-    k->gemm_tn(b, no, ni, room_n, ni, dy.re, dy.ld, dw.im, no);
+    memset(re, 0, (size_t)(2 * ni * no) * m->element);
+    k->gemm_tn(b, no, ni, x.re, x.ld, dy.re, dy.ld, re, no);
+    k->gemm_tn(b, no, ni, x.im, x.ld, dy.im, dy.ld, re, no);
+    k->gemm_tn(b, no, ni, x.re, x.ld, dy.im, dy.ld, im, no);
+    k->gemm_tn(b, no, ni, room_n, ni, dy.re, dy.ld, im, no);
+    /* The store tells whether all is finite. */
+    m->nonfinite[thread] |=
+        (unsigned char)k->store(dw.re, m->call->out[0].format, re, 2 * ni * no);
 }
 
 static void forward(mpno_op_call *call) {

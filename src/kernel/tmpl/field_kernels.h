@@ -61,8 +61,14 @@ static int NAME(reduce)(void *dst, const void *partials, int64_t samples, int64_
     return nonfinite;
 }
 
-static void NAME(narrow)(void *dst, const double *src, int64_t count) {
-    for (int64_t i = 0; i < count; i++) ((T *)dst)[i] = (T)src[i];
+static int NAME(narrow)(void *dst, const double *src, int64_t count) {
+    T *to = dst;
+    int nonfinite = 0;
+    for (int64_t i = 0; i < count; i++) {
+        to[i] = (T)src[i];
+        nonfinite |= !isfinite(to[i]);
+    }
+    return nonfinite;
 }
 
 static void NAME(norm_coefficients)(void *scale, void *shift, const double *sums, const void *gamma,
@@ -104,10 +110,11 @@ static void NAME(norm_grad_coefficients)(void *p, void *q, void *r, const double
     }
 }
 
-static void NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sums,
-                                    const double *grads, int64_t batch,
-                                    const mpno_norm_shape *shape) {
+static int NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sums,
+                                   const double *grads, int64_t batch,
+                                   const mpno_norm_shape *shape) {
     T *to_gamma = dgamma, *to_beta = dbeta;
+    int nonfinite = 0;
     const int64_t channels = shape->channels, width = channels / shape->groups;
     for (int64_t c0 = 0; c0 < channels; c0 += width) {
         for (int64_t c = c0; c < c0 + width; c++) {
@@ -120,8 +127,10 @@ static void NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sum
             }
             to_gamma[c] = (T)by_gamma;
             to_beta[c] = (T)by_beta;
+            nonfinite |= !isfinite(to_gamma[c]) || !isfinite(to_beta[c]);
         }
     }
+    return nonfinite;
 }
 
 /* Difference (or the value of y alone, when p is NULL) at point i of channel c. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tiny graphs in f64 for tests: leaves and weights with data of their own, built op by op and run by
- * mpno_exec. Functions assert rather than return a status. */
+ * Tiny graphs in f64 for tests: leaves and weights with data of their own, built op by op and run
+ * by mpno_exec. Functions assert rather than return a status. */
 #ifndef TESTS_UNIT_GRAPH_RIG_H
 #define TESTS_UNIT_GRAPH_RIG_H
 
@@ -22,7 +22,7 @@ typedef struct rig {
     int32_t *mode_rows;
     int64_t blocks; /* of spectral weights: two more than there are modes */
     int64_t batch;
-    mpno_attr attr;          /* given to every op */
+    mpno_attr attr; /* given to every op */
     mpno_rng rng;
     double *data[RIG_EDGES]; /* owned: leaves, weights and their gradients */
 } rig;
@@ -114,10 +114,9 @@ static inline int rig_unary(rig *r, const mpno_op *op, int x) {
  * none, 1: linear, 2: identity, 3: gate. */
 static inline int rig_block(rig *r, int x, int norm, int skip) {
     const int64_t n = RIG_INPUTS;
-    const int spectral[] = {
-        rig_unary(r, &mpno_op_fft_forward,
-                  rig_unary(r, &mpno_op_stage, rig_unary(r, &mpno_op_tanh, x))),
-        rig_weight(r, r->blocks, n, n, true)};
+    const int spectral[] = {rig_unary(r, &mpno_op_fft_forward,
+                                      rig_unary(r, &mpno_op_stage, rig_unary(r, &mpno_op_tanh, x))),
+                            rig_weight(r, r->blocks, n, n, true)};
     const int biased[] = {
         rig_unary(r, &mpno_op_fft_inverse, rig_add(r, &mpno_op_contract, 2, spectral)),
         rig_weight(r, 1, 1, n, false)};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The lowering pass as a program transformation: whatever the graph, each step finds its operands,
- * nothing is stored that nobody reads, nothing runs that nobody asks for; and rule by rule (lower.h)
- * what is stored, recomputed and repeated. Values are compared in model/test_lowering.c. */
+ * nothing is stored that nobody reads, nothing runs that nobody asks for; and rule by rule
+ * (lower.h) what is stored, recomputed and repeated. Values are compared in model/test_lowering.c.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,8 +154,7 @@ static void check_sound(const lowering *l) {
 
 static void train(lowering *l, int prediction, int input) {
     mpno_graph *g = l->r.graph;
-    const int in[] = {prediction,
-                      rig_leaf(&l->r, MPNO_EDGE_FIELD, g->edges[prediction].channels)};
+    const int in[] = {prediction, rig_leaf(&l->r, MPNO_EDGE_FIELD, g->edges[prediction].channels)};
     int grads[32], input_grad;
     const int loss = rig_add(&l->r, &mpno_op_loss, 2, in);
     assert_int_equal(mpno_graph_differentiate(g, loss, grads, input, &input_grad), MPNO_OK);
@@ -256,9 +256,9 @@ static void many_readers_one_store(void **state) {
     detour d;
     make_detour(&d, size);
     rig *r = &d.l.r;
-    const int again = rig_unary(r, &mpno_op_fft_inverse,
-                                rig_unary(r, &mpno_op_fft_forward,
-                                          rig_unary(r, &mpno_op_stage, d.y)));
+    const int again =
+        rig_unary(r, &mpno_op_fft_inverse,
+                  rig_unary(r, &mpno_op_fft_forward, rig_unary(r, &mpno_op_stage, d.y)));
     const int sum[] = {again, d.active};
     const int z = rig_add(r, &mpno_op_add, 2, sum);
     d.l.requested[d.l.n_requested++] = z;
@@ -290,8 +290,8 @@ static void what_nobody_asks_for_does_not_run(void **state) {
     finish(&d.l);
 }
 
-/* Rule 3: backward repeats the inverse transform when the spectrum takes at most half of the field's
- * bytes, and loads what forward kept otherwise. */
+/* Rule 3: backward repeats the inverse transform when the spectrum takes at most half of the
+ * field's bytes, and loads what forward kept otherwise. */
 static void transforms_are_repeated_where_that_pays(void **state) {
     (void)state;
     static const int64_t sizes[][2] = {{8, 9}, {2, 2}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Every op of ops.def, by its faces: gradients against differences, adjoints against inner products,
- * linearity, cost, bound, refusals. One row of `signatures` describes an op's operands; an op
- * without a row fails the tests. All in f64, where formulas and rounding are far apart. */
+ * Every op of ops.def, by its faces: gradients against differences, adjoints against inner
+ * products, linearity, cost, bound, refusals. One row of `signatures` describes an op's operands;
+ * an op without a row fails the tests. All in f64, where formulas and rounding are far apart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,35 +13,48 @@
 #include "number/format.h"
 #include "unit/graph/rig.h"
 
-/* f, F: field of I, of O = I + dimensions channels. s, S: spectra alike. W: weight [O][I]. v: vector
- * [O]. u: vector [I]. Z: spectral weight. m: sums [2I]. */
+/* f, F: field of I, of O = I + dimensions channels. s, S: spectra alike. W: weight [O][I]. v:
+ * vector [O]. u: vector [I]. Z: spectral weight. m: sums [2I]. */
 typedef struct signature {
     const mpno_op *op;
     const char *operands;
 } signature;
 
-static const signature signatures[] = {
-    {&mpno_op_grid_embed, "f"},       {&mpno_op_take_channels, "F"},
-    {&mpno_op_stage, "f"},            {&mpno_op_linear, "fWv"},
-    {&mpno_op_linear_dx, "FW"},       {&mpno_op_linear_dw, "FfW"},
-    {&mpno_op_add, "ff"},             {&mpno_op_bias, "fu"},
-    {&mpno_op_gate, "fu"},            {&mpno_op_sum_points, "fu"},
-    {&mpno_op_dot_points, "ffu"},     {&mpno_op_gelu, "f"},
-    {&mpno_op_gelu_grad, "ff"},       {&mpno_op_tanh, "f"},
-    {&mpno_op_tanh_grad, "ff"},       {&mpno_op_moments, "f"},
-    {&mpno_op_normalize, "fmuu"},     {&mpno_op_normalize_sums, "ff"},
-    {&mpno_op_normalize_dx, "ffmmu"}, {&mpno_op_normalize_dw, "mmuu"},
-    {&mpno_op_fft_forward, "f"},      {&mpno_op_fft_inverse, "s"},
-    {&mpno_op_contract, "sZ"},        {&mpno_op_contract_dx, "SZ"},
-    {&mpno_op_contract_dw, "sSZ"},    {&mpno_op_loss, "ff"},
-    {&mpno_op_loss_grad, "ffm"}};
+static const signature signatures[] = {{&mpno_op_grid_embed, "f"},
+                                       {&mpno_op_take_channels, "F"},
+                                       {&mpno_op_stage, "f"},
+                                       {&mpno_op_linear, "fWv"},
+                                       {&mpno_op_linear_dx, "FW"},
+                                       {&mpno_op_linear_dw, "FfW"},
+                                       {&mpno_op_add, "ff"},
+                                       {&mpno_op_bias, "fu"},
+                                       {&mpno_op_gate, "fu"},
+                                       {&mpno_op_sum_points, "fu"},
+                                       {&mpno_op_dot_points, "ffu"},
+                                       {&mpno_op_gelu, "f"},
+                                       {&mpno_op_gelu_grad, "ff"},
+                                       {&mpno_op_tanh, "f"},
+                                       {&mpno_op_tanh_grad, "ff"},
+                                       {&mpno_op_moments, "f"},
+                                       {&mpno_op_normalize, "fmuu"},
+                                       {&mpno_op_normalize_sums, "ff"},
+                                       {&mpno_op_normalize_dx, "ffmmu"},
+                                       {&mpno_op_normalize_dw, "mmuu"},
+                                       {&mpno_op_fft_forward, "f"},
+                                       {&mpno_op_fft_inverse, "s"},
+                                       {&mpno_op_contract, "sZ"},
+                                       {&mpno_op_contract_dx, "SZ"},
+                                       {&mpno_op_contract_dw, "sSZ"},
+                                       {&mpno_op_loss, "ff"},
+                                       {&mpno_op_loss_grad, "ffm"}};
 enum { N_SIGNATURES = sizeof signatures / sizeof signatures[0] };
 
 static const struct {
     int ndim;
     int64_t size[3];
-} grids[] = {{1, {9}}, {1, {150}}, {2, {5, 4}}, {2, {4, 7}}, {3, {3, 4, 5}}};
-enum { N_GRIDS = sizeof grids / sizeof grids[0] };
+} grids[] = {{1, {9}}, {1, {150}}, {2, {5, 4}}, {2, {4, 7}}, {3, {3, 4, 5}}, {2, {70, 131}}};
+/* The last one takes several chunks a sample; differences on it would be slow. */
+enum { N_ALL_GRIDS = sizeof grids / sizeof grids[0], N_GRIDS = N_ALL_GRIDS - 1 };
 
 static mpno_ctx *ctx;
 static mpno_policy full;
@@ -177,7 +190,7 @@ static void check_linear(const mpno_op *op, int grid) {
 static void linear_ops_are_linear(void **state) {
     (void)state;
     for (int i = 0; i < mpno_op_count(); i++)
-        for (int g = 0; g < N_GRIDS; g++)
+        for (int g = 0; g < N_ALL_GRIDS; g++)
             if (mpno_op_get(i)->linear_in_first) check_linear(mpno_op_get(i), g);
 }
 
@@ -235,7 +248,7 @@ static void check_adjoint(const adjoint *pair, int grid, mpno_fft_weighting weig
 static void adjoints_are_adjoint(void **state) {
     (void)state;
     for (int i = 0; i < N_ADJOINTS; i++)
-        for (int g = 0; g < N_GRIDS; g++) {
+        for (int g = 0; g < N_ALL_GRIDS; g++) {
             check_adjoint(&adjoints[i], g, MPNO_FFT_PLAIN);
             check_adjoint(&adjoints[i], g, MPNO_FFT_HERMITIAN);
         }
@@ -250,7 +263,7 @@ static void adjoints_are_adjoint(void **state) {
 /* The two reductions of a norm by their definition; they have no partner among the ops. */
 static void sums_of_norms(void **state) {
     (void)state;
-    for (int g = 0; g < N_GRIDS; g++) {
+    for (int g = 0; g < N_ALL_GRIDS; g++) {
         rig r;
         pool p = {0};
         int in[MPNO_OP_MAX_IN], both[MPNO_OP_MAX_IN];
@@ -268,9 +281,9 @@ static void sums_of_norms(void **state) {
                     t[0] += x[at], t[1] += x[at] * x[at], t[2] += x[at] * y[at];
                 }
                 const int64_t base = 2 * RIG_INPUTS * s;
-                assert_true(fabs(moments[base + 2 * c] - t[0]) <= 1e-12);
-                assert_true(fabs(moments[base + 2 * c + 1] - t[1]) <= 1e-11);
-                assert_true(fabs(sums[base + c] - t[0]) <= 1e-12);
+                assert_true(fabs(moments[base + 2 * c] - t[0]) <= 1e-11);
+                assert_true(fabs(moments[base + 2 * c + 1] - t[1]) <= 1e-11 * (1 + t[1]));
+                assert_true(fabs(sums[base + c] - t[0]) <= 1e-11);
                 assert_true(fabs(sums[base + RIG_INPUTS + c] - t[2]) <= 1e-11);
             }
         free(moments), free(sums);
@@ -314,7 +327,8 @@ static double slope(training *t, double *value) {
 static void check_gradient(training *t, int of, const double *grad, double loss_scale,
                            const char *what) {
     const size_t n = rig_count(&t->r, of), probes = n < 8 ? n : 8;
-    const double noise = 1e-11 * loss_scale * (1 + loss_value(t)); /* rounding of the loss, over h */
+    const double noise =
+        1e-11 * loss_scale * (1 + loss_value(t)); /* rounding of the loss, over h */
     double most = 0;
     for (size_t i = 0; i < n; i++) most = fmax(most, fabs(grad[i]));
     for (size_t k = 0; k < probes; k++) {
@@ -338,8 +352,8 @@ static void mark_seen(const mpno_graph *graph) {
 static void check_training(training *t, int prediction, const char *what) {
     rig *r = &t->r;
     const double loss_scale = 4.0;
-    const int both[] = {prediction, rig_leaf(r, MPNO_EDGE_FIELD,
-                                             r->graph->edges[prediction].channels)};
+    const int both[] = {prediction,
+                        rig_leaf(r, MPNO_EDGE_FIELD, r->graph->edges[prediction].channels)};
     int requested[40], n = 0;
     t->loss = rig_add(r, &mpno_op_loss, 2, both);
     for (int e = 0; e < r->graph->n_edges; e++)
@@ -374,8 +388,8 @@ static void start(training *t, int grid, mpno_fft_weighting weighting, mpno_loss
     t->input = rig_leaf(&t->r, MPNO_EDGE_FIELD, RIG_INPUTS);
 }
 
-/* The graph around one op: its fields come from the input (the second one through a linear map), its
- * spectra from a transform, its sums from a reduction; a spectrum that it gives is transformed
+/* The graph around one op: its fields come from the input (the second one through a linear map),
+ * its spectra from a transform, its sums from a reduction; a spectrum that it gives is transformed
  * back. */
 static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting weighting,
                               mpno_loss loss) {
@@ -397,7 +411,8 @@ static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting we
             in[i] = make_operand(&t.r, operands[i]);
     }
     int y = rig_add(&t.r, op, (int)strlen(operands), in);
-    if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM) y = rig_unary(&t.r, &mpno_op_fft_inverse, y);
+    if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM)
+        y = rig_unary(&t.r, &mpno_op_fft_inverse, y);
     check_training(&t, y, op->name);
     rig_destroy(&t.r);
 }
@@ -443,7 +458,8 @@ static void costs_are_positive(void **state) {
         rig_create(&r, ctx, 2, grids[2].size, MPNO_FFT_PLAIN);
         const int edge = make_node(&r, &p, op, in);
         const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
-        const double one = op->cost(r.graph, node, 1).flops, five = op->cost(r.graph, node, 5).flops;
+        const double one = op->cost(r.graph, node, 1).flops,
+                     five = op->cost(r.graph, node, 5).flops;
         if (!(isfinite(one) && one > 0 && fabs(five - 5 * one) <= 1e-9 * five))
             fail_msg("%s costs %g flops for one sample and %g for five", op->name, one, five);
         rig_destroy(&r);
@@ -546,9 +562,8 @@ static void bounds_contain_what_is_observed(void **state) {
 static void refuse(rig *r, const mpno_op *op, int n, const int *in, const char *sentence) {
     const int nodes = r->graph->n_nodes, edges = r->graph->n_edges;
     int out;
-    assert_int_equal(
-        mpno_graph_add(r->graph, op, n, in, &r->attr, MPNO_ROLE_ACTIVATION, "y", &out),
-        MPNO_E_SHAPE);
+    assert_int_equal(mpno_graph_add(r->graph, op, n, in, &r->attr, MPNO_ROLE_ACTIVATION, "y", &out),
+                     MPNO_E_SHAPE);
     if (strstr(mpno_ctx_error(ctx), sentence) == NULL) fail_msg("%s", mpno_ctx_error(ctx));
     assert_int_equal(r->graph->n_nodes, nodes);
     assert_int_equal(r->graph->n_edges, edges);

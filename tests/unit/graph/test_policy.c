@@ -82,8 +82,10 @@ static void rows_mean_what_is_published(void **state) {
     static const struct {
         const char *policy;
         bool activation, transform_in, spectrum, transform_out, linear_copy, spectral_copy;
-    } promised[] = {{"full", 0, 0, 0, 0, 0, 0},  {"amp", 1, 0, 0, 0, 1, 0},
-                    {"half", 0, 1, 1, 1, 0, 1},  {"fft32", 1, 0, 1, 1, 1, 1},
+    } promised[] = {{"full", 0, 0, 0, 0, 0, 0},
+                    {"amp", 1, 0, 0, 0, 1, 0},
+                    {"half", 0, 1, 1, 1, 0, 1},
+                    {"fft32", 1, 0, 1, 1, 1, 1},
                     {"mixed", 1, 1, 1, 1, 1, 1}};
     assert_int_equal(N_ROWS, sizeof promised / sizeof promised[0]);
     for (int i = 0; i < N_ROWS; i++) {

@@ -64,11 +64,10 @@ static void assert_near(double x, double expected, double tolerance) {
         fail_msg("%.17g, expected %.17g within %.3g", x, expected, tolerance);
 }
 
-static const mpno_grid grids[] = {
-    {1, {1}, 1},          {1, {2}, 2},           {1, {7}, 7},
-    {1, {64}, 64},        {2, {5, 4}, 20},       {2, {1, 6}, 6},
-    {2, {16, 9}, 144},    {3, {3, 4, 5}, 60},    {3, {6, 1, 2}, 12},
-    {4, {2, 3, 4, 3}, 72}};
+static const mpno_grid grids[] = {{1, {1}, 1},          {1, {2}, 2},        {1, {7}, 7},
+                                  {1, {64}, 64},        {2, {5, 4}, 20},    {2, {1, 6}, 6},
+                                  {2, {16, 9}, 144},    {3, {3, 4, 5}, 60}, {3, {6, 1, 2}, 12},
+                                  {4, {2, 3, 4, 3}, 72}};
 enum { N_GRIDS = sizeof grids / sizeof grids[0] };
 
 static void embedding(void **state) {
@@ -111,7 +110,7 @@ static void moving(void **state) {
             k->transpose(ty, tx, rows, cols);
             k->take_channels(tz, tx, rows, cols, kept);
             for (int64_t i = 0; i < rows * cols; i++) x[i] += 1e-12;
-            k->narrow(tn, x, rows * cols);
+            assert_int_equal(k->narrow(tn, x, rows * cols), 0);
             double *y = back(types[t], ty, rows * cols), *z = back(types[t], tz, rows * kept);
             double *n = back(types[t], tn, rows * cols), *same = back(types[t], tx, rows * cols);
             for (int64_t r = 0; r < rows; r++)
@@ -142,8 +141,7 @@ static void reductions(void **state) {
                 double all = 0;
                 for (int64_t s = 0; s < samples; s++) {
                     double sample = 0;
-                    for (int64_t j = 0; j < chunks; j++)
-                        sample += x[(s * chunks + j) * stride + c];
+                    for (int64_t j = 0; j < chunks; j++) sample += x[(s * chunks + j) * stride + c];
                     all += sample;
                     assert_true(sums[s * count + c] == sample);
                 }
@@ -160,6 +158,16 @@ static void reductions(void **state) {
     const float large[] = {3e38f, 3e38f};
     float sum;
     assert_int_equal(mpno_field_kernels_get(MPNO_F32)->reduce(&sum, large, 2, 1, 1, 1), 1);
+    const double beyond[] = {1, 1e39};
+    float narrowed[2];
+    assert_int_equal(mpno_field_kernels_get(MPNO_F32)->narrow(narrowed, beyond, 2), 1);
+    assert_int_equal(mpno_field_kernels_get(MPNO_F32)->narrow(narrowed, beyond, 1), 0);
+    const mpno_norm_shape shape = {4, 1, 1, 1e-5};
+    const double sums[] = {0, 4}, huge[] = {1e39, 0}, steep[] = {0, 1e39};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(mpno_field_kernels_get(MPNO_F32)->norm_weight_grads(
+                             &narrowed[0], &narrowed[1], sums, i == 0 ? huge : steep, 1, &shape),
+                         1);
 }
 
 /* ---- group norm ---- */
@@ -194,7 +202,8 @@ static void drop_norm(norm_case *n) {
 
 /* Mean of f over the group of channel c of sample s: f 0: x, 1: (x - mean)^2, 2: gamma dy, 3: gamma
  * dy xhat. */
-static double group_mean(const norm_case *n, int64_t s, int64_t c, int f, double mean, double rstd) {
+static double group_mean(const norm_case *n, int64_t s, int64_t c, int f, double mean,
+                         double rstd) {
     const int64_t width = n->shape.channels / n->shape.groups, c0 = c / width * width;
     double sum = 0;
     for (int64_t p = 0; p < n->shape.points; p++)
@@ -243,7 +252,7 @@ static void check_norm(mpno_format type, const norm_case *n) {
         }
         for (int i = 0; i < 5; i++) free(v[i]);
     }
-    k->norm_weight_grads(tg, tb, n->sums, n->grads, n->batch, &n->shape);
+    assert_int_equal(k->norm_weight_grads(tg, tb, n->sums, n->grads, n->batch, &n->shape), 0);
     double *g = back(type, tg, channels), *b = back(type, tb, channels);
     for (int64_t c = 0; c < channels; c++) {
         assert_near(g[c], dgamma[c], 100 * tolerance);
@@ -317,7 +326,8 @@ static void check_loss(mpno_format type, mpno_loss kind, const mpno_grid *grid, 
     const int64_t values = grid->points * channels;
     const double scale = 4.0;
     double *p = normals(values), *y = normals(values);
-    void *tp = typed(type, p, values), *ty = typed(type, y, values), *tg = typed(type, NULL, values);
+    void *tp = typed(type, p, values), *ty = typed(type, y, values),
+         *tg = typed(type, NULL, values);
     double *out = malloc((size_t)(2 * channels) * sizeof *out);
     k->loss(kind, out, tp, ty, grid, channels);
     for (int64_t c = 0; c < channels; c++)
@@ -384,9 +394,9 @@ static void loss_corners(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(embedding, set_up),   cmocka_unit_test_setup(moving, set_up),
-        cmocka_unit_test_setup(reductions, set_up),  cmocka_unit_test_setup(group_norms, set_up),
-        cmocka_unit_test_setup(losses, set_up),      cmocka_unit_test_setup(loss_corners, set_up),
+        cmocka_unit_test_setup(embedding, set_up),  cmocka_unit_test_setup(moving, set_up),
+        cmocka_unit_test_setup(reductions, set_up), cmocka_unit_test_setup(group_norms, set_up),
+        cmocka_unit_test_setup(losses, set_up),     cmocka_unit_test_setup(loss_corners, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

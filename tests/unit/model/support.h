@@ -51,8 +51,7 @@ static inline mpno_model *make_model(mpno_ctx *ctx, const mpno_fno_config *confi
 static inline mpno_network *make_network(mpno_ctx *ctx, mpno_model *model,
                                          const mpno_network_opts *opts) {
     mpno_network *network;
-    if (mpno_network_create(model, opts, &network) != MPNO_OK)
-        fail_msg("%s", mpno_ctx_error(ctx));
+    if (mpno_network_create(model, opts, &network) != MPNO_OK) fail_msg("%s", mpno_ctx_error(ctx));
     return network;
 }
 

@@ -26,7 +26,7 @@ typedef struct setting {
 typedef struct outcome {
     double loss, *output, *gradients; /* gradients: of the weights, then of the input */
     size_t n_output, n_gradients;
-    int n_narrow; /* tensors stored in the half format, repeated ones not counted */
+    int n_narrow;         /* tensors stored in the half format, repeated ones not counted */
     int n_narrow_forward; /* the same of a network made for inference */
 } outcome;
 
@@ -44,8 +44,7 @@ static outcome compute(const setting *s, bool unfused) {
     mpno_model *model = make_model(ctx, &s->config, s->arithmetic);
     const int64_t values = BATCH * points_of(s->config.ndim, s->grid) * 2;
     void *x = make_data(s->arithmetic, values, 0), *y = make_data(s->arithmetic, values, 1);
-    mpno_network_opts opts =
-        make_opts(s->config.ndim, s->grid, BATCH, false, s->policy, s->half);
+    mpno_network_opts opts = make_opts(s->config.ndim, s->grid, BATCH, false, s->policy, s->half);
     outcome o = {.n_output = (size_t)values};
     mpno_step_result result;
     opts.unfused = unfused;
@@ -124,16 +123,15 @@ static double distance(const double *a, const double *b, size_t n) {
  *   A store in a format of unit roundoff u moves a value by at most u of itself: an error e of its
  *   tensor t with |e| <= u |t|. Errors of different values are unrelated and centred, since nearest
  *   rounding is; their root mean square is sqrt(1/6) u = 0.41 u of the value (uniform in +-2^-p
- *   2^e, the value uniform between 2^e and 2^(e+1): u^2/3 times the mean of 1/m^2, m in 1 .. 2, that
- *   is 1/2).
- *   The unfused network makes n more such stores. If a relative change of one tensor changes the
- *   result by at most K times as much, then unrelated errors make sqrt(n) 0.41 u K.
- *   K = 6: a network at its initial weights is well conditioned; linear maps of uniform weights
- *   shrink their input, skips are one, and only the norms (1/deviation of a centred field), the
- *   relative loss and cancellation in sums of gradients over points amplify.
- * The bound is worth something when the observed distance comes near it. At least once for each
- * policy and format it must exceed 1/8 of it: then K twenty times smaller fails, and so does bf16 in
- * the place of f16 (8 times coarser). */
+ *   2^e, the value uniform between 2^e and 2^(e+1): u^2/3 times the mean of 1/m^2, m in 1 .. 2,
+ * that is 1/2). The unfused network makes n more such stores. If a relative change of one tensor
+ * changes the result by at most K times as much, then unrelated errors make sqrt(n) 0.41 u K. K =
+ * 6: a network at its initial weights is well conditioned; linear maps of uniform weights shrink
+ * their input, skips are one, and only the norms (1/deviation of a centred field), the relative
+ * loss and cancellation in sums of gradients over points amplify. The bound is worth something when
+ * the observed distance comes near it. At least once for each policy and format it must exceed 1/8
+ * of it: then K twenty times smaller fails, and so does bf16 in the place of f16 (8 times coarser).
+ */
 static double allowed(int n_stores, double u) {
     const double K = 6;
     return K * sqrt(n_stores / 6.0) * u;
@@ -165,17 +163,17 @@ static void narrow_policies_differ_by_their_stores(void **state) {
                 assert_true(same_bits(&fused, &unfused));
                 nearest = 1;
             } else {
-                const double output = distance(fused.output, unfused.output, fused.n_output) /
-                                      allowed(n_forward, u);
+                const double output =
+                    distance(fused.output, unfused.output, fused.n_output) / allowed(n_forward, u);
                 const double gradient =
                     distance(fused.gradients, unfused.gradients, fused.n_gradients) / allowed(n, u);
-                const double loss =
-                    fabs(fused.loss / unfused.loss - 1) / allowed(n_forward, u);
+                const double loss = fabs(fused.loss / unfused.loss - 1) / allowed(n_forward, u);
                 if (!(output <= 1 && gradient <= 1 && loss <= 1))
-                    fail_msg("%s %s norm %d skip %d: output %.2f, gradients %.2f, loss %.2f of what "
-                             "the stores allow",
-                             s.policy, mpno_format_get(s.half)->name, s.config.norm,
-                             s.config.fno_skip, output, gradient, loss);
+                    fail_msg(
+                        "%s %s norm %d skip %d: output %.2f, gradients %.2f, loss %.2f of what "
+                        "the stores allow",
+                        s.policy, mpno_format_get(s.half)->name, s.config.norm, s.config.fno_skip,
+                        output, gradient, loss);
                 nearest = fmax(nearest, fmin(output, gradient));
             }
             drop_outcome(&fused), drop_outcome(&unfused);
@@ -215,8 +213,8 @@ static void formats_are_those_of_the_policy(void **state) {
         mpno_network_opts opts = make_opts(2, grid, BATCH, i % 2 == 1, mpno_policy_name(i / 8),
                                            i / 4 % 2 ? MPNO_BF16 : MPNO_F16);
         opts.unfused = i / 2 % 2 == 1;
-        assert_int_equal(
-            mpno_policy_make(ctx, opts.policy, MPNO_F32, opts.half_format, &policy), MPNO_OK);
+        assert_int_equal(mpno_policy_make(ctx, opts.policy, MPNO_F32, opts.half_format, &policy),
+                         MPNO_OK);
         assert_int_equal(mpno_network_plan(model, &opts, &network), MPNO_OK);
         for (int t = 0; t < mpno_network_n_tensors(network); t++) {
             const mpno_tensor_line line = mpno_network_tensor(network, t);
@@ -296,14 +294,19 @@ static void check_lines(const mpno_network *network, bool kept_only, const char 
 /* The whole list of a two-layer FNO: two tensors a block between programs, and the spectra. */
 static void what_is_stored_and_kept(void **state) {
     (void)state;
-    static const char *const inference[] = {
-        "lifting: lifted",          "block 0: transform input", "block 0: spectrum",
-        "block 0: contracted spectrum", "block 0: transform output", "block 0: sum",
-        "block 1: transform input", "block 1: spectrum",        "block 1: contracted spectrum",
-        "block 1: transform output"};
+    static const char *const inference[] = {"lifting: lifted",
+                                            "block 0: transform input",
+                                            "block 0: spectrum",
+                                            "block 0: contracted spectrum",
+                                            "block 0: transform output",
+                                            "block 0: sum",
+                                            "block 1: transform input",
+                                            "block 1: spectrum",
+                                            "block 1: contracted spectrum",
+                                            "block 1: transform output"};
     static const char *const kept[] = {
-        "lifting: lifted",   "block 0: spectrum",            "block 0: contracted spectrum",
-        "block 0: sum",      "block 1: spectrum",            "block 1: contracted spectrum",
+        "lifting: lifted",        "block 0: spectrum", "block 0: contracted spectrum",
+        "block 0: sum",           "block 1: spectrum", "block 1: contracted spectrum",
         "projection: prediction", "loss: loss"};
     static const int64_t grid[] = {12, 11};
     mpno_ctx *ctx = make_ctx(1);

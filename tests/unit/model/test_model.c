@@ -152,11 +152,11 @@ static void parameters_that_come_and_go(void **state) {
         mpno_norm norm;
         bool use_mlp;
         int n_params;
-    } cases[] = {{MPNO_SKIP_NONE, MPNO_SKIP_NONE, MPNO_NORM_NONE, false, 4 + 8},
-                 {MPNO_SKIP_IDENTITY, MPNO_SKIP_LINEAR, MPNO_NORM_INSTANCE, false, 4 + 8},
-                 {MPNO_SKIP_LINEAR, MPNO_SKIP_LINEAR, MPNO_NORM_NONE, true, 4 + 2 + 8 + 2 + 8},
-                 {MPNO_SKIP_SOFT_GATING, MPNO_SKIP_IDENTITY, MPNO_NORM_GROUP, true,
-                  4 + 2 + 8 + 8 + 8}};
+    } cases[] = {
+        {MPNO_SKIP_NONE, MPNO_SKIP_NONE, MPNO_NORM_NONE, false, 4 + 8},
+        {MPNO_SKIP_IDENTITY, MPNO_SKIP_LINEAR, MPNO_NORM_INSTANCE, false, 4 + 8},
+        {MPNO_SKIP_LINEAR, MPNO_SKIP_LINEAR, MPNO_NORM_NONE, true, 4 + 2 + 8 + 2 + 8},
+        {MPNO_SKIP_SOFT_GATING, MPNO_SKIP_IDENTITY, MPNO_NORM_GROUP, true, 4 + 2 + 8 + 8 + 8}};
     for (int i = 0; i < 4; i++) {
         mpno_fno_config c = small_config(1);
         c.fno_skip = cases[i].fno, c.channel_mlp_skip = cases[i].mlp;
@@ -165,9 +165,7 @@ static void parameters_that_come_and_go(void **state) {
         assert_int_equal(mpno_model_n_params(model), cases[i].n_params);
         mpno_model_destroy(&model);
     }
-    static const struct {
-        int64_t hidden, mlp;
-    } halves[] = {{5, 2}, {7, 4}, {9, 4}, {11, 6}};
+    static const struct { int64_t hidden, mlp; } halves[] = {{5, 2}, {7, 4}, {9, 4}, {11, 6}};
     for (int i = 0; i < 4; i++) {
         mpno_fno_config c = small_config(1);
         c.hidden_channels = halves[i].hidden;
@@ -319,6 +317,15 @@ static void seeds(void **state) {
         for (size_t i = 0; i < info.count; i++) assert_true(x[i] == (double)(float)y[i]);
         free(x), free(y);
     }
+    /* Tensors of one shape have numbers of their own. */
+    double first[16 * 12 * 16], second[16 * 12 * 16];
+    const int conv = mpno_model_find_param(a, "fno_blocks.convs.0.weight.tensor");
+    const int next = mpno_model_find_param(a, "fno_blocks.convs.1.weight.tensor");
+    assert_true(mpno_model_param_info(a, conv).count <= sizeof first / sizeof first[0]);
+    mpno_model_get_param(a, conv, first);
+    mpno_model_get_param(a, next, second);
+    for (size_t i = 0; i < mpno_model_param_info(a, conv).count; i++)
+        assert_true(first[i] != second[i]);
     mpno_model_destroy(&a), mpno_model_destroy(&b);
     mpno_model_destroy(&other), mpno_model_destroy(&wide);
 }

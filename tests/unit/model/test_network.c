@@ -72,11 +72,14 @@ static void assert_same_bits(const outcome *a, const outcome *b) {
 }
 
 /* Grids below, at and above a tile (64 points) and a chunk (4096 points). */
-static const bits_case bits_cases[] = {
-    {2, {8, 8}, "full", MPNO_NORM_NONE, false},  {2, {9, 13}, "full", MPNO_NORM_GROUP, false},
-    {2, {80, 64}, "full", MPNO_NORM_INSTANCE, false}, {1, {4100}, "mixed", MPNO_NORM_GROUP, false},
-    {3, {5, 6, 7}, "half", MPNO_NORM_NONE, false},    {2, {80, 64}, "amp", MPNO_NORM_GROUP, true},
-    {1, {5}, "fft32", MPNO_NORM_INSTANCE, false},     {3, {17, 16, 16}, "mixed", MPNO_NORM_NONE, false}};
+static const bits_case bits_cases[] = {{2, {8, 8}, "full", MPNO_NORM_NONE, false},
+                                       {2, {9, 13}, "full", MPNO_NORM_GROUP, false},
+                                       {2, {80, 64}, "full", MPNO_NORM_INSTANCE, false},
+                                       {1, {4100}, "mixed", MPNO_NORM_GROUP, false},
+                                       {3, {5, 6, 7}, "half", MPNO_NORM_NONE, false},
+                                       {2, {80, 64}, "amp", MPNO_NORM_GROUP, true},
+                                       {1, {5}, "fft32", MPNO_NORM_INSTANCE, false},
+                                       {3, {17, 16, 16}, "mixed", MPNO_NORM_NONE, false}};
 
 static void threads_do_not_change_bits(void **state) {
     (void)state;
@@ -215,8 +218,7 @@ static void plans_tell_the_memory(void **state) {
     const mpno_fno_config config = small_config(2);
     mpno_model *model = make_model(ctx, &config, MPNO_F32);
     for (int i = 0; i < 20; i++) {
-        mpno_network_opts opts =
-            make_opts(2, grid, 5, i % 2 == 1, policies[i / 4], MPNO_F16);
+        mpno_network_opts opts = make_opts(2, grid, 5, i % 2 == 1, policies[i / 4], MPNO_F16);
         opts.unfused = i / 2 % 2 == 1;
         mpno_network *planned, *made;
         const size_t start = mpno_ctx_bytes(ctx);
@@ -299,7 +301,8 @@ static void forward_overflow_is_named(void **state) {
          "(spectrum, stored as f16)", 6e4},
         {"fno_blocks.convs.1.weight.tensor", "fft32", "block 1: contracted spectrum ",
          "(spectrum, stored as f16)", 6e4},
-        {"projection.fcs.1.bias", "full", "projection: prediction ", "(output, stored as f32)", 3e38}};
+        {"projection.fcs.1.bias", "full", "projection: prediction ", "(output, stored as f32)",
+         3e38}};
     for (int i = 0; i < 5; i++)
         for (int training = 0; training < 2; training++) {
             numeric n = make_numeric(training != 0, cases[i].policy, MPNO_F16);
@@ -355,6 +358,41 @@ static void backward_overflow_is_a_result(void **state) {
     assert_int_equal(mpno_network_step(n.network, 2, n.x, n.y, 1e300, &result), MPNO_OK);
     assert_true(result.overflow);
     drop_numeric(&n);
+}
+
+/* Whatever overflows first, a field or a sum over it, of whichever kind of weight: a step that says
+ * nothing of overflow has gradients that are finite. */
+static void no_overflow_is_silent(void **state) {
+    (void)state;
+    static const int64_t grid[] = {8, 6};
+    mpno_ctx *ctx = make_ctx(1);
+    float *x = make_data(MPNO_F32, NUMERIC_VALUES, 0), *y = make_data(MPNO_F32, NUMERIC_VALUES, 1);
+    for (int norm = MPNO_NORM_NONE; norm <= MPNO_NORM_INSTANCE; norm++) {
+        mpno_fno_config config = small_config(2);
+        config.norm = (mpno_norm)norm;
+        mpno_model *model = make_model(ctx, &config, MPNO_F32);
+        const mpno_network_opts opts = make_opts(2, grid, 2, true, "full", MPNO_F16);
+        mpno_network *network = make_network(ctx, model, &opts);
+        int quiet = 0, loud = 0;
+        for (int shift = 0; shift < 80; shift++) {
+            mpno_step_result result;
+            size_t n;
+            /* From f32's largest value down, by factors small enough to hit each weight's range. */
+            assert_int_equal(mpno_network_step(network, 2, x, y, ldexp(1.0, 150 - shift), &result),
+                             MPNO_OK);
+            double *g = all_gradients(model, network, &n);
+            bool finite = true;
+            for (size_t i = 0; i < n; i++) finite &= isfinite(g[i]) != 0;
+            assert_true(finite || result.overflow);
+            quiet += !result.overflow, loud += result.overflow;
+            free(g);
+        }
+        assert_true(quiet > 10 && loud > 10);
+        mpno_network_destroy(&network);
+        mpno_model_destroy(&model);
+    }
+    free(x), free(y);
+    drop_ctx(ctx);
 }
 
 /* Wherever a NaN or an infinity stands in the data, in whichever sample, it is reported. */
@@ -455,11 +493,17 @@ static void wrong_calls(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_change_bits), cmocka_unit_test(company_does_not_change_bits),
-        cmocka_unit_test(running_allocates_nothing),  cmocka_unit_test(failing_allocations),
-        cmocka_unit_test(plans_tell_the_memory),      cmocka_unit_test(forward_overflow_is_named),
-        cmocka_unit_test(backward_overflow_is_a_result), cmocka_unit_test(data_that_are_not_finite),
-        cmocka_unit_test(wrong_options),              cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(threads_do_not_change_bits),
+        cmocka_unit_test(company_does_not_change_bits),
+        cmocka_unit_test(running_allocates_nothing),
+        cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(plans_tell_the_memory),
+        cmocka_unit_test(forward_overflow_is_named),
+        cmocka_unit_test(backward_overflow_is_a_result),
+        cmocka_unit_test(data_that_are_not_finite),
+        cmocka_unit_test(no_overflow_is_silent),
+        cmocka_unit_test(wrong_options),
+        cmocka_unit_test(wrong_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

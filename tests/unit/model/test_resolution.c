@@ -2,8 +2,8 @@
  * One set of weights on several grids. A model whose pointwise parts are made to be the identity is
  * its spectral layer alone,
  *   y(s) = Re sum_k w_k c_k W_k exp(2 pi i k.s)   for x(s) = sum_k c_k exp(2 pi i k.s),
- * a function of the place s and not of the grid: what is sampled from it on any grid must agree with
- * this sum to f64's last digits, odd grids and cropped modes included. */
+ * a function of the place s and not of the grid: what is sampled from it on any grid must agree
+ * with this sum to f64's last digits, odd grids and cropped modes included. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,8 +48,8 @@ static double value_of(const wave *waves, double s0, double s1) {
 }
 
 /* y at a place: a cosine of frequency k is c_k = a/2 exp(i phase) and its conjugate at -k; of the
- * two, those with k_last >= 0 are kept, with weight 2 where k_last > 0. `row` gives the block of the
- * weight that frequency k0 meets. */
+ * two, those with k_last >= 0 are kept, with weight 2 where k_last > 0. `row` gives the block of
+ * the weight that frequency k0 meets. */
 static double expected_at(const wave *waves, const double *weight, const int64_t *modes,
                           int64_t shift, double s0, double s1) {
     double y = 0;
@@ -58,8 +58,8 @@ static double expected_at(const wave *waves, const double *weight, const int64_t
             const int64_t k0 = sign * waves[i].k[0], k1 = sign * waves[i].k[1];
             if (k1 < 0) continue;
             const int64_t block = (k0 + modes[0] / 2 + shift) * modes[1] + k1;
-            const double angle = two_pi * ((double)k0 * s0 + (double)k1 * s1) +
-                                 sign * waves[i].phase;
+            const double angle =
+                two_pi * ((double)k0 * s0 + (double)k1 * s1) + sign * waves[i].phase;
             const double c = waves[i].amplitude / 2 * (k1 == 0 ? 1 : 2);
             y += c * (weight[2 * block] * cos(angle) - weight[2 * block + 1] * sin(angle));
         }
@@ -112,8 +112,9 @@ static double error_on(mpno_ctx *ctx, mpno_model *model, const int64_t *n_modes,
         x[i] = value_of(waves, (double)(i / n1) / (double)n0, (double)(i % n1) / (double)n1);
     assert_int_equal(mpno_network_forward(network, 1, x, y), MPNO_OK);
     for (int64_t i = 0; i < n0 * n1; i++) {
-        const double expected = expected_at(waves, weight, modes, shift, (double)(i / n1) / (double)n0,
-                                            (double)(i % n1) / (double)n1);
+        const double expected =
+            expected_at(waves, weight, modes, shift, (double)(i / n1) / (double)n0,
+                        (double)(i % n1) / (double)n1);
         most = fmax(most, fabs(y[i] - expected));
     }
     free(weight), free(x), free(y);
@@ -127,16 +128,16 @@ static const double tolerance = 1e-12;
 static void weights_mean_the_same_on_every_grid(void **state) {
     (void)state;
     static const int64_t n_modes[][2] = {{8, 8}, {7, 8}, {8, 6}, {7, 7}, {9, 9}};
-    /* Whole, odd, cropped in one or both dimensions (7 points carry 7 frequencies), wide and flat. */
-    static const int64_t grids[][2] = {{16, 16}, {32, 32}, {15, 15}, {9, 11}, {7, 16},
+    /* Whole, odd, cropped in one or both dimensions (7 points carry 7 frequencies), wide and flat.
+     */
+    static const int64_t grids[][2] = {{16, 16}, {32, 32}, {15, 15}, {9, 11},  {7, 16},
                                        {16, 7},  {7, 7},   {8, 8},   {12, 40}, {31, 8}};
     mpno_ctx *ctx = make_ctx(1);
     for (int m = 0; m < 5; m++) {
         mpno_model *model = make_spectral(ctx, n_modes[m], MPNO_COMPAT_NONE);
         for (int g = 0; g < 10; g++) {
             const double error = error_on(ctx, model, n_modes[m], 0, grids[g][0], grids[g][1]);
-            if (!(error <= tolerance))
-                fail_msg("modes %d, grid %d: off by %g", m, g, error);
+            if (!(error <= tolerance)) fail_msg("modes %d, grid %d: off by %g", m, g, error);
         }
         mpno_model_destroy(&model);
     }
@@ -195,7 +196,8 @@ static void finer_grids_refine(void **state) {
         mpno_network_destroy(&network);
     }
     free(coarse);
-    /* GELU, and the coordinates' jump at the edge, alias a little: 2 % is far below a wrong scale. */
+    /* GELU, and the coordinates' jump at the edge, alias a little: 2 % is far below a wrong scale.
+     */
     if (!(sqrt(difference / size) <= 0.02)) fail_msg("%g", sqrt(difference / size));
     mpno_model_destroy(&model);
     drop_ctx(ctx);
