@@ -8,9 +8,9 @@ const cli_page cli_plan_page = {
         "    Says what the model of CONFIG needs before anything runs and without allocating it:\n"
         "    parameters, floating-point operations and the peak memory of training and of\n"
         "    inference under each precision policy, split in weights, state (gradients, moments,\n"
-        "    copies of weights in 16 bits) and activations, and the peak of a whole run, data\n"
-        "    included. For each phase of CONFIG's own policy: cost per layer, and size and format\n"
-        "    of every stored tensor.\n",
+        "    copies of weights in 16 bits) and activations, in all and layer by layer, and the\n"
+        "    peak of a whole run, data included. For each phase of CONFIG's own policy: size and\n"
+        "    format of every stored tensor.\n",
     .examples =
         "    mpno plan examples/darcy16.yaml\n"
         "    mpno plan examples/darcy16.yaml model.hidden_channels=64 --json\n",

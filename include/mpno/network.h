@@ -1,63 +1,77 @@
 /* SPDX-License-Identifier: MIT
- * A network: a model made ready for one grid, one batch capacity and one precision. Several may share one model's weights
- * (other grids, training and evaluation); a network never outlives its model. Creation allocates everything; forward and
- * step allocate nothing. One thread at a time. */
+ * A network: a model made ready for one grid, one batch capacity and one precision. Several may
+ * share one model's weights (other grids, training and evaluation); a network never outlives its
+ * model. Creation allocates everything; forward and step allocate nothing. One thread at a time. */
 #ifndef MPNO_NETWORK_H
 #define MPNO_NETWORK_H
 
 #include "mpno/loss.h"
 #include "mpno/model.h"
 
-/* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what "half" means there,
- * MPNO_F16 or MPNO_BF16. The policy decides formats; the stabiliser is the model's. */
+/* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what
+ * "half" means there, MPNO_F16 or MPNO_BF16. The policy decides formats; the stabiliser is the
+ * model's. */
 typedef struct mpno_network_opts {
     size_t size;
     int64_t grid[MPNO_MAX_AXES];
-    int64_t capacity;        /* largest batch */
-    bool training;           /* false: forward only, far less memory */
-    mpno_loss loss;          /* training only */
-    bool input_gradient;     /* training only: mpno_network_input_gradient is wanted */
-    bool unfused;            /* every op on its own, all values stored: a check of the lowering */
+    int64_t capacity;    /* largest batch */
+    bool training;       /* false: forward only, far less memory */
+    mpno_loss loss;      /* training only */
+    bool input_gradient; /* training only: mpno_network_input_gradient is wanted */
+    bool unfused;        /* every op on its own, all values stored: a check of the lowering */
     const char *policy;
     mpno_format half_format;
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT \
-    {sizeof(mpno_network_opts), {0}, 1, false, MPNO_LOSS_H1, false, false, "full", MPNO_F16}
+    { sizeof(mpno_network_opts), {0}, 1, false, MPNO_LOSS_H1, false, false, "full", MPNO_F16 }
 
 typedef struct mpno_network mpno_network;
 
-MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_create(mpno_model *model, const mpno_network_opts *opts,
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_create(mpno_model *model,
+                                                          const mpno_network_opts *opts,
                                                           mpno_network **out);
 MPNO_API void mpno_network_destroy(mpno_network **network);
 
-/* Everything but the memory: for asking. A planned network may be asked and destroyed, nothing else. */
-MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_plan(mpno_model *model, const mpno_network_opts *opts,
+/* Everything but the memory: for asking. A planned network may be asked and destroyed, nothing
+ * else. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_plan(mpno_model *model,
+                                                        const mpno_network_opts *opts,
                                                         mpno_network **out);
 
-/* x: [batch][grid..][in_channels], y: [batch][grid..][out_channels], both of the model's arithmetic format, channels last.
- * E_NUMERIC when a stored tensor is not finite: the sentence names the first layer and tensor. */
-MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_forward(mpno_network *network, int64_t batch, const void *x, void *y);
+/* x: [batch][grid..][in_channels], y: [batch][grid..][out_channels], both of the model's arithmetic
+ * format, channels last. E_NUMERIC when a stored tensor is not finite: the sentence names the first
+ * layer and tensor. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_forward(mpno_network *network, int64_t batch,
+                                                           const void *x, void *y);
 
 typedef struct mpno_step_result {
-    double loss;          /* sum over batch and channels of the per-sample loss, unscaled */
-    bool overflow;        /* a gradient was not finite and loss_scale > 1: skip this step, halve the scale */
+    double loss;   /* sum over batch and channels of the per-sample loss, unscaled */
+    bool overflow; /* a gradient was not finite and loss_scale > 1: skip this step, halve the scale
+                    */
 } mpno_step_result;
 
-/* Forward, loss, backward. Gradients of loss_scale * loss land in the network (mpno_network_gradient), replacing the last ones.
- * E_NUMERIC: not finite in the forward pass, or in the backward pass at loss_scale <= 1. */
-MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_step(mpno_network *network, int64_t batch, const void *x,
-                                                        const void *target, double loss_scale, mpno_step_result *result);
+/* Forward, loss, backward. Gradients of loss_scale * loss land in the network
+ * (mpno_network_gradient), replacing the last ones. E_NUMERIC: not finite in the forward pass, or
+ * in the backward pass at loss_scale <= 1. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_step(mpno_network *network, int64_t batch,
+                                                        const void *x, const void *target,
+                                                        double loss_scale,
+                                                        mpno_step_result *result);
 
-/* Gradient of parameter `param` after a step, in the outside order of mpno_param_info, divided by the step's loss scale. */
+/* Gradient of parameter `param` after a step, in the outside order of mpno_param_info, divided by
+ * the step's loss scale. */
 MPNO_API void mpno_network_get_gradient(const mpno_network *network, int param, double *values);
-/* dL/dx: [batch][grid..][in_channels] of the arithmetic format, scaled by loss_scale; borrowed; NULL unless input_gradient. */
+/* dL/dx: [batch][grid..][in_channels] of the arithmetic format, scaled by loss_scale; borrowed;
+ * NULL unless input_gradient. */
 MPNO_API const void *mpno_network_input_gradient(const mpno_network *network);
-/* Refreshes the low-precision weight copies; the optimiser calls it, and whoever sets parameters must. */
+/* Refreshes the low-precision weight copies; the optimiser calls it, and whoever sets parameters
+ * must. */
 MPNO_API void mpno_network_refresh_weights(mpno_network *network);
 
-/* What a network needs, known without running it. Layers are named by text: "lifting", "block 0", .., "projection", "loss". */
+/* What a network needs, known without running it. Layers are named by text: "lifting", "block 0",
+ * .., "projection", "loss". */
 typedef struct mpno_tensor_line {
-    const char *name;   /* "block 1: spectrum" */
+    const char *name; /* "block 1: spectrum" */
     const char *layer;
     const char *role;   /* "activation", "spectrum", ... */
     mpno_format format; /* as stored */
@@ -69,9 +83,10 @@ MPNO_API mpno_tensor_line mpno_network_tensor(const mpno_network *network, int i
 
 typedef struct mpno_layer_line {
     const char *layer;
-    size_t parameters;    /* real numbers */
-    double flops;         /* of one execution at capacity, recomputation included */
-    size_t bytes;         /* largest sum of tensors of this layer alive at once */
+    size_t parameters;  /* real numbers */
+    double flops;       /* of one execution at capacity, recomputation included */
+    size_t bytes;       /* largest sum of tensors of this layer alive at once */
+    size_t state_bytes; /* its weight copies and, when training, gradients */
 } mpno_layer_line;
 MPNO_API int mpno_network_n_layers(const mpno_network *network);
 MPNO_API mpno_layer_line mpno_network_layer(const mpno_network *network, int index);

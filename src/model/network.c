@@ -319,29 +319,39 @@ int mpno_network_n_layers(const mpno_network *net) {
     return net->graph->n_layers;
 }
 
-static size_t layer_parameters(const mpno_network *net, const char *layer) {
-    size_t total = 0;
-    for (int p = 0; p < net->model->n_params; p++) {
-        const char *name = net->model->params[p].name;
-        char of[24];
-        int block;
-        if (sscanf(name, "fno_blocks.norm.%d", &block) == 1)
-            snprintf(of, sizeof of, "block %d", block / 2);
-        else if (sscanf(name, "fno_blocks.%*[a-z_].%d", &block) == 1)
-            snprintf(of, sizeof of, "block %d", block);
-        else
-            snprintf(of, sizeof of, "%.*s", (int)strcspn(name, "."), name);
-        if (strcmp(of, layer) == 0) total += param_count(net, p);
-    }
-    return total;
+static bool in_layer(const mpno_network *net, int param, const char *layer) {
+    const char *name = net->model->params[param].name;
+    char of[24];
+    int block;
+    if (sscanf(name, "fno_blocks.norm.%d", &block) == 1)
+        snprintf(of, sizeof of, "block %d", block / 2);
+    else if (sscanf(name, "fno_blocks.%*[a-z_].%d", &block) == 1)
+        snprintf(of, sizeof of, "block %d", block);
+    else
+        snprintf(of, sizeof of, "%.*s", (int)strcspn(name, "."), name);
+    return strcmp(of, layer) == 0;
+}
+
+/* Bytes of the low-precision copy of a weight, 0 where the master weight is read. */
+static size_t copy_bytes(const mpno_network *net, int param) {
+    const mpno_format format = copy_format(net, param);
+    return format == net->policy.base ? 0 : param_count(net, param) * mpno_format_bytes(format);
+}
+
+static size_t gradient_bytes(const mpno_network *net, int param) {
+    return net->opts.training ? param_count(net, param) * mpno_format_bytes(net->policy.base) : 0;
 }
 
 mpno_layer_line mpno_network_layer(const mpno_network *net, int index) {
-    const char *layer = net->graph->layers[index];
-    return (mpno_layer_line){.layer = layer,
-                             .parameters = layer_parameters(net, layer),
-                             .flops = mpno_exec_flops(net->exec, index),
-                             .bytes = mpno_exec_layer_bytes(net->exec, index)};
+    mpno_layer_line line = {.layer = net->graph->layers[index],
+                            .flops = mpno_exec_flops(net->exec, index),
+                            .bytes = mpno_exec_layer_bytes(net->exec, index)};
+    for (int p = 0; p < net->model->n_params; p++) {
+        if (!in_layer(net, p, line.layer)) continue;
+        line.parameters += param_count(net, p);
+        line.state_bytes += copy_bytes(net, p) + gradient_bytes(net, p);
+    }
+    return line;
 }
 
 /* Products and transforms of the forward pass, three times when training: a whole step needs no
@@ -367,11 +377,8 @@ mpno_network_cost mpno_network_get_cost(const mpno_network *net) {
                               .activation_bytes = mpno_exec_arena_bytes(net->exec),
                               .lower_bound_bytes = mpno_exec_lower_bound(net->exec)};
     for (int p = 0; p < net->model->n_params; p++) {
-        const mpno_format format = copy_format(net, p);
-        if (format != net->policy.base)
-            cost.weight_copy_bytes += param_count(net, p) * mpno_format_bytes(format);
-        if (net->opts.training)
-            cost.gradient_bytes += param_count(net, p) * mpno_format_bytes(net->policy.base);
+        cost.weight_copy_bytes += copy_bytes(net, p);
+        cost.gradient_bytes += gradient_bytes(net, p);
     }
     return cost;
 }

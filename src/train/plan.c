@@ -189,17 +189,17 @@ static mpno_status all_policies(const planner *p, mpno_table *table, mpno_value 
     return MPNO_OK;
 }
 
-static mpno_status put_layer(mpno_ctx *ctx, const mpno_layer_line *line, mpno_value *list) {
+static mpno_status put_layer(mpno_ctx *ctx, const mpno_layer_line *line, size_t state,
+                             mpno_value *list) {
     mpno_value *entry = NULL;
     MPNO_TRY(mpno_value_map(ctx, &entry));
     mpno_status status = mpno_value_set_string(ctx, entry, "layer", line->layer);
-    if (status == MPNO_OK) {
+    if (status == MPNO_OK)
         status = mpno_value_set_int(ctx, entry, "parameters", (int64_t)line->parameters);
-    }
     if (status == MPNO_OK) status = mpno_value_set_real(ctx, entry, "flops", line->flops);
-    if (status == MPNO_OK) {
-        status = mpno_value_set_int(ctx, entry, "peak_bytes", (int64_t)line->bytes);
-    }
+    if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "state_bytes", (int64_t)state);
+    if (status == MPNO_OK)
+        status = mpno_value_set_int(ctx, entry, "activation_bytes", (int64_t)line->bytes);
     if (status != MPNO_OK) {
         mpno_value_destroy(ctx, &entry);
         return status;
@@ -207,25 +207,55 @@ static mpno_status put_layer(mpno_ctx *ctx, const mpno_layer_line *line, mpno_va
     return mpno_value_append(ctx, list, entry);
 }
 
-static mpno_status layers(const planner *p, const mpno_network *network, mpno_table *table,
-                          mpno_value *map) {
-    mpno_value *list = NULL;
-    MPNO_TRY(mpno_value_list(p->ctx, &list));
-    MPNO_TRY(mpno_value_set(p->ctx, map, "layers", list));
-    MPNO_TRY(mpno_table_column(table, "layer", MPNO_LEFT));
-    MPNO_TRY(mpno_table_column(table, "parameters", MPNO_RIGHT));
-    MPNO_TRY(mpno_table_column(table, "Mflop a step", MPNO_RIGHT));
-    MPNO_TRY(mpno_table_column(table, "most memory at once", MPNO_RIGHT));
-    for (int i = 0; i < mpno_network_n_layers(network); i++) {
-        const mpno_layer_line line = mpno_network_layer(network, i);
-        char bytes[MPNO_HUMAN_CAPACITY];
-        MPNO_TRY(put_layer(p->ctx, &line, list));
-        MPNO_TRY(mpno_table_cell(table, "%s", line.layer));
-        MPNO_TRY(mpno_table_cell(table, "%zu", line.parameters));
-        MPNO_TRY(mpno_table_cell(table, "%.3g", line.flops * 1e-6));
-        MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(line.bytes, bytes)));
+enum { MAX_POLICIES = 16 };
+
+/* One row a layer: under each policy its state and the most of its tensors alive at once. */
+static mpno_status layer_rows(const planner *p, bool training, mpno_network *const *networks,
+                              mpno_table *table, mpno_value *const *lists) {
+    const size_t weight = mpno_format_bytes(mpno_model_arithmetic(p->model));
+    for (int l = 0; l < mpno_network_n_layers(networks[0]); l++) {
+        for (int i = 0; i < mpno_policy_count(); i++) {
+            const mpno_layer_line line = mpno_network_layer(networks[i], l);
+            const size_t moments = training ? 2 * line.parameters * weight : 0;
+            char state[MPNO_HUMAN_CAPACITY], tensors_text[MPNO_HUMAN_CAPACITY];
+            MPNO_TRY(put_layer(p->ctx, &line, line.state_bytes + moments, lists[i]));
+            if (i == 0) {
+                MPNO_TRY(mpno_table_cell(table, "%s", line.layer));
+                MPNO_TRY(mpno_table_cell(table, "%zu", line.parameters));
+                MPNO_TRY(mpno_table_cell(table, "%.3g", line.flops * 1e-6));
+            }
+            MPNO_TRY(mpno_table_cell(table, "%s + %s",
+                                     mpno_human_bytes(line.state_bytes + moments, state),
+                                     mpno_human_bytes(line.bytes, tensors_text)));
+        }
     }
     return MPNO_OK;
+}
+
+static mpno_status layers(const planner *p, bool training, mpno_table *table, mpno_value *map) {
+    mpno_network *networks[MAX_POLICIES] = {NULL};
+    mpno_value *lists[MAX_POLICIES], *by_policy = NULL;
+    const int64_t batch = training ? p->train_batch : p->test_batch;
+    MPNO_CHECK(p->ctx, mpno_policy_count() <= MAX_POLICIES, MPNO_E_UNSUPPORTED,
+               "a plan compares at most %d policies", MAX_POLICIES);
+    MPNO_TRY(mpno_value_set_map(p->ctx, map, training ? "training_layers" : "inference_layers",
+                                &by_policy));
+    MPNO_TRY(
+        mpno_table_column(table, training ? "training: layer" : "inference: layer", MPNO_LEFT));
+    MPNO_TRY(mpno_table_column(table, "parameters", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "Mflop", MPNO_RIGHT));
+    mpno_status status = MPNO_OK;
+    for (int i = 0; i < mpno_policy_count() && status == MPNO_OK; i++) {
+        const char *name = mpno_policy_name(i);
+        status = mpno_table_column(table, name, MPNO_RIGHT);
+        if (status == MPNO_OK) status = mpno_value_list(p->ctx, &lists[i]);
+        if (status == MPNO_OK) status = mpno_value_set(p->ctx, by_policy, name, lists[i]);
+        if (status == MPNO_OK)
+            status = plan_network(p, name, training, p->grid, batch, &networks[i]);
+    }
+    if (status == MPNO_OK) status = layer_rows(p, training, networks, table, lists);
+    for (int i = 0; i < MAX_POLICIES; i++) mpno_network_destroy(&networks[i]);
+    return status;
 }
 
 static mpno_status tensors(const planner *p, const mpno_network *network, mpno_table *table,
@@ -273,14 +303,25 @@ static mpno_status policies_section(const planner *p, const mpno_network *networ
     return all_policies(p, table, policies);
 }
 
-/* Layers and tensors of one phase. */
+static mpno_status training_layers(const planner *p, const mpno_network *network, mpno_table *table,
+                                   mpno_value *map) {
+    (void)network;
+    return layers(p, true, table, map);
+}
+
+static mpno_status inference_layers(const planner *p, const mpno_network *network,
+                                    mpno_table *table, mpno_value *map) {
+    (void)network;
+    return layers(p, false, table, map);
+}
+
+/* Stored tensors of one phase. */
 static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno_value *map) {
     mpno_network *network = NULL;
     MPNO_TRY(plan_network(p, phase->policy, true, p->grid, p->train_batch, &network));
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
     mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
              (long long)phase->first + 1, (long long)phase->end);
-    if (status == MPNO_OK) status = say_section(p, layers, network, map);
     if (status == MPNO_OK) status = say_section(p, tensors, network, map);
     mpno_network_destroy(&network);
     return status;
@@ -299,6 +340,9 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     mpno_say(p->sink, "%zu parameters; grid %s, batches of %lld (training) and %lld samples\n",
              n_weights, key, (long long)p->train_batch, (long long)p->test_batch);
     MPNO_TRY(say_section(p, policies_section, NULL, map));
+    mpno_say(p->sink, "\nstate + most memory of tensors at once, layer by layer\n");
+    MPNO_TRY(say_section(p, training_layers, NULL, map));
+    MPNO_TRY(say_section(p, inference_layers, NULL, map));
     MPNO_TRY(mpno_value_list(ctx, &phases));
     MPNO_TRY(mpno_value_set(ctx, map, "phases", phases));
     for (int i = 0; i < schedule->n; i++) {

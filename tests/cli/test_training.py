@@ -367,7 +367,15 @@ class Plan(Project):
         result = self.mpno("plan", "config.yaml")
         for policy in ("full", "amp", "half", "fft32", "mixed"):
             self.assertIn(policy, result.out)
-        self.assertIsInstance(self.mpno("plan", "config.yaml", "--json").json(), dict)
+        plan = self.mpno("plan", "config.yaml", "--json").json()
+        for kind in ("training", "inference"):
+            for policy, layers in plan[f"{kind}_layers"].items():
+                need = plan["policies"][policy][kind]
+                self.assertEqual(sum(layer["parameters"] for layer in layers), plan["parameters"])
+                self.assertEqual(sum(layer["state_bytes"] for layer in layers), need["state_bytes"])
+                self.assertAlmostEqual(sum(layer["flops"] for layer in layers), need["flops"], delta=1)
+                for layer in layers:
+                    self.assertLessEqual(layer["activation_bytes"], need["activation_bytes"])
         self.assertEqual(tree(self.folder), before)
 
 
