@@ -149,7 +149,8 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     } else if (partial->f64) {
         double sums[REDUCE_RANGE];
         mpno_field_kernels_get(MPNO_F64)->reduce(sums, from, x->run->batch, chunks, count, stride);
-        bad = x->run->fields->narrow((char *)stored->data + (size_t)first * x->element, sums, count);
+        bad =
+            x->run->fields->narrow((char *)stored->data + (size_t)first * x->element, sums, count);
     } else {
         bad = x->run->fields->reduce((char *)stored->data + (size_t)first * x->element, from,
                                      x->run->batch, chunks, count, stride);

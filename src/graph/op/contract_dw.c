@@ -24,8 +24,7 @@ static void one_mode(void *argument, int64_t mode, int thread) {
     k->gemm_tn(b, no, ni, x.re, x.ld, dy.im, dy.ld, im, no);
     k->gemm_tn(b, no, ni, room_n, ni, dy.re, dy.ld, im, no);
     /* The store tells whether all is finite. */
-    m->nonfinite[thread] |=
-        (unsigned char)k->store(dw.re, m->call->out[0].format, re, 2 * ni * no);
+    m->nonfinite[thread] |= (unsigned char)k->store(dw.re, m->call->out[0].format, re, 2 * ni * no);
 }
 
 static void forward(mpno_op_call *call) {

@@ -279,15 +279,18 @@ static void many_readers_one_store(void **state) {
 static void what_nobody_asks_for_does_not_run(void **state) {
     (void)state;
     static const int64_t size[] = {8, 9};
-    detour d;
-    make_detour(&d, size);
-    d.l.requested[d.l.n_requested++] = d.active;
-    lower(&d.l, false);
-    assert_int_equal(d.l.lowered.n_steps, 1);
-    assert_true(stored(&d.l, d.active));
-    assert_false(stored(&d.l, d.hidden) || stored(&d.l, d.spectrum) || stored(&d.l, d.y));
-    check_sound(&d.l);
-    finish(&d.l);
+    for (int unfused = 0; unfused < 2; unfused++) {
+        detour d;
+        make_detour(&d, size);
+        const int sums = rig_unary(&d.l.r, &mpno_op_moments, d.active);
+        d.l.requested[d.l.n_requested++] = d.active;
+        lower(&d.l, unfused == 1);
+        assert_int_equal(d.l.lowered.n_steps, unfused ? 2 : 1);
+        assert_true(stored(&d.l, d.active) && stored(&d.l, d.hidden) == (unfused == 1));
+        assert_false(stored(&d.l, sums) || stored(&d.l, d.spectrum) || stored(&d.l, d.y));
+        check_sound(&d.l);
+        finish(&d.l);
+    }
 }
 
 /* Rule 3: backward repeats the inverse transform when the spectrum takes at most half of the
