@@ -495,3 +495,28 @@ void mpno_fields_clear(mpno_ctx *ctx, const mpno_field *fields, size_t n, void *
         }
     }
 }
+
+static mpno_status field_text(mpno_ctx *ctx, const mpno_field *field, const void *object,
+                              char **text) {
+    mpno_value *value = NULL;
+    *text = NULL;
+    MPNO_TRY(mpno_field_value(ctx, field, object, &value));
+    const mpno_status status = mpno_json_text(ctx, value, false, text);
+    mpno_value_destroy(ctx, &value);
+    return status;
+}
+
+mpno_status mpno_field_compare(mpno_ctx *ctx, const mpno_field *field, const void *a, const void *b,
+                               bool *equal, char *text_a, char *text_b, size_t capacity) {
+    char *of_a, *of_b = NULL;
+    mpno_status status = field_text(ctx, field, a, &of_a);
+    if (status == MPNO_OK) status = field_text(ctx, field, b, &of_b);
+    if (status == MPNO_OK) {
+        *equal = strcmp(of_a, of_b) == 0;
+        snprintf(text_a, capacity, "%s", of_a);
+        snprintf(text_b, capacity, "%s", of_b);
+    }
+    mpno_free(ctx, of_a);
+    mpno_free(ctx, of_b);
+    return status;
+}

@@ -69,6 +69,11 @@ MPNO_WARN_UNUSED mpno_status mpno_field_set_text(mpno_ctx *ctx, const mpno_field
  * equal object. */
 MPNO_WARN_UNUSED mpno_status mpno_field_value(mpno_ctx *ctx, const mpno_field *field,
                                               const void *object, mpno_value **out);
+/* Whether field of a and b is the same, and both as JSON text (capacity bytes each, cut when
+ * longer). */
+MPNO_WARN_UNUSED mpno_status mpno_field_compare(mpno_ctx *ctx, const mpno_field *field,
+                                                const void *a, const void *b, bool *equal,
+                                                char *text_a, char *text_b, size_t capacity);
 MPNO_WARN_UNUSED mpno_status mpno_fields_dump(mpno_ctx *ctx, const mpno_field *fields, size_t n,
                                               const void *object, mpno_value **out);
 /* Name of choice `index` of the field, copied into out. */

@@ -254,23 +254,15 @@ mpno_status mpno_checkpoint_same_run(mpno_ctx *ctx, const mpno_checkpoint *check
         if (!mpno_settings_field_matters(i) || strcmp(fields[i].key, "opt.n_epochs") == 0) {
             continue;
         }
-        mpno_value *was = NULL, *is = NULL;
-        char *before = NULL, *after = NULL;
-        mpno_status status = mpno_field_value(ctx, &fields[i], &checkpoint->settings, &was);
-        if (status == MPNO_OK) status = mpno_field_value(ctx, &fields[i], settings, &is);
-        if (status == MPNO_OK) status = mpno_json_text(ctx, was, false, &before);
-        if (status == MPNO_OK) status = mpno_json_text(ctx, is, false, &after);
-        if (status == MPNO_OK && strcmp(before, after) != 0) {
-            status = mpno_fail(ctx, MPNO_E_CONFIG,
-                               "cannot resume: %s is %s, the checkpoint was made with %s; give "
-                               "the same value or start anew in another output folder",
-                               fields[i].key, after, before);
-        }
-        mpno_free(ctx, before);
-        mpno_free(ctx, after);
-        mpno_value_destroy(ctx, &was);
-        mpno_value_destroy(ctx, &is);
-        MPNO_TRY(status);
+        char was[256], is[256];
+        bool equal;
+        MPNO_TRY(mpno_field_compare(ctx, &fields[i], &checkpoint->settings, settings, &equal, was,
+                                    is, sizeof was));
+        MPNO_CHECK(
+            ctx, equal, MPNO_E_CONFIG,
+            "cannot resume: %s is %s, the checkpoint was made with %s; give the same value or "
+            "start anew in another output folder",
+            fields[i].key, is, was);
     }
     return same_past(ctx, checkpoint, settings);
 }

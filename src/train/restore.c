@@ -14,25 +14,13 @@ static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *override
         bool fixed =
             strncmp(fields[i].key, "model.", 6) == 0 || strcmp(fields[i].key, "compat") == 0;
         if (!fixed || !overrides->touched[i]) continue;
-        mpno_value *was = NULL, *is = NULL;
-        char *before = NULL, *after = NULL;
-        mpno_status status = mpno_field_value(ctx, &fields[i], settings, &was);
-        if (status == MPNO_OK) {
-            status = mpno_field_value(ctx, &fields[i], &overrides->settings, &is);
-        }
-        if (status == MPNO_OK) status = mpno_json_text(ctx, was, false, &before);
-        if (status == MPNO_OK) status = mpno_json_text(ctx, is, false, &after);
-        if (status == MPNO_OK && strcmp(before, after) != 0) {
-            status = mpno_fail(ctx, MPNO_E_CONFIG,
-                               "%s is %s, but the checkpoint was trained with %s: leave the key "
-                               "out",
-                               fields[i].key, after, before);
-        }
-        mpno_free(ctx, before);
-        mpno_free(ctx, after);
-        mpno_value_destroy(ctx, &was);
-        mpno_value_destroy(ctx, &is);
-        MPNO_TRY(status);
+        char was[256], is[256];
+        bool equal;
+        MPNO_TRY(mpno_field_compare(ctx, &fields[i], settings, &overrides->settings, &equal, was,
+                                    is, sizeof was));
+        MPNO_CHECK(ctx, equal, MPNO_E_CONFIG,
+                   "%s is %s, but the checkpoint was trained with %s: leave the key out",
+                   fields[i].key, is, was);
     }
     return MPNO_OK;
 }
