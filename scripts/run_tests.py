@@ -89,17 +89,21 @@ def run_unit(tally, name, command):
 
 
 def run_golden(tally, build):
-    """Reference cases: one run of the runner for each file, so that each counts and fails alone."""
+    """Reference cases: one run of the runner for each file and way, so that each counts and fails alone."""
     cases = sorted((ROOT / "tests/golden").glob("*.txt"))
+    ways = (("", [], {}), (" in f64", ["--f64"], {}),
+            (" on portable", [], {"MPNO_ISA": "portable"}), (" on avx2", [], {"MPNO_ISA": "avx2"}))
     passed, failures, outputs, total = 0, [], [], 0.0
     for case in cases:
-        status, output, seconds = run([f"{build}/tests/golden", str(case.relative_to(ROOT))])
-        total += seconds
-        if status == 0:
-            passed += 1
-        else:
-            failures.append(case.stem)
-            outputs.append(output)
+        for name, flags, environment in ways:
+            command = [f"{build}/tests/golden", *flags, str(case.relative_to(ROOT))]
+            status, output, seconds = run(command, **environment)
+            total += seconds
+            if status == 0:
+                passed += 1
+            else:
+                failures.append(case.stem + name)
+                outputs.append(output)
     if cases:
         tally.add("golden", total, passed, failures, [], "\n".join(outputs))
 

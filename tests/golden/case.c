@@ -26,28 +26,47 @@ static const mpno_field fields[] = {
     {"out_channels", MPNO_FIELD_INT, offsetof(options, out_channels), "null", "", ""},
     {"hidden_channels", MPNO_FIELD_INT, offsetof(options, hidden_channels), "null", "", ""},
     {"n_layers", MPNO_FIELD_INT, offsetof(options, n_layers), "4", "", ""},
-    {"lifting_channel_ratio", MPNO_FIELD_REAL, offsetof(options, lifting_channel_ratio), "2", "", ""},
-    {"projection_channel_ratio", MPNO_FIELD_REAL, offsetof(options, projection_channel_ratio), "2", "", ""},
-    {"positional_embedding", MPNO_FIELD_CHOICE, offsetof(options, positional_embedding), "grid", "none|grid", ""},
-    {"norm", MPNO_FIELD_CHOICE, offsetof(options, norm), "none", "none|group_norm|instance_norm", ""},
+    {"lifting_channel_ratio", MPNO_FIELD_REAL, offsetof(options, lifting_channel_ratio), "2", "",
+     ""},
+    {"projection_channel_ratio", MPNO_FIELD_REAL, offsetof(options, projection_channel_ratio), "2",
+     "", ""},
+    {"positional_embedding", MPNO_FIELD_CHOICE, offsetof(options, positional_embedding), "grid",
+     "none|grid", ""},
+    {"norm", MPNO_FIELD_CHOICE, offsetof(options, norm), "none", "none|group_norm|instance_norm",
+     ""},
     {"norm_groups", MPNO_FIELD_INT, offsetof(options, norm_groups), "1", "", ""},
     {"use_channel_mlp", MPNO_FIELD_BOOL, offsetof(options, use_channel_mlp), "true", "", ""},
-    {"channel_mlp_expansion", MPNO_FIELD_REAL, offsetof(options, channel_mlp_expansion), "0.5", "", ""},
+    {"channel_mlp_expansion", MPNO_FIELD_REAL, offsetof(options, channel_mlp_expansion), "0.5", "",
+     ""},
     {"fno_skip", MPNO_FIELD_CHOICE, offsetof(options, fno_skip), "linear", SKIPS, ""},
-    {"channel_mlp_skip", MPNO_FIELD_CHOICE, offsetof(options, channel_mlp_skip), "soft-gating", SKIPS, ""},
+    {"channel_mlp_skip", MPNO_FIELD_CHOICE, offsetof(options, channel_mlp_skip), "soft-gating",
+     SKIPS, ""},
     {"stabilizer", MPNO_FIELD_CHOICE, offsetof(options, stabilizer), "none", "none|tanh", ""},
-    /* Either value: mpno takes the real part, which is what the symmetry makes of the spectrum (transform/fft/fft.h). */
-    {"enforce_hermitian_symmetry", MPNO_FIELD_BOOL, offsetof(options, enforce_hermitian_symmetry), "true", "", ""},
+    /* Either value: mpno takes the real part, which is what the symmetry makes of the spectrum
+       (transform/fft/fft.h). */
+    {"enforce_hermitian_symmetry", MPNO_FIELD_BOOL, offsetof(options, enforce_hermitian_symmetry),
+     "true", "", ""},
 };
 enum { N_FIELDS = sizeof fields / sizeof fields[0] };
 
 /* Arguments that mpno does not have, harmless at these values (as one-line JSON). */
 static const char *const neutral[][2] = {
-    {"non_linearity", "gelu"}, {"norm_layer", "null"}, {"factorization", "null"}, {"rank", "1.0"},
-    {"fixed_rank_modes", "false"}, {"implementation", "factorized"}, {"separable", "false"},
-    {"preactivation", "false"}, {"complex_data", "false"}, {"domain_padding", "null"},
-    {"resolution_scaling_factor", "null"}, {"max_n_modes", "null"}, {"conv_bias_kernel", "1"},
-    {"channel_mlp_dropout", "0"}, {"fno_block_precision", "full"}, {"factorization", "dense"},
+    {"non_linearity", "gelu"},
+    {"norm_layer", "null"},
+    {"factorization", "null"},
+    {"rank", "1.0"},
+    {"fixed_rank_modes", "false"},
+    {"implementation", "factorized"},
+    {"separable", "false"},
+    {"preactivation", "false"},
+    {"complex_data", "false"},
+    {"domain_padding", "null"},
+    {"resolution_scaling_factor", "null"},
+    {"max_n_modes", "null"},
+    {"conv_bias_kernel", "1"},
+    {"channel_mlp_dropout", "0"},
+    {"fno_block_precision", "full"},
+    {"factorization", "dense"},
 };
 
 static bool is_neutral(mpno_ctx *ctx, const char *key, const mpno_value *value) {
@@ -67,7 +86,8 @@ static bool is_neutral(mpno_ctx *ctx, const char *key, const mpno_value *value) 
     return found;
 }
 
-static mpno_status parse_config(mpno_ctx *ctx, const char *path, const mpno_value *cfg, mpno_fno_config *c) {
+static mpno_status parse_config(mpno_ctx *ctx, const char *path, const mpno_value *cfg,
+                                mpno_fno_config *c) {
     options o;
     mpno_value *known;
     MPNO_TRY(mpno_fields_default(ctx, fields, N_FIELDS, &o));
@@ -112,13 +132,16 @@ static double number(const mpno_value *map, const char *key) {
     return v == NULL ? 0.0 : v->real;
 }
 
-static mpno_status parse_header(mpno_ctx *ctx, const char *path, const char *line, size_t n, golden_case *c) {
+static mpno_status parse_header(mpno_ctx *ctx, const char *path, const char *line, size_t n,
+                                golden_case *c) {
     mpno_value *header;
     MPNO_TRY(mpno_json_parse(ctx, path, line, n, &header));
-    const mpno_value *model = mpno_value_get(header, "model"), *shape = mpno_value_get(header, "out_shape");
+    const mpno_value *model = mpno_value_get(header, "model"),
+                     *shape = mpno_value_get(header, "out_shape");
     mpno_status status;
     if (model != NULL && (model->string == NULL || strcmp(model->string, "FNO") != 0))
-        status = mpno_fail(ctx, MPNO_E_UNSUPPORTED, "model %s is not there yet", model->string ? model->string : "?");
+        status = mpno_fail(ctx, MPNO_E_UNSUPPORTED, "model %s is not there yet",
+                           model->string ? model->string : "?");
     else if (shape != NULL && shape->kind != MPNO_VALUE_NULL)
         status = mpno_fail(ctx, MPNO_E_UNSUPPORTED, "option output_shape is not there yet");
     else
@@ -131,12 +154,15 @@ static mpno_status parse_header(mpno_ctx *ctx, const char *path, const char *lin
 }
 
 /* "KIND NAME TYPE OFFSET BYTES DIMS..." with the numbers taken from the mapped .bin. */
-static mpno_status parse_tensor(mpno_ctx *ctx, const char *line, const mpno_mapping *bin, golden_case *c) {
+static mpno_status parse_tensor(mpno_ctx *ctx, const char *line, const mpno_mapping *bin,
+                                golden_case *c) {
     golden_tensor t = {0};
     char type[8];
     unsigned long long offset, bytes;
     int used;
-    MPNO_CHECK(ctx, sscanf(line, "%15s %79s %7s %llu %llu%n", t.kind, t.name, type, &offset, &bytes, &used) == 5,
+    MPNO_CHECK(ctx,
+               sscanf(line, "%15s %79s %7s %llu %llu%n", t.kind, t.name, type, &offset, &bytes,
+                      &used) == 5,
                MPNO_E_FORMAT, "cannot read the line: %.80s", line);
     for (const char *at = line + used; t.ndim < 8;) {
         char *end;
@@ -147,9 +173,11 @@ static mpno_status parse_tensor(mpno_ctx *ctx, const char *line, const mpno_mapp
     }
     const bool wide = strcmp(type, "f64") == 0 || strcmp(type, "c128") == 0;
     const bool narrow = strcmp(type, "f32") == 0 || strcmp(type, "c64") == 0;
-    if (strcmp(type, "i64") == 0) return MPNO_OK; /* counters of norms: not numbers of the network */
+    if (strcmp(type, "i64") == 0)
+        return MPNO_OK; /* counters of norms: not numbers of the network */
     MPNO_CHECK(ctx, wide || narrow, MPNO_E_FORMAT, "%s has the unknown type %s", t.name, type);
-    MPNO_CHECK(ctx, offset <= bin->size && bytes <= bin->size - offset, MPNO_E_FORMAT, "%s lies outside the .bin", t.name);
+    MPNO_CHECK(ctx, offset <= bin->size && bytes <= bin->size - offset, MPNO_E_FORMAT,
+               "%s lies outside the .bin", t.name);
     t.n = bytes / (wide ? 8 : 4);
     MPNO_TRY(mpno_alloc_array(ctx, t.n, sizeof(double), &t.values));
     for (size_t i = 0; i < t.n; i++) {
@@ -161,18 +189,21 @@ static mpno_status parse_tensor(mpno_ctx *ctx, const char *line, const mpno_mapp
     }
     if (strcmp(t.kind, "output") == 0) c->is_f64 = wide;
     const mpno_status status = mpno_realloc_array(ctx, &c->tensors, c->n, c->n + 1, sizeof t);
-    if (status != MPNO_OK) mpno_free(ctx, t.values);
-    else c->tensors[c->n++] = t;
+    if (status != MPNO_OK)
+        mpno_free(ctx, t.values);
+    else
+        c->tensors[c->n++] = t;
     return status;
 }
 
-static mpno_status parse_line(mpno_ctx *ctx, const char *path, const char *line, const mpno_mapping *bin, golden_case *c) {
+static mpno_status parse_line(mpno_ctx *ctx, const char *path, const char *line,
+                              const mpno_mapping *bin, golden_case *c) {
     const int room = (int)(sizeof c->scalars / sizeof c->scalars[0]);
     if (line[0] == '#') return parse_header(ctx, path, line + 1, strlen(line + 1), c);
     if (line[0] == '\0') return MPNO_OK;
     if (strncmp(line, "scalar ", 7) != 0) return parse_tensor(ctx, line, bin, c);
-    if (c->n_scalars < room &&
-        sscanf(line, "scalar %31s %lf", c->scalars[c->n_scalars].name, &c->scalars[c->n_scalars].value) == 2)
+    if (c->n_scalars < room && sscanf(line, "scalar %31s %lf", c->scalars[c->n_scalars].name,
+                                      &c->scalars[c->n_scalars].value) == 2)
         c->n_scalars++;
     return MPNO_OK;
 }
@@ -184,8 +215,8 @@ mpno_status golden_read(mpno_ctx *ctx, const char *path, golden_case *out) {
     *out = (golden_case){0};
     snprintf(out->name, sizeof out->name, "%s", slash ? slash + 1 : path);
     const size_t stem = strlen(path);
-    MPNO_CHECK(ctx, stem > 4 && strcmp(path + stem - 4, ".txt") == 0 && stem < sizeof bin_path, MPNO_E_ARGUMENT,
-               "%s: expected a .txt file", path);
+    MPNO_CHECK(ctx, stem > 4 && strcmp(path + stem - 4, ".txt") == 0 && stem < sizeof bin_path,
+               MPNO_E_ARGUMENT, "%s: expected a .txt file", path);
     out->name[strcspn(out->name, ".")] = '\0';
     snprintf(bin_path, sizeof bin_path, "%.*s.bin", (int)(stem - 4), path);
     MPNO_TRY(mpno_map_open(ctx, path, &text));
