@@ -181,17 +181,6 @@ mpno_status mpno_tensor_file_add_view(mpno_ctx *ctx, mpno_tensor_file *file, con
     return MPNO_OK;
 }
 
-mpno_status mpno_tensor_file_add_taken(mpno_ctx *ctx, mpno_tensor_file *file, const char *name,
-                                       mpno_element element, int ndim, const int64_t *shape,
-                                       void *data) {
-    mpno_named_tensor *tensor;
-    MPNO_TRY(prepare_entry(ctx, file, name, element, ndim, shape, &tensor));
-    tensor->data = data;
-    tensor->owns_data = true;
-    file->n++;
-    return MPNO_OK;
-}
-
 const mpno_named_tensor *mpno_tensor_file_find(const mpno_tensor_file *file, const char *name) {
     for (size_t i = 0; i < file->n; i++)
         if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];

@@ -73,11 +73,6 @@ MPNO_WARN_UNUSED mpno_status mpno_tensor_file_add_view(mpno_ctx *ctx, mpno_tenso
                                                        const char *name, mpno_element element,
                                                        int ndim, const int64_t *shape,
                                                        const void *data);
-/* The same, takes data (bytes of the shape, from mpno_alloc); on failure data stays the caller's.
- */
-MPNO_WARN_UNUSED mpno_status mpno_tensor_file_add_taken(mpno_ctx *ctx, mpno_tensor_file *file,
-                                                        const char *name, mpno_element element,
-                                                        int ndim, const int64_t *shape, void *data);
 /* NULL: no such tensor. */
 const mpno_named_tensor *mpno_tensor_file_find(const mpno_tensor_file *file, const char *name);
 /* Like find, but a missing name is E_FORMAT: the sentence names the nearest names, or the thing

@@ -161,6 +161,13 @@ mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno
     return MPNO_OK;
 }
 
+mpno_status mpno_shape_sample_sums(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    out->kind = MPNO_EDGE_SUMS;
+    out->role = MPNO_ROLE_SUMS;
+    out->channels = 2 * graph->edges[node->in[0]].channels;
+    return MPNO_OK;
+}
+
 mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     out->kind = MPNO_EDGE_PARAM_GRAD;
     out->param = graph->edges[node->in[node->n_in - 1]].param;

@@ -198,6 +198,8 @@ size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, in
 void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
                         const mpno_bound *in, mpno_bound *out);
 mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
+/* [batch][2 x channels of operand 0]: a reduction to two sums a channel for each sample. */
+mpno_status mpno_shape_sample_sums(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 /* Of a gradient op whose last operand is the weight itself, named for its shape and never read. */
 mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node,

@@ -281,10 +281,6 @@ mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, c
     return MPNO_OK;
 }
 
-mpno_model *mpno_network_model(const mpno_network *net) {
-    return net->model;
-}
-
 void *mpno_network_raw_gradient(mpno_network *net, int param) {
     return net->gradients[param];
 }

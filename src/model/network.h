@@ -6,7 +6,6 @@
 #include "model/model.h"
 #include "mpno/network.h"
 
-mpno_model *mpno_network_model(const mpno_network *network);
 /* Gradient of a parameter in the layout of mpno_model_raw, of the arithmetic format, times the
  * step's loss scale. */
 void *mpno_network_raw_gradient(mpno_network *network, int param);

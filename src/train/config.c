@@ -208,6 +208,11 @@ bool mpno_config_touched(const mpno_config *config, const char *key) {
     return false;
 }
 
+void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides) {
+    if (mpno_config_touched(overrides, "n_threads") && overrides->settings.n_threads > 0)
+        ctx->n_threads = (int)overrides->settings.n_threads;
+}
+
 mpno_status mpno_settings_override(mpno_ctx *ctx, const mpno_config *overrides,
                                    mpno_settings *settings) {
     for (size_t i = 0; overrides && i < N_FIELDS; i++) {

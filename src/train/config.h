@@ -89,6 +89,8 @@ MPNO_WARN_UNUSED mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings 
 MPNO_WARN_UNUSED mpno_status mpno_settings_override(mpno_ctx *ctx, const mpno_config *overrides,
                                                     mpno_settings *settings);
 bool mpno_config_touched(const mpno_config *config, const char *key);
+/* Sets the context's threads to an overridden n_threads; the caller restores them. */
+void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides);
 
 /* Derived, of resolved settings. */
 mpno_format mpno_settings_arithmetic(const mpno_settings *settings);

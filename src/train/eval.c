@@ -61,9 +61,7 @@ mpno_status mpno_eval(mpno_ctx *ctx, const char *checkpoint, mpno_config *overri
     const int n_threads = ctx->n_threads;
     mpno_restored restored;
     if (json) *json = NULL;
-    if (mpno_config_touched(overrides, "n_threads") && overrides->settings.n_threads > 0) {
-        ctx->n_threads = (int)overrides->settings.n_threads;
-    }
+    mpno_override_threads(ctx, overrides);
     mpno_status status = mpno_restore(ctx, checkpoint, overrides, &restored);
     if (status == MPNO_OK) {
         status = eval(ctx, &restored, sink, json);

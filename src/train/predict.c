@@ -212,9 +212,7 @@ mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *inpu
                "the output %s would be a safetensors file under another name; let it end in "
                ".safetensors",
                output);
-    if (mpno_config_touched(overrides, "n_threads") && overrides->settings.n_threads > 0) {
-        ctx->n_threads = (int)overrides->settings.n_threads;
-    }
+    mpno_override_threads(ctx, overrides);
     mpno_status status = mpno_restore(ctx, checkpoint, overrides, &restored);
     if (status == MPNO_OK) {
         job j = {.ctx = ctx, .restored = &restored, .pictures = pictures};

@@ -20,18 +20,16 @@ static void one_mode(void *argument, int64_t mode, int thread) {
     const mpno_mode_call *m = argument;
     const mpno_kernels *k = m->call->kernels;
     const int64_t b = m->batch, ni = m->inputs, no = m->outputs;
-    const size_t wide = (size_t)(2 * b * (ni > no ? ni : no)) * m->element;
-    char *room_x = (char *)m->call->scratch + (size_t)thread * m->thread_bytes;
-    char *room_y = room_x + wide, *room_n = room_y + wide, *room_w = room_n + wide / 2;
-    const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room_x);
-    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room_w);
-    char *y_im = room_y + (size_t)no * m->element;
-    mpno_mode_negate(m, &x, ni, room_n);
-    k->gemm(b, no, ni, x.re, x.ld, w.re, w.ld, room_y, 2 * no, 0);
-    k->gemm(b, no, ni, room_n, ni, w.im, w.ld, room_y, 2 * no, 1);
+    const mpno_mode_rooms room = mpno_mode_rooms_of(m, thread);
+    const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
+    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight);
+    char *y_im = room.second + (size_t)no * m->element;
+    mpno_mode_negate(m, &x, ni, room.negated);
+    k->gemm(b, no, ni, x.re, x.ld, w.re, w.ld, room.second, 2 * no, 0);
+    k->gemm(b, no, ni, room.negated, ni, w.im, w.ld, room.second, 2 * no, 1);
     k->gemm(b, no, ni, x.re, x.ld, w.im, w.ld, y_im, 2 * no, 0);
     k->gemm(b, no, ni, x.im, x.ld, w.re, w.ld, y_im, 2 * no, 1);
-    mpno_mode_store(m, &m->call->out[0], mode, room_y, thread);
+    mpno_mode_store(m, &m->call->out[0], mode, room.second, thread);
 }
 
 static void forward(mpno_op_call *call) {

@@ -15,22 +15,19 @@ static void one_mode(void *argument, int64_t mode, int thread) {
     const mpno_mode_call *m = argument;
     const mpno_kernels *k = m->call->kernels;
     const int64_t b = m->batch, ni = m->inputs, no = m->outputs;
-    const size_t wide = (size_t)(2 * b * (ni > no ? ni : no)) * m->element;
-    const size_t plane = (size_t)(ni * no) * m->element;
-    char *room_dy = (char *)m->call->scratch + (size_t)thread * m->thread_bytes;
-    char *room_dx = room_dy + wide, *room_n = room_dx + wide, *room_w = room_n + wide / 2;
-    char *re = room_w + 2 * plane, *im = re + plane; /* transposed weight, [O][I] each */
-    const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[0], mode, room_dy);
-    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room_w);
-    char *dx_im = room_dx + (size_t)ni * m->element;
+    const mpno_mode_rooms room = mpno_mode_rooms_of(m, thread);
+    char *re = room.transposed, *im = re + (size_t)(ni * no) * m->element; /* [O][I] each */
+    const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
+    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight);
+    char *dx_im = room.second + (size_t)ni * m->element;
     m->call->fields->transpose(re, w.re, ni, no);
     m->call->fields->transpose(im, w.im, ni, no);
-    k->gemm(b, ni, no, dy.re, dy.ld, re, ni, room_dx, 2 * ni, 0);
-    k->gemm(b, ni, no, dy.im, dy.ld, im, ni, room_dx, 2 * ni, 1);
+    k->gemm(b, ni, no, dy.re, dy.ld, re, ni, room.second, 2 * ni, 0);
+    k->gemm(b, ni, no, dy.im, dy.ld, im, ni, room.second, 2 * ni, 1);
     k->gemm(b, ni, no, dy.im, dy.ld, re, ni, dx_im, 2 * ni, 0);
     k->negate(im, im, ni * no);
     k->gemm(b, ni, no, dy.re, dy.ld, im, ni, dx_im, 2 * ni, 1);
-    mpno_mode_store(m, &m->call->out[0], mode, room_dx, thread);
+    mpno_mode_store(m, &m->call->out[0], mode, room.second, thread);
 }
 
 static void forward(mpno_op_call *call) {

@@ -9,13 +9,24 @@ static size_t aligned(size_t bytes) {
     return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
 }
 
-/* Layout of a thread's scratch: spectrum a, spectrum b (the wider of inputs and outputs each),
- * negated imaginary part, weight, transposed weight. */
-size_t mpno_mode_scratch(int64_t batch, int64_t inputs, int64_t outputs, size_t element) {
-    const size_t wide = (size_t)(inputs > outputs ? inputs : outputs), b = (size_t)batch;
-    const size_t weight = (size_t)(inputs * outputs);
-    return 2 * aligned(2 * b * wide * element) + aligned(b * wide * element) +
-           2 * aligned(2 * weight * element);
+/* The layout of a thread's scratch from `base` (may be NULL) on; gives its bytes. */
+static size_t lay_out(char *base, int64_t batch, int64_t inputs, int64_t outputs, size_t element,
+                      mpno_mode_rooms *rooms) {
+    const size_t wide = (size_t)(inputs > outputs ? inputs : outputs) * (size_t)batch * element;
+    const size_t spectrum = aligned(2 * wide),
+                 weight = aligned(2 * (size_t)(inputs * outputs) * element);
+    const size_t negated = 2 * spectrum, matrix = negated + aligned(wide);
+    if (base != NULL)
+        *rooms = (mpno_mode_rooms){base, base + spectrum, base + negated, base + matrix,
+                                   base + matrix + weight};
+    return matrix + 2 * weight;
+}
+
+mpno_mode_rooms mpno_mode_rooms_of(const mpno_mode_call *m, int thread) {
+    mpno_mode_rooms rooms;
+    lay_out((char *)m->call->scratch + (size_t)thread * m->thread_bytes, m->batch, m->inputs,
+            m->outputs, m->element, &rooms);
+    return rooms;
 }
 
 mpno_mode_panel mpno_mode_spectrum(const mpno_mode_call *m, const mpno_operand *operand,
@@ -66,7 +77,7 @@ void mpno_mode_run(mpno_op_call *call, int64_t inputs, int64_t outputs, int64_t 
                         .inputs = inputs,
                         .outputs = outputs,
                         .element = mpno_format_bytes(call->kernels->arithmetic)};
-    m.thread_bytes = mpno_mode_scratch(call->batch, inputs, outputs, m.element);
+    m.thread_bytes = lay_out(NULL, call->batch, inputs, outputs, m.element, NULL);
     m.nonfinite = (unsigned char *)call->scratch + (size_t)call->n_threads * m.thread_bytes;
     for (int t = 0; t < call->n_threads; t++) m.nonfinite[t] = 0;
     mpno_parallel(call->n_threads, modes, body, &m);
@@ -86,5 +97,5 @@ mpno_op_cost mpno_mode_cost(const mpno_graph *graph, const mpno_node *node, int6
 size_t mpno_mode_total_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                                size_t type_bytes, int n_threads) {
     const mpno_weight *w = weight_of(graph, node);
-    return (size_t)n_threads * (mpno_mode_scratch(batch, w->rows, w->cols, type_bytes) + 1);
+    return (size_t)n_threads * (lay_out(NULL, batch, w->rows, w->cols, type_bytes, NULL) + 1);
 }

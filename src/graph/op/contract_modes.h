@@ -21,8 +21,14 @@ typedef struct mpno_mode_call {
     size_t thread_bytes;
 } mpno_mode_call;
 
-/* Bytes of scratch of one thread: every panel that any of the three ops may need. */
-size_t mpno_mode_scratch(int64_t batch, int64_t inputs, int64_t outputs, size_t element);
+/* The scratch of one thread: room for every panel that any of the three ops may need. */
+typedef struct mpno_mode_rooms {
+    char *first, *second; /* spectra, [batch][2][inputs or outputs] */
+    char *negated;        /* an imaginary part, [batch][inputs or outputs] */
+    char *weight;         /* [2][inputs][outputs] */
+    char *transposed;     /* [2][outputs][inputs] */
+} mpno_mode_rooms;
+mpno_mode_rooms mpno_mode_rooms_of(const mpno_mode_call *m, int thread);
 
 /* The spectrum operand of mode k as a panel; `room` (batch * 2 * channels elements) is used when it
  * must be converted. */
@@ -34,8 +40,7 @@ mpno_mode_panel mpno_mode_weight(const mpno_mode_call *m, const mpno_operand *op
 /* room[rows][cols] = -panel.im */
 void mpno_mode_negate(const mpno_mode_call *m, const mpno_mode_panel *panel, int64_t cols,
                       void *room);
-/* Stores a finished [batch][2][channels] panel as mode k of `operand`, unless it was computed in
- * place. */
+/* Stores a finished [batch][2][channels] panel as mode k of `operand`. */
 void mpno_mode_store(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
                      void *panel, int thread);
 /* Runs `body` once per mode of `call` and gathers the non-finite flags. */

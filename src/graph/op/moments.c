@@ -4,13 +4,6 @@
  * which differentiates both at once. */
 #include "graph/graph.h"
 
-static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
-    out->kind = MPNO_EDGE_SUMS;
-    out->role = MPNO_ROLE_SUMS;
-    out->channels = 2 * graph->edges[node->in[0]].channels;
-    return MPNO_OK;
-}
-
 static void forward(mpno_op_call *call) {
     call->kernels->sum_squares(call->out[0].data, call->in[0].data, call->rows,
                                call->in[0].channels);
@@ -20,7 +13,7 @@ const mpno_op mpno_op_moments = {
     .name = "moments",
     .class = MPNO_OP_REDUCE,
     .f64_sums = true,
-    .shape = shape,
+    .shape = mpno_shape_sample_sums,
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .bound = mpno_bound_unknown,

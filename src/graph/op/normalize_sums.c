@@ -3,13 +3,6 @@
  * [rows][C] -> [batch][2C]. All that the gradient of a norm needs to know about the whole field. */
 #include "graph/graph.h"
 
-static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
-    out->kind = MPNO_EDGE_SUMS;
-    out->role = MPNO_ROLE_SUMS;
-    out->channels = 2 * graph->edges[node->in[0]].channels;
-    return MPNO_OK;
-}
-
 static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     double *sums = call->out[0].data;
@@ -23,7 +16,7 @@ const mpno_op mpno_op_normalize_sums = {
     .class = MPNO_OP_REDUCE,
     .f64_sums = true,
     .linear_in_first = true,
-    .shape = shape,
+    .shape = mpno_shape_sample_sums,
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .bound = mpno_bound_unknown,
