@@ -1,6 +1,6 @@
 # One static library per folder of src/, each on top of the one before (side rooms first; src/LAYERS says who may include
 # whom), so that a test of a low folder builds and links only what stands below it. `mpno` is all of them in one archive.
-set(LAYERS core number data report kernel transform graph model train)
+set(LAYERS core number data report kernel transform pde graph model train)
 
 set(below "")
 set(objects "")
@@ -13,7 +13,7 @@ foreach(layer ${LAYERS})
   target_include_directories(mpno_${layer}_objects PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(mpno_${layer}_objects PRIVATE mpno_flags PkgConfig::DEPS OpenMP::OpenMP_C)
   add_library(mpno_${layer} STATIC $<TARGET_OBJECTS:mpno_${layer}_objects>)
-  target_link_libraries(mpno_${layer} PUBLIC ${below} PkgConfig::DEPS OpenMP::OpenMP_C m)
+  target_link_libraries(mpno_${layer} PUBLIC ${below} PkgConfig::DEPS ${LZF_LIBRARY} OpenMP::OpenMP_C m)
   set(below mpno_${layer})
   list(APPEND objects $<TARGET_OBJECTS:mpno_${layer}_objects>)
 endforeach()
@@ -40,7 +40,7 @@ endforeach()
 
 add_library(mpno STATIC ${objects})
 target_include_directories(mpno PUBLIC ${PROJECT_SOURCE_DIR}/include)
-target_link_libraries(mpno PUBLIC PkgConfig::DEPS OpenMP::OpenMP_C m)
+target_link_libraries(mpno PUBLIC PkgConfig::DEPS ${LZF_LIBRARY} OpenMP::OpenMP_C m)
 target_link_libraries(mpno PRIVATE mpno_flags)
 
 file(GLOB CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
