@@ -25,7 +25,22 @@ const mpno_op *mpno_op_get(int index) {
 mpno_status mpno_graph_create(mpno_ctx *ctx, const mpno_grid *grid, mpno_graph **out) {
     MPNO_TRY(mpno_alloc(ctx, sizeof(mpno_graph), out));
     (*out)->ctx = ctx;
-    (*out)->grid = *grid;
+    (*out)->grids[(*out)->n_grids++] = *grid;
+    return MPNO_OK;
+}
+
+static bool same_grid(const mpno_grid *a, const mpno_grid *b) {
+    bool same = a->ndim == b->ndim && a->points == b->points && a->planes == b->planes;
+    for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == b->size[d];
+    return same;
+}
+
+mpno_status mpno_graph_add_grid(mpno_graph *graph, const mpno_grid *grid, int *index) {
+    for (*index = 0; *index < graph->n_grids; ++*index)
+        if (same_grid(&graph->grids[*index], grid)) return MPNO_OK;
+    MPNO_CHECK(graph->ctx, graph->n_grids < MPNO_MAX_GRIDS, MPNO_E_ARGUMENT,
+               "a network has at most %d different grids", MPNO_MAX_GRIDS);
+    graph->grids[graph->n_grids++] = *grid;
     return MPNO_OK;
 }
 
@@ -85,6 +100,18 @@ mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight, int *
     return add_edge(graph, &e, edge);
 }
 
+/* The grid of a node's first operand; tile ops take all their fields from it. */
+static mpno_status grid_of_operands(mpno_graph *graph, const mpno_node *node, int *grid) {
+    *grid = graph->edges[node->in[0]].grid;
+    for (int i = 1; node->op->class != MPNO_OP_WHOLE && i < node->n_in; i++)
+        MPNO_CHECK(graph->ctx,
+                   node->in[i] < 0 || graph->edges[node->in[i]].kind != MPNO_EDGE_FIELD ||
+                       graph->edges[node->in[i]].grid == *grid,
+                   MPNO_E_SHAPE, "%s: %s and %s lie on different grids", node->op->name,
+                   graph->edges[node->in[0]].name, graph->edges[node->in[i]].name);
+    return MPNO_OK;
+}
+
 static mpno_status add_node(mpno_graph *graph, const mpno_op *op, int n_in, const int *in,
                             const mpno_attr *attr, const mpno_edge *like, int *out) {
     MPNO_TRY(grow(graph->ctx, &graph->nodes, graph->n_nodes, sizeof *graph->nodes));
@@ -92,8 +119,11 @@ static mpno_status add_node(mpno_graph *graph, const mpno_op *op, int n_in, cons
     if (attr != NULL) node.attr = *attr;
     for (int i = 0; i < MPNO_OP_MAX_IN; i++) node.in[i] = i < n_in ? in[i] : -1;
     mpno_edge made[MPNO_OP_MAX_OUT];
+    int grid;
+    MPNO_TRY(grid_of_operands(graph, &node, &grid));
     for (int i = 0; i < MPNO_OP_MAX_OUT; i++) {
         made[i] = *like;
+        made[i].grid = grid;
         made[i].kind = (mpno_edge_kind)-1;
         made[i].param = -1;
         made[i].producer = graph->n_nodes;
@@ -128,7 +158,7 @@ size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, in
     const size_t element = mpno_format_bytes(format);
     switch (e->kind) {
         case MPNO_EDGE_FIELD:
-            return (size_t)(batch * graph->grid.points * e->channels) * element;
+            return (size_t)(batch * graph->grids[e->grid].points * e->channels) * element;
         case MPNO_EDGE_SPECTRUM:
             return (size_t)(e->modes * batch * 2 * e->channels) * element;
         case MPNO_EDGE_SUMS:
@@ -176,6 +206,7 @@ mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node,
 }
 
 mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    const double values = (double)(batch * graph->grid.points * graph->edges[node->in[0]].channels);
+    const double values = (double)(batch * mpno_graph_grid(graph, node->in[0])->points *
+                                   graph->edges[node->in[0]].channels);
     return (mpno_op_cost){.flops = values, .useful = false};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The graph: small semantic ops between tensors (edges), and the shape of an op: five faces in one
- * file. A graph describes one network on one grid for any batch; it holds no tensor data. One
- * thread at a time. */
+ * file. A graph describes one network for any batch; each of its fields lies on one of the graph's
+ * grids. It holds no tensor data. One thread at a time. */
 #ifndef MPNO_GRAPH_GRAPH_H
 #define MPNO_GRAPH_GRAPH_H
 
@@ -44,6 +44,7 @@ typedef struct mpno_edge {
     bool gradient; /* made by differentiation */
     int layer;     /* index into mpno_graph.layers */
     char name[40]; /* "mlp hidden" */
+    int grid;      /* FIELD: index into mpno_graph.grids; others: of the field they came from */
     int64_t channels;
     int64_t modes; /* SPECTRUM */
     int param;     /* PARAM, PARAM_GRAD: index into mpno_graph.weights */
@@ -51,6 +52,7 @@ typedef struct mpno_edge {
 } mpno_edge;
 
 typedef struct mpno_attr {
+    int grid;            /* of ops that change it: where the output lies */
     const mpno_fft *fft; /* borrowed: lives as long as the graph */
     double scale;        /* of the transform */
     mpno_fft_weighting weighting;
@@ -73,10 +75,12 @@ typedef struct mpno_node {
 } mpno_node;
 
 #define MPNO_MAX_LAYERS 66
+#define MPNO_MAX_GRIDS 80 /* one a layer, those of padding, and a few */
 
 typedef struct mpno_graph {
     mpno_ctx *ctx;
-    mpno_grid grid;
+    mpno_grid grids[MPNO_MAX_GRIDS]; /* the first one is that of the inputs */
+    int n_grids;
     mpno_edge *edges;
     int n_edges;
     mpno_node *nodes; /* in an order in which they can run */
@@ -140,7 +144,7 @@ struct mpno_op {
     bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
     unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */
     /* Fills kind, channels, modes, role-independent facts of the node's outputs; E_SHAPE when
-     * operands do not fit. */
+     * operands do not fit. The grid is that of operand 0 unless it says otherwise. */
     mpno_status (*shape)(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
     void (*forward)(mpno_op_call *call);
     /* Adds the nodes of the gradient. grad_out[i]: edge with the gradient of output i. grad_in[i]:
@@ -167,8 +171,15 @@ const mpno_op *mpno_op_get(int index);
 MPNO_WARN_UNUSED mpno_status mpno_graph_create(mpno_ctx *ctx, const mpno_grid *grid,
                                                mpno_graph **out);
 void mpno_graph_destroy(mpno_graph **graph);
+/* The index of an equal grid of the graph, added if need be. */
+MPNO_WARN_UNUSED mpno_status mpno_graph_add_grid(mpno_graph *graph, const mpno_grid *grid,
+                                                 int *index);
+static inline const mpno_grid *mpno_graph_grid(const mpno_graph *graph, int edge) {
+    return &graph->grids[graph->edges[edge].grid];
+}
 /* Names the layer that nodes added from now on belong to. */
 MPNO_WARN_UNUSED mpno_status mpno_graph_layer(mpno_graph *graph, const char *name);
+/* A field given from outside, on the first grid. */
 MPNO_WARN_UNUSED mpno_status mpno_graph_input(mpno_graph *graph, const char *name, int64_t channels,
                                               int *edge);
 MPNO_WARN_UNUSED mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight,

@@ -27,7 +27,7 @@ typedef struct pass {
     bool *stored;         /* per edge */
     int *home;            /* per edge: program that computes it, -1 */
     int *clone;           /* per edge: repeated whole op's output, -1 */
-    int *program_at;      /* per stage: its program, -1 */
+    int *program_at;      /* per stage and grid: its program, -1 */
     bool *emitted;        /* per node: computed by some program */
     bool *leaf, *cone;    /* per edge, per node: result of trace */
     program *programs;
@@ -38,6 +38,17 @@ typedef struct pass {
 
 static bool is_field(const mpno_graph *g, int edge) {
     return edge >= 0 && g->edges[edge].kind == MPNO_EDGE_FIELD;
+}
+
+/* Where a tile program that runs tile op or reduction n works. */
+static int grid_of(const pass *p, int n) {
+    const mpno_node *node = &p->graph->nodes[n];
+    const int field = node->op->class == MPNO_OP_TILE ? node->out[0] : node->in[0];
+    return p->graph->edges[field].grid;
+}
+
+static int *program_at(const pass *p, int stage, int grid) {
+    return &p->program_at[stage * p->graph->n_grids + grid];
 }
 
 static void mark_needed(pass *p, int edge) {
@@ -193,7 +204,7 @@ static bool computable_in(const pass *p, int index, int edge) {
 static int better_home(pass *p, int index, int edge) {
     const int producer = p->graph->edges[edge].producer;
     if (p->opts->unfused || p->graph->nodes[producer].op->class != MPNO_OP_TILE) return -1;
-    const int home = p->program_at[p->stage[producer]];
+    const int home = *program_at(p, p->stage[producer], p->graph->edges[edge].grid);
     if (home < 0 || home == index || !computable_in(p, home, edge)) return -1;
     memset(p->leaf, 0, 2 * (size_t)p->n_edges * sizeof *p->leaf);
     memset(p->cone, 0, (size_t)p->n_nodes * sizeof *p->cone);
@@ -274,23 +285,30 @@ static mpno_status open_program(pass *p, int *index) {
                             &prog->list);
 }
 
-static void close_program(pass *p, int index) {
-    p->steps[p->n_steps++] =
-        (mpno_step){.whole = -1, .backward = p->programs[index].backward, .n_instrs = index};
+static void close_program(pass *p, int index, int grid) {
+    p->steps[p->n_steps++] = (mpno_step){
+        .whole = -1, .grid = grid, .backward = p->programs[index].backward, .n_instrs = index};
+}
+
+/* The program (unfused: the programs) of the stage's tile ops on one grid. */
+static mpno_status run_programs(pass *p, int stage, int grid) {
+    int index = -1;
+    for (int n = 0; n < p->n_nodes; n++) {
+        if (!p->needed[n] || p->stage[n] != stage || !is_root(p, n) || grid_of(p, n) != grid)
+            continue;
+        if (index < 0) MPNO_TRY(open_program(p, &index));
+        *program_at(p, stage, grid) = index;
+        MPNO_TRY(add_root(p, index, n));
+        if (!p->opts->unfused) continue;
+        close_program(p, index, grid);
+        index = -1;
+    }
+    if (index >= 0) close_program(p, index, grid);
+    return MPNO_OK;
 }
 
 static mpno_status run_stage(pass *p, int stage) {
-    int index = -1;
-    for (int n = 0; n < p->n_nodes; n++) {
-        if (!p->needed[n] || p->stage[n] != stage || !is_root(p, n)) continue;
-        if (index < 0) MPNO_TRY(open_program(p, &index));
-        p->program_at[stage] = index;
-        MPNO_TRY(add_root(p, index, n));
-        if (!p->opts->unfused) continue;
-        close_program(p, index);
-        index = -1;
-    }
-    if (index >= 0) close_program(p, index);
+    for (int grid = 0; grid < p->graph->n_grids; grid++) MPNO_TRY(run_programs(p, stage, grid));
     for (int n = 0; n < p->n_nodes; n++) {
         const mpno_node *node = &p->graph->nodes[n];
         if (!p->needed[n] || p->stage[n] != stage || node->op->class != MPNO_OP_WHOLE) continue;
@@ -312,7 +330,8 @@ static mpno_status run_pass(pass *p) {
              p->needed[n] && g->nodes[n].op->class == MPNO_OP_WHOLE && i < g->nodes[n].n_in; i++)
             if (is_field(g, g->nodes[n].in[i])) p->requested[g->nodes[n].in[i]] = true;
     for (int e = 0; e < p->n_edges; e++) p->home[e] = p->clone[e] = -1;
-    for (int n = 0; n < p->n_nodes; n++) p->program_at[n] = -1; /* stages are fewer than nodes */
+    for (int i = 0; i < p->n_nodes * g->n_grids; i++)
+        p->program_at[i] = -1; /* stages are fewer than nodes */
     assign_stages(p);
     int last = 0;
     for (int n = 0; n < p->n_nodes; n++)
@@ -348,7 +367,7 @@ static mpno_status allocate(pass *p) {
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->stored));
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(int), &p->home));
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(int), &p->clone));
-    MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(int), &p->program_at));
+    MPNO_TRY(mpno_alloc_array(ctx, nodes * (size_t)p->graph->n_grids, sizeof(int), &p->program_at));
     MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(bool), &p->emitted));
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->leaf));
     MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(bool), &p->cone));

@@ -30,6 +30,7 @@ typedef struct mpno_instr {
 
 typedef struct mpno_step {
     int whole; /* node of a whole op, or -1: a tile program */
+    int grid;  /* of all fields of a tile program */
     bool backward;
     mpno_instr *instrs; /* owned */
     int n_instrs;

@@ -115,10 +115,11 @@ static mpno_status compile(compiler *c) {
 mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
                               mpno_format arithmetic, mpno_tile_program *out) {
     mpno_ctx *ctx = graph->ctx;
-    const int64_t tiles = (graph->grid.points + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
+    const int64_t points = graph->grids[step->grid].points,
+                  tiles = (points + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
     const size_t n = (size_t)step->n_instrs, out_n = n * MPNO_OP_MAX_OUT, in_n = n * MPNO_OP_MAX_IN;
-    *out = (mpno_tile_program){.ctx = ctx,
-                               .chunks = (tiles + MPNO_CHUNK_TILES - 1) / MPNO_CHUNK_TILES};
+    *out = (mpno_tile_program){
+        .ctx = ctx, .points = points, .chunks = (tiles + MPNO_CHUNK_TILES - 1) / MPNO_CHUNK_TILES};
     compiler c = {
         .graph = graph, .step = step, .program = out, .element = mpno_format_bytes(arithmetic)};
     mpno_status status = mpno_alloc_array(ctx, n, sizeof *out->ops, &out->ops);

@@ -56,7 +56,7 @@ typedef struct mpno_tile_program {
     mpno_tile_pack *packs;
     mpno_tile_partial *partials;
     int n_ops, n_values, n_packs, n_partials;
-    int64_t chunks; /* of one sample */
+    int64_t points, chunks; /* of one sample */
     size_t pack_bytes, chunk_bytes, value_bytes, op_scratch_bytes;
 } mpno_tile_program;
 

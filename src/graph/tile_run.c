@@ -41,7 +41,7 @@ static void make_pack(void *argument, int64_t index, int thread) {
 /* Address of point `first` of a stored field's sample. */
 static char *field_rows(const execution *x, int edge, int64_t sample, int64_t first) {
     const mpno_stored *stored = &x->run->stored[edge];
-    const int64_t row = sample * x->run->graph->grid.points + first;
+    const int64_t row = sample * x->program->points + first;
     return (char *)stored->data +
            (size_t)(row * x->run->graph->edges[edge].channels) * mpno_format_bytes(stored->format);
 }
@@ -110,7 +110,7 @@ static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t 
 
 static void run_chunk(void *argument, int64_t chunk, int thread) {
     const execution *x = argument;
-    const int64_t points = x->run->graph->grid.points, sample = chunk / x->program->chunks;
+    const int64_t points = x->program->points, sample = chunk / x->program->chunks;
     const int64_t begin = chunk % x->program->chunks * MPNO_CHUNK_TILES * MPNO_TILE_ROWS;
     int64_t end = begin + MPNO_CHUNK_TILES * MPNO_TILE_ROWS;
     if (end > points) end = points;

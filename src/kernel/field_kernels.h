@@ -12,10 +12,13 @@
 
 #define MPNO_GRID_MAX_DIMS 4
 
+/* A complex field has two rows of channels a point, the real before the imaginary one: planes = 2
+ * (0 means 1), and `points` counts rows, the product of the sizes times the planes. */
 typedef struct mpno_grid {
     int ndim;
     int64_t size[MPNO_GRID_MAX_DIMS];
     int64_t points;
+    int planes;
 } mpno_grid;
 
 /* Sums of a group norm's affine form: sums[2c] = sum x, sums[2c+1] = sum x^2 over the points of one
@@ -53,8 +56,8 @@ typedef struct mpno_field_kernels {
     void (*norm_grad_coefficients)(void *p, void *q, void *r, const double *sums,
                                    const double *grads, const void *gamma,
                                    const mpno_norm_shape *shape);
-    /* Gradients of gamma and beta, [channels] each, from all samples' sums and grads. Returns 1 when
-     * a value is not finite. */
+    /* Gradients of gamma and beta, [channels] each, from all samples' sums and grads. Returns 1
+     * when a value is not finite. */
     int (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
                              int64_t batch, const mpno_norm_shape *shape);
 

@@ -244,7 +244,7 @@ static mpno_status norm(builder *b, int index, int *y) {
 
 /* y = K(stab(x)) + b */
 static mpno_status spectral(builder *b, int layer, int x, int *y) {
-    const double points = (double)b->graph->grid.points;
+    const double points = (double)mpno_graph_grid(b->graph, x)->points;
     const mpno_attr forward = {
         .fft = b->on->fft, .scale = 1.0 / points, .weighting = MPNO_FFT_PLAIN};
     const mpno_attr inverse = {.fft = b->on->fft, .scale = 1.0, .weighting = MPNO_FFT_HERMITIAN};

@@ -6,9 +6,7 @@
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     const mpno_edge *x = &graph->edges[node->in[0]];
-    MPNO_CHECK(graph->ctx, mpno_fft_points(node->attr.fft) == graph->grid.points, MPNO_E_SHAPE,
-               "the transform has %lld points, the grid %lld",
-               (long long)mpno_fft_points(node->attr.fft), (long long)graph->grid.points);
+    MPNO_TRY(mpno_transform_fits(graph, node->attr.fft, x->grid));
     out->kind = MPNO_EDGE_SPECTRUM;
     out->channels = x->channels;
     out->modes = mpno_fft_modes(node->attr.fft);
@@ -24,8 +22,10 @@ static void forward(mpno_op_call *call) {
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
                             int *grad_in) {
     const mpno_node node = graph->nodes[index];
+    mpno_attr attr = node.attr;
     if (!wanted[0]) return MPNO_OK;
-    return mpno_graph_add_gradient(graph, &mpno_op_fft_inverse, 1, grad_out, &node.attr, node.in[0],
+    attr.grid = graph->edges[node.in[0]].grid;
+    return mpno_graph_add_gradient(graph, &mpno_op_fft_inverse, 1, grad_out, &attr, node.in[0],
                                    &grad_in[0]);
 }
 

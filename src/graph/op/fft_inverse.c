@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * x = inverse transform of the kept modes X (transform/fft/fft.h): X [modes][batch][2][C] -> x
- * [batch][points][C]. attr: fft, scale, weighting. Gradient: dX = forward transform of dx with the
- * same scale and weighting, its adjoint; dx is staged first, in the format of the transform's
- * output. */
+ * [batch][points][C]. attr: fft, scale, weighting, grid (of x). Gradient: dX = forward transform of
+ * dx with the same scale and weighting, its adjoint; dx is staged first, in the format of the
+ * transform's output. */
 #include "graph/op/transform.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -11,7 +11,9 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
                x->kind == MPNO_EDGE_SPECTRUM && mpno_fft_modes(node->attr.fft) == x->modes,
                MPNO_E_SHAPE, "the transform keeps %lld modes, its operand has %lld",
                (long long)mpno_fft_modes(node->attr.fft), (long long)x->modes);
+    MPNO_TRY(mpno_transform_fits(graph, node->attr.fft, node->attr.grid));
     out->kind = MPNO_EDGE_FIELD;
+    out->grid = node->attr.grid;
     out->channels = x->channels;
     return MPNO_OK;
 }

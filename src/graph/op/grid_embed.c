@@ -6,13 +6,13 @@
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     out->kind = MPNO_EDGE_FIELD;
-    out->channels = graph->edges[node->in[0]].channels + graph->grid.ndim;
+    out->channels = graph->edges[node->in[0]].channels + mpno_graph_grid(graph, node->in[0])->ndim;
     return MPNO_OK;
 }
 
 static void forward(mpno_op_call *call) {
     call->fields->grid_embed(call->out[0].data, call->in[0].data, call->first, call->rows,
-                             call->in[0].channels, &call->graph->grid);
+                             call->in[0].channels, mpno_graph_grid(call->graph, call->node->in[0]));
 }
 
 static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,

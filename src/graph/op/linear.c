@@ -43,7 +43,8 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
 
 static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
     const mpno_weight *w = &graph->weights[graph->edges[node->in[1]].param];
-    return (mpno_op_cost){2.0 * (double)(batch * graph->grid.points * w->rows * w->cols), true};
+    const int64_t rows = batch * mpno_graph_grid(graph, node->in[0])->points;
+    return (mpno_op_cost){2.0 * (double)(rows * w->rows * w->cols), true};
 }
 
 const mpno_op mpno_op_linear = {

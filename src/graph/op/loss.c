@@ -16,12 +16,13 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 static void one_sample(void *argument, int64_t sample, int thread) {
     const mpno_op_call *call = argument;
     const int64_t channels = call->in[0].channels;
-    const size_t offset = (size_t)(sample * call->graph->grid.points * channels) *
-                          mpno_format_bytes(call->in[0].format);
+    const size_t offset =
+        (size_t)(sample * mpno_graph_grid(call->graph, call->node->in[0])->points * channels) *
+        mpno_format_bytes(call->in[0].format);
     (void)thread;
     call->fields->loss(call->node->attr.loss, (double *)call->out[0].data + sample * 2 * channels,
                        (char *)call->in[0].data + offset, (char *)call->in[1].data + offset,
-                       &call->graph->grid, channels);
+                       mpno_graph_grid(call->graph, call->node->in[0]), channels);
 }
 
 static void forward(mpno_op_call *call) {
@@ -38,7 +39,9 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
 }
 
 static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    const double per_value = node->attr.loss == MPNO_LOSS_H1 ? 4.0 + 6.0 * graph->grid.ndim : 4.0;
+    const double per_value = node->attr.loss == MPNO_LOSS_H1
+                                 ? 4.0 + 6.0 * mpno_graph_grid(graph, node->in[0])->ndim
+                                 : 4.0;
     return (mpno_op_cost){per_value * mpno_cost_elementwise(graph, node, batch).flops, false};
 }
 

@@ -16,14 +16,15 @@ static void one_sample(void *argument, int64_t sample, int thread) {
     sample_call *s = argument;
     const mpno_op_call *call = s->call;
     const int64_t channels = call->in[0].channels;
-    const size_t offset = (size_t)(sample * call->graph->grid.points * channels) *
-                          mpno_format_bytes(call->in[0].format);
+    const size_t offset =
+        (size_t)(sample * mpno_graph_grid(call->graph, call->node->in[0])->points * channels) *
+        mpno_format_bytes(call->in[0].format);
     (void)thread;
-    if (call->fields->loss_grad(call->node->attr.loss, (char *)call->out[0].data + offset,
-                                (char *)call->in[0].data + offset,
-                                (char *)call->in[1].data + offset,
-                                (const double *)call->in[2].data + sample * 2 * channels,
-                                call->loss_scale, &call->graph->grid, channels))
+    if (call->fields->loss_grad(
+            call->node->attr.loss, (char *)call->out[0].data + offset,
+            (char *)call->in[0].data + offset, (char *)call->in[1].data + offset,
+            (const double *)call->in[2].data + sample * 2 * channels, call->loss_scale,
+            mpno_graph_grid(call->graph, call->node->in[0]), channels))
         atomic_store_explicit(&s->nonfinite, true, memory_order_relaxed);
 }
 

@@ -24,8 +24,8 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ro
 
 static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
-    const mpno_norm_shape norm = {call->graph->grid.points, channels, call->node->attr.groups,
-                                  call->node->attr.eps};
+    const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
+                                  call->node->attr.groups, call->node->attr.eps};
     void *scale = call->scratch;
     void *shift = (char *)scale + (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
     call->fields->norm_coefficients(scale, shift, call->in[1].data, call->in[2].data,

@@ -13,8 +13,8 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ro
 static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     const size_t bytes = (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
-    const mpno_norm_shape norm = {call->graph->grid.points, channels, call->node->attr.groups,
-                                  call->node->attr.eps};
+    const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
+                                  call->node->attr.groups, call->node->attr.eps};
     char *p = call->scratch, *q = p + bytes, *r = q + bytes;
     call->fields->norm_grad_coefficients(p, q, r, call->in[2].data, call->in[3].data,
                                          call->in[4].data, &norm);

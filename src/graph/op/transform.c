@@ -2,6 +2,15 @@
  * Shared faces of fft_forward and fft_inverse, see transform.h. */
 #include "graph/op/transform.h"
 
+mpno_status mpno_transform_fits(const mpno_graph *graph, const mpno_fft *fft, int grid) {
+    const mpno_grid *g = &graph->grids[grid];
+    const int64_t points = g->points / (g->planes > 1 ? g->planes : 1);
+    MPNO_CHECK(graph->ctx, mpno_fft_points(fft) == points, MPNO_E_SHAPE,
+               "the transform has %lld points, the grid %lld", (long long)mpno_fft_points(fft),
+               (long long)points);
+    return MPNO_OK;
+}
+
 mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *field,
                                   const mpno_operand *spectrum) {
     return (mpno_fft_call){.batch = call->batch,

@@ -5,6 +5,9 @@
 
 #include "graph/graph.h"
 
+/* E_SHAPE unless the transform is one of the grid's fields. */
+MPNO_WARN_UNUSED mpno_status mpno_transform_fits(const mpno_graph *graph, const mpno_fft *fft,
+                                                 int grid);
 /* The call of the transform library for `call`, whose field and spectrum are these operands. */
 mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *field,
                                   const mpno_operand *spectrum);

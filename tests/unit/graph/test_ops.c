@@ -95,7 +95,7 @@ static void every_op_has_a_row(void **state) {
 }
 
 static int make_operand(rig *r, char letter) {
-    const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grid.ndim;
+    const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grids[0].ndim;
     switch (letter) {
         case 'f':
         case 'F':
@@ -276,8 +276,8 @@ static void sums_of_norms(void **state) {
         for (int64_t s = 0; s < r.batch; s++)
             for (int64_t c = 0; c < RIG_INPUTS; c++) {
                 double t[4] = {0};
-                for (int64_t i = 0; i < r.graph->grid.points; i++) {
-                    const int64_t at = (s * r.graph->grid.points + i) * RIG_INPUTS + c;
+                for (int64_t i = 0; i < r.graph->grids[0].points; i++) {
+                    const int64_t at = (s * r.graph->grids[0].points + i) * RIG_INPUTS + c;
                     t[0] += x[at], t[1] += x[at] * x[at], t[2] += x[at] * y[at];
                 }
                 const int64_t base = 2 * RIG_INPUTS * s;
@@ -586,7 +586,7 @@ static void shapes_that_do_not_fit(void **state) {
     refuse(&r, &mpno_op_normalize, 2, (int[]){f, m}, "norm_groups is 0");
     r.attr.channels = 4;
     refuse(&r, &mpno_op_take_channels, 1, &f, "4 of 3 channels");
-    r.graph->grid.points = 21;
+    r.graph->grids[0].points = 21;
     refuse(&r, &mpno_op_fft_forward, 1, &f, "has 20 points, the grid 21");
     r.graph->edges[s].modes++;
     refuse(&r, &mpno_op_fft_inverse, 1, &s, "its operand has");
