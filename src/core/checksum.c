@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * CRC-64/XZ, eight bytes per step: see checksum.h. table[k][b] is the sum of byte b followed by k
- * zero bytes. */
+ * CRC-64/XZ, eight bytes per step, and CRC-32C, half a byte per step: see checksum.h. table[k][b]
+ * is the sum of byte b followed by k zero bytes. */
 #include "core/checksum.h"
 
 #define POLYNOMIAL_REFLECTED UINT64_C(0xC96C5795D7870F42)
@@ -34,4 +34,19 @@ void mpno_crc64_add(mpno_crc64 *crc, const void *data, size_t bytes) {
 
 uint64_t mpno_crc64_value(const mpno_crc64 *crc) {
     return ~crc->state;
+}
+
+uint32_t mpno_crc32c(const void *data, size_t bytes) {
+    static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+                                       0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+                                       0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+                                       0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
+    const unsigned char *p = data;
+    uint32_t state = ~UINT32_C(0);
+    for (; bytes > 0; bytes--) {
+        state ^= *p++;
+        state = (state >> 4) ^ table[state & 15];
+        state = (state >> 4) ^ table[state & 15];
+    }
+    return ~state;
 }

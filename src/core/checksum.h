@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * CRC-64/XZ: polynomial 0x42F0E1EBA9EA3693, reflected, initial value and final exclusive-or all
+ * Two checksums. CRC-64/XZ: polynomial 0x42F0E1EBA9EA3693, reflected, initial value and final exclusive-or all
  * ones; the check value of "123456789" is 0x995DC9BBDF1939FA. Every change of one bit, and every
  * burst of up to 64 bits, changes the sum; other damage passes unseen with probability 2^-64. It
  * guards against accidents, not against forgers. Source: ECMA-182 (polynomial); Kounavis and Berry,
  * "Novel table lookup-based algorithms for high-performance CRC generation", IEEE Trans. Computers
- * 57 (2008) (eight bytes per step). */
+ * 57 (2008) (eight bytes per step). CRC-32C (Castagnoli, RFC 3720 section 12.1): polynomial
+ * 0x1EDC6F41, reflected; that of "123456789" is 0xE3069283. For formats that ask for it. */
 #ifndef MPNO_CORE_CHECKSUM_H
 #define MPNO_CORE_CHECKSUM_H
 
@@ -22,5 +23,7 @@ void mpno_crc64_start(mpno_crc64 *crc);
 void mpno_crc64_add(mpno_crc64 *crc, const void *data, size_t bytes);
 /* The sum of all bytes added so far; adding may go on after it. */
 uint64_t mpno_crc64_value(const mpno_crc64 *crc);
+
+uint32_t mpno_crc32c(const void *data, size_t bytes);
 
 #endif

@@ -258,14 +258,8 @@ mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *path, const void *
     return status;
 }
 
-mpno_status mpno_file_append(mpno_ctx *ctx, const char *path, const char *text) {
-    size_t n = strlen(text);
-    bool ended = n > 0 && text[n - 1] == '\n';
-    char *line;
-    MPNO_TRY(mpno_alloc_raw(ctx, n + 1,
-                            &line)); /* one buffer, one write: lines of two processes do not mix */
-    memcpy(line, text, n);
-    if (!ended) line[n++] = '\n';
+/* One write: lines of two processes do not mix. */
+mpno_status mpno_file_append_bytes(mpno_ctx *ctx, const char *path, const void *data, size_t n) {
     int error = 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0) {
@@ -273,13 +267,24 @@ mpno_status mpno_file_append(mpno_ctx *ctx, const char *path, const char *text) 
     } else {
         struct stat before;
         bool known = fstat(fd, &before) == 0 && S_ISREG(before.st_mode);
-        error = write_all(fd, line, n);
-        /* Takes back the part of a line that a full disk let through. */
+        error = write_all(fd, data, n);
+        /* Takes back the part that a full disk let through. */
         if (error != 0 && known && ftruncate(fd, before.st_size) != 0) error = errno;
         if (close(fd) != 0 && error == 0) error = errno;
     }
-    mpno_free(ctx, line);
     return error == 0 ? MPNO_OK : fail_errno(ctx, "append to", path, error);
+}
+
+mpno_status mpno_file_append(mpno_ctx *ctx, const char *path, const char *text) {
+    size_t n = strlen(text);
+    bool ended = n > 0 && text[n - 1] == '\n';
+    char *line;
+    MPNO_TRY(mpno_alloc_raw(ctx, n + 1, &line));
+    memcpy(line, text, n);
+    if (!ended) line[n++] = '\n';
+    mpno_status status = mpno_file_append_bytes(ctx, path, line, n);
+    mpno_free(ctx, line);
+    return status;
 }
 
 static bool is_folder(const char *path) {

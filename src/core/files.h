@@ -31,6 +31,9 @@ MPNO_WARN_UNUSED mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *p
 /* Appends one whole line to a log (opened, written and closed; no partial line on a full disk is
  * reported as success). */
 MPNO_WARN_UNUSED mpno_status mpno_file_append(mpno_ctx *ctx, const char *path, const char *text);
+/* The same with bytes as they are. */
+MPNO_WARN_UNUSED mpno_status mpno_file_append_bytes(mpno_ctx *ctx, const char *path,
+                                                    const void *data, size_t n);
 MPNO_WARN_UNUSED mpno_status
 mpno_folder_create(mpno_ctx *ctx, const char *path); /* with parents; existing is fine */
 bool mpno_path_exists(const char *path);

@@ -63,6 +63,10 @@ typedef struct mpno_settings {
     struct {
         int64_t every;
     } eval, checkpoint;
+    struct {
+        bool tensorboard, html;
+        char *input_unit, *output_unit;
+    } report;
 } mpno_settings;
 
 struct mpno_config {

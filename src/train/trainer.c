@@ -113,6 +113,7 @@ void mpno_trainer_close(mpno_trainer *t) {
     mpno_model_destroy(&t->model);
     mpno_sets_clear(t->ctx, &t->sets);
     mpno_runlog_close(&t->log);
+    mpno_tensorboard_close(&t->board);
     mpno_free(t->ctx, t->order);
     mpno_free(t->ctx, t->x);
     mpno_free(t->ctx, t->y);

@@ -9,6 +9,7 @@
 #include "mpno/run.h"
 #include "report/progress.h"
 #include "report/runlog.h"
+#include "report/tensorboard.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/predictor.h"
@@ -29,6 +30,7 @@ typedef struct mpno_trainer {
     int64_t *order;        /* [train.n] */
     void *x, *y;           /* one batch */
     mpno_runlog *log;
+    mpno_tensorboard *board; /* NULL: not wanted */
     mpno_progress progress;
     mpno_metrics validation;
     mpno_metrics *tests; /* [sets.n_tests], of the last evaluation */

@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: MIT
  * What a run writes down: config.yaml, metrics.csv (no times: equal runs give equal files),
- * log.jsonl, the summary. Epochs are counted from 1 there: row e says what holds after e epochs. */
+ * log.jsonl, TensorBoard events, the summary. Epochs are counted from 1 there: row e says what holds after e epochs. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/files.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "train/trainer.h"
 
 enum { FIXED_COLUMNS = 6, MAX_COLUMNS = 256, COLUMN_NAME = 80 };
 
-static mpno_status write_config(mpno_trainer *t) {
+static double wall_time(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* YAML shown as it stands. */
+static mpno_status board_config(mpno_trainer *t, const char *yaml) {
+    mpno_text text = {.ctx = t->ctx};
+    mpno_status status = mpno_text_add(&text, "```\n%s```\n", yaml);
+    if (status == MPNO_OK)
+        status = mpno_tensorboard_text(t->board, 0, wall_time(), "config", text.data);
+    mpno_text_discard(&text);
+    return status;
+}
+
+static mpno_status write_config(mpno_trainer *t, bool resume) {
     char path[4096];
     mpno_value *tree = NULL;
     char *yaml = NULL;
@@ -21,6 +39,7 @@ static mpno_status write_config(mpno_trainer *t) {
     mpno_status status = mpno_yaml_text(t->ctx, tree, &yaml);
     mpno_value_destroy(t->ctx, &tree);
     if (status == MPNO_OK) status = mpno_file_write_atomic(t->ctx, path, yaml, strlen(yaml));
+    if (status == MPNO_OK && t->board && !resume) status = board_config(t, yaml);
     mpno_free(t->ctx, yaml);
     return status;
 }
@@ -73,7 +92,11 @@ static mpno_status log_start(mpno_trainer *t, bool resume) {
 mpno_status mpno_trainer_open_log(mpno_trainer *t, bool resume) {
     MPNO_TRY(mpno_folder_create(t->ctx, t->settings->output));
     MPNO_TRY(open_runlog(t, resume));
-    MPNO_TRY(write_config(t));
+    if (t->settings->report.tensorboard) {
+        MPNO_TRY(mpno_tensorboard_open(t->ctx, t->settings->output,
+                                       resume ? t->state.epoch + 1 : -1, wall_time(), &t->board));
+    }
+    MPNO_TRY(write_config(t, resume));
     return log_start(t, resume);
 }
 
@@ -132,6 +155,10 @@ mpno_status mpno_trainer_log_phase(mpno_trainer *t) {
     mpno_status status = fill_phase(t, fields);
     const int64_t epoch = t->schedule.phase[t->phase].first + 1;
     if (status == MPNO_OK) status = mpno_runlog_event(t->log, "phase", epoch, fields);
+    if (status == MPNO_OK && t->board) {
+        status = mpno_tensorboard_text(t->board, epoch, wall_time(), "policy",
+                                       t->schedule.phase[t->phase].policy);
+    }
     mpno_value_destroy(t->ctx, &fields);
     return status;
 }
@@ -193,6 +220,7 @@ static mpno_status write_row(mpno_trainer *t, double rate, bool evaluated) {
 static mpno_status fill_epoch(mpno_trainer *t, double rate, double seconds, bool evaluated,
                               mpno_value *fields) {
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", t->schedule.phase[t->phase].policy));
+    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "phase", t->phase + 1));
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "learning_rate", rate));
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "loss_scale", mpno_trainer_loss_scale(t)));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "skipped_steps", t->state.loss_scale.skipped));
@@ -209,6 +237,9 @@ mpno_status mpno_trainer_log_epoch(mpno_trainer *t, double rate, double seconds)
     MPNO_TRY(mpno_value_map(t->ctx, &fields));
     mpno_status status = fill_epoch(t, rate, seconds, evaluated, fields);
     if (status == MPNO_OK) status = mpno_runlog_event(t->log, "epoch", t->state.epoch, fields);
+    if (status == MPNO_OK && t->board) {
+        status = mpno_tensorboard_scalars(t->board, t->state.epoch, wall_time(), fields);
+    }
     mpno_value_destroy(t->ctx, &fields);
     return status;
 }

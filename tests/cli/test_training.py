@@ -54,8 +54,8 @@ class Train(Project):
         result = self.mpno("train", "config.yaml", "--json")
         run = self.folder / "run"
         self.assertEqual(sorted(path.name for path in run.iterdir()),
-                         ["best.safetensors", "config.yaml", "last.safetensors", "log.jsonl",
-                          "metrics.csv", "summary.json"])
+                         ["best.safetensors", "config.yaml", "events.out.tfevents.mpno",
+                          "last.safetensors", "log.jsonl", "metrics.csv", "summary.json"])
         summary = json.loads((run / "summary.json").read_text())
         self.assertEqual(summary, result.json())
         self.assertEqual(result.out.count("\n"), 1)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""What a run leaves for people to look at: TensorBoard events, decoded by a reader written from the description of the
+format, and the report."""
+import json
+import re
+import signal
+import struct
+import subprocess
+import unittest
+
+from support import PROGRAM, TIMEOUT, Case, make_project
+
+FAILURE = 1
+EVENTS = "events.out.tfevents.mpno"
+
+
+def crc32c(data):
+    """Castagnoli's, bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def masked(data):
+    crc = crc32c(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def records(content):
+    """The data of every TFRecord, checksums verified."""
+    at = 0
+    while at < len(content):
+        size, check = struct.unpack_from("<QI", content, at)
+        assert check == masked(content[at:at + 8]), f"length at {at}"
+        data = content[at + 12:at + 12 + size]
+        assert struct.unpack_from("<I", content, at + 12 + size)[0] == masked(data), f"data at {at}"
+        yield data
+        at += 12 + size + 4
+
+
+def message(data):
+    """{field number: [values]} of a message of Protocol Buffers; nested ones stay bytes."""
+    fields, at = {}, 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
+            if byte < 128:
+                return value
+
+    while at < len(data):
+        key = varint()
+        kind = key & 7
+        if kind == 0:
+            value = varint()
+        elif kind == 2:
+            size = varint()
+            value, at = bytes(data[at:at + size]), at + size
+            assert len(value) == size
+        else:
+            layout = {1: "<d", 5: "<f"}[kind]
+            value, at = struct.unpack_from(layout, data, at)[0], at + struct.calcsize(layout)
+        fields.setdefault(key >> 3, []).append(value)
+    return fields
+
+
+def read_board(path):
+    """(version, scalars {tag: {step: value}}, texts {(tag, step): text}, images {(tag, step): (w, h, PNG)})."""
+    first, *rest = [message(data) for data in records(path.read_bytes())]
+    scalars, texts, images = {}, {}, {}
+    for event in rest:
+        step = event.get(2, [0])[0]
+        assert event[1][0] > 1e9
+        for value in map(message, message(event[5][0])[1]):
+            tag = value[1][0].decode()
+            if 2 in value:
+                assert step not in scalars.setdefault(tag, {}), (tag, step)
+                scalars[tag][step] = value[2][0]
+            elif 4 in value:
+                image = message(value[4][0])
+                images[tag, step] = (image[2][0], image[1][0], image[4][0])
+            else:
+                assert message(message(value[9][0])[1][0])[1][0] == b"text"
+                tensor = message(value[8][0])
+                assert tensor[1] == [7]
+                texts[tag, step] = tensor[8][0].decode()
+    return first[3][0].decode(), scalars, texts, images
+
+
+def f32(value):
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
+class Project(Case):
+    def setUp(self):
+        super().setUp()
+        make_project(self.folder)
+
+    def epochs(self, run):
+        lines = (self.folder / run / "log.jsonl").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event["event"] == "epoch"]
+
+
+class TensorBoard(Project):
+    def test_scalars_are_those_of_the_log(self):
+        self.mpno("train", "config.yaml", "precision.policy=schedule")
+        version, scalars, texts, _ = read_board(self.folder / "run" / EVENTS)
+        self.assertEqual(version, "brain.Event:2")
+        epochs = self.epochs("run")
+        self.assertEqual(len(epochs), 3)
+        for epoch in epochs:
+            for key in ("train_loss", "learning_rate", "loss_scale", "seconds", "bytes", "phase"):
+                self.assertEqual(scalars[key][epoch["epoch"]], f32(epoch[key]), key)
+            for grid in ("8", "16"):
+                for kind in ("l2", "h1", "mse"):
+                    self.assertEqual(scalars[f"test/{grid}/{kind}"][epoch["epoch"]],
+                                     f32(epoch["test"][grid][kind]))
+        self.assertEqual(texts["config", 0],
+                         "```\n" + (self.folder / "run/config.yaml").read_text() + "```\n")
+        self.assertEqual([(step, text) for (tag, step), text in texts.items() if tag == "policy"],
+                         [(epoch["epoch"], epoch["policy"]) for epoch in epochs])
+
+    def test_can_be_switched_off(self):
+        self.mpno("train", "config.yaml", "report.tensorboard=false")
+        self.assertFalse((self.folder / "run" / EVENTS).exists())
+
+    def test_stopped_and_resumed_equals_never_stopped(self):
+        words = ("opt.n_epochs=400", "eval.every=100", "report.html=false")
+        self.mpno("train", "config.yaml", "output=whole", *words)
+        process = subprocess.Popen([PROGRAM, "train", "config.yaml", "output=parts", *words],
+                                   cwd=self.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if re.search(r"epoch\s+[2-9]/", line):
+                process.send_signal(signal.SIGINT)
+                break
+        process.communicate(timeout=TIMEOUT)
+        board = self.folder / "parts" / EVENTS
+        done = self.epochs("parts")[-1]["epoch"]
+        self.assertEqual(max(read_board(board)[1]["train_loss"]), done)
+        self.assertLess(done, 400)
+        with board.open("ab") as file:
+            file.write(b"\x21\0\0\0\0\0\0\0\1")  # a record that the kill cut short
+        self.mpno("train", "config.yaml", "output=parts", *words, "--resume")
+        whole, parts = read_board(self.folder / "whole" / EVENTS)[1], read_board(board)[1]
+        for tag in ("train_loss", "test/16/l2", "learning_rate"):
+            self.assertEqual(whole[tag], parts[tag])
+
+    def test_resume_with_damaged_events(self):
+        self.mpno("train", "config.yaml", "report.html=false")
+        board = self.folder / "run" / EVENTS
+        content = bytearray(board.read_bytes())
+        content[len(content) // 2] ^= 1
+        board.write_bytes(content)
+        result = self.mpno("train", "config.yaml", "--resume", status=FAILURE)
+        self.assert_error(result, EVENTS, "damaged", "move the file away")
+        self.assertEqual(board.read_bytes(), content)
+        board.unlink()
+        self.mpno("train", "config.yaml", "--resume", "report.html=false")
+        self.assertEqual(read_board(board)[0], "brain.Event:2")
+
+
+if __name__ == "__main__":
+    unittest.main()
