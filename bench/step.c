@@ -95,7 +95,7 @@ typedef struct job {
     mpno_ctx *ctx;
     mpno_model *model;
     mpno_network *net;
-    mpno_adamw *adamw;
+    mpno_optimizer *optimizer;
     float *x, *y;
     double loss_scale;
 } job;
@@ -111,7 +111,7 @@ static mpno_status one_step(job *j, measurement *m) {
         m->skipped++;
         j->loss_scale /= 2;
     } else {
-        mpno_adamw_step(j->adamw, j->net, 1e-3, j->loss_scale);
+        mpno_optimizer_step(j->optimizer, j->net, 1e-3, j->loss_scale);
     }
     return MPNO_OK;
 }
@@ -137,7 +137,7 @@ static mpno_status set_up_and_run(job *j, measurement *m) {
     const step_case *c = j->o->which;
     mpno_fno_config config = MPNO_FNO_CONFIG_INIT;
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    mpno_adamw_opts adamw = MPNO_ADAMW_OPTS_INIT;
+    mpno_optimizer_opts adamw = MPNO_OPTIMIZER_OPTS_INIT;
     size_t points = 1;
     config.ndim = c->ndim;
     for (int d = 0; d < c->ndim; d++) {
@@ -167,7 +167,7 @@ static mpno_status set_up_and_run(job *j, measurement *m) {
     const size_t held = mpno_ctx_bytes(j->ctx);
     status = mpno_network_create(j->model, &opts, &j->net);
     if (status == MPNO_OK && !j->o->forward)
-        status = mpno_adamw_create(j->model, &adamw, &j->adamw);
+        status = mpno_optimizer_create(j->model, &adamw, &j->optimizer);
     if (status != MPNO_OK) return status;
     m->cost = mpno_network_get_cost(j->net);
     m->state_mib = (double)(mpno_ctx_bytes(j->ctx) - held - m->cost.activation_bytes) / 1048576;
@@ -303,7 +303,7 @@ int bench_step(int argc, char **argv) {
         print(&o, &m);
     else
         fprintf(stderr, "mpno-bench: %s: %s\n", mpno_status_text(status), mpno_ctx_error(j.ctx));
-    mpno_adamw_destroy(&j.adamw);
+    mpno_optimizer_destroy(&j.optimizer);
     mpno_network_destroy(&j.net);
     mpno_model_destroy(&j.model);
     free(j.x);

@@ -9,9 +9,9 @@
  *     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
  *     opts.grid[0] = opts.grid[1] = 16;  opts.capacity = 64;  opts.training = true;  opts.policy = "mixed";
  *     mpno_network *network;    mpno_network_create(model, &opts, &network);
- *     mpno_adamw *adamw;        mpno_adamw_create(model, NULL, &adamw);
+ *     mpno_optimizer *optimizer;  mpno_optimizer_create(model, NULL, &optimizer);
  *     mpno_step_result result;  mpno_network_step(network, 64, x, y, 1024.0, &result);
- *     mpno_adamw_step(adamw, network, 1e-3, 1024.0);
+ *     mpno_optimizer_step(optimizer, network, 1e-3, 1024.0);
  */
 #ifndef MPNO_MPNO_H
 #define MPNO_MPNO_H

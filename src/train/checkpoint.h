@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Checkpoints: safetensors with the weights under the PyTorch library's names, shapes and order
- * (f32 or f64, complex ones as the safetensors layer writes them), AdamW's moments as
- * "optimizer.exp_avg.NAME" and "optimizer.exp_avg_sq.NAME", and three texts: "version" (of this
+ * (f32 or f64, complex ones as the safetensors layer writes them), the optimiser's states
+ * as "optimizer.STATE.NAME" ("optimizer.exp_avg.NAME"), and three texts: "version" (of this
  * layout), "config" (JSON of config.def without what does not decide the numbers of a run but for
  * the data files) and "state" (JSON of mpno_train_state). No times, no machine: equal runs give
  * equal bytes. */
@@ -40,12 +40,12 @@ typedef struct mpno_checkpoint {
     char path[4096];
 } mpno_checkpoint;
 
-/* adamw may be NULL (a checkpoint for use only). */
+/* optimizer may be NULL (a checkpoint for use only). */
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path,
                                                    const mpno_settings *settings,
                                                    const mpno_train_state *state,
                                                    const mpno_model *model,
-                                                   const mpno_adamw *adamw);
+                                                   const mpno_optimizer *optimizer);
 /* path: a checkpoint of ours, a run folder (its last.safetensors) or a .pt state dict. E_FORMAT
  * says what is wrong. */
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path,
@@ -57,9 +57,10 @@ void mpno_checkpoint_destroy(mpno_ctx *ctx, mpno_checkpoint **checkpoint); /* ac
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx,
                                                         const mpno_checkpoint *checkpoint,
                                                         mpno_model *model);
-MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_adamw(mpno_ctx *ctx,
-                                                        const mpno_checkpoint *checkpoint,
-                                                        const mpno_model *model, mpno_adamw *adamw);
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_optimizer(mpno_ctx *ctx,
+                                                            const mpno_checkpoint *checkpoint,
+                                                            const mpno_model *model,
+                                                            mpno_optimizer *optimizer);
 /* E_CONFIG naming the first key that decides numbers and differs; n_epochs may differ where the
  * phases already run agree. */
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_same_run(mpno_ctx *ctx,

@@ -176,9 +176,12 @@ static mpno_status find_tensor(mpno_ctx *ctx, const mpno_checkpoint *c, const ch
     return MPNO_OK;
 }
 
-/* which: -1 weights into model, 0 and 1 moments into adamw. */
-static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *prefix, int which,
-                        const mpno_model *names, mpno_model *model, mpno_adamw *adamw) {
+/* Takes the numbers of parameter `param` in the outside order. */
+typedef void (*taker)(void *user, int param, const double *values);
+
+/* Every parameter's tensor "PREFIX NAME" to `take`. */
+static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *prefix,
+                        const mpno_model *names, taker take, void *user) {
     for (int p = 0; p < mpno_model_n_params(names); p++) {
         const mpno_param_info info = mpno_model_param_info(names, p);
         const mpno_named_tensor *tensor = NULL;
@@ -193,8 +196,7 @@ static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *pre
             status = mpno_fail(ctx, MPNO_E_NUMERIC, "%s: tensor %s%s holds %g at position %zu",
                                c->path, prefix, info.name, values[bad], bad);
         }
-        if (status == MPNO_OK && which < 0) mpno_model_set_param(model, p, values);
-        if (status == MPNO_OK && which >= 0) mpno_adamw_set_moment(adamw, which, p, values);
+        if (status == MPNO_OK) take(user, p, values);
         mpno_free(ctx, values);
         MPNO_TRY(status);
     }
@@ -214,17 +216,36 @@ static mpno_status check_surplus(mpno_ctx *ctx, const mpno_checkpoint *c, const 
     return MPNO_OK;
 }
 
+static void take_weight(void *user, int param, const double *values) {
+    mpno_model_set_param(user, param, values);
+}
+
 mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
                                        mpno_model *model) {
-    MPNO_TRY(load(ctx, checkpoint, "", -1, model, model, NULL));
+    MPNO_TRY(load(ctx, checkpoint, "", model, take_weight, model));
     return check_surplus(ctx, checkpoint, model);
 }
 
-mpno_status mpno_checkpoint_load_adamw(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
-                                       const mpno_model *model, mpno_adamw *adamw) {
-    MPNO_TRY(load(ctx, checkpoint, "optimizer.exp_avg.", 0, model, NULL, adamw));
-    MPNO_TRY(load(ctx, checkpoint, "optimizer.exp_avg_sq.", 1, model, NULL, adamw));
-    mpno_adamw_set_steps(adamw, checkpoint->state.step);
+/* One state of an optimiser. */
+typedef struct state_of {
+    mpno_optimizer *optimizer;
+    int state;
+} state_of;
+
+static void take_state(void *user, int param, const double *values) {
+    const state_of *s = user;
+    mpno_optimizer_set_state(s->optimizer, s->state, param, values);
+}
+
+mpno_status mpno_checkpoint_load_optimizer(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
+                                           const mpno_model *model, mpno_optimizer *optimizer) {
+    for (int k = 0; k < mpno_optimizer_n_states(optimizer); k++) {
+        char prefix[64];
+        state_of s = {optimizer, k};
+        snprintf(prefix, sizeof prefix, "optimizer.%s.", mpno_optimizer_state_name(optimizer, k));
+        MPNO_TRY(load(ctx, checkpoint, prefix, model, take_state, &s));
+    }
+    mpno_optimizer_set_steps(optimizer, checkpoint->state.step);
     return MPNO_OK;
 }
 

@@ -120,27 +120,53 @@ static mpno_status put_metadata(mpno_ctx *ctx, const mpno_settings *settings,
     return put_json(ctx, file->metadata, "state", &tree);
 }
 
-/* which: -1 the weights, 0 and 1 AdamW's moments. values: room for the largest parameter. */
-static mpno_status put_tensors(mpno_ctx *ctx, const mpno_model *model, const mpno_adamw *adamw,
-                               int which, double *values, mpno_tensor_file *file) {
-    static const char *const prefix[] = {"", "optimizer.exp_avg.", "optimizer.exp_avg_sq."};
+/* Gives the numbers of parameter `param` in the outside order. */
+typedef void (*giver)(const void *user, int param, double *values);
+
+/* A tensor "PREFIX NAME" for every parameter. values: room for the largest one. */
+static mpno_status put_tensors(mpno_ctx *ctx, const mpno_model *model, const char *prefix,
+                               giver give, const void *user, double *values,
+                               mpno_tensor_file *file) {
     const bool wide = mpno_model_arithmetic(model) == MPNO_F64;
     for (int p = 0; p < mpno_model_n_params(model); p++) {
         const mpno_param_info info = mpno_model_param_info(model, p);
         const mpno_element element = info.is_complex ? (wide ? MPNO_ELEMENT_C128 : MPNO_ELEMENT_C64)
                                                      : (wide ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32);
         char name[512];
-        int length = snprintf(name, sizeof name, "%s%s", prefix[which + 1], info.name);
+        int length = snprintf(name, sizeof name, "%s%s", prefix, info.name);
         MPNO_CHECK(ctx, length < (int)sizeof name, MPNO_E_ARGUMENT, "the name %s is too long",
                    info.name);
         mpno_named_tensor *tensor = NULL;
         MPNO_TRY(mpno_tensor_file_add(ctx, file, name, element, info.ndim, info.shape, &tensor));
-        if (which < 0) {
-            mpno_model_get_param(model, p, values);
-        } else {
-            mpno_adamw_get_moment(adamw, which, p, values);
-        }
+        give(user, p, values);
         mpno_cast(tensor->data, wide ? MPNO_F64 : MPNO_F32, values, MPNO_F64, info.count);
+    }
+    return MPNO_OK;
+}
+
+static void give_weight(const void *user, int param, double *values) {
+    mpno_model_get_param(user, param, values);
+}
+
+/* One state of an optimiser. */
+typedef struct state_of {
+    const mpno_optimizer *optimizer;
+    int state;
+} state_of;
+
+static void give_state(const void *user, int param, double *values) {
+    const state_of *s = user;
+    mpno_optimizer_get_state(s->optimizer, s->state, param, values);
+}
+
+static mpno_status put_optimizer(mpno_ctx *ctx, const mpno_model *model,
+                                 const mpno_optimizer *optimizer, double *values,
+                                 mpno_tensor_file *file) {
+    for (int k = 0; k < mpno_optimizer_n_states(optimizer); k++) {
+        char prefix[64];
+        const state_of s = {optimizer, k};
+        snprintf(prefix, sizeof prefix, "optimizer.%s.", mpno_optimizer_state_name(optimizer, k));
+        MPNO_TRY(put_tensors(ctx, model, prefix, give_state, &s, values, file));
     }
     return MPNO_OK;
 }
@@ -156,14 +182,14 @@ static size_t largest_param(const mpno_model *model) {
 
 mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path, const mpno_settings *settings,
                                   const mpno_train_state *state, const mpno_model *model,
-                                  const mpno_adamw *adamw) {
+                                  const mpno_optimizer *optimizer) {
     mpno_tensor_file *file = NULL;
     double *values = NULL;
     MPNO_TRY(mpno_alloc_array(ctx, largest_param(model), sizeof *values, &values));
     mpno_status status = mpno_tensor_file_create(ctx, &file);
-    if (status == MPNO_OK) status = put_tensors(ctx, model, NULL, -1, values, file);
-    for (int moment = 0; moment < 2 && adamw && status == MPNO_OK; moment++) {
-        status = put_tensors(ctx, model, adamw, moment, values, file);
+    if (status == MPNO_OK) status = put_tensors(ctx, model, "", give_weight, model, values, file);
+    if (status == MPNO_OK && optimizer) {
+        status = put_optimizer(ctx, model, optimizer, values, file);
     }
     if (status == MPNO_OK) status = put_metadata(ctx, settings, state, model, file);
     if (status == MPNO_OK) status = mpno_safetensors_write(ctx, path, file);

@@ -47,6 +47,10 @@ typedef struct mpno_settings {
         double learning_rate, weight_decay;
         int optimizer, convention;
         double beta1, beta2, eps;
+        bool amsgrad;
+        double momentum, dampening;
+        bool nesterov;
+        double grad_clip_norm, grad_clip_value;
         int training_loss, scheduler;
         int64_t step_size;
         double gamma;
@@ -104,7 +108,7 @@ MPNO_WARN_UNUSED mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_se
 mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *settings, const mpno_phase *phase);
 /* The stabiliser is that of `phase`; channels must be known. */
 mpno_fno_config mpno_settings_model(const mpno_settings *settings, const mpno_phase *phase);
-mpno_adamw_opts mpno_settings_adamw(const mpno_settings *settings);
+mpno_optimizer_opts mpno_settings_optimizer(const mpno_settings *settings);
 mpno_lr_opts mpno_settings_lr(const mpno_settings *settings);
 /* Name of the choice that stands in `key`, "" when there is no such key. */
 const char *mpno_settings_choice(const mpno_settings *settings, const char *key, char *out,

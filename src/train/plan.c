@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "mpno/run.h"
 #include "report/human.h"
+#include "train/optimizer.h"
 #include "train/sink.h"
 #include "train/trainer.h"
 
@@ -76,6 +77,7 @@ typedef struct planner {
     int64_t train_batch, test_batch, n_train;
     shape train, tests[MAX_TESTS];
     size_t n_tests;
+    size_t states, arrays; /* as large as the weights: in a checkpoint, in memory */
 } planner;
 
 static mpno_status plan_network(const planner *p, const char *policy, bool training,
@@ -101,21 +103,21 @@ static mpno_status find_need(const planner *p, const char *policy, bool training
     *out = (need){.weights = weights, .activations = cost.activation_bytes, .flops = cost.flops};
     out->tables = mpno_ctx_bytes(p->ctx) - before;
     out->state = cost.weight_copy_bytes;
-    if (training) out->state += cost.gradient_bytes + 2 * weights; /* and two moments */
+    if (training) out->state += cost.gradient_bytes + p->arrays * weights;
     out->total = out->weights + out->state + out->activations;
     mpno_network_destroy(&network);
     return MPNO_OK;
 }
 
-/* What a checkpoint takes on its way to the disk: weights and moments in the outside order, one of
- * them in f64. */
+/* What a checkpoint takes on its way to the disk: weights and the optimiser's states in the outside
+ * order, one of them in f64. */
 static size_t checkpoint_bytes(const planner *p, size_t weights) {
     size_t largest = 0;
     for (int i = 0; i < mpno_model_n_params(p->model); i++) {
         const size_t count = mpno_model_param_info(p->model, i).count;
         if (count > largest) largest = count;
     }
-    return 3 * weights + largest * sizeof(double);
+    return (1 + p->states) * weights + largest * sizeof(double);
 }
 
 /* Most memory of a whole run: data, one batch, the training network and, on top of that for a
@@ -216,16 +218,16 @@ static mpno_status layer_rows(const planner *p, bool training, mpno_network *con
     for (int l = 0; l < mpno_network_n_layers(networks[0]); l++) {
         for (int i = 0; i < mpno_policy_count(); i++) {
             const mpno_layer_line line = mpno_network_layer(networks[i], l);
-            const size_t moments = training ? 2 * line.parameters * weight : 0;
+            const size_t arrays = training ? p->arrays * line.parameters * weight : 0;
             char state[MPNO_HUMAN_CAPACITY], tensors_text[MPNO_HUMAN_CAPACITY];
-            MPNO_TRY(put_layer(p->ctx, &line, line.state_bytes + moments, lists[i]));
+            MPNO_TRY(put_layer(p->ctx, &line, line.state_bytes + arrays, lists[i]));
             if (i == 0) {
                 MPNO_TRY(mpno_table_cell(table, "%s", line.layer));
                 MPNO_TRY(mpno_table_cell(table, "%zu", line.parameters));
                 MPNO_TRY(mpno_table_cell(table, "%.3g", line.flops * 1e-6));
             }
             MPNO_TRY(mpno_table_cell(table, "%s + %s",
-                                     mpno_human_bytes(line.state_bytes + moments, state),
+                                     mpno_human_bytes(line.state_bytes + arrays, state),
                                      mpno_human_bytes(line.bytes, tensors_text)));
         }
     }
@@ -379,6 +381,9 @@ static mpno_status read_shapes(planner *p, mpno_settings *s) {
 
 static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, char **json) {
     planner p = {.ctx = ctx, .settings = s, .sink = sink};
+    const mpno_optimizer_opts optimizer = mpno_settings_optimizer(s);
+    p.states = (size_t)mpno_optimizer_rule_get(optimizer.kind)->plan(&optimizer).n_states;
+    p.arrays = p.states + (optimizer.accumulate ? 1 : 0);
     mpno_schedule schedule;
     mpno_value *map = NULL;
     MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));

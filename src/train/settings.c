@@ -40,6 +40,35 @@ static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
     return mpno_settings_schedule(ctx, s, &schedule);
 }
 
+/* Keys of one optimiser that were given to another would do nothing in silence. */
+static mpno_status check_optimizer(mpno_ctx *ctx, const mpno_settings *s) {
+    char name[32];
+    const mpno_optimizer_kind kind = (mpno_optimizer_kind)s->opt.optimizer;
+    const bool adam = kind == MPNO_OPTIMIZER_ADAMW || kind == MPNO_OPTIMIZER_ADAM;
+    mpno_settings_choice(s, "opt.optimizer", name, sizeof name);
+    MPNO_CHECK(ctx, s->opt.convention == MPNO_CONVENTION_TORCH || kind == MPNO_OPTIMIZER_ADAMW,
+               MPNO_E_CONFIG,
+               "opt.convention = neuralop is a convention of adamw, but opt.optimizer is %s: give "
+               "opt.convention=torch",
+               name);
+    MPNO_CHECK(ctx, adam || !s->opt.amsgrad, MPNO_E_CONFIG,
+               "opt.amsgrad is one of adam and adamw, but opt.optimizer is %s: leave it out", name);
+    MPNO_CHECK(ctx, !s->opt.amsgrad || s->opt.convention == MPNO_CONVENTION_TORCH, MPNO_E_CONFIG,
+               "opt.amsgrad needs opt.convention = torch, found neuralop");
+    const bool sgd_keys = s->opt.momentum > 0 || s->opt.dampening > 0 || s->opt.nesterov;
+    MPNO_CHECK(ctx, kind == MPNO_OPTIMIZER_SGD || !sgd_keys, MPNO_E_CONFIG,
+               "opt.momentum, opt.dampening and opt.nesterov are read by sgd only, but "
+               "opt.optimizer is %s: leave them out",
+               name);
+    MPNO_CHECK(ctx, !s->opt.nesterov || (s->opt.momentum > 0 && s->opt.dampening == 0),
+               MPNO_E_CONFIG,
+               "opt.nesterov needs opt.momentum above 0 and opt.dampening = 0, found %g and %g",
+               s->opt.momentum, s->opt.dampening);
+    MPNO_CHECK(ctx, isnan(s->opt.grad_clip_norm) || isnan(s->opt.grad_clip_value), MPNO_E_CONFIG,
+               "opt.grad_clip_norm and opt.grad_clip_value are both given: keep one");
+    return MPNO_OK;
+}
+
 mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_TRY(check_model(ctx, s));
     MPNO_CHECK(ctx, !s->data.validation || s->data.n_validation == 0, MPNO_E_CONFIG,
@@ -47,7 +76,9 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_CHECK(ctx, s->opt.eta_min <= s->opt.learning_rate, MPNO_E_CONFIG,
                "opt.eta_min = %g is above opt.learning_rate = %g", s->opt.eta_min,
                s->opt.learning_rate);
-    if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_ADAMW_NEURALOP ? 1e-6 : 1e-8;
+    MPNO_TRY(check_optimizer(ctx, s));
+    if (isnan(s->opt.beta2)) s->opt.beta2 = s->opt.optimizer == MPNO_OPTIMIZER_LION ? 0.99 : 0.999;
+    if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_CONVENTION_NEURALOP ? 1e-6 : 1e-8;
     if (s->opt.t_max == MPNO_UNSET) s->opt.t_max = s->opt.n_epochs;
     return resolve_precision(ctx, s);
 }
@@ -96,13 +127,20 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     return c;
 }
 
-mpno_adamw_opts mpno_settings_adamw(const mpno_settings *s) {
-    mpno_adamw_opts opts = MPNO_ADAMW_OPTS_INIT;
-    opts.convention = (mpno_adamw_convention)s->opt.convention;
+mpno_optimizer_opts mpno_settings_optimizer(const mpno_settings *s) {
+    mpno_optimizer_opts opts = MPNO_OPTIMIZER_OPTS_INIT;
+    opts.kind = (mpno_optimizer_kind)s->opt.optimizer;
+    opts.convention = (mpno_convention)s->opt.convention;
     opts.beta1 = s->opt.beta1;
     opts.beta2 = s->opt.beta2;
     opts.eps = s->opt.eps;
     opts.weight_decay = s->opt.weight_decay;
+    opts.momentum = s->opt.momentum;
+    opts.dampening = s->opt.dampening;
+    opts.nesterov = s->opt.nesterov;
+    opts.amsgrad = s->opt.amsgrad;
+    opts.clip_norm = isnan(s->opt.grad_clip_norm) ? 0 : s->opt.grad_clip_norm;
+    opts.clip_value = isnan(s->opt.grad_clip_value) ? 0 : s->opt.grad_clip_value;
     return opts;
 }
 

@@ -30,8 +30,8 @@ static mpno_status open_model(mpno_trainer *t) {
     const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
-    const mpno_adamw_opts opts = mpno_settings_adamw(s);
-    return mpno_adamw_create(t->model, &opts, &t->adamw);
+    const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
+    return mpno_optimizer_create(t->model, &opts, &t->optimizer);
 }
 
 static mpno_status open_buffers(mpno_trainer *t) {
@@ -63,7 +63,7 @@ static mpno_status read_checkpoint(mpno_trainer *t) {
     }
     if (status == MPNO_OK) status = mpno_checkpoint_load_model(t->ctx, checkpoint, t->model);
     if (status == MPNO_OK) {
-        status = mpno_checkpoint_load_adamw(t->ctx, checkpoint, t->model, t->adamw);
+        status = mpno_checkpoint_load_optimizer(t->ctx, checkpoint, t->model, t->optimizer);
     }
     mpno_checkpoint_destroy(t->ctx, &checkpoint);
     return status;
@@ -109,7 +109,7 @@ mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resum
 
 void mpno_trainer_close(mpno_trainer *t) {
     mpno_network_destroy(&t->network);
-    mpno_adamw_destroy(&t->adamw);
+    mpno_optimizer_destroy(&t->optimizer);
     mpno_model_destroy(&t->model);
     mpno_sets_clear(t->ctx, &t->sets);
     mpno_runlog_close(&t->log);
@@ -168,7 +168,7 @@ static mpno_status train_batch(mpno_trainer *t, int64_t first, int64_t batch, do
         mpno_loss_scale_overflow(&t->state.loss_scale);
         return mpno_trainer_log_skip(t, first / t->settings->data.batch_size);
     }
-    mpno_adamw_step(t->adamw, t->network, rate, scale);
+    mpno_optimizer_step(t->optimizer, t->network, rate, scale);
     t->state.step++;
     const char *policy = t->schedule.phase[t->phase].policy;
     if (mpno_loss_scale_needed(policy, mpno_settings_half(t->settings))) {
@@ -239,7 +239,7 @@ static mpno_status evaluate(mpno_trainer *t) {
 static mpno_status write_checkpoint(mpno_trainer *t, const char *name) {
     char path[4096];
     MPNO_TRY(mpno_path_join(t->ctx, t->settings->output, name, path, sizeof path));
-    return mpno_checkpoint_write(t->ctx, path, t->settings, &t->state, t->model, t->adamw);
+    return mpno_checkpoint_write(t->ctx, path, t->settings, &t->state, t->model, t->optimizer);
 }
 
 /* Best goes first: were the program killed in between, the resumed epoch writes the same best

@@ -24,7 +24,7 @@ typedef struct mpno_trainer {
     mpno_train_state state;
     mpno_sets sets;
     mpno_model *model;
-    mpno_adamw *adamw;
+    mpno_optimizer *optimizer;
     mpno_network *network; /* of the current phase */
     int phase;             /* -1: no network yet */
     int64_t *order;        /* [train.n] */

@@ -142,9 +142,9 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", tanh ? "tanh" : "none"));
     MPNO_TRY(
         mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)cost.activation_bytes));
-    MPNO_TRY(mpno_value_set_int(
-        t->ctx, fields, "state_bytes",
-        (int64_t)(cost.gradient_bytes + cost.weight_copy_bytes + mpno_adamw_bytes(t->adamw))));
+    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes",
+                                (int64_t)(cost.gradient_bytes + cost.weight_copy_bytes +
+                                          mpno_optimizer_bytes(t->optimizer))));
     MPNO_TRY(mpno_tensors_list(t->ctx, t->network, &tensors));
     return mpno_value_set(t->ctx, fields, "tensors", tensors);
 }

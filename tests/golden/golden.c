@@ -164,16 +164,16 @@ static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, co
 
 /* adamw_steps: five steps of the library's own AdamW on the H1 loss, from param0 to param5. */
 static mpno_status run_training(runner *r, const void *x, const void *target) {
-    mpno_adamw_opts a = MPNO_ADAMW_OPTS_INIT;
-    mpno_adamw *adamw;
+    mpno_optimizer_opts a = MPNO_OPTIMIZER_OPTS_INIT;
+    mpno_optimizer *adamw;
     mpno_network *net;
     mpno_network_opts opts = network_opts(r);
-    a.convention = MPNO_ADAMW_NEURALOP;
+    a.convention = MPNO_CONVENTION_NEURALOP;
     a.eps = r->c->eps;
     a.weight_decay = r->c->weight_decay;
     opts.training = true;
     MPNO_TRY(mpno_network_create(r->model, &opts, &net));
-    MPNO_TRY(mpno_adamw_create(r->model, &a, &adamw));
+    MPNO_TRY(mpno_optimizer_create(r->model, &a, &adamw));
     mpno_status status = MPNO_OK;
     for (int step = 0; step < 5 && status == MPNO_OK; step++) {
         mpno_step_result result;
@@ -184,7 +184,7 @@ static mpno_status run_training(runner *r, const void *x, const void *target) {
         const double error =
             reference == NULL ? INFINITY : fabs(result.loss - *reference) / fabs(*reference);
         if (!(error <= r->loss_error)) r->loss_error = error;
-        mpno_adamw_step(adamw, net, r->c->learning_rate, 1.0);
+        mpno_optimizer_step(adamw, net, r->c->learning_rate, 1.0);
     }
     const double floor = 1e-3 * largest_gradient_rms(r, "param5");
     for (int p = 0; p < mpno_model_n_params(r->model) && status == MPNO_OK; p++) {
@@ -195,7 +195,7 @@ static mpno_status run_training(runner *r, const void *x, const void *target) {
         compare_gradient(r, t, got, floor);
         free(got);
     }
-    mpno_adamw_destroy(&adamw);
+    mpno_optimizer_destroy(&adamw);
     mpno_network_destroy(&net);
     return status;
 }

@@ -31,16 +31,16 @@ static void the_program_of_the_header_trains_a_step(void **state) {
     opts.policy = "mixed";
     mpno_network *network;
     assert_int_equal(mpno_network_create(model, &opts, &network), MPNO_OK);
-    mpno_adamw *adamw;
-    assert_int_equal(mpno_adamw_create(model, NULL, &adamw), MPNO_OK);
+    mpno_optimizer *optimizer;
+    assert_int_equal(mpno_optimizer_create(model, NULL, &optimizer), MPNO_OK);
     mpno_step_result first, last;
     assert_int_equal(mpno_network_step(network, 64, x, y, 1024.0, &first), MPNO_OK);
     for (int step = 0; step < 5; step++) {
-        mpno_adamw_step(adamw, network, 1e-3, 1024.0);
+        mpno_optimizer_step(optimizer, network, 1e-3, 1024.0);
         assert_int_equal(mpno_network_step(network, 64, x, y, 1024.0, &last), MPNO_OK);
     }
     assert_true(last.loss < first.loss);
-    mpno_adamw_destroy(&adamw);
+    mpno_optimizer_destroy(&optimizer);
     mpno_network_destroy(&network);
     mpno_model_destroy(&model);
     assert_int_equal(mpno_ctx_bytes(ctx), 0);

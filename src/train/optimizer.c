@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * Optimisers on a model's master weights: states, clipping, sums of gradients, threads. What a step
+ * computes is said by the rules (optimizer.h), the loops are kernel/tmpl/update.h. Weights are cut
+ * into chunks of fixed size, so that threads only decide who computes what. */
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "model/model.h"
+#include "model/network.h"
+
+enum { CHUNK = 16384, ALIGN_COUNT = 64 }; /* numbers */
+
+/* Numbers first .. first + count - 1 of a parameter. */
+typedef struct chunk {
+    int param;
+    size_t first, count;
+} chunk;
+
+struct mpno_optimizer {
+    mpno_model *model; /* borrowed */
+    mpno_optimizer_opts opts;
+    const mpno_optimizer_rule *rule;
+    mpno_update_plan plan;
+    int64_t steps;
+    double norm;                   /* of the last gradients; NaN: not asked for */
+    size_t *offset;                /* of a parameter in the arrays below, in numbers */
+    size_t total;                  /* numbers of one array */
+    void *states[MPNO_MAX_STATES]; /* owned, of the arithmetic format, in the layout of weights */
+    void *sum;                     /* owned, alike: gradients of the batches before; may be NULL */
+    bool waiting;                  /* sum holds something */
+    chunk *chunks;                 /* owned */
+    double *squares;               /* owned, per chunk; NULL unless clip_norm */
+    int64_t n_chunks;
+};
+
+/* What the tasks of one step share. */
+typedef struct step {
+    mpno_optimizer *optimizer;
+    mpno_network *network; /* gradients; NULL: those of the sum */
+    const mpno_update_kernels *kernels;
+    mpno_update_scalars scalars;
+} step;
+
+static const mpno_optimizer_rule *const rules[] = {
+#define X(name, text) &mpno_rule_##name,
+#include "train/optimizers.def"
+#undef X
+};
+
+enum { N_RULES = sizeof rules / sizeof rules[0] };
+
+const mpno_optimizer_rule *mpno_optimizer_rule_get(mpno_optimizer_kind kind) {
+    return (int)kind >= 0 && (int)kind < N_RULES ? rules[kind] : NULL;
+}
+
+static void *at(void *data, mpno_format format, size_t index) {
+    return (char *)data + index * mpno_format_bytes(format);
+}
+
+static mpno_update_id loop_of(const mpno_optimizer *o, const mpno_raw_param *raw) {
+    return raw->is_complex ? o->plan.complex : o->plan.real;
+}
+
+/* Chunks of complex weights are whole [2][plane] blocks where one v serves both planes. */
+static size_t chunk_size(const mpno_optimizer *o, const mpno_raw_param *raw) {
+    if (loop_of(o, raw) != MPNO_UPDATE_ADAM_MODULUS) return CHUNK;
+    const size_t block = 2 * (size_t)raw->plane;
+    return block >= CHUNK ? block : CHUNK / block * block;
+}
+
+static mpno_status make_chunks(mpno_optimizer *o) {
+    const mpno_model *model = o->model;
+    const int n = mpno_model_n_params(model);
+    for (int pass = 0; pass < 2; pass++) { /* count, then fill */
+        int64_t count = 0;
+        for (int p = 0; p < n; p++) {
+            const mpno_raw_param raw = mpno_model_raw(model, p);
+            const size_t size = chunk_size(o, &raw);
+            for (size_t first = 0; first < raw.count; first += size, count++) {
+                if (pass == 0) continue;
+                const size_t left = raw.count - first;
+                o->chunks[count] = (chunk){p, first, left < size ? left : size};
+            }
+        }
+        o->n_chunks = count;
+        if (pass == 0) {
+            MPNO_TRY(mpno_alloc_array(model->ctx, (size_t)count, sizeof *o->chunks, &o->chunks));
+        }
+    }
+    if (o->opts.clip_norm <= 0) return MPNO_OK;
+    return mpno_alloc_array(model->ctx, (size_t)o->n_chunks, sizeof *o->squares, &o->squares);
+}
+
+static mpno_status make_arrays(mpno_optimizer *o) {
+    const mpno_model *model = o->model;
+    const size_t bytes = mpno_format_bytes(model->arithmetic);
+    const int n = mpno_model_n_params(model);
+    MPNO_TRY(mpno_alloc_array(model->ctx, (size_t)n, sizeof *o->offset, &o->offset));
+    for (int p = 0; p < n; p++) {
+        const size_t count = mpno_model_raw(model, p).count;
+        o->offset[p] = o->total;
+        o->total += (count + ALIGN_COUNT - 1) / ALIGN_COUNT * ALIGN_COUNT;
+    }
+    for (int k = 0; k < o->plan.n_states; k++) {
+        MPNO_TRY(mpno_alloc_array(model->ctx, o->total, bytes, &o->states[k]));
+    }
+    if (!o->opts.accumulate) return MPNO_OK;
+    return mpno_alloc_array(model->ctx, o->total, bytes, &o->sum);
+}
+
+static mpno_status check_opts(mpno_ctx *ctx, const mpno_optimizer_opts *opts) {
+    MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
+               "mpno_optimizer_opts.size is %zu, expected %zu: start from MPNO_OPTIMIZER_OPTS_INIT",
+               opts->size, sizeof *opts);
+    const mpno_optimizer_rule *rule = mpno_optimizer_rule_get(opts->kind);
+    MPNO_CHECK(ctx, rule, MPNO_E_ARGUMENT, "the optimiser's kind is %d, expected 0 to %d",
+               (int)opts->kind, N_RULES - 1);
+    MPNO_CHECK(
+        ctx,
+        opts->convention == MPNO_CONVENTION_TORCH || opts->convention == MPNO_CONVENTION_NEURALOP,
+        MPNO_E_ARGUMENT, "the optimiser's convention is %d, expected torch or neuralop",
+        (int)opts->convention);
+    MPNO_CHECK(ctx, opts->convention == MPNO_CONVENTION_TORCH || opts->kind == MPNO_OPTIMIZER_ADAMW,
+               MPNO_E_ARGUMENT,
+               "the convention neuralop is one of adamw, the optimiser is %s: give the convention "
+               "torch",
+               rule->name);
+    MPNO_CHECK(ctx, opts->beta1 >= 0 && opts->beta1 < 1 && opts->beta2 >= 0 && opts->beta2 < 1,
+               MPNO_E_ARGUMENT, "the optimiser's betas are %g and %g, expected values in [0, 1)",
+               opts->beta1, opts->beta2);
+    MPNO_CHECK(ctx, opts->weight_decay >= 0, MPNO_E_ARGUMENT,
+               "the weight decay is %g, expected a number >= 0", opts->weight_decay);
+    MPNO_CHECK(ctx, opts->clip_norm >= 0 && opts->clip_value >= 0, MPNO_E_ARGUMENT,
+               "gradients are clipped to the norm %g and the value %g, expected numbers >= 0",
+               opts->clip_norm, opts->clip_value);
+    MPNO_CHECK(ctx, opts->clip_norm == 0 || opts->clip_value == 0, MPNO_E_ARGUMENT,
+               "gradients are clipped by norm (%g) and by value (%g): keep one of the two",
+               opts->clip_norm, opts->clip_value);
+    return rule->check(ctx, opts);
+}
+
+mpno_status mpno_optimizer_create(mpno_model *model, const mpno_optimizer_opts *opts,
+                                  mpno_optimizer **out) {
+    const mpno_optimizer_opts defaults = MPNO_OPTIMIZER_OPTS_INIT;
+    mpno_ctx *ctx = model->ctx;
+    mpno_optimizer *o = NULL;
+    *out = NULL;
+    if (!opts) opts = &defaults;
+    MPNO_TRY(check_opts(ctx, opts));
+    MPNO_TRY(mpno_alloc(ctx, sizeof *o, &o));
+    o->model = model;
+    o->opts = *opts;
+    o->rule = mpno_optimizer_rule_get(opts->kind);
+    o->plan = o->rule->plan(opts);
+    o->norm = NAN;
+    mpno_status status = make_arrays(o);
+    if (status == MPNO_OK) status = make_chunks(o);
+    if (status != MPNO_OK) {
+        mpno_optimizer_destroy(&o);
+        return status;
+    }
+    *out = o;
+    return MPNO_OK;
+}
+
+void mpno_optimizer_destroy(mpno_optimizer **optimizer) {
+    if (!optimizer || !*optimizer) return;
+    mpno_optimizer *o = *optimizer;
+    mpno_ctx *ctx = o->model->ctx;
+    for (int k = 0; k < MPNO_MAX_STATES; k++) mpno_free(ctx, o->states[k]);
+    mpno_free(ctx, o->sum);
+    mpno_free(ctx, o->offset);
+    mpno_free(ctx, o->chunks);
+    mpno_free(ctx, o->squares);
+    mpno_free(ctx, o);
+    *optimizer = NULL;
+}
+
+/* Address of a chunk in an array of ours. */
+static void *place(const mpno_optimizer *o, void *array, const chunk *c) {
+    return at(array, o->model->arithmetic, o->offset[c->param] + c->first);
+}
+
+static const void *gradient(const step *s, const chunk *c) {
+    const mpno_optimizer *o = s->optimizer;
+    if (!s->network) return place(o, o->sum, c);
+    return at(mpno_network_raw_gradient(s->network, c->param), o->model->arithmetic, c->first);
+}
+
+static void update_chunk(void *argument, int64_t task, int thread) {
+    const step *s = argument;
+    const mpno_optimizer *o = s->optimizer;
+    const chunk *c = &o->chunks[task];
+    const mpno_raw_param raw = mpno_model_raw(o->model, c->param);
+    void *states[MPNO_MAX_STATES] = {NULL};
+    (void)thread;
+    for (int k = 0; k < o->plan.n_states; k++) states[k] = place(o, o->states[k], c);
+    s->kernels->update[loop_of(o, &raw)](at(raw.data, o->model->arithmetic, c->first), states,
+                                         gradient(s, c), (int64_t)c->count, raw.plane, &s->scalars);
+}
+
+static void square_chunk(void *argument, int64_t task, int thread) {
+    const step *s = argument;
+    const chunk *c = &s->optimizer->chunks[task];
+    (void)thread;
+    s->optimizer->squares[task] = s->kernels->sum_squares(gradient(s, c), (int64_t)c->count);
+}
+
+static void sum_chunk(void *argument, int64_t task, int thread) {
+    const step *s = argument;
+    const mpno_optimizer *o = s->optimizer;
+    const chunk *c = &o->chunks[task];
+    void *sum = place(o, o->sum, c);
+    (void)thread;
+    if (o->waiting) {
+        s->kernels->accumulate(sum, gradient(s, c), (int64_t)c->count);
+    } else {
+        memcpy(sum, gradient(s, c), c->count * mpno_format_bytes(o->model->arithmetic));
+    }
+}
+
+static step make_step(mpno_optimizer *o, mpno_network *network) {
+    return (step){.optimizer = o,
+                  .network = network,
+                  .kernels = mpno_update_kernels_get(o->model->ctx->isa, o->model->arithmetic)};
+}
+
+static void run(const step *s, mpno_task task) {
+    step shared = *s;
+    mpno_parallel(s->optimizer->model->ctx->n_threads, s->optimizer->n_chunks, task, &shared);
+}
+
+void mpno_optimizer_accumulate(mpno_optimizer *o, mpno_network *network) {
+    const step s = make_step(o, network);
+    run(&s, sum_chunk);
+    o->waiting = true;
+}
+
+void mpno_optimizer_discard(mpno_optimizer *o) {
+    o->waiting = false;
+}
+
+/* The factor of torch.nn.utils.clip_grad_norm_. */
+static double clip_factor(const step *s, double unscale) {
+    mpno_optimizer *o = s->optimizer;
+    double sum = 0;
+    run(s, square_chunk);
+    for (int64_t i = 0; i < o->n_chunks; i++) sum += o->squares[i];
+    o->norm = sqrt(sum) * unscale;
+    const double factor = o->opts.clip_norm / (o->norm + 1e-6);
+    return factor < 1 ? factor : 1;
+}
+
+void mpno_optimizer_step(mpno_optimizer *o, mpno_network *network, double learning_rate,
+                         double loss_scale) {
+    const bool summed = o->waiting;
+    if (summed) mpno_optimizer_accumulate(o, network);
+    step s = make_step(o, summed ? NULL : network);
+    o->steps++;
+    s.scalars = o->rule->scalars(&o->opts, (double)o->steps, learning_rate);
+    s.scalars.limit = o->opts.clip_value > 0 ? o->opts.clip_value : INFINITY;
+    s.scalars.unscale = 1 / loss_scale;
+    if (o->squares) s.scalars.unscale *= clip_factor(&s, s.scalars.unscale);
+    run(&s, update_chunk);
+    o->waiting = false;
+    mpno_network_refresh_weights(network);
+}
+
+int64_t mpno_optimizer_steps(const mpno_optimizer *o) {
+    return o->steps;
+}
+
+void mpno_optimizer_set_steps(mpno_optimizer *o, int64_t steps) {
+    o->steps = steps;
+}
+
+size_t mpno_optimizer_bytes(const mpno_optimizer *o) {
+    const size_t arrays = (size_t)o->plan.n_states + (o->sum ? 1 : 0);
+    return arrays * o->total * mpno_format_bytes(o->model->arithmetic);
+}
+
+double mpno_optimizer_gradient_norm(const mpno_optimizer *o) {
+    return o->norm;
+}
+
+int mpno_optimizer_n_states(const mpno_optimizer *o) {
+    return o->plan.n_states;
+}
+
+const char *mpno_optimizer_state_name(const mpno_optimizer *o, int state) {
+    return o->plan.states[state];
+}
+
+void mpno_optimizer_get_state(const mpno_optimizer *o, int state, int param, double *values) {
+    const mpno_format format = o->model->arithmetic;
+    mpno_param_export(&o->model->params[param], format,
+                      at(o->states[state], format, o->offset[param]), values);
+}
+
+void mpno_optimizer_set_state(mpno_optimizer *o, int state, int param, const double *values) {
+    const mpno_format format = o->model->arithmetic;
+    mpno_param_import(&o->model->params[param], format,
+                      at(o->states[state], format, o->offset[param]), values);
+}
