@@ -12,7 +12,8 @@ const cli_page cli_predict_page = {
         "    (data.y_key, y), errors are printed.\n"
         "    With --pictures every sample becomes a PNG: input and prediction, and between and\n"
         "    beside them truth (on the prediction's colour scale) and error where INPUT has it; a\n"
-        "    row for each of the first four channels, the middle slice of 3-D and 4-D fields.\n"
+        "    row for each of the first four channels, lines for 1-D fields, three middle planes for\n"
+        "    3-D and 4-D fields. report.input_unit and report.output_unit name units in headings.\n"
         "    precision.policy changes formats only; the stabiliser is the checkpoint's.\n",
     .examples =
         "    mpno predict runs/mixed examples/data/darcy_test_32.pt -o y.safetensors\n"

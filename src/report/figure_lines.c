@@ -31,7 +31,7 @@ static bool has_plot(const mpno_figure *figure, int column) {
 }
 
 static bool row_has_plot(const mpno_figure_row *row, int column) {
-    if (column == SOLUTION) return true;
+    if (column == SOLUTION) return row->prediction.data != NULL;
     return (column == INPUT ? row->input.data : row->error.data) != NULL;
 }
 
@@ -153,7 +153,8 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row, stru
     if (row->input.data) draw_curve(canvas, &plots[INPUT], &row->input, points, THIN, INPUT_COLOUR);
     if (row->truth.data)
         draw_curve(canvas, &plots[SOLUTION], &row->truth, points, BROAD, TRUTH_COLOUR);
-    draw_curve(canvas, &plots[SOLUTION], &row->prediction, points, THIN, PREDICTION_COLOUR);
+    if (row->prediction.data)
+        draw_curve(canvas, &plots[SOLUTION], &row->prediction, points, THIN, PREDICTION_COLOUR);
     if (row->error.data)
         draw_curve(canvas, &plots[ERROR], &row->error, points, THIN, MPNO_PALE_INK);
     int below = figure->opts.panel_pixels + LABEL_GAP + figure->line_height;

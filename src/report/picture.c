@@ -43,11 +43,15 @@ static mpno_status check_field(mpno_ctx *ctx, const mpno_panel_field *field, int
     return MPNO_OK;
 }
 
+static const mpno_panel_field *main_field(const mpno_panel_row *row) {
+    return row->prediction.data ? &row->prediction : &row->input;
+}
+
 static mpno_status check_row(mpno_ctx *ctx, const mpno_panel_row *row, int i, bool lines) {
     const mpno_panel_field *truth = &row->truth, *prediction = &row->prediction;
-    MPNO_CHECK(ctx, prediction->data != NULL, MPNO_E_ARGUMENT,
-               "row %d has no prediction; only input and truth may be left out", i);
-    MPNO_TRY(check_field(ctx, prediction, i, "prediction"));
+    MPNO_CHECK(ctx, prediction->data || (row->input.data && !truth->data), MPNO_E_ARGUMENT,
+               "row %d has no prediction; only a row of an input alone may do without", i);
+    if (prediction->data) MPNO_TRY(check_field(ctx, prediction, i, "prediction"));
     if (truth->data) {
         MPNO_TRY(check_field(ctx, truth, i, "truth"));
         MPNO_CHECK(ctx, truth->n1 == prediction->n1 && truth->n2 == prediction->n2, MPNO_E_SHAPE,
@@ -55,7 +59,7 @@ static mpno_status check_row(mpno_ctx *ctx, const mpno_panel_row *row, int i, bo
                    "][%" PRId64 "]; bring both to one grid first",
                    i, truth->n1, truth->n2, prediction->n1, prediction->n2);
     }
-    bool same = (prediction->n2 == 1) == lines;
+    bool same = (main_field(row)->n2 == 1) == lines;
     if (row->input.data) {
         MPNO_TRY(check_field(ctx, &row->input, i, "input"));
         same = same && (row->input.n2 == 1) == lines;
@@ -83,6 +87,8 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_panel_opts *opts) {
     MPNO_CHECK(ctx, isfinite(opts->x_low) && isfinite(opts->x_high) && opts->x_low < opts->x_high,
                MPNO_E_ARGUMENT, "x_low .. x_high is %g .. %g; it must be a rising finite interval",
                opts->x_low, opts->x_high);
+    MPNO_CHECK(ctx, opts->joined_rows >= 1, MPNO_E_ARGUMENT,
+               "joined_rows is %d; it must be 1 or more", opts->joined_rows);
     return MPNO_OK;
 }
 
@@ -95,9 +101,9 @@ static void write_caption(mpno_figure_row *row, double error2, double truth2, do
     else if (!row->truth.data)
         text[0] = '\0';
     else if (truth2 == 0)
-        snprintf(text, sizeof text, "truth is zero, largest |error| %.2e", largest);
+        snprintf(text, sizeof text, "truth is zero, largest |error| %.3g", largest);
     else
-        snprintf(text, sizeof text, "relative L2 error %.3e, largest |error| %.2e", relative,
+        snprintf(text, sizeof text, "relative L2 error %.4g, largest |error| %.3g", relative,
                  largest);
     snprintf(row->caption, sizeof row->caption, "%.80s%s%s", row->label ? row->label : "",
              row->label && *text ? ": " : "", text);
@@ -162,6 +168,25 @@ void mpno_figure_centred(mpno_canvas *canvas, int x, int y, int scale, mpno_rgb 
     mpno_canvas_text(canvas, x - mpno_font_width(text, scale) / 2, y, scale, colour, text);
 }
 
+/* Gives rows that are joined the range of all of them; symmetric ones stay symmetric. */
+static void join_scales(mpno_figure *figure) {
+    for (int first = 0; first < figure->n_rows; first += figure->opts.joined_rows) {
+        mpno_figure_row all = figure->rows[first];
+        int end = first + 1;
+        for (; end < figure->n_rows && end - first < figure->opts.joined_rows; end++) {
+            const mpno_figure_row *row = &figure->rows[end];
+            all.input_range = joined(all.input_range, row->input_range);
+            all.solution_range = joined(all.solution_range, row->solution_range);
+            all.error_range = joined(all.error_range, row->error_range);
+        }
+        for (int i = first; i < end; i++) {
+            figure->rows[i].input_range = all.input_range;
+            figure->rows[i].solution_range = all.solution_range;
+            figure->rows[i].error_range = all.error_range;
+        }
+    }
+}
+
 static void destroy_figure(mpno_ctx *ctx, mpno_figure *figure) {
     for (int i = 0; figure->rows && i < figure->n_rows; i++)
         mpno_free(ctx, figure->rows[i].error_data);
@@ -175,8 +200,9 @@ static mpno_status draw_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_pane
         if (rows[i].input.data) figure->has_input = true;
         if (rows[i].truth.data) figure->has_truth = true;
     }
-    return rows[0].prediction.n2 == 1 ? mpno_figure_lines(ctx, figure, out)
-                                      : mpno_figure_heat(ctx, figure, out);
+    join_scales(figure);
+    return main_field(&rows[0])->n2 == 1 ? mpno_figure_lines(ctx, figure, out)
+                                         : mpno_figure_heat(ctx, figure, out);
 }
 
 mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
@@ -187,7 +213,7 @@ mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
     MPNO_TRY(check_opts(ctx, &figure.opts));
     MPNO_CHECK(ctx, rows != NULL && n_rows > 0 && n_rows <= 1024, MPNO_E_ARGUMENT,
                "a picture of %d rows was asked for; give 1 to 1024 samples", n_rows);
-    const bool lines = rows[0].prediction.n2 == 1;
+    const bool lines = main_field(&rows[0])->n2 == 1;
     for (int i = 0; i < n_rows; i++) MPNO_TRY(check_row(ctx, &rows[i], i, lines));
     figure.line_height = (MPNO_FONT_ROWS + 1) * figure.opts.text_scale;
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)n_rows, sizeof *figure.rows, &figure.rows));

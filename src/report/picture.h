@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Figures of predictions: one row per sample, columns input | truth | prediction | error.
  * Two-dimensional fields become heat maps, one-dimensional ones line plots; for 3-D and 4-D the
- * caller passes slices. */
+ * caller passes slices as rows that share their scales. */
 #ifndef MPNO_REPORT_PICTURE_H
 #define MPNO_REPORT_PICTURE_H
 
@@ -23,7 +23,8 @@ typedef struct mpno_panel_row {
     mpno_panel_field
         input; /* data NULL: an empty panel, no column at all when no row has one; own shape */
     /* Truth and prediction: same shape, one common colour scale. Truth data NULL: the prediction
-     * alone; no columns of truth and error at all when no row has a truth. */
+     * alone; no columns of truth and error at all when no row has a truth. Both NULL: a further
+     * input. */
     mpno_panel_field truth;
     mpno_panel_field prediction;
 } mpno_panel_row;
@@ -36,12 +37,14 @@ typedef struct mpno_panel_opts {
                          number of pixels, so the side is the nearest multiple; 16 .. 4096 */
     int text_scale;   /* 1 .. 8; a character is 5 x 9 of these pixels */
     double x_low, x_high; /* line plots: coordinates of the first and the last point */
+    int joined_rows;      /* so many rows after one another share their scales, 1 or more */
 } mpno_panel_opts;
 #define MPNO_PANEL_OPTS_INIT \
-    { sizeof(mpno_panel_opts), NULL, "input", "truth", "prediction", "error", 200, 2, 0.0, 1.0 }
+    { sizeof(mpno_panel_opts), NULL, "input", "truth", "prediction", "error", 200, 2, 0.0, 1.0, 1 }
 
-/* error = prediction - truth on a scale symmetric about zero. Scales are per row. Values that are
- * not finite are grey (a gap in a line) and counted in the line under the row, which also gives
+/* error = prediction - truth on a scale symmetric about zero. Scales are those of joined rows.
+ * Values that are not finite are grey (a gap in a line) and counted in the line under the row,
+ * which also gives
  * ||prediction - truth|| / ||truth|| and max |error| of a row with truth. E_SHAPE when shapes
  * differ or one- and two-dimensional rows are mixed, E_ARGUMENT when the picture would be too
  * large. opts NULL: the defaults. *out is owned by the caller (mpno_canvas_destroy), empty on

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * PNG through libpng (the only file that sees png.h). Its memory comes from the context, its bytes
- * go to the atomic writer; both failures are kept in `struct encoder` because libpng reports only
- * by longjmp. */
+ * PNG through libpng (the only file that sees png.h). Its memory comes from the context, as
+ * does that of its bytes; both failures are kept in `struct encoder` because libpng reports only by
+ * longjmp. */
 #include "report/png.h"
 
 #include <png.h>
@@ -16,8 +16,7 @@
 
 struct encoder {
     mpno_ctx *ctx;
-    const char *path;
-    mpno_writer *writer;
+    mpno_text *out;
     mpno_status status;
 };
 
@@ -36,11 +35,10 @@ static void give_memory(png_structp png, png_voidp memory) {
 
 static void write_bytes(png_structp png, png_bytep data, size_t n) {
     struct encoder *encoder = png_get_io_ptr(png);
-    encoder->status = mpno_writer_write(encoder->writer, data, n);
-    if (encoder->status != MPNO_OK) png_error(png, "the writer failed");
+    encoder->status = mpno_text_add_bytes(encoder->out, (const char *)data, n);
+    if (encoder->status != MPNO_OK) png_error(png, "no memory");
 }
 
-/* The writer flushes when it commits. */
 static void flush_nothing(png_structp png) {
     (void)png;
 }
@@ -48,8 +46,7 @@ static void flush_nothing(png_structp png) {
 static void on_error(png_structp png, png_const_charp text) {
     struct encoder *encoder = png_get_error_ptr(png);
     if (encoder->status == MPNO_OK)
-        encoder->status =
-            mpno_fail(encoder->ctx, MPNO_E_IO, "%s: libpng says: %s", encoder->path, text);
+        encoder->status = mpno_fail(encoder->ctx, MPNO_E_IO, "a PNG image: libpng says: %s", text);
     png_longjmp(png, 1);
 }
 
@@ -71,16 +68,15 @@ static void encode(struct encoder *encoder, png_structp png, png_infop info, int
     png_write_end(png, info);
 }
 
-mpno_status mpno_png_write(mpno_ctx *ctx, const char *path, int width, int height,
-                           const unsigned char *rgb) {
-    MPNO_CHECK(ctx, path != NULL && rgb != NULL, MPNO_E_ARGUMENT,
-               "mpno_png_write: path and rgb must not be NULL; pass a file name and the pixels");
+mpno_status mpno_png_encode(mpno_ctx *ctx, int width, int height, const unsigned char *rgb,
+                            mpno_text *out) {
+    MPNO_CHECK(ctx, rgb != NULL, MPNO_E_ARGUMENT,
+               "a PNG image needs pixels, rgb is NULL; pass [height][width][3] bytes");
     MPNO_CHECK(ctx, width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE,
                MPNO_E_ARGUMENT,
-               "%s: an image of %d x %d pixels cannot be written; both sides must be 1 to %d", path,
-               width, height, MAX_SIDE);
-    struct encoder encoder = {ctx, path, NULL, MPNO_OK};
-    MPNO_TRY(mpno_writer_open(ctx, path, &encoder.writer));
+               "an image of %d x %d pixels cannot be written; both sides must be 1 to %d", width,
+               height, MAX_SIDE);
+    struct encoder encoder = {ctx, out, MPNO_OK};
     png_infop info = NULL;
     png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &encoder, on_error,
                                                 on_warning, &encoder, take_memory, give_memory);
@@ -90,13 +86,20 @@ mpno_status mpno_png_write(mpno_ctx *ctx, const char *path, int width, int heigh
     else if (encoder.status == MPNO_OK)
         encoder.status =
             mpno_fail(ctx, MPNO_E_UNSUPPORTED,
-                      "%s: libpng at run time does not fit the %s this was built with; "
-                      "install that version",
-                      path, PNG_LIBPNG_VER_STRING);
+                      "libpng at run time does not fit the %s this was built with; install that "
+                      "version",
+                      PNG_LIBPNG_VER_STRING);
     png_destroy_write_struct(&png, &info);
-    if (encoder.status != MPNO_OK) {
-        mpno_writer_abandon(&encoder.writer);
-        return encoder.status;
-    }
-    return mpno_writer_commit(&encoder.writer);
+    return encoder.status;
+}
+
+mpno_status mpno_png_write(mpno_ctx *ctx, const char *path, int width, int height,
+                           const unsigned char *rgb) {
+    MPNO_CHECK(ctx, path != NULL, MPNO_E_ARGUMENT,
+               "mpno_png_write: path must not be NULL; pass a file name");
+    mpno_text bytes = {.ctx = ctx};
+    mpno_status status = mpno_png_encode(ctx, width, height, rgb, &bytes);
+    if (status == MPNO_OK) status = mpno_file_write_atomic(ctx, path, bytes.data, bytes.size);
+    mpno_text_discard(&bytes);
+    return status;
 }

@@ -9,12 +9,10 @@
 #include "data/readers.h"
 #include "data/safetensors.h"
 #include "mpno/run.h"
-#include "report/picture.h"
 #include "train/restore.h"
+#include "train/sample_picture.h"
 #include "train/sink.h"
 #include "train/trainer.h"
-
-enum { MAX_PICTURE_ROWS = 4 };
 
 /* One prediction job. */
 typedef struct job {
@@ -26,7 +24,6 @@ typedef struct job {
     mpno_metrics metrics;
     mpno_tensor_file *out;
     mpno_named_tensor *y; /* [n][channel][grid..], in out */
-    float *panels;        /* room for input, truth, prediction of every row of a picture */
 } job;
 
 static mpno_status read_input(job *j, const char *input) {
@@ -81,52 +78,20 @@ static void store(job *j, int64_t sample, const void *y) {
     }
 }
 
-/* One channel of one sample as a picture's field; the middle of the leading axes of 3-D and 4-D
- * fields. */
-static mpno_panel_field panel(const job *j, const void *values, int64_t channels, int64_t channel,
-                              float *out) {
-    const mpno_dataset *data = j->data;
-    const int shown = data->ndim < 2 ? data->ndim : 2;
-    int64_t size = 1, lead = 0;
-    for (int d = data->ndim - shown; d < data->ndim; d++) size *= data->grid[d];
-    for (int d = 0; d < data->ndim - shown; d++) lead = lead * data->grid[d] + data->grid[d] / 2;
-    for (int64_t i = 0; i < size; i++) {
-        const size_t at = (size_t)((lead * size + i) * channels + channel);
-        out[i] = data->format == MPNO_F64 ? (float)((const double *)values)[at]
-                                          : ((const float *)values)[at];
-    }
-    const int64_t n1 = data->grid[data->ndim - shown];
-    return (mpno_panel_field){out, n1, size / n1};
-}
-
 static mpno_status draw(job *j, int64_t sample, const void *prediction) {
-    const mpno_dataset *data = j->data;
-    const mpno_train_state *state = &j->restored->checkpoint->state;
-    const int64_t channels = data->out_channels;
-    const int n_rows = channels < MAX_PICTURE_ROWS ? (int)channels : MAX_PICTURE_ROWS;
-    const void *x = mpno_sample(data->x, data->format, data->points * data->in_channels, sample);
-    const void *y =
-        j->has_truth ? mpno_sample(data->y, data->format, data->points * channels, sample) : NULL;
-    mpno_panel_row rows[MAX_PICTURE_ROWS] = {0};
-    char labels[MAX_PICTURE_ROWS][64], name[32], path[4096];
-    for (int c = 0; c < n_rows; c++) {
-        float *at = j->panels + 3 * data->points * c;
-        const int64_t in = c < data->in_channels ? c : data->in_channels - 1;
-        int length = snprintf(labels[c], sizeof labels[c], "sample %lld", (long long)sample);
-        if (channels > 1) {
-            snprintf(labels[c] + length, sizeof labels[c] - (size_t)length, ", channel %d", c);
-        }
-        rows[c].label = labels[c];
-        rows[c].input = panel(j, x, data->in_channels, in, at);
-        if (state->encode_x) {
-            mpno_normalizer_decode(&state->x, MPNO_F32, at, rows[c].input.n1 * rows[c].input.n2);
-        }
-        rows[c].prediction = panel(j, prediction, channels, c, at + 2 * data->points);
-        if (y) rows[c].truth = panel(j, y, channels, c, at + data->points);
-    }
+    const mpno_checkpoint *c = j->restored->checkpoint;
+    char label[64], name[32], path[4096];
+    snprintf(label, sizeof label, "sample %lld", (long long)sample);
     snprintf(name, sizeof name, "sample_%04lld.png", (long long)sample);
     MPNO_TRY(mpno_path_join(j->ctx, j->pictures, name, path, sizeof path));
-    return mpno_picture_panels(j->ctx, NULL, rows, n_rows, path);
+    mpno_sample_picture picture;
+    MPNO_TRY(mpno_sample_picture_make(j->ctx, &c->settings, j->data, sample,
+                                      c->state.encode_x ? &c->state.x : NULL, prediction,
+                                      j->has_truth, label, &picture));
+    mpno_status status =
+        mpno_picture_panels(j->ctx, &picture.opts, picture.rows, picture.n_rows, path);
+    mpno_sample_picture_clear(j->ctx, &picture);
+    return status;
 }
 
 static mpno_status predict_batch(job *j, mpno_predictor *predictor, int64_t first, int64_t batch) {
@@ -191,11 +156,7 @@ static mpno_status predict(job *j, const char *input, const char *output, const 
                            char **json) {
     MPNO_TRY(read_input(j, input));
     MPNO_TRY(make_output(j));
-    if (j->pictures) {
-        MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
-        MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(3 * MAX_PICTURE_ROWS * j->data->points),
-                                  sizeof *j->panels, &j->panels));
-    }
+    if (j->pictures) MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
     MPNO_TRY(predict_all(j));
     MPNO_TRY(mpno_safetensors_write(j->ctx, output, j->out));
     return report(j, output, sink, json);
@@ -219,7 +180,6 @@ mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *inpu
         status = predict(&j, input, output, sink, json);
         mpno_dataset_destroy(ctx, &j.data);
         mpno_tensor_file_destroy(ctx, &j.out);
-        mpno_free(ctx, j.panels);
         mpno_restored_clear(ctx, &restored);
     }
     ctx->n_threads = n_threads;

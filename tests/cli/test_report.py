@@ -2,13 +2,15 @@
 """What a run leaves for people to look at: TensorBoard events, decoded by a reader written from the description of the
 format, and the report."""
 import json
+import math
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import unittest
 
-from support import PROGRAM, TIMEOUT, Case, make_project
+from support import PROGRAM, TIMEOUT, Case, Tensor, make_project, save_pt
 
 FAILURE = 1
 EVENTS = "events.out.tfevents.mpno"
@@ -164,6 +166,39 @@ class TensorBoard(Project):
         board.unlink()
         self.mpno("train", "config.yaml", "--resume", "report.html=false")
         self.assertEqual(read_board(board)[0], "brain.Event:2")
+
+
+class Pictures(Case):
+    """PNG pictures of predictions in one to three dimensions, with several channels."""
+
+    def sides(self, shape, channels=(1, 1)):
+        """Trains on fields of that shape and gives (width, height) of the picture of a sample."""
+        points = math.prod(shape)
+        tensors = {key: Tensor([math.sin(0.1 * i) for i in range(4 * count * points)],
+                               (4, count, *shape))
+                   for key, count in zip("xy", channels)}
+        save_pt(self.folder / "data.pt", tensors)
+        (self.folder / "c.yaml").write_text("report: {html: false}\n")
+        modes = "[" + ", ".join(["2"] * len(shape)) + "]"
+        self.mpno("train", "c.yaml", f"model.n_modes={modes}", "model.hidden_channels=2",
+                  "opt.n_epochs=1", "data.train=data.pt")
+        self.mpno("predict", "run", "data.pt", "-o", "y.safetensors", "--pictures", "p")
+        shutil.rmtree(self.folder / "run")
+        self.assertEqual(len(list((self.folder / "p").iterdir())), 4)
+        head = (self.folder / "p/sample_0003.png").read_bytes()[:24]
+        self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+        return struct.unpack(">II", head[16:])
+
+    def test_every_kind_has_its_rows(self):
+        one = self.sides((12, 12))
+        row = self.sides((12, 12), (1, 2))[1] - one[1]
+        self.assertGreater(row, 200)
+        self.assertEqual(self.sides((12, 12), (3, 1)), (one[0], one[1] + 2 * row))
+        self.assertEqual(self.sides((12, 12, 12))[1], one[1] + 2 * row)
+        self.assertEqual(self.sides((2, 12, 12, 12))[1], one[1] + 2 * row)
+        line = self.sides((12,))
+        self.assertNotEqual(line[0], one[0])
+        self.assertGreater(self.sides((12,), (2, 2))[1], line[1] + 200)
 
 
 if __name__ == "__main__":

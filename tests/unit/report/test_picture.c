@@ -263,6 +263,46 @@ static void a_truth_is_not_needed(void **state) {
     }
 }
 
+static int count_pixels(const mpno_canvas *canvas, mpno_rgb colour) {
+    int n = 0;
+    for (int y = 0; y < canvas->height; y++)
+        for (int x = 0; x < canvas->width; x++) n += same(at(canvas, x, y), colour);
+    return n;
+}
+
+/* The second row is twice the first: on one scale the first ends in the middle of it. */
+static void joined_rows_share_their_scale(void **state) {
+    (void)state;
+    static const float once[4] = {0, 0, 0, 1}, twice[4] = {0, 0, 0, 2};
+    const mpno_panel_row rows[] = {{.prediction = {once, 2, 2}}, {.prediction = {twice, 2, 2}}};
+    const mpno_rgb middle = mpno_colormap_colour(MPNO_COLORMAP_SEQUENTIAL, 1, 0, 2);
+    for (int joined = 1; joined <= 2; joined++) {
+        mpno_panel_opts opts = MPNO_PANEL_OPTS_INIT;
+        opts.panel_pixels = 32;
+        opts.joined_rows = joined;
+        mpno_canvas canvas;
+        assert_int_equal(mpno_picture_panels_draw(ctx, &opts, rows, 2, &canvas), MPNO_OK);
+        const int grid_point = 16 * 16, bars = 2 * 14 * 2;
+        const int n = count_pixels(&canvas, middle);
+        assert_in_range(n, joined == 2 ? grid_point : 0, bars + (joined == 2 ? grid_point : 0));
+        mpno_canvas_destroy(ctx, &canvas);
+    }
+}
+
+/* Further inputs need no prediction, in pictures of both kinds, even as the first row. */
+static void inputs_may_stand_alone(void **state) {
+    (void)state;
+    for (int n2 = 1; n2 <= N; n2 += N - 1)
+        for (int alone = 0; alone < 2; alone++) {
+            mpno_panel_row rows[2] = {example_row(N, n2), example_row(N, n2)};
+            rows[alone] = (mpno_panel_row){.label = "channel", .input = {input, N, n2}};
+            mpno_canvas canvas;
+            assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 2, &canvas), MPNO_OK);
+            assert_margins(&canvas);
+            mpno_canvas_destroy(ctx, &canvas);
+        }
+}
+
 static void wrong_requests_are_named(void **state) {
     (void)state;
     mpno_canvas canvas;
@@ -287,6 +327,9 @@ static void wrong_requests_are_named(void **state) {
     assert_int_equal(mpno_picture_panels_draw(ctx, &opts, rows, 1, &canvas), MPNO_E_ARGUMENT);
     opts = (mpno_panel_opts)MPNO_PANEL_OPTS_INIT;
     opts.x_low = opts.x_high;
+    assert_int_equal(mpno_picture_panels_draw(ctx, &opts, rows, 1, &canvas), MPNO_E_ARGUMENT);
+    opts = (mpno_panel_opts)MPNO_PANEL_OPTS_INIT;
+    opts.joined_rows = 0;
     assert_int_equal(mpno_picture_panels_draw(ctx, &opts, rows, 1, &canvas), MPNO_E_ARGUMENT);
     opts = (mpno_panel_opts)MPNO_PANEL_OPTS_INIT;
     opts.error_heading = NULL;
@@ -356,6 +399,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(pictures_of_all_sizes_keep_their_margins, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_truth_is_not_needed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(joined_rows_share_their_scale, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(inputs_may_stand_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_requests_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hopeless_fields_still_draw, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failing_memory_and_folders, set_up, tear_down),
