@@ -12,7 +12,8 @@ typedef enum mpno_stream {
     MPNO_STREAM_INIT = 1,    /* initial weights: stream_sub = index of the parameter */
     MPNO_STREAM_SHUFFLE = 2, /* order of samples: stream_sub = epoch */
     MPNO_STREAM_BENCH = 3,   /* random data of benches */
-    MPNO_STREAM_TEST = 4     /* tests */
+    MPNO_STREAM_TEST = 4,    /* tests */
+    MPNO_STREAM_DROPOUT = 9  /* dropped values: stream_sub = place in the network and step */
 } mpno_stream;
 
 typedef struct mpno_rng {

@@ -18,6 +18,7 @@ struct mpno_exec {
     mpno_stored *stored;         /* per edge */
     size_t arena_bytes, lower_bound;
     char *arena;
+    uint64_t drop_seed;
 };
 
 static bool in_arena(const mpno_exec *x, int edge) {
@@ -163,6 +164,10 @@ void mpno_exec_bind(mpno_exec *x, int edge, const void *data, mpno_format format
     x->stored[edge].format = format;
 }
 
+void mpno_exec_set_drop_seed(mpno_exec *x, uint64_t seed) {
+    x->drop_seed = seed;
+}
+
 const void *mpno_exec_data(const mpno_exec *x, int edge) {
     return x->stored[edge].data;
 }
@@ -222,6 +227,7 @@ int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t batch, double loss_scale
                 .stored = x->stored,
                 .batch = batch,
                 .n_threads = x->n_threads,
+                .drop_seed = x->drop_seed,
                 .scratch = x->arena + x->scratch_offset[s]};
             mpno_tile_execute(&x->programs[s], &run);
         }

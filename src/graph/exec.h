@@ -29,6 +29,8 @@ void mpno_exec_destroy(mpno_exec **exec);
 /* Memory of an edge given from outside: inputs, parameters (in `format`), parameter gradients, the
  * external output. Borrowed. */
 void mpno_exec_bind(mpno_exec *exec, int edge, const void *data, mpno_format format);
+/* The seed of the dropped values of the runs that follow. */
+void mpno_exec_set_drop_seed(mpno_exec *exec, uint64_t seed);
 /* Where a stored edge lies. */
 const void *mpno_exec_data(const mpno_exec *exec, int edge);
 

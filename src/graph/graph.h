@@ -51,6 +51,13 @@ typedef struct mpno_edge {
     int producer;  /* node, -1: given from outside */
 } mpno_edge;
 
+/* A linear map along each axis of a grid, one after the other: matrix[d] is [to][from] f64. */
+typedef struct mpno_lines {
+    int ndim;
+    int64_t from[MPNO_GRID_MAX_DIMS], to[MPNO_GRID_MAX_DIMS];
+    const double *matrix[MPNO_GRID_MAX_DIMS]; /* NULL: leave the axis alone */
+} mpno_lines;
+
 typedef struct mpno_attr {
     int grid;            /* of ops that change it: where the output lies */
     const mpno_fft *fft; /* borrowed: lives as long as the graph */
@@ -61,6 +68,23 @@ typedef struct mpno_attr {
     double eps;
     mpno_loss loss;
     int64_t channels; /* of take_channels: how many are kept */
+    mpno_box box;     /* of grid_embed */
+    /* of take_modes: for each mode of the output (n_modes) the one of the operand, -1 for zero, and
+     * for each of the operand (n_given) the one of the output, -1 for none; borrowed */
+    const int32_t *take, *give;
+    int64_t n_modes, n_given;
+    int64_t margin[MPNO_GRID_MAX_DIMS]; /* of pad and crop: points in front */
+    const mpno_lines *lines;            /* of interpolate; borrowed */
+    int64_t width;                      /* of convolve: points of the kernel per axis */
+    double rate;                        /* of dropout */
+    uint32_t id;                        /* of dropout: its place in the network */
+    /* The adjoint of the op rather than the op: interpolate, convolve (turned kernel), scale_modes
+     * (conjugate weight), times_i. */
+    bool adjoint;
+    bool real_only; /* of bias and sum_points on complex fields: of the real rows alone */
+    bool batch;     /* of normalize: statistics are those of the batch */
+    bool fixed;     /* of normalize: statistics do not depend on x */
+    bool no_shift;  /* of modulate */
 } mpno_attr;
 
 typedef struct mpno_op mpno_op;
@@ -109,7 +133,9 @@ typedef struct mpno_op_call {
     const mpno_graph *graph;
     const mpno_node *node;
     int64_t batch;       /* samples: whole ops */
-    int64_t first, rows; /* points first .. first + rows - 1 of one sample: tile ops */
+    int64_t sample;      /* tile ops */
+    int64_t first, rows; /* points first .. first + rows - 1 of that sample: tile ops */
+    uint64_t drop_seed;  /* of dropout, another one each step */
     double loss_scale;
     int n_threads;
     mpno_operand in[MPNO_OP_MAX_IN], out[MPNO_OP_MAX_OUT];

@@ -67,6 +67,7 @@ typedef struct mpno_tile_run {
     mpno_stored *stored; /* per edge */
     int64_t batch;
     int n_threads;
+    uint64_t drop_seed;
     void *scratch;
 } mpno_tile_run;
 

@@ -85,6 +85,8 @@ static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t 
                          .fields = x->run->fields,
                          .graph = x->run->graph,
                          .batch = 1,
+                         .sample = sample,
+                         .drop_seed = x->run->drop_seed,
                          .first = first,
                          .rows = rows,
                          .n_threads = 1};

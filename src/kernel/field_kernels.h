@@ -28,13 +28,42 @@ typedef struct mpno_norm_shape {
     double eps;
 } mpno_norm_shape;
 
+/* The box that a grid covers, its far end excluded. */
+typedef struct mpno_box {
+    double start[MPNO_GRID_MAX_DIMS], stop[MPNO_GRID_MAX_DIMS];
+} mpno_box;
+
+/* Which random numbers a dropout takes: numbers `first`, `first` + 1, .. of stream (seed, id). */
+typedef struct mpno_drop {
+    uint64_t seed, first;
+    uint32_t id;
+    double rate; /* share of values that become zero; the others are divided by 1 - rate */
+} mpno_drop;
+
 typedef struct mpno_field_kernels {
-    /* dst[rows][channels + ndim] = x[rows][channels] followed by the coordinates i_d / N_d of
-     * points first, first + 1, ... */
+    /* dst[rows][channels + ndim] = x[rows][channels] followed by the coordinates
+     * start_d + (stop_d - start_d) i_d / N_d of rows first, first + 1, ...; of a complex field the
+     * imaginary rows get zeros. */
     void (*grid_embed)(void *dst, const void *x, int64_t first, int64_t rows, int64_t channels,
-                       const mpno_grid *grid);
+                       const mpno_grid *grid, const mpno_box *box);
     /* dst[rows][count] = the first `count` of the channels of x[rows][channels] */
     void (*take_channels)(void *dst, const void *x, int64_t rows, int64_t channels, int64_t count);
+    /* dst[n] = x[n], with a random share of the values dropped */
+    void (*dropout)(void *dst, const void *x, int64_t n, const mpno_drop *drop);
+    /* Complex rows in pairs (real, imaginary): dst = i x, or -i x when sign is negative. dst and x
+     * do not overlap. */
+    void (*times_i)(void *dst, const void *x, int64_t rows, int64_t channels, int sign);
+    /* One mode: dst[batch][2][channels] = x[batch][2][channels] w[2][channels] (or its conjugate)
+     */
+    void (*mode_scale)(void *dst, const void *x, const void *w, int64_t batch, int64_t channels,
+                       int conjugate);
+    /* dst[2][channels] = sum over the batch of conj(x) dy */
+    void (*mode_scale_dw)(void *dst, const void *x, const void *dy, int64_t batch,
+                          int64_t channels);
+    /* dst[outer][m][inner] = sum_j matrix[m][j] x[outer][j][inner], j < n; transposed: matrix is
+     * [n][m]. f64 sums. */
+    void (*apply_matrix)(void *dst, const void *x, const double *matrix, int transposed,
+                         int64_t outer, int64_t m, int64_t n, int64_t inner);
     /* dst[cols][rows] = src[rows][cols]^T */
     void (*transpose)(void *dst, const void *src, int64_t rows, int64_t cols);
 
@@ -60,6 +89,15 @@ typedef struct mpno_field_kernels {
      * when a value is not finite. */
     int (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
                              int64_t batch, const mpno_norm_shape *shape);
+
+    /* dst[s][count] = mean over the samples of src[.][count], for every sample s */
+    void (*average_samples)(double *dst, const double *src, int64_t batch, int64_t count);
+    /* The sums that samples with this mean and variance would have: dst[s][2c], dst[s][2c+1]. */
+    void (*moments_of)(double *dst, const void *mean, const void *variance, int64_t batch,
+                       int64_t points, int64_t channels);
+    /* Mean and unbiased variance of all samples from averaged sums. Returns 1 when not finite. */
+    int (*statistics_of)(void *mean, void *variance, const double *sums, int64_t batch,
+                         int64_t points, int64_t channels);
 
     /* One sample: out[2c] = loss of channel c, out[2c+1] = factor that loss_grad needs.
      * Definitions: mpno/loss.h. */

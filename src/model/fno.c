@@ -290,6 +290,7 @@ static mpno_status block(builder *b, int layer, int *x) {
 mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_grid *on, mpno_graph *graph,
                            int *input, int *output) {
     builder b = {.model = model, .graph = graph, .on = on, .first_param = graph->n_edges};
+    const mpno_attr embed = {.box = {{0}, {1, 1, 1, 1}}};
     int x, edge;
     MPNO_TRY(mpno_graph_layer(graph, "lifting"));
     for (int p = 0; p < model->n_params; p++)
@@ -297,7 +298,8 @@ mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_grid *on, mpn
     MPNO_TRY(mpno_graph_input(graph, "input", model->config.in_channels, input));
     x = *input;
     if (model->config.positional_embedding == MPNO_EMBEDDING_GRID)
-        MPNO_TRY(unary(&b, &mpno_op_grid_embed, x, MPNO_ROLE_ACTIVATION, "embedded input", &x));
+        MPNO_TRY(mpno_graph_add(graph, &mpno_op_grid_embed, 1, &x, &embed, MPNO_ROLE_ACTIVATION,
+                                "embedded input", &x));
     MPNO_TRY(mlp(&b, "lifting", x, MPNO_ROLE_ACTIVATION, "lifted", &x));
     for (int l = 0; l < (int)model->config.n_layers; l++) MPNO_TRY(block(&b, l, &x));
     MPNO_TRY(mpno_graph_layer(graph, "projection"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * y = (x, i_1/N_1, .., i_d/N_d): the coordinates of the grid point, end point excluded, as further
- * channels. x [rows][C] -> y [rows][C + d]. Gradient: the first C channels of dy. Error: the
- * coordinates carry one rounding. Source: neuraloperator GridEmbeddingND. */
+ * y = (x, c_1, .., c_d): the coordinates of the grid point, c = start + (stop - start) i / N
+ * (attr.box, far end excluded), as further channels. x [rows][C] -> y [rows][C + d]. Gradient: the
+ * first C channels of dy. Error: the coordinates carry one rounding. Source: neuraloperator
+ * GridEmbeddingND. */
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -12,7 +13,8 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 
 static void forward(mpno_op_call *call) {
     call->fields->grid_embed(call->out[0].data, call->in[0].data, call->first, call->rows,
-                             call->in[0].channels, mpno_graph_grid(call->graph, call->node->in[0]));
+                             call->in[0].channels, mpno_graph_grid(call->graph, call->node->in[0]),
+                             &call->node->attr.box);
 }
 
 static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,

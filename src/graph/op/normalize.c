@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * y = gamma (x - mean_g) / sqrt(var_g + eps) + beta: operands x [rows][C], sums [2C] (moments),
  * gamma [C], beta [C] (or left out), attr.groups, attr.eps. Group norm; with groups = C and no
- * weights instance norm. Applied as one affine map a channel. Gradients: dx by normalize_dx, gamma
- * and beta by normalize_dw, both from the sums of dy and dy x (normalize_sums). Source: Wu & He,
- * "Group normalization" (ECCV 2018); biased variance and eps 1e-5 as PyTorch. */
+ * weights instance norm; with sums averaged over the batch (attr.batch) batch norm; with sums that
+ * do not come from x (attr.fixed) batch norm in use. Applied as one affine map a channel.
+ * Gradients: dx by normalize_dx, gamma and beta by normalize_dw, both from the sums of dy and dy x
+ * (normalize_sums). Source: Wu & He, "Group normalization" (ECCV 2018); biased variance and eps
+ * 1e-5 as PyTorch. */
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -40,10 +42,14 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     const int x = node.in[0], sums = node.in[1], gamma = node.in[2], beta = node.in[3],
               dy = grad_out[0];
     const int for_sums[] = {dy, x};
-    int grads;
+    int grads, averaged;
     MPNO_TRY(
         mpno_graph_add_gradient(graph, &mpno_op_normalize_sums, 2, for_sums, NULL, sums, &grads));
-    const int dx[] = {dy, x, sums, grads, gamma}, dw[] = {sums, grads, gamma, beta};
+    averaged = grads;
+    if (node.attr.batch)
+        MPNO_TRY(mpno_graph_add_gradient(graph, &mpno_op_average_samples, 1, &grads, NULL, sums,
+                                         &averaged));
+    const int dx[] = {dy, x, sums, averaged, gamma}, dw[] = {sums, grads, gamma, beta};
     if (wanted[0])
         MPNO_TRY(mpno_graph_add_gradient(graph, &mpno_op_normalize_dx, 5, dx, &node.attr, x,
                                          &grad_in[0]));

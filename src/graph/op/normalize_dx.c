@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * dx = rstd (gamma dy - mean(gamma dy) - xhat mean(gamma dy xhat)) of normalize, the means over the
  * group: operands dy, x [rows][C], sums, grads [2C] (moments, normalize_sums), gamma [C] or left
- * out. One p x + q dy + r a channel. */
+ * out. One p x + q dy + r a channel; attr.fixed: the statistics do not depend on x, p = r = 0. */
 #include "graph/graph.h"
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
@@ -18,6 +18,11 @@ static void forward(mpno_op_call *call) {
     char *p = call->scratch, *q = p + bytes, *r = q + bytes;
     call->fields->norm_grad_coefficients(p, q, r, call->in[2].data, call->in[3].data,
                                          call->in[4].data, &norm);
+    if (call->node->attr.fixed) {
+        call->kernels->channel_affine(call->out[0].data, call->in[0].data, q, NULL, call->rows,
+                                      channels);
+        return;
+    }
     call->kernels->channel_combine(call->out[0].data, call->in[1].data, p, call->in[0].data, q, r,
                                    call->rows, channels);
 }

@@ -5,7 +5,10 @@
 #include "kernel/field_kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "core/rng.h"
 
 enum { REDUCE_BLOCK = 256 };
 
@@ -36,6 +39,22 @@ static int reduce_samples(double *dst, const double *partials, int64_t samples, 
             nonfinite |= !isfinite(sum);
         }
     return nonfinite;
+}
+
+static void average_samples(double *dst, const double *src, int64_t batch, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (int64_t s = 0; s < batch; s++) sum += src[s * count + i];
+        for (int64_t s = 0; s < batch; s++) dst[s * count + i] = sum / (double)batch;
+    }
+}
+
+/* Words 4 block .. 4 block + 3 of the dropout's stream. */
+static void drop_words(const mpno_drop *drop, uint64_t block, uint32_t words[4]) {
+    const uint32_t key[2] = {(uint32_t)drop->seed, (uint32_t)(drop->seed >> 32)};
+    const uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), drop->id,
+                                 MPNO_STREAM_DROPOUT};
+    mpno_philox4x32(counter, key, words);
 }
 
 #define T float

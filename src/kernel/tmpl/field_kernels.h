@@ -5,17 +5,90 @@
  * Sums are f64 in a fixed order. Included by portable/field_kernels.c once per T. */
 
 static void NAME(grid_embed)(void *dst, const void *x, int64_t first, int64_t rows,
-                             int64_t channels, const mpno_grid *grid) {
+                             int64_t channels, const mpno_grid *grid, const mpno_box *box) {
+    const int64_t planes = grid->planes > 1 ? grid->planes : 1;
     T *to = dst;
     const T *from = x;
     for (int64_t r = 0; r < rows; r++, to += channels + grid->ndim, from += channels) {
         for (int64_t c = 0; c < channels; c++) to[c] = from[c];
-        int64_t point = first + r;
+        int64_t point = (first + r) / planes;
+        const bool real = (first + r) % planes == 0;
         for (int d = grid->ndim - 1; d >= 0; d--) {
-            to[channels + d] = (T)((double)(point % grid->size[d]) / (double)grid->size[d]);
+            const double share = (double)(point % grid->size[d]) / (double)grid->size[d];
+            to[channels + d] =
+                (T)(real ? box->start[d] + (box->stop[d] - box->start[d]) * share : 0.0);
             point /= grid->size[d];
         }
     }
+}
+
+static void NAME(dropout)(void *dst, const void *x, int64_t n, const mpno_drop *drop) {
+    T *to = dst;
+    const T *from = x, factor = (T)(1.0 / (1.0 - drop->rate));
+    const uint32_t below = (uint32_t)(drop->rate * 0x1p32);
+    uint32_t words[4] = {0};
+    for (int64_t i = 0; i < n; i++) {
+        const uint64_t number = drop->first + (uint64_t)i;
+        if (i == 0 || number % 4 == 0) drop_words(drop, number / 4, words);
+        to[i] = words[number % 4] < below ? (T)0 : from[i] * factor;
+    }
+}
+
+static void NAME(times_i)(void *dst, const void *x, int64_t rows, int64_t channels, int sign) {
+    T *to = dst;
+    const T *from = x;
+    for (int64_t r = 0; r + 1 < rows; r += 2)
+        for (int64_t c = 0; c < channels; c++) {
+            const T re = from[r * channels + c], im = from[(r + 1) * channels + c];
+            to[r * channels + c] = sign < 0 ? im : -im;
+            to[(r + 1) * channels + c] = sign < 0 ? -re : re;
+        }
+}
+
+static void NAME(mode_scale)(void *dst, const void *x, const void *w, int64_t batch,
+                             int64_t channels, int conjugate) {
+    T *to = dst;
+    const T *from = x, *wr = w, *wi = wr + channels, sign = conjugate ? -1 : 1;
+    for (int64_t b = 0; b < batch; b++, to += 2 * channels, from += 2 * channels)
+        for (int64_t c = 0; c < channels; c++) {
+            const T re = from[c], im = from[channels + c];
+            to[c] = re * wr[c] - sign * im * wi[c];
+            to[channels + c] = im * wr[c] + sign * re * wi[c];
+        }
+}
+
+static void NAME(mode_scale_dw)(void *dst, const void *x, const void *dy, int64_t batch,
+                                int64_t channels) {
+    T *to = dst;
+    for (int64_t c = 0; c < channels; c++) {
+        double re = 0, im = 0;
+        for (int64_t b = 0; b < batch; b++) {
+            const T *xb = (const T *)x + 2 * b * channels + c;
+            const T *db = (const T *)dy + 2 * b * channels + c;
+            re += (double)xb[0] * (double)db[0] + (double)xb[channels] * (double)db[channels];
+            im += (double)xb[0] * (double)db[channels] - (double)xb[channels] * (double)db[0];
+        }
+        to[c] = (T)re;
+        to[channels + c] = (T)im;
+    }
+}
+
+static void NAME(apply_matrix)(void *dst, const void *x, const double *matrix, int transposed,
+                               int64_t outer, int64_t m, int64_t n, int64_t inner) {
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < m; i++) {
+            T *to = (T *)dst + (o * m + i) * inner;
+            for (int64_t c0 = 0; c0 < inner; c0 += REDUCE_BLOCK) {
+                const int64_t width = inner - c0 < REDUCE_BLOCK ? inner - c0 : REDUCE_BLOCK;
+                double sum[REDUCE_BLOCK] = {0};
+                for (int64_t j = 0; j < n; j++) {
+                    const double w = transposed ? matrix[j * m + i] : matrix[i * n + j];
+                    const T *from = (const T *)x + (o * n + j) * inner + c0;
+                    for (int64_t c = 0; w != 0 && c < width; c++) sum[c] += w * (double)from[c];
+                }
+                for (int64_t c = 0; c < width; c++) to[c0 + c] = (T)sum[c];
+            }
+        }
 }
 
 static void NAME(take_channels)(void *dst, const void *x, int64_t rows, int64_t channels,
@@ -133,6 +206,31 @@ static int NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sums
     return nonfinite;
 }
 
+static void NAME(moments_of)(double *dst, const void *mean, const void *variance, int64_t batch,
+                             int64_t points, int64_t channels) {
+    const T *m = mean, *v = variance;
+    for (int64_t s = 0; s < batch; s++)
+        for (int64_t c = 0; c < channels; c++) {
+            const double mu = (double)m[c];
+            dst[2 * (s * channels + c)] = mu * (double)points;
+            dst[2 * (s * channels + c) + 1] = ((double)v[c] + mu * mu) * (double)points;
+        }
+}
+
+static int NAME(statistics_of)(void *mean, void *variance, const double *sums, int64_t batch,
+                               int64_t points, int64_t channels) {
+    T *to_mean = mean, *to_variance = variance;
+    int nonfinite = 0;
+    for (int64_t c = 0; c < channels; c++) {
+        const double n = (double)points * (double)batch, mu = sums[2 * c] / (double)points;
+        const double biased = sums[2 * c + 1] / (double)points - mu * mu;
+        to_mean[c] = (T)mu;
+        to_variance[c] = (T)((biased > 0 ? biased : 0) * (n > 1 ? n / (n - 1) : 1));
+        nonfinite |= !isfinite(to_mean[c]) || !isfinite(to_variance[c]);
+    }
+    return nonfinite;
+}
+
 /* Difference (or the value of y alone, when p is NULL) at point i of channel c. */
 static inline double NAME(error_at)(const T *p, const T *y, int64_t i) {
     return p != NULL ? (double)p[i] - (double)y[i] : (double)y[i];
@@ -215,6 +313,11 @@ static int NAME(loss_grad)(mpno_loss kind, void *dprediction, const void *predic
 static const mpno_field_kernels NAME(table) = {
     .grid_embed = NAME(grid_embed),
     .take_channels = NAME(take_channels),
+    .dropout = NAME(dropout),
+    .times_i = NAME(times_i),
+    .mode_scale = NAME(mode_scale),
+    .mode_scale_dw = NAME(mode_scale_dw),
+    .apply_matrix = NAME(apply_matrix),
     .transpose = NAME(transpose),
     .reduce = NAME(reduce),
     .reduce_samples = reduce_samples,
@@ -222,6 +325,9 @@ static const mpno_field_kernels NAME(table) = {
     .norm_coefficients = NAME(norm_coefficients),
     .norm_grad_coefficients = NAME(norm_grad_coefficients),
     .norm_weight_grads = NAME(norm_weight_grads),
+    .average_samples = average_samples,
+    .moments_of = NAME(moments_of),
+    .statistics_of = NAME(statistics_of),
     .loss = NAME(loss),
     .loss_grad = NAME(loss_grad),
 };

@@ -12,6 +12,7 @@
 #include "graph/exec.h"
 #include "graph/graph.h"
 
+enum { RIG_WIDER = 1, RIG_COMPLEX = 2 }; /* grids besides the first */
 enum { RIG_EDGES = 128, RIG_INPUTS = 3 /* channels of x, the letter f below */ };
 
 typedef struct rig {
@@ -22,10 +23,42 @@ typedef struct rig {
     int32_t *mode_rows;
     int64_t blocks; /* of spectral weights: two more than there are modes */
     int64_t batch;
-    mpno_attr attr; /* given to every op */
+    mpno_attr attr;  /* given to every op, see rig_attr */
+    int32_t *take;   /* of take_modes; after it, its other half `give` */
+    double *maps[4]; /* of interpolate */
+    mpno_lines lines;
+    bool frozen[32]; /* weights without a gradient */
     mpno_rng rng;
     double *data[RIG_EDGES]; /* owned: leaves, weights and their gradients */
 } rig;
+
+/* A grid wider by one point in front and two behind, and one of complex fields; random maps from
+ * the first grid to the wider one; and take_modes' tables: modes reversed, the first one unused,
+ * zeros in the first two places. */
+static inline void rig_grids(rig *r, const mpno_grid *grid) {
+    mpno_grid wider = {.ndim = grid->ndim, .points = 1}, doubled = *grid;
+    int index;
+    r->lines.ndim = grid->ndim;
+    for (int d = 0; d < grid->ndim; d++) {
+        const int64_t n = r->lines.from[d] = grid->size[d];
+        wider.points *= r->lines.to[d] = wider.size[d] = n + 3;
+        r->maps[d] = malloc((size_t)(n * (n + 3)) * sizeof(double));
+        assert_non_null(r->maps[d]);
+        for (int64_t i = 0; i < n * (n + 3); i++) r->maps[d][i] = mpno_rng_normal(&r->rng) / 4;
+        r->lines.matrix[d] = r->maps[d];
+    }
+    doubled.planes = 2, doubled.points *= 2;
+    assert_int_equal(mpno_graph_add_grid(r->graph, &wider, &index), MPNO_OK);
+    assert_int_equal(index, RIG_WIDER);
+    assert_int_equal(mpno_graph_add_grid(r->graph, &doubled, &index), MPNO_OK);
+    assert_int_equal(index, RIG_COMPLEX);
+    const int64_t modes = mpno_fft_modes(r->fft);
+    r->take = malloc((size_t)(2 * modes + 1) * sizeof *r->take);
+    assert_non_null(r->take);
+    for (int64_t k = 0; k <= modes; k++) r->take[k] = k < 2 ? -1 : (int32_t)(modes + 1 - k);
+    for (int64_t k = 0; k < modes; k++)
+        r->take[modes + 1 + k] = k < 1 ? -1 : (int32_t)(modes + 1 - k);
+}
 
 static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *size,
                               mpno_fft_weighting weighting) {
@@ -41,6 +74,7 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
     assert_int_equal(mpno_graph_create(ctx, &grid, &r->graph), MPNO_OK);
     assert_int_equal(mpno_graph_layer(r->graph, "rig"), MPNO_OK);
     assert_int_equal(mpno_fft_create(ctx, &problem, &r->fft), MPNO_OK);
+    rig_grids(r, &grid);
     const int64_t modes = mpno_fft_modes(r->fft);
     r->blocks = modes + 2;
     assert_int_equal(mpno_alloc_array(ctx, (size_t)modes, sizeof(int32_t), &r->mode_rows), MPNO_OK);
@@ -52,7 +86,30 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
                           .groups = RIG_INPUTS,
                           .eps = 1e-5,
                           .loss = MPNO_LOSS_L2,
-                          .channels = RIG_INPUTS};
+                          .channels = RIG_INPUTS,
+                          .box = {{-1, 0, 0.5, 0}, {1, 2, 0.75, 1}},
+                          .margin = {1, 1, 1, 1},
+                          .width = 2 + size[0] % 2,
+                          .rate = 0.3,
+                          .id = 7,
+                          .take = r->take,
+                          .give = r->take + modes + 1,
+                          .n_modes = modes + 1,
+                          .n_given = modes,
+                          .lines = &r->lines};
+}
+
+/* What op asks for beside what all are given; adjoint: of its adjoint. */
+static inline mpno_attr rig_attr(const rig *r, const mpno_op *op, bool adjoint) {
+    mpno_attr attr = r->attr;
+    attr.adjoint = adjoint;
+    const bool wider = op == &mpno_op_pad || (op == &mpno_op_interpolate && !adjoint);
+    attr.grid = wider ? RIG_WIDER : 0;
+    if (op == &mpno_op_take_modes && adjoint) {
+        attr.take = r->attr.give, attr.give = r->attr.take;
+        attr.n_modes = r->attr.n_given, attr.n_given = r->attr.n_modes;
+    }
+    return attr;
 }
 
 static inline void rig_destroy(rig *r) {
@@ -60,6 +117,8 @@ static inline void rig_destroy(rig *r) {
     mpno_graph_destroy(&r->graph);
     mpno_fft_destroy(r->ctx, &r->fft);
     mpno_free(r->ctx, r->mode_rows);
+    free(r->take);
+    for (int d = 0; d < 4; d++) free(r->maps[d]);
     for (int e = 0; e < RIG_EDGES; e++) free(r->data[e]);
 }
 
@@ -99,8 +158,9 @@ static inline int rig_weight(rig *r, int64_t blocks, int64_t rows, int64_t cols,
 }
 
 static inline int rig_add(rig *r, const mpno_op *op, int n_in, const int *in) {
+    const mpno_attr attr = rig_attr(r, op, false);
     int out;
-    if (mpno_graph_add(r->graph, op, n_in, in, &r->attr, MPNO_ROLE_ACTIVATION, op->name, &out) !=
+    if (mpno_graph_add(r->graph, op, n_in, in, &attr, MPNO_ROLE_ACTIVATION, op->name, &out) !=
         MPNO_OK)
         fail_msg("%s: %s", op->name, mpno_ctx_error(r->ctx));
     return out;
@@ -110,8 +170,22 @@ static inline int rig_unary(rig *r, const mpno_op *op, int x) {
     return rig_add(r, op, 1, &x);
 }
 
-/* y = GELU(norm(spectral(tanh(x))) + skip(x)). norm 0: none, 1: with weights, 2: without. skip 0:
- * none, 1: linear, 2: identity, 3: gate. */
+/* The norm's statistics of y: of each sample, of the batch (3), or running ones (4). */
+static inline int rig_statistics(rig *r, int y, int norm) {
+    if (norm == 4) {
+        const int in[] = {y, rig_weight(r, 1, 1, RIG_INPUTS, false),
+                          rig_weight(r, 1, 1, RIG_INPUTS, false)};
+        for (size_t i = 0; i < rig_count(r, in[2]); i++)
+            r->data[in[2]][i] = 0.3 + r->data[in[2]][i] * r->data[in[2]][i];
+        for (int i = 1; i < 3; i++) r->frozen[r->graph->edges[in[i]].param] = true;
+        return rig_add(r, &mpno_op_running_moments, 3, in);
+    }
+    const int sums = rig_unary(r, &mpno_op_moments, y);
+    return norm == 3 ? rig_unary(r, &mpno_op_average_samples, sums) : sums;
+}
+
+/* y = GELU(norm(spectral(tanh(x))) + skip(x)). norm 0: none, 1: with weights, 2: without, 3: of the
+ * batch, 4: with running statistics. skip 0: none, 1: linear, 2: identity, 3: gate. */
 static inline int rig_block(rig *r, int x, int norm, int skip) {
     const int64_t n = RIG_INPUTS;
     const int spectral[] = {rig_unary(r, &mpno_op_fft_forward,
@@ -122,9 +196,10 @@ static inline int rig_block(rig *r, int x, int norm, int skip) {
         rig_weight(r, 1, 1, n, false)};
     int y = rig_add(r, &mpno_op_bias, 2, biased);
     if (norm != 0) {
-        const int in[] = {y, rig_unary(r, &mpno_op_moments, y),
-                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1,
-                          norm == 1 ? rig_weight(r, 1, 1, n, false) : -1};
+        const int in[] = {y, rig_statistics(r, y, norm),
+                          norm != 2 ? rig_weight(r, 1, 1, n, false) : -1,
+                          norm != 2 ? rig_weight(r, 1, 1, n, false) : -1};
+        r->attr.batch = norm == 3, r->attr.fixed = norm == 4;
         y = rig_add(r, &mpno_op_normalize, 4, in);
     }
     const int by[] = {x, skip == 1   ? rig_weight(r, 1, n, n, false)

@@ -13,8 +13,10 @@
 #include "number/format.h"
 #include "unit/graph/rig.h"
 
-/* f, F: field of I, of O = I + dimensions channels. s, S: spectra alike. W: weight [O][I]. v:
- * vector [O]. u: vector [I]. Z: spectral weight. m: sums [2I]. */
+/* f, F: field of I, of O = I + dimensions channels. w: of I on the wider grid. c: complex of I. s,
+ * S: spectra alike. g: of one mode more. W: weight [O][I]. K: kernel [width^d][O][I]. v: vector
+ * [O]. u: vector [I]. Z: spectral weight. Y: separable. m: sums [2I]. n: sums [2I] that have a
+ * gradient. */
 typedef struct signature {
     const mpno_op *op;
     const char *operands;
@@ -23,12 +25,16 @@ typedef struct signature {
 static const signature signatures[] = {{&mpno_op_grid_embed, "f"},
                                        {&mpno_op_take_channels, "F"},
                                        {&mpno_op_stage, "f"},
+                                       {&mpno_op_dropout, "f"},
+                                       {&mpno_op_times_i, "c"},
                                        {&mpno_op_linear, "fWv"},
                                        {&mpno_op_linear_dx, "FW"},
                                        {&mpno_op_linear_dw, "FfW"},
                                        {&mpno_op_add, "ff"},
                                        {&mpno_op_bias, "fu"},
                                        {&mpno_op_gate, "fu"},
+                                       {&mpno_op_convolve, "fK"},
+                                       {&mpno_op_convolve_dw, "FfK"},
                                        {&mpno_op_sum_points, "fu"},
                                        {&mpno_op_dot_points, "ffu"},
                                        {&mpno_op_gelu, "f"},
@@ -36,12 +42,25 @@ static const signature signatures[] = {{&mpno_op_grid_embed, "f"},
                                        {&mpno_op_tanh, "f"},
                                        {&mpno_op_tanh_grad, "ff"},
                                        {&mpno_op_moments, "f"},
+                                       {&mpno_op_average_samples, "m"},
+                                       {&mpno_op_running_moments, "fuu"},
+                                       {&mpno_op_batch_statistics, "muu"},
+                                       {&mpno_op_sample_sums, "f"},
+                                       {&mpno_op_spread_sums, "n"},
+                                       {&mpno_op_modulate, "fn"},
+                                       {&mpno_op_modulate_sums, "ff"},
                                        {&mpno_op_normalize, "fmuu"},
                                        {&mpno_op_normalize_sums, "ff"},
                                        {&mpno_op_normalize_dx, "ffmmu"},
                                        {&mpno_op_normalize_dw, "mmuu"},
                                        {&mpno_op_fft_forward, "f"},
                                        {&mpno_op_fft_inverse, "s"},
+                                       {&mpno_op_take_modes, "s"},
+                                       {&mpno_op_pad, "f"},
+                                       {&mpno_op_crop, "w"},
+                                       {&mpno_op_interpolate, "f"},
+                                       {&mpno_op_scale_modes, "sY"},
+                                       {&mpno_op_scale_modes_dw, "ssY"},
                                        {&mpno_op_contract, "sZ"},
                                        {&mpno_op_contract_dx, "SZ"},
                                        {&mpno_op_contract_dw, "sSZ"},
@@ -94,15 +113,42 @@ static void every_op_has_a_row(void **state) {
     }
 }
 
+static int on_grid(rig *r, int grid, int64_t channels) {
+    const int edge = rig_leaf(r, MPNO_EDGE_FIELD, channels);
+    free(r->data[edge]);
+    r->graph->edges[edge].grid = grid;
+    return rig_own(r, edge);
+}
+
 static int make_operand(rig *r, char letter) {
     const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grids[0].ndim;
+    int64_t taps = 1;
+    for (int d = 0; d < r->graph->grids[0].ndim; d++) taps *= r->attr.width;
     switch (letter) {
+        case 'w':
+            return on_grid(r, RIG_WIDER, i);
+        case 'c':
+            return on_grid(r, RIG_COMPLEX, i);
+        case 'g': {
+            const int edge = rig_leaf(r, MPNO_EDGE_SPECTRUM, i);
+            free(r->data[edge]);
+            r->graph->edges[edge].modes++;
+            return rig_own(r, edge);
+        }
+        case 'n':
+            return rig_leaf(r, MPNO_EDGE_SUMS, 2 * i);
+        case 'K':
+            return rig_weight(r, taps, o, i, false);
+        case 'Y':
+            return rig_weight(r, r->blocks, 1, i, true);
         case 'f':
         case 'F':
             return rig_leaf(r, MPNO_EDGE_FIELD, letter == 'f' ? i : o);
         case 's':
         case 'S':
             return rig_leaf(r, MPNO_EDGE_SPECTRUM, letter == 's' ? i : o);
+        case 'i':
+            return rig_leaf(r, MPNO_EDGE_SUMS, i);
         case 'm':
             return rig_leaf(r, MPNO_EDGE_SUMS, 2 * i);
         case 'W':
@@ -120,8 +166,10 @@ typedef struct pool {
     int edge[128][3];
 } pool;
 
-static int make_node(rig *r, pool *p, const mpno_op *op, int *in) {
-    const char *operands = signature_of(op)->operands;
+static int make_adjoint(rig *r, pool *p, const mpno_op *op, const char *operands, bool adjoint,
+                        int *in) {
+    const mpno_attr attr = rig_attr(r, op, adjoint);
+    int out;
     int used[128] = {0};
     for (int i = 0; operands[i] != 0; i++) {
         const unsigned char letter = (unsigned char)operands[i];
@@ -129,7 +177,14 @@ static int make_node(rig *r, pool *p, const mpno_op *op, int *in) {
         if (*edge == 0) *edge = make_operand(r, operands[i]) + 1;
         in[i] = *edge - 1;
     }
-    return rig_add(r, op, (int)strlen(operands), in);
+    if (mpno_graph_add(r->graph, op, (int)strlen(operands), in, &attr, MPNO_ROLE_ACTIVATION,
+                       op->name, &out) != MPNO_OK)
+        fail_msg("%s: %s", op->name, mpno_ctx_error(r->ctx));
+    return out;
+}
+
+static int make_node(rig *r, pool *p, const mpno_op *op, int *in) {
+    return make_adjoint(r, p, op, signature_of(op)->operands, false, in);
 }
 
 /* ---- linearity and adjoints ---- */
@@ -200,23 +255,36 @@ typedef struct adjoint {
     int i;
     const mpno_op *b;
     int k;
+    const char *operands; /* not NULL: b is the adjoint form (mpno_attr.adjoint) on these */
 } adjoint;
 
-static const adjoint adjoints[] = {{&mpno_op_stage, 0, &mpno_op_stage, 0},
-                                   {&mpno_op_grid_embed, 0, &mpno_op_take_channels, 0},
-                                   {&mpno_op_add, 0, &mpno_op_stage, 0},
-                                   {&mpno_op_linear, 0, &mpno_op_linear_dx, 0},
-                                   {&mpno_op_linear, 1, &mpno_op_linear_dw, 0},
-                                   {&mpno_op_linear_dx, 1, &mpno_op_linear_dw, 1},
-                                   {&mpno_op_bias, 1, &mpno_op_sum_points, 0},
-                                   {&mpno_op_gate, 0, &mpno_op_gate, 0},
-                                   {&mpno_op_gate, 1, &mpno_op_dot_points, 1},
-                                   {&mpno_op_gelu_grad, 0, &mpno_op_gelu_grad, 0},
-                                   {&mpno_op_tanh_grad, 0, &mpno_op_tanh_grad, 0},
-                                   {&mpno_op_fft_forward, 0, &mpno_op_fft_inverse, 0},
-                                   {&mpno_op_contract, 0, &mpno_op_contract_dx, 0},
-                                   {&mpno_op_contract, 1, &mpno_op_contract_dw, 1},
-                                   {&mpno_op_contract_dx, 1, &mpno_op_contract_dw, 0}};
+static const adjoint adjoints[] = {{&mpno_op_stage, 0, &mpno_op_stage, 0, NULL},
+                                   {&mpno_op_dropout, 0, &mpno_op_dropout, 0, NULL},
+                                   {&mpno_op_times_i, 0, &mpno_op_times_i, 0, "c"},
+                                   {&mpno_op_convolve, 0, &mpno_op_convolve, 0, "FK"},
+                                   {&mpno_op_convolve, 1, &mpno_op_convolve_dw, 0, NULL},
+                                   {&mpno_op_average_samples, 0, &mpno_op_average_samples, 0, NULL},
+                                   {&mpno_op_sample_sums, 0, &mpno_op_spread_sums, 0, "i"},
+                                   {&mpno_op_modulate, 1, &mpno_op_modulate_sums, 1, NULL},
+                                   {&mpno_op_take_modes, 0, &mpno_op_take_modes, 0, "g"},
+                                   {&mpno_op_pad, 0, &mpno_op_crop, 0, NULL},
+                                   {&mpno_op_interpolate, 0, &mpno_op_interpolate, 0, "w"},
+                                   {&mpno_op_scale_modes, 0, &mpno_op_scale_modes, 0, "sY"},
+                                   {&mpno_op_scale_modes, 1, &mpno_op_scale_modes_dw, 1, NULL},
+                                   {&mpno_op_grid_embed, 0, &mpno_op_take_channels, 0, NULL},
+                                   {&mpno_op_add, 0, &mpno_op_stage, 0, NULL},
+                                   {&mpno_op_linear, 0, &mpno_op_linear_dx, 0, NULL},
+                                   {&mpno_op_linear, 1, &mpno_op_linear_dw, 0, NULL},
+                                   {&mpno_op_linear_dx, 1, &mpno_op_linear_dw, 1, NULL},
+                                   {&mpno_op_bias, 1, &mpno_op_sum_points, 0, NULL},
+                                   {&mpno_op_gate, 0, &mpno_op_gate, 0, NULL},
+                                   {&mpno_op_gate, 1, &mpno_op_dot_points, 1, NULL},
+                                   {&mpno_op_gelu_grad, 0, &mpno_op_gelu_grad, 0, NULL},
+                                   {&mpno_op_tanh_grad, 0, &mpno_op_tanh_grad, 0, NULL},
+                                   {&mpno_op_fft_forward, 0, &mpno_op_fft_inverse, 0, NULL},
+                                   {&mpno_op_contract, 0, &mpno_op_contract_dx, 0, NULL},
+                                   {&mpno_op_contract, 1, &mpno_op_contract_dw, 1, NULL},
+                                   {&mpno_op_contract_dx, 1, &mpno_op_contract_dw, 0, NULL}};
 enum { N_ADJOINTS = sizeof adjoints / sizeof adjoints[0] };
 
 /* <A x, y> = <x, A' y> under the plain real inner product, which for planar complex numbers is Re
@@ -226,7 +294,10 @@ static void check_adjoint(const adjoint *pair, int grid, mpno_fft_weighting weig
     pool p = {0};
     int in_a[MPNO_OP_MAX_IN], in_b[MPNO_OP_MAX_IN];
     rig_create(&r, ctx, grids[grid].ndim, grids[grid].size, weighting);
-    const int a = make_node(&r, &p, pair->a, in_a), b = make_node(&r, &p, pair->b, in_b);
+    const bool form = pair->operands != NULL;
+    const int a = make_node(&r, &p, pair->a, in_a);
+    const int b = make_adjoint(&r, &p, pair->b,
+                               form ? pair->operands : signature_of(pair->b)->operands, form, in_b);
     const int outs[] = {a, b}, from = in_a[pair->i], to = in_b[pair->k];
     rig_finish(&r, &full, outs, 2);
     const size_t n_from = rig_count(&r, from), n_to = rig_count(&r, to);
@@ -291,6 +362,65 @@ static void sums_of_norms(void **state) {
     }
 }
 
+/* Mean and unbiased variance of a batch by their definitions. */
+static void statistics_of_batches(void **state) {
+    (void)state;
+    for (int g = 0; g < N_GRIDS; g++) {
+        rig r;
+        rig_create(&r, ctx, grids[g].ndim, grids[g].size, MPNO_FFT_PLAIN);
+        const int x = make_operand(&r, 'f'), sums = rig_statistics(&r, x, 3);
+        const int in[] = {sums, make_operand(&r, 'u'), make_operand(&r, 'u')};
+        const int mean = rig_add(&r, &mpno_op_batch_statistics, 3, in), outs[] = {mean, mean + 1};
+        rig_finish(&r, &full, outs, 2);
+        double *got_mean = result(&r, mean), *got_variance = result(&r, mean + 1);
+        const int64_t n = r.batch * r.graph->grids[0].points;
+        for (int64_t c = 0; c < RIG_INPUTS; c++) {
+            double sum = 0, squares = 0;
+            for (int64_t i = 0; i < n; i++) sum += r.data[x][i * RIG_INPUTS + c];
+            for (int64_t i = 0; i < n; i++) {
+                const double d = r.data[x][i * RIG_INPUTS + c] - sum / (double)n;
+                squares += d * d;
+            }
+            assert_true(fabs(got_mean[c] - sum / (double)n) <= 1e-13);
+            assert_true(fabs(got_variance[c] - squares / (double)(n - 1)) <= 1e-13);
+        }
+        free(got_mean), free(got_variance);
+        rig_destroy(&r);
+    }
+}
+
+/* The share that is dropped, what is left of the others, and what the numbers depend on. */
+static void dropped_values(void **state) {
+    (void)state;
+    rig r;
+    rig_create(&r, ctx, 2, grids[5].size, MPNO_FFT_PLAIN);
+    const int x = make_operand(&r, 'f'), y = rig_unary(&r, &mpno_op_dropout, x);
+    r.attr.id = 8;
+    const int other = rig_unary(&r, &mpno_op_dropout, x), outs[] = {y, other};
+    rig_finish(&r, &full, outs, 2);
+    const size_t n = rig_count(&r, x);
+    double *first = result(&r, y), *elsewhere = result(&r, other);
+    mpno_exec_set_drop_seed(r.exec, 1);
+    double *later = result(&r, y);
+    mpno_exec_set_drop_seed(r.exec, 0);
+    double *again = result(&r, y);
+    double dropped = 0, same_place = 0, same_seed = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double kept = r.data[x][i] / 0.7;
+        assert_true(first[i] == 0 || fabs(first[i] - kept) <= 1e-15 * fabs(kept));
+        dropped += first[i] == 0;
+        same_place += (first[i] == 0) == (elsewhere[i] == 0);
+        same_seed += (first[i] == 0) == (later[i] == 0);
+    }
+    const double sigma = sqrt((double)n);
+    assert_true(fabs(dropped - 0.3 * (double)n) < 4 * sqrt(0.21) * sigma);
+    assert_true(fabs(same_place - 0.58 * (double)n) < 4 * 0.5 * sigma);
+    assert_true(fabs(same_seed - 0.58 * (double)n) < 4 * 0.5 * sigma);
+    assert_memory_equal(first, again, n * sizeof *first);
+    free(first), free(elsewhere), free(later), free(again);
+    rig_destroy(&r);
+}
+
 /* ---- gradients ---- */
 
 typedef struct training {
@@ -352,8 +482,8 @@ static void mark_seen(const mpno_graph *graph) {
 static void check_training(training *t, int prediction, const char *what) {
     rig *r = &t->r;
     const double loss_scale = 4.0;
-    const int both[] = {prediction,
-                        rig_leaf(r, MPNO_EDGE_FIELD, r->graph->edges[prediction].channels)};
+    const int both[] = {prediction, on_grid(r, r->graph->edges[prediction].grid,
+                                            r->graph->edges[prediction].channels)};
     int requested[40], n = 0;
     t->loss = rig_add(r, &mpno_op_loss, 2, both);
     for (int e = 0; e < r->graph->n_edges; e++)
@@ -362,8 +492,8 @@ static void check_training(training *t, int prediction, const char *what) {
     assert_int_equal(
         mpno_graph_differentiate(r->graph, t->loss, t->grads, t->input, &t->input_grad), MPNO_OK);
     for (int w = 0; w < r->graph->n_weights; w++) {
-        assert_true(t->grads[w] >= 0);
-        requested[n++] = t->grads[w];
+        assert_true((t->grads[w] >= 0) != r->frozen[w]);
+        if (t->grads[w] >= 0) requested[n++] = t->grads[w];
     }
     requested[n++] = t->input_grad;
     requested[n++] = t->loss;
@@ -377,15 +507,25 @@ static void check_training(training *t, int prediction, const char *what) {
     memcpy(input_grad, mpno_exec_data(r->exec, t->input_grad), bytes);
     check_gradient(t, t->input, input_grad, loss_scale, what);
     for (int w = 0; w < r->graph->n_weights; w++)
-        check_gradient(t, t->weight_edge[w], r->data[t->grads[w]], loss_scale, what);
+        if (t->grads[w] >= 0)
+            check_gradient(t, t->weight_edge[w], r->data[t->grads[w]], loss_scale, what);
     free(input_grad);
 }
 
-static void start(training *t, int grid, mpno_fft_weighting weighting, mpno_loss loss) {
+/* kind: letter of the input's kind of field. */
+static void start(training *t, int grid, char kind, mpno_fft_weighting weighting, mpno_loss loss) {
     rig_create(&t->r, ctx, grids[grid].ndim, grids[grid].size, weighting);
     t->r.attr.loss = loss;
     t->r.attr.groups = grid % 2 == 0 ? RIG_INPUTS : 1;
-    t->input = rig_leaf(&t->r, MPNO_EDGE_FIELD, RIG_INPUTS);
+    t->input = make_operand(&t->r, kind);
+}
+
+/* Twice the channels of x by a linear map, small: it is summed over all points. */
+static int rig_doubled(rig *r, int x) {
+    const int in[] = {x, rig_weight(r, 1, 2 * RIG_INPUTS, RIG_INPUTS, false)};
+    for (size_t i = 0; i < rig_count(r, in[1]); i++)
+        r->data[in[1]][i] /= sqrt((double)r->graph->grids[0].points);
+    return rig_add(r, &mpno_op_linear, 2, in);
 }
 
 /* The graph around one op: its fields come from the input (the second one through a linear map),
@@ -396,21 +536,29 @@ static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting we
     training t;
     int in[MPNO_OP_MAX_IN], fields = 0;
     const char *operands = signature_of(op)->operands;
-    start(&t, grid, weighting, loss);
+    start(&t, grid, strchr("wc", operands[0]) != NULL ? operands[0] : 'f', weighting, loss);
     for (int i = 0; operands[i] != 0; i++) {
         const int square[] = {t.input, operands[i] == 'f' && fields > 0
                                            ? rig_weight(&t.r, 1, RIG_INPUTS, RIG_INPUTS, false)
                                            : -1};
-        if (operands[i] == 'f')
+        if (strchr("fwc", operands[i]) != NULL)
             in[i] = fields++ == 0 ? t.input : rig_add(&t.r, &mpno_op_linear, 2, square);
         else if (operands[i] == 's')
             in[i] = rig_unary(&t.r, &mpno_op_fft_forward, rig_unary(&t.r, &mpno_op_stage, t.input));
         else if (operands[i] == 'm')
             in[i] = rig_unary(&t.r, &mpno_op_moments, t.input);
+        else if (operands[i] == 'n')
+            in[i] = rig_unary(&t.r, &mpno_op_sample_sums, rig_doubled(&t.r, t.input));
         else
             in[i] = make_operand(&t.r, operands[i]);
     }
     int y = rig_add(&t.r, op, (int)strlen(operands), in);
+    if (op == &mpno_op_take_modes) { /* back to the transform's modes */
+        const mpno_attr attr = rig_attr(&t.r, op, true);
+        assert_int_equal(
+            mpno_graph_add(t.r.graph, op, 1, &y, &attr, MPNO_ROLE_ACTIVATION, "back", &y), MPNO_OK);
+    }
+    if (t.r.graph->edges[y].kind == MPNO_EDGE_SUMS) y = rig_unary(&t.r, &mpno_op_spread_sums, y);
     if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM)
         y = rig_unary(&t.r, &mpno_op_fft_inverse, y);
     check_training(&t, y, op->name);
@@ -426,24 +574,25 @@ static void gradient_of_every_op(void **state) {
             for (int loss = MPNO_LOSS_L2; loss <= MPNO_LOSS_MSE; loss++)
                 check_op_gradient(op, g, (mpno_fft_weighting)(loss % 2), (mpno_loss)loss);
     }
-    for (int i = 0; i < mpno_op_count(); i++)
-        if (!seen[i]) fail_msg("op %s is part of no checked gradient", mpno_op_get(i)->name);
 }
 
 static void gradient_of_blocks(void **state) {
     (void)state;
-    for (int norm = 0; norm < 3; norm++)
+    for (int norm = 0; norm < 5; norm++)
         for (int skip = 0; skip < 4; skip++)
             for (int g = skip % 2; g < N_GRIDS; g += 2) {
                 training t;
                 char what[32];
-                start(&t, g, MPNO_FFT_HERMITIAN, (mpno_loss)((norm + skip) % 3));
+                start(&t, g, 'f', MPNO_FFT_HERMITIAN, (mpno_loss)((norm + skip) % 3));
                 snprintf(what, sizeof what, "norm %d skip %d", norm, skip);
                 /* Two of them, so that every value has several consumers. */
                 const int middle = rig_block(&t.r, t.input, norm, skip);
                 check_training(&t, rig_block(&t.r, middle, norm, (skip + 1) % 4), what);
                 rig_destroy(&t.r);
             }
+    for (int i = 0; i < mpno_op_count(); i++)
+        if (!seen[i] && mpno_op_get(i) != &mpno_op_batch_statistics) /* see statistics_of_batches */
+            fail_msg("op %s is part of no checked gradient", mpno_op_get(i)->name);
 }
 
 /* ---- cost, bound, refusals ---- */
@@ -599,6 +748,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(linear_ops_are_linear, set_up, tear_down),
         cmocka_unit_test_setup_teardown(adjoints_are_adjoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_of_norms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(statistics_of_batches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dropped_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gradient_of_every_op, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gradient_of_blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(costs_are_positive, set_up, tear_down),

@@ -64,11 +64,28 @@ static void assert_near(double x, double expected, double tolerance) {
         fail_msg("%.17g, expected %.17g within %.3g", x, expected, tolerance);
 }
 
-static const mpno_grid grids[] = {{1, {1}, 1},          {1, {2}, 2},        {1, {7}, 7},
-                                  {1, {64}, 64},        {2, {5, 4}, 20},    {2, {1, 6}, 6},
-                                  {2, {16, 9}, 144},    {3, {3, 4, 5}, 60}, {3, {6, 1, 2}, 12},
-                                  {4, {2, 3, 4, 3}, 72}};
+static const mpno_grid grids[] = {
+    {1, {1}, 1, 1},        {1, {2}, 2, 1},          {1, {7}, 7, 1},       {1, {64}, 64, 1},
+    {2, {5, 4}, 20, 1},    {2, {1, 6}, 6, 1},       {2, {16, 9}, 144, 1}, {3, {3, 4, 5}, 60, 1},
+    {3, {6, 1, 2}, 12, 1}, {4, {2, 3, 4, 3}, 72, 1}};
 enum { N_GRIDS = sizeof grids / sizeof grids[0] };
+
+static const mpno_box unit_box = {{0}, {1, 1, 1, 1}};
+
+/* A box of its own, on a complex field: imaginary rows have no place. */
+static void embedding_of_complex_fields(void **state) {
+    (void)state;
+    const mpno_grid grid = {2, {2, 4}, 16, 2};
+    const mpno_box box = {{-1, 10}, {1, 14}};
+    const double x[16] = {0};
+    double y[48];
+    mpno_field_kernels_get(MPNO_F64)->grid_embed(y, x, 0, 16, 1, &grid, &box);
+    for (int row = 0; row < 16; row++) {
+        const int point = row / 2;
+        assert_true(y[3 * row + 1] == (row % 2 ? 0 : -1.0 + point / 4));
+        assert_true(y[3 * row + 2] == (row % 2 ? 0 : 10.0 + point % 4));
+    }
+}
 
 static void embedding(void **state) {
     (void)state;
@@ -80,7 +97,8 @@ static void embedding(void **state) {
             double *x = normals(rows * channels);
             void *tx = typed(types[t], x, rows * channels);
             void *ty = typed(types[t], NULL, rows * wide);
-            mpno_field_kernels_get(types[t])->grid_embed(ty, tx, first, rows, channels, grid);
+            mpno_field_kernels_get(types[t])->grid_embed(ty, tx, first, rows, channels, grid,
+                                                         &unit_box);
             double *y = back(types[t], ty, rows * wide);
             int64_t index[MPNO_GRID_MAX_DIMS] = {0};
             for (int64_t point = 0; point < grid->points; point++) {
@@ -371,7 +389,7 @@ static void losses(void **state) {
  * zero divides by 1e-8. */
 static void loss_corners(void **state) {
     (void)state;
-    const mpno_grid grid = {1, {5}, 5};
+    const mpno_grid grid = {1, {5}, 5, 1};
     const double y[] = {1, -2, 3, 0.5, 1}, zero[5] = {0};
     for (int kind = MPNO_LOSS_L2; kind <= MPNO_LOSS_MSE; kind++) {
         const mpno_field_kernels *k = mpno_field_kernels_get(MPNO_F64);
@@ -394,9 +412,10 @@ static void loss_corners(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(embedding, set_up),  cmocka_unit_test_setup(moving, set_up),
-        cmocka_unit_test_setup(reductions, set_up), cmocka_unit_test_setup(group_norms, set_up),
-        cmocka_unit_test_setup(losses, set_up),     cmocka_unit_test_setup(loss_corners, set_up),
+        cmocka_unit_test_setup(embedding, set_up),    cmocka_unit_test(embedding_of_complex_fields),
+        cmocka_unit_test_setup(moving, set_up),       cmocka_unit_test_setup(reductions, set_up),
+        cmocka_unit_test_setup(group_norms, set_up),  cmocka_unit_test_setup(losses, set_up),
+        cmocka_unit_test_setup(loss_corners, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
