@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Checkpoints: safetensors with the weights under the PyTorch library's names, shapes and order
  * (f32 or f64, complex ones as the safetensors layer writes them), the optimiser's states
- * as "optimizer.STATE.NAME" ("optimizer.exp_avg.NAME"), and three texts: "version" (of this
- * layout), "config" (JSON of config.def without what does not decide the numbers of a run but for
- * the data files) and "state" (JSON of mpno_train_state). No times, no machine: equal runs give
- * equal bytes. */
+ * as "optimizer.STATE.NAME" ("optimizer.exp_avg.NAME"), averages of the weights as "ema.NAME", and
+ * three texts: "version" (of this layout), "config" (JSON of config.def without what does not
+ * decide the numbers of a run but for the data files) and "state" (JSON of mpno_train_state). No
+ * times, no machine: equal runs give equal bytes. */
 #ifndef MPNO_TRAIN_CHECKPOINT_H
 #define MPNO_TRAIN_CHECKPOINT_H
 
@@ -16,6 +16,8 @@
 #include "mpno/model.h"
 #include "mpno/optimizer.h"
 #include "train/config.h"
+#include "train/early_stopping.h"
+#include "train/ema.h"
 #include "train/loss_scale.h"
 
 #define MPNO_CHECKPOINT_VERSION "1"
@@ -24,6 +26,8 @@
 typedef struct mpno_train_state {
     int64_t epoch, step; /* epochs done; optimiser steps done (skipped ones are not) */
     mpno_loss_scale loss_scale;
+    mpno_lr_state lr;
+    mpno_early_stopping early;
     bool encode_x, encode_y;
     mpno_normalizer x, y; /* of the training data, where encode_ says so */
     uint64_t data_checksum;
@@ -40,23 +44,27 @@ typedef struct mpno_checkpoint {
     char path[4096];
 } mpno_checkpoint;
 
-/* optimizer may be NULL (a checkpoint for use only). */
-MPNO_WARN_UNUSED mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path,
-                                                   const mpno_settings *settings,
-                                                   const mpno_train_state *state,
-                                                   const mpno_model *model,
-                                                   const mpno_optimizer *optimizer);
+/* optimizer and ema may be NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_write(
+    mpno_ctx *ctx, const char *path, const mpno_settings *settings, const mpno_train_state *state,
+    const mpno_model *model, const mpno_optimizer *optimizer, const mpno_ema *ema);
 /* path: a checkpoint of ours, a run folder (its last.safetensors) or a .pt state dict. E_FORMAT
  * says what is wrong. */
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path,
                                                   mpno_checkpoint **out);
 void mpno_checkpoint_destroy(mpno_ctx *ctx, mpno_checkpoint **checkpoint); /* accepts NULL */
 
-/* Weights (and moments) into a model of the same architecture. E_FORMAT names the first tensor that
- * differs. */
+/* Weights, averages (as weights or beside them) and states of an optimiser into a model of the same
+ * architecture. E_FORMAT names the first tensor that differs. */
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx,
                                                         const mpno_checkpoint *checkpoint,
                                                         mpno_model *model);
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_averages(mpno_ctx *ctx,
+                                                           const mpno_checkpoint *checkpoint,
+                                                           mpno_model *model);
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_ema(mpno_ctx *ctx,
+                                                      const mpno_checkpoint *checkpoint,
+                                                      const mpno_model *model, mpno_ema *ema);
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_load_optimizer(mpno_ctx *ctx,
                                                             const mpno_checkpoint *checkpoint,
                                                             const mpno_model *model,

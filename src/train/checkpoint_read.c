@@ -44,6 +44,41 @@ static mpno_status read_normalizer(mpno_ctx *ctx, const mpno_value *map, const c
     return mpno_normalizer_restore(ctx, mean->real, std->real, out);
 }
 
+/* A number that may be infinite, which is written as null. */
+static mpno_status want_best(mpno_ctx *ctx, const mpno_value *map, double infinite, double *out) {
+    const mpno_value *value = mpno_value_get(map, "best");
+    *out = infinite;
+    if (value && value->kind == MPNO_VALUE_NULL) return MPNO_OK;
+    MPNO_TRY(want(ctx, map, "best", MPNO_VALUE_REAL, &value));
+    *out = value->real;
+    return MPNO_OK;
+}
+
+/* What the schedule of the learning rate and early stopping remember, where they are on. */
+static mpno_status read_memory(mpno_ctx *ctx, const mpno_value *map, const mpno_settings *settings,
+                               mpno_train_state *state) {
+    const mpno_lr_opts lr = mpno_settings_lr(settings);
+    const mpno_value *entry = NULL, *rate = NULL, *stopped = NULL;
+    state->lr = mpno_lr_start(&lr);
+    state->early = mpno_early_stopping_start();
+    if (lr.kind == MPNO_LR_plateau) {
+        MPNO_TRY(want(ctx, map, "plateau", MPNO_VALUE_MAP, &entry));
+        MPNO_TRY(want(ctx, entry, "rate", MPNO_VALUE_REAL, &rate));
+        MPNO_CHECK(ctx, rate->real >= 0, MPNO_E_FORMAT, "the learning rate is %g", rate->real);
+        state->lr.rate = rate->real;
+        MPNO_TRY(want_best(ctx, entry, state->lr.best, &state->lr.best));
+        MPNO_TRY(want_int(ctx, entry, "bad", &state->lr.bad));
+        MPNO_TRY(want_int(ctx, entry, "cooldown", &state->lr.cooldown));
+    }
+    if (settings->opt.early_stopping == MPNO_UNSET) return MPNO_OK;
+    MPNO_TRY(want(ctx, map, "early_stopping", MPNO_VALUE_MAP, &entry));
+    MPNO_TRY(want_best(ctx, entry, INFINITY, &state->early.best));
+    MPNO_TRY(want_int(ctx, entry, "waiting", &state->early.waiting));
+    MPNO_TRY(want(ctx, entry, "stopped", MPNO_VALUE_BOOL, &stopped));
+    state->early.stopped = stopped->boolean;
+    return MPNO_OK;
+}
+
 static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, const mpno_settings *settings,
                               mpno_train_state *state) {
     const mpno_value *scale = NULL, *factor = NULL, *normalizers = NULL, *best = NULL;
@@ -63,6 +98,7 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, const mpno_s
     MPNO_TRY(want(ctx, map, "data_checksum", MPNO_VALUE_STRING, &checksum));
     MPNO_CHECK(ctx, sscanf(checksum->string, "%16" SCNx64, &state->data_checksum) == 1,
                MPNO_E_FORMAT, "the checksum of the data reads '%s'", checksum->string);
+    MPNO_TRY(read_memory(ctx, map, settings, state));
     MPNO_TRY(want(ctx, map, "best", MPNO_VALUE_MAP, &best));
     MPNO_TRY(want_int(ctx, best, "epoch", &state->best_epoch));
     const mpno_value *error = mpno_value_get(best, "error");
@@ -207,7 +243,7 @@ static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *pre
 static mpno_status check_surplus(mpno_ctx *ctx, const mpno_checkpoint *c, const mpno_model *model) {
     for (size_t i = 0; i < c->file->n; i++) {
         const char *name = c->file->tensors[i].name;
-        if (strncmp(name, "optimizer.", 10) == 0) continue;
+        if (strncmp(name, "optimizer.", 10) == 0 || strncmp(name, "ema.", 4) == 0) continue;
         MPNO_CHECK(ctx, mpno_model_find_param(model, name) >= 0, MPNO_E_FORMAT,
                    "%s: the model has no tensor %s: the checkpoint is of another architecture "
                    "than the configuration's",
@@ -224,6 +260,20 @@ mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *che
                                        mpno_model *model) {
     MPNO_TRY(load(ctx, checkpoint, "", model, take_weight, model));
     return check_surplus(ctx, checkpoint, model);
+}
+
+mpno_status mpno_checkpoint_load_averages(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
+                                          mpno_model *model) {
+    return load(ctx, checkpoint, "ema.", model, take_weight, model);
+}
+
+static void take_average(void *user, int param, const double *values) {
+    mpno_ema_set(user, param, values);
+}
+
+mpno_status mpno_checkpoint_load_ema(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
+                                     const mpno_model *model, mpno_ema *ema) {
+    return load(ctx, checkpoint, "ema.", model, take_average, ema);
 }
 
 /* One state of an optimiser. */

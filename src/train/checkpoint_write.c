@@ -65,6 +65,24 @@ static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings, mpno
     return MPNO_OK;
 }
 
+/* What the schedule of the learning rate and early stopping remember, where they are on. */
+static mpno_status put_memory(mpno_ctx *ctx, const mpno_settings *settings,
+                              const mpno_train_state *state, mpno_value *map) {
+    mpno_value *entry = NULL;
+    if (settings->opt.scheduler == MPNO_LR_plateau) {
+        MPNO_TRY(mpno_value_set_map(ctx, map, "plateau", &entry));
+        MPNO_TRY(mpno_value_set_real(ctx, entry, "rate", state->lr.rate));
+        MPNO_TRY(mpno_value_set_real(ctx, entry, "best", state->lr.best));
+        MPNO_TRY(mpno_value_set_int(ctx, entry, "bad", state->lr.bad));
+        MPNO_TRY(mpno_value_set_int(ctx, entry, "cooldown", state->lr.cooldown));
+    }
+    if (settings->opt.early_stopping == MPNO_UNSET) return MPNO_OK;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "early_stopping", &entry));
+    MPNO_TRY(mpno_value_set_real(ctx, entry, "best", state->early.best));
+    MPNO_TRY(mpno_value_set_int(ctx, entry, "waiting", state->early.waiting));
+    return mpno_value_set_bool(ctx, entry, "stopped", state->early.stopped);
+}
+
 static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
                               const mpno_train_state *state, const mpno_model *model,
                               mpno_value *map) {
@@ -81,6 +99,7 @@ static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
     MPNO_TRY(mpno_value_set_real(ctx, scale, "scale", state->loss_scale.scale));
     MPNO_TRY(mpno_value_set_int(ctx, scale, "good_steps", state->loss_scale.good_steps));
     MPNO_TRY(mpno_value_set_int(ctx, scale, "skipped", state->loss_scale.skipped));
+    MPNO_TRY(put_memory(ctx, settings, state, map));
     mpno_value *normalizers = NULL;
     MPNO_TRY(mpno_value_set_map(ctx, map, "normalizers", &normalizers));
     MPNO_TRY(put_normalizer(ctx, normalizers, "x", state->encode_x, &state->x));
@@ -148,6 +167,10 @@ static void give_weight(const void *user, int param, double *values) {
     mpno_model_get_param(user, param, values);
 }
 
+static void give_average(const void *user, int param, double *values) {
+    mpno_ema_get(user, param, values);
+}
+
 /* One state of an optimiser. */
 typedef struct state_of {
     const mpno_optimizer *optimizer;
@@ -182,7 +205,7 @@ static size_t largest_param(const mpno_model *model) {
 
 mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path, const mpno_settings *settings,
                                   const mpno_train_state *state, const mpno_model *model,
-                                  const mpno_optimizer *optimizer) {
+                                  const mpno_optimizer *optimizer, const mpno_ema *ema) {
     mpno_tensor_file *file = NULL;
     double *values = NULL;
     MPNO_TRY(mpno_alloc_array(ctx, largest_param(model), sizeof *values, &values));
@@ -190,6 +213,9 @@ mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path, const mpno_se
     if (status == MPNO_OK) status = put_tensors(ctx, model, "", give_weight, model, values, file);
     if (status == MPNO_OK && optimizer) {
         status = put_optimizer(ctx, model, optimizer, values, file);
+    }
+    if (status == MPNO_OK && ema) {
+        status = put_tensors(ctx, model, "ema.", give_average, ema, values, file);
     }
     if (status == MPNO_OK) status = put_metadata(ctx, settings, state, model, file);
     if (status == MPNO_OK) status = mpno_safetensors_write(ctx, path, file);

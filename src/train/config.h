@@ -16,6 +16,11 @@ typedef enum mpno_policy_choice {
     MPNO_POLICY_SCHEDULE = 5,
     MPNO_POLICY_F64 = 6
 } mpno_policy_choice;
+typedef enum mpno_weights_choice {
+    MPNO_WEIGHTS_AUTO,
+    MPNO_WEIGHTS_TRAINED,
+    MPNO_WEIGHTS_EMA
+} mpno_weights_choice;
 typedef enum mpno_stabilizer_choice { MPNO_STABILIZER_AUTO = 2 } mpno_stabilizer_choice;
 
 typedef struct mpno_settings {
@@ -51,11 +56,23 @@ typedef struct mpno_settings {
         double momentum, dampening;
         bool nesterov;
         double grad_clip_norm, grad_clip_value;
+        int64_t accumulate;
+        double ema_decay;
+        int64_t early_stopping;
+        double min_delta;
         int training_loss, scheduler;
         int64_t step_size;
+        mpno_int_list milestones;
         double gamma;
-        int64_t t_max;
+        int64_t t_max, t_0, t_mult;
         double eta_min;
+        int64_t patience;
+        double threshold;
+        int threshold_mode, plateau_mode;
+        int64_t cooldown;
+        double min_lr;
+        int64_t warmup_epochs, warmup_steps;
+        double warmup_start;
     } opt;
     struct {
         int policy;
@@ -65,8 +82,12 @@ typedef struct mpno_settings {
         int64_t growth_interval;
     } precision;
     struct {
+        int weights;
         int64_t every;
-    } eval, checkpoint;
+    } eval;
+    struct {
+        int64_t every;
+    } checkpoint;
     struct {
         bool tensorboard, html;
         char *input_unit, *output_unit;
@@ -109,6 +130,8 @@ mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *settings, const mp
 /* The stabiliser is that of `phase`; channels must be known. */
 mpno_fno_config mpno_settings_model(const mpno_settings *settings, const mpno_phase *phase);
 mpno_optimizer_opts mpno_settings_optimizer(const mpno_settings *settings);
+/* Whether averages of the weights are what is evaluated and used. */
+bool mpno_settings_use_ema(const mpno_settings *settings);
 mpno_lr_opts mpno_settings_lr(const mpno_settings *settings);
 /* Name of the choice that stands in `key`, "" when there is no such key. */
 const char *mpno_settings_choice(const mpno_settings *settings, const char *key, char *out,

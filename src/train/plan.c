@@ -2,6 +2,7 @@
  * mpno_plan: what a configuration costs, from shapes alone. Weights are declared but never
  * allocated, networks are planned but never made; of the data only the shapes are used. See
  * mpno/run.h. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -383,6 +384,7 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, 
     planner p = {.ctx = ctx, .settings = s, .sink = sink};
     const mpno_optimizer_opts optimizer = mpno_settings_optimizer(s);
     p.states = (size_t)mpno_optimizer_rule_get(optimizer.kind)->plan(&optimizer).n_states;
+    p.states += isnan(s->opt.ema_decay) ? 0 : 1;
     p.arrays = p.states + (optimizer.accumulate ? 1 : 0);
     mpno_schedule schedule;
     mpno_value *map = NULL;

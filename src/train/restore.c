@@ -76,7 +76,9 @@ static mpno_status restore(mpno_ctx *ctx, const char *path, const mpno_config *o
     const mpno_fno_config config = mpno_settings_model(&c->settings, &phase);
     MPNO_TRY(mpno_model_create(ctx, &config, mpno_settings_arithmetic(&c->settings),
                                (uint64_t)c->settings.seed, &r->model));
-    return mpno_checkpoint_load_model(ctx, c, r->model);
+    MPNO_TRY(mpno_checkpoint_load_model(ctx, c, r->model));
+    return mpno_settings_use_ema(&c->settings) ? mpno_checkpoint_load_averages(ctx, c, r->model)
+                                               : MPNO_OK;
 }
 
 mpno_status mpno_restore(mpno_ctx *ctx, const char *path, const mpno_config *overrides,

@@ -69,17 +69,63 @@ static mpno_status check_optimizer(mpno_ctx *ctx, const mpno_settings *s) {
     return MPNO_OK;
 }
 
+static mpno_status check_milestones(mpno_ctx *ctx, const mpno_settings *s) {
+    const mpno_int_list *list = &s->opt.milestones;
+    MPNO_CHECK(ctx, s->opt.scheduler != MPNO_LR_multistep || list->n > 0, MPNO_E_CONFIG,
+               "opt.milestones is missing: opt.scheduler = multistep needs the epochs after which "
+               "the rate falls, such as [60, 80]");
+    for (int64_t i = 1; i < list->n; i++) {
+        MPNO_CHECK(ctx, list->v[i] > list->v[i - 1], MPNO_E_CONFIG,
+                   "opt.milestones: %lld stands after %lld, expected growing numbers of epochs",
+                   (long long)list->v[i], (long long)list->v[i - 1]);
+    }
+    return MPNO_OK;
+}
+
+static mpno_status resolve_lr(mpno_ctx *ctx, mpno_settings *s) {
+    MPNO_TRY(check_milestones(ctx, s));
+    MPNO_CHECK(ctx, s->opt.scheduler != MPNO_LR_cosine_restarts || s->opt.t_0 != MPNO_UNSET,
+               MPNO_E_CONFIG,
+               "opt.t_0 is missing: opt.scheduler = cosine_restarts needs the epochs of its first "
+               "cycle");
+    MPNO_CHECK(ctx, s->opt.eta_min <= s->opt.learning_rate, MPNO_E_CONFIG,
+               "opt.eta_min = %g is above opt.learning_rate = %g", s->opt.eta_min,
+               s->opt.learning_rate);
+    MPNO_CHECK(ctx, s->opt.min_lr <= s->opt.learning_rate, MPNO_E_CONFIG,
+               "opt.min_lr = %g is above opt.learning_rate = %g", s->opt.min_lr,
+               s->opt.learning_rate);
+    MPNO_CHECK(ctx, s->opt.warmup_epochs == 0 || s->opt.warmup_steps == 0, MPNO_E_CONFIG,
+               "opt.warmup_epochs and opt.warmup_steps are both given: keep one");
+    MPNO_CHECK(ctx, s->opt.warmup_epochs < s->opt.n_epochs, MPNO_E_CONFIG,
+               "opt.warmup_epochs = %lld leaves nothing of opt.n_epochs = %lld",
+               (long long)s->opt.warmup_epochs, (long long)s->opt.n_epochs);
+    if (isnan(s->opt.gamma)) s->opt.gamma = s->opt.scheduler == MPNO_LR_exponential ? 0.95 : 0.5;
+    if (s->opt.t_max == MPNO_UNSET) s->opt.t_max = s->opt.n_epochs - s->opt.warmup_epochs;
+    return MPNO_OK;
+}
+
+static mpno_status check_stopping(mpno_ctx *ctx, const mpno_settings *s) {
+    const bool stopping = s->opt.early_stopping != MPNO_UNSET;
+    MPNO_CHECK(ctx, !stopping || s->data.validation || s->data.n_validation > 0, MPNO_E_CONFIG,
+               "opt.early_stopping needs validation data: give data.validation or "
+               "data.n_validation");
+    MPNO_CHECK(ctx, stopping || s->opt.min_delta == 0, MPNO_E_CONFIG,
+               "opt.min_delta is given but opt.early_stopping is not: give the epochs to wait");
+    MPNO_CHECK(ctx, s->eval.weights != MPNO_WEIGHTS_EMA || !isnan(s->opt.ema_decay), MPNO_E_CONFIG,
+               "eval.weights = ema, but opt.ema_decay keeps no averages: give it, such as 0.99, or "
+               "leave eval.weights out");
+    return MPNO_OK;
+}
+
 mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_TRY(check_model(ctx, s));
     MPNO_CHECK(ctx, !s->data.validation || s->data.n_validation == 0, MPNO_E_CONFIG,
                "data.validation and data.n_validation are both given: keep one");
-    MPNO_CHECK(ctx, s->opt.eta_min <= s->opt.learning_rate, MPNO_E_CONFIG,
-               "opt.eta_min = %g is above opt.learning_rate = %g", s->opt.eta_min,
-               s->opt.learning_rate);
+    MPNO_TRY(resolve_lr(ctx, s));
+    MPNO_TRY(check_stopping(ctx, s));
     MPNO_TRY(check_optimizer(ctx, s));
     if (isnan(s->opt.beta2)) s->opt.beta2 = s->opt.optimizer == MPNO_OPTIMIZER_LION ? 0.99 : 0.999;
     if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_CONVENTION_NEURALOP ? 1e-6 : 1e-8;
-    if (s->opt.t_max == MPNO_UNSET) s->opt.t_max = s->opt.n_epochs;
     return resolve_precision(ctx, s);
 }
 
@@ -139,6 +185,7 @@ mpno_optimizer_opts mpno_settings_optimizer(const mpno_settings *s) {
     opts.dampening = s->opt.dampening;
     opts.nesterov = s->opt.nesterov;
     opts.amsgrad = s->opt.amsgrad;
+    opts.accumulate = s->opt.accumulate > 1;
     opts.clip_norm = isnan(s->opt.grad_clip_norm) ? 0 : s->opt.grad_clip_norm;
     opts.clip_value = isnan(s->opt.grad_clip_value) ? 0 : s->opt.grad_clip_value;
     return opts;
@@ -150,7 +197,23 @@ mpno_lr_opts mpno_settings_lr(const mpno_settings *s) {
                           .gamma = s->opt.gamma,
                           .eta_min = s->opt.eta_min,
                           .step_size = s->opt.step_size,
-                          .t_max = s->opt.t_max};
+                          .t_max = s->opt.t_max,
+                          .t_0 = s->opt.t_0,
+                          .t_mult = s->opt.t_mult,
+                          .milestones = s->opt.milestones,
+                          .largest = s->opt.plateau_mode == 1,
+                          .absolute = s->opt.threshold_mode == 1,
+                          .patience = s->opt.patience,
+                          .cooldown = s->opt.cooldown,
+                          .threshold = s->opt.threshold,
+                          .min_lr = s->opt.min_lr,
+                          .warmup_epochs = s->opt.warmup_epochs,
+                          .warmup_steps = s->opt.warmup_steps,
+                          .warmup_start = s->opt.warmup_start};
+}
+
+bool mpno_settings_use_ema(const mpno_settings *s) {
+    return !isnan(s->opt.ema_decay) && s->eval.weights != MPNO_WEIGHTS_TRAINED;
 }
 
 const char *mpno_settings_choice(const mpno_settings *s, const char *key, char *out,

@@ -30,6 +30,10 @@ static mpno_status say_result(const mpno_trainer *t, const mpno_sink *sink) {
     }
     if (status == MPNO_OK && t->sets.n_tests > 0) status = mpno_say_table(t->ctx, sink, table);
     mpno_table_destroy(&table);
+    if (mpno_trainer_stopped_early(t)) {
+        mpno_say(sink, "stopped early after epoch %lld: the weights are those of epoch %lld\n",
+                 (long long)t->state.epoch, (long long)t->state.best_epoch);
+    }
     if (t->epochs_here > 0) {
         mpno_say(sink, "%s per epoch, peak memory %s, %lld skipped steps; run folder %s\n",
                  mpno_human_seconds(t->seconds / (double)t->epochs_here, seconds),

@@ -31,7 +31,8 @@ static mpno_status open_model(mpno_trainer *t) {
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
     const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
-    return mpno_optimizer_create(t->model, &opts, &t->optimizer);
+    MPNO_TRY(mpno_optimizer_create(t->model, &opts, &t->optimizer));
+    return isnan(s->opt.ema_decay) ? MPNO_OK : mpno_ema_create(t->model, s->opt.ema_decay, &t->ema);
 }
 
 static mpno_status open_buffers(mpno_trainer *t) {
@@ -65,6 +66,9 @@ static mpno_status read_checkpoint(mpno_trainer *t) {
     if (status == MPNO_OK) {
         status = mpno_checkpoint_load_optimizer(t->ctx, checkpoint, t->model, t->optimizer);
     }
+    if (status == MPNO_OK && t->ema) {
+        status = mpno_checkpoint_load_ema(t->ctx, checkpoint, t->model, t->ema);
+    }
     mpno_checkpoint_destroy(t->ctx, &checkpoint);
     return status;
 }
@@ -86,6 +90,8 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     MPNO_TRY(mpno_settings_schedule(t->ctx, s, &t->schedule));
     t->lr = mpno_settings_lr(s);
     t->state.best_error = NAN;
+    t->state.lr = mpno_lr_start(&t->lr);
+    t->state.early = mpno_early_stopping_start();
     t->state.loss_scale =
         mpno_loss_scale_make(s->precision.loss_scale, s->precision.growth_interval);
     MPNO_TRY(mpno_sets_read_training(t->ctx, s, &t->state, &t->sets));
@@ -110,6 +116,7 @@ mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resum
 void mpno_trainer_close(mpno_trainer *t) {
     mpno_network_destroy(&t->network);
     mpno_optimizer_destroy(&t->optimizer);
+    mpno_ema_destroy(&t->ema);
     mpno_model_destroy(&t->model);
     mpno_sets_clear(t->ctx, &t->sets);
     mpno_runlog_close(&t->log);
@@ -156,9 +163,30 @@ static void gather(mpno_trainer *t, int64_t first, int64_t batch) {
     }
 }
 
-/* One batch; an overflow of scaled gradients skips the update. */
-static mpno_status train_batch(mpno_trainer *t, int64_t first, int64_t batch, double rate,
+static void take_step(mpno_trainer *t, int64_t epoch, double scale) {
+    const char *policy = t->schedule.phase[t->phase].policy;
+    t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
+    mpno_optimizer_step(t->optimizer, t->network, t->rate, scale);
+    t->state.step++;
+    if (t->ema) mpno_ema_update(t->ema, t->state.step);
+    const double norm = mpno_optimizer_gradient_norm(t->optimizer);
+    if (!isnan(norm)) {
+        t->clipping.sum += norm;
+        t->clipping.steps++;
+        t->clipping.clipped += norm > t->settings->opt.grad_clip_norm;
+    }
+    if (mpno_loss_scale_needed(policy, mpno_settings_half(t->settings))) {
+        mpno_loss_scale_good(&t->state.loss_scale);
+    }
+}
+
+/* Batch `index` of an epoch. opt.accumulate batches, or what is left of an epoch, make a step; an
+ * overflow of scaled gradients in one of them skips it. */
+static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, int64_t batch,
                                double *loss) {
+    const int64_t index = first / t->settings->data.batch_size;
+    const bool ends =
+        (index + 1) % t->settings->opt.accumulate == 0 || first + batch == t->sets.train.n;
     mpno_step_result result = {0};
     const double scale = mpno_trainer_loss_scale(t);
     gather(t, first, batch);
@@ -166,14 +194,13 @@ static mpno_status train_batch(mpno_trainer *t, int64_t first, int64_t batch, do
     *loss += result.loss;
     if (result.overflow) {
         mpno_loss_scale_overflow(&t->state.loss_scale);
-        return mpno_trainer_log_skip(t, first / t->settings->data.batch_size);
+        mpno_optimizer_discard(t->optimizer);
+        t->broken = true;
+        MPNO_TRY(mpno_trainer_log_skip(t, index));
     }
-    mpno_optimizer_step(t->optimizer, t->network, rate, scale);
-    t->state.step++;
-    const char *policy = t->schedule.phase[t->phase].policy;
-    if (mpno_loss_scale_needed(policy, mpno_settings_half(t->settings))) {
-        mpno_loss_scale_good(&t->state.loss_scale);
-    }
+    if (!t->broken && !ends) mpno_optimizer_accumulate(t->optimizer, t->network);
+    if (!t->broken && ends) take_step(t, epoch, scale);
+    if (ends) t->broken = false;
     return MPNO_OK;
 }
 
@@ -197,15 +224,17 @@ static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, 
         .loss_scale = mpno_trainer_loss_scale(t)};
 }
 
-static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double rate, double *seconds) {
+static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) {
     const int64_t n = t->sets.train.n, size = t->settings->data.batch_size;
     mpno_rng rng = mpno_rng_make((uint64_t)t->settings->seed, MPNO_STREAM_SHUFFLE, (uint32_t)epoch);
     mpno_rng_permutation(&rng, n, t->order);
     const double start = now();
     double loss = 0;
+    t->clipping = (mpno_clipping){0};
+    t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
     for (int64_t first = 0; first < n; first += size) {
         const int64_t batch = n - first < size ? n - first : size;
-        MPNO_TRY(train_batch(t, first, batch, rate, &loss));
+        MPNO_TRY(train_batch(t, epoch, first, batch, &loss));
         if (t->progress.write) {
             const double time = now();
             const int64_t done = first + batch;
@@ -220,7 +249,8 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double rate, doub
     return MPNO_OK;
 }
 
-static mpno_status evaluate(mpno_trainer *t) {
+/* Errors of the weights that the model holds: on the validation data, and on the tests if asked. */
+static mpno_status evaluate_model(mpno_trainer *t, bool tests) {
     const mpno_settings *s = t->settings;
     const mpno_predictor_opts opts = {.policy = t->schedule.phase[t->phase].policy,
                                       .half = mpno_settings_half(s),
@@ -229,17 +259,62 @@ static mpno_status evaluate(mpno_trainer *t) {
     if (t->sets.validation.n > 0) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.validation, &opts, &t->validation));
     }
-    for (size_t i = 0; i < t->sets.n_tests; i++) {
+    for (size_t i = 0; tests && i < t->sets.n_tests; i++) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.tests[i], &opts, &t->tests[i]));
     }
-    t->evaluated = t->state.epoch;
     return MPNO_OK;
+}
+
+static mpno_status evaluate(mpno_trainer *t, bool tests) {
+    const bool averages = mpno_settings_use_ema(t->settings);
+    if (averages) mpno_ema_swap(t->ema);
+    mpno_status status = evaluate_model(t, tests);
+    if (averages) mpno_ema_swap(t->ema);
+    t->validated = t->state.epoch;
+    if (tests) t->evaluated = t->state.epoch;
+    return status;
+}
+
+/* Whether the run listens to the validation error after every epoch, whatever eval.every says. */
+static bool listens(const mpno_trainer *t) {
+    return t->sets.validation.n > 0 &&
+           (t->settings->opt.early_stopping != MPNO_UNSET || t->lr.kind == MPNO_LR_plateau);
+}
+
+/* What the error of an epoch means for the next one. Upstream's plateau is fed with the training
+ * error. */
+static void heed(mpno_trainer *t, int64_t epoch) {
+    const mpno_settings *s = t->settings;
+    const bool validated = t->sets.validation.n > 0 && s->compat == MPNO_COMPAT_NONE;
+    mpno_lr_epoch_end(&t->lr, &t->state.lr, epoch, validated ? t->validation.l2 : t->train_loss);
+    if (s->opt.early_stopping == MPNO_UNSET) return;
+    mpno_early_stopping_add(&t->state.early, t->validation.l2, s->opt.early_stopping,
+                            s->opt.min_delta);
+}
+
+bool mpno_trainer_stopped_early(const mpno_trainer *t) {
+    return t->state.early.stopped;
 }
 
 static mpno_status write_checkpoint(mpno_trainer *t, const char *name) {
     char path[4096];
     MPNO_TRY(mpno_path_join(t->ctx, t->settings->output, name, path, sizeof path));
-    return mpno_checkpoint_write(t->ctx, path, t->settings, &t->state, t->model, t->optimizer);
+    return mpno_checkpoint_write(t->ctx, path, t->settings, &t->state, t->model, t->optimizer,
+                                 t->ema);
+}
+
+/* The weights of best.safetensors. */
+static mpno_status restore_best(mpno_trainer *t) {
+    char path[4096];
+    mpno_checkpoint *best = NULL;
+    MPNO_TRY(mpno_path_join(t->ctx, t->settings->output, "best.safetensors", path, sizeof path));
+    MPNO_TRY(mpno_checkpoint_read(t->ctx, path, &best));
+    mpno_status status = mpno_checkpoint_load_model(t->ctx, best, t->model);
+    if (status == MPNO_OK && t->ema) {
+        status = mpno_checkpoint_load_ema(t->ctx, best, t->model, t->ema);
+    }
+    mpno_checkpoint_destroy(t->ctx, &best);
+    return status;
 }
 
 /* Best goes first: were the program killed in between, the resumed epoch writes the same best
@@ -255,6 +330,7 @@ static mpno_status keep(mpno_trainer *t, bool evaluated, bool last) {
         t->state.best_epoch = t->state.epoch;
         MPNO_TRY(write_checkpoint(t, "best.safetensors"));
     }
+    if (t->state.early.stopped) MPNO_TRY(restore_best(t));
     return due ? write_checkpoint(t, "last.safetensors") : MPNO_OK;
 }
 
@@ -262,7 +338,7 @@ static void report_epoch(mpno_trainer *t, int64_t epoch, bool evaluated, double 
     if (!t->progress.write) return;
     char extra[256] = "";
     size_t length = 0;
-    if (evaluated && t->sets.validation.n > 0) {
+    if (t->validated == t->state.epoch && t->sets.validation.n > 0) {
         length = (size_t)snprintf(extra, sizeof extra, "validation L2 %.4f", t->validation.l2);
     }
     for (size_t i = 0; evaluated && i < t->sets.n_tests && length < sizeof extra; i++) {
@@ -276,20 +352,21 @@ static void report_epoch(mpno_trainer *t, int64_t epoch, bool evaluated, double 
 }
 
 static mpno_status run_epoch(mpno_trainer *t, int64_t epoch, bool *stop) {
-    const double rate = mpno_lr_at(&t->lr, epoch);
     double seconds = 0;
     MPNO_TRY(enter_phase(t, epoch));
-    MPNO_TRY(train_epoch(t, epoch, rate, &seconds));
+    MPNO_TRY(train_epoch(t, epoch, &seconds));
     t->state.epoch = epoch + 1;
     *stop = mpno_stop_wanted(t->sink);
     const bool end = t->state.epoch == t->settings->opt.n_epochs;
     const bool due = end || t->state.epoch % t->settings->eval.every == 0;
-    if (due) MPNO_TRY(evaluate(t));
+    if (due || listens(t)) MPNO_TRY(evaluate(t, due));
+    heed(t, epoch);
     report_epoch(t, epoch, due, seconds);
     t->seconds += seconds;
     t->epochs_here++;
-    MPNO_TRY(mpno_trainer_log_epoch(t, rate, seconds));
-    return keep(t, due, end || *stop);
+    MPNO_TRY(mpno_trainer_log_epoch(t, seconds));
+    if (t->state.early.stopped) MPNO_TRY(mpno_trainer_log_early_stop(t));
+    return keep(t, due || listens(t), end || *stop || t->state.early.stopped);
 }
 
 static mpno_status log_failure(mpno_trainer *t, int64_t epoch, const char *reason) {
@@ -321,7 +398,9 @@ static mpno_status explain(mpno_trainer *t, mpno_status status, int64_t epoch) {
 
 mpno_status mpno_trainer_run(mpno_trainer *t) {
     bool stop = false;
-    for (int64_t epoch = t->state.epoch; epoch < t->settings->opt.n_epochs && !stop; epoch++) {
+    const int64_t n_epochs = t->settings->opt.n_epochs;
+    for (int64_t epoch = t->state.epoch; epoch < n_epochs && !stop; epoch++) {
+        if (t->state.early.stopped) break;
         mpno_status status = run_epoch(t, epoch, &stop);
         if (status != MPNO_OK) {
             if (t->progress.write) mpno_progress_clear(&t->progress);
@@ -329,12 +408,14 @@ mpno_status mpno_trainer_run(mpno_trainer *t) {
         }
     }
     if (t->progress.write) mpno_progress_clear(&t->progress);
-    if (stop && t->state.epoch < t->settings->opt.n_epochs) {
+    const bool finished = t->state.epoch == n_epochs || t->state.early.stopped;
+    if (stop && !finished) {
         return mpno_fail(t->ctx, MPNO_E_STOPPED,
                          "stopped after epoch %lld of %lld, go on with --resume",
-                         (long long)t->state.epoch, (long long)t->settings->opt.n_epochs);
+                         (long long)t->state.epoch, (long long)n_epochs);
     }
-    if (t->evaluated == t->state.epoch) return MPNO_OK;
-    MPNO_TRY(enter_phase(t, t->state.epoch - 1)); /* resumed when all was done already */
-    return evaluate(t);
+    if (t->evaluated == t->state.epoch && !t->state.early.stopped) return MPNO_OK;
+    /* Resumed when all was done already, or the best weights are back. */
+    MPNO_TRY(enter_phase(t, t->state.epoch - 1));
+    return evaluate(t, true);
 }

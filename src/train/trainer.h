@@ -15,6 +15,12 @@
 #include "train/predictor.h"
 #include "train/sets.h"
 
+/* Norms of the gradients of an epoch, where opt.grad_clip_norm measures them. */
+typedef struct mpno_clipping {
+    double sum;
+    int64_t steps, clipped;
+} mpno_clipping;
+
 typedef struct mpno_trainer {
     mpno_ctx *ctx;
     mpno_settings *settings; /* borrowed, resolved, channels known after opening */
@@ -25,6 +31,7 @@ typedef struct mpno_trainer {
     mpno_sets sets;
     mpno_model *model;
     mpno_optimizer *optimizer;
+    mpno_ema *ema;         /* NULL: no averages are kept */
     mpno_network *network; /* of the current phase */
     int phase;             /* -1: no network yet */
     int64_t *order;        /* [train.n] */
@@ -35,6 +42,10 @@ typedef struct mpno_trainer {
     mpno_metrics validation;
     mpno_metrics *tests; /* [sets.n_tests], of the last evaluation */
     int64_t evaluated;   /* epochs done when that was; 0: never */
+    int64_t validated;   /* the same of the validation data alone */
+    bool broken;         /* an overflow has spoilt the step that is being accumulated */
+    double rate;         /* of the last step */
+    mpno_clipping clipping;
     double train_loss;   /* mean over the samples of the last epoch */
     double seconds;      /* in training steps, by this process */
     int64_t epochs_here; /* run by this process */
@@ -48,12 +59,15 @@ void mpno_trainer_close(mpno_trainer *trainer);
  */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_run(mpno_trainer *trainer);
 
+/* The run has ended before its last epoch, as opt.early_stopping asks; the weights are the best. */
+bool mpno_trainer_stopped_early(const mpno_trainer *trainer);
+
 /* What the logs say: trainer_log.c. */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_open_log(mpno_trainer *trainer, bool resume);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_phase(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_skip(mpno_trainer *trainer, int64_t batch);
-MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, double rate,
-                                                    double seconds);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_early_stop(mpno_trainer *trainer);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, double seconds);
 /* The object that summary.json holds; owned by the caller. */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_summary(mpno_trainer *trainer, mpno_value **out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What a run writes down: config.yaml, metrics.csv (no times: equal runs give equal files),
- * log.jsonl, TensorBoard events, the summary. Epochs are counted from 1 there: row e says what holds after e epochs. */
+ * log.jsonl, TensorBoard events, the summary. Epochs are counted from 1 there: row e says what
+ * holds after e epochs. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,6 +178,20 @@ mpno_status mpno_trainer_log_skip(mpno_trainer *t, int64_t batch) {
     return status;
 }
 
+mpno_status mpno_trainer_log_early_stop(mpno_trainer *t) {
+    mpno_value *fields = NULL;
+    MPNO_TRY(mpno_value_map(t->ctx, &fields));
+    mpno_status status = mpno_value_set_int(t->ctx, fields, "best_epoch", t->state.best_epoch);
+    if (status == MPNO_OK) {
+        status = mpno_value_set_real(t->ctx, fields, "best_error", t->state.best_error);
+    }
+    if (status == MPNO_OK) {
+        status = mpno_runlog_event(t->log, "early_stop", t->state.epoch, fields);
+    }
+    mpno_value_destroy(t->ctx, &fields);
+    return status;
+}
+
 mpno_status mpno_metrics_put(mpno_ctx *ctx, mpno_value *map, const char *key,
                              const mpno_metrics *metrics) {
     mpno_value *entry = NULL;
@@ -198,17 +213,18 @@ static mpno_status put_errors(mpno_trainer *t, mpno_value *map) {
     return MPNO_OK;
 }
 
-static mpno_status write_row(mpno_trainer *t, double rate, bool evaluated) {
+static mpno_status write_row(mpno_trainer *t, bool evaluated) {
+    const bool validated = t->validated == t->state.epoch;
     double row[MAX_COLUMNS] = {(double)t->state.epoch,
                                (double)t->phase + 1,
-                               rate,
+                               t->rate,
                                mpno_trainer_loss_scale(t),
                                (double)t->state.loss_scale.skipped,
                                t->train_loss};
     size_t n = FIXED_COLUMNS;
     if (t->sets.validation.n > 0) {
-        row[n++] = evaluated ? t->validation.l2 : NAN;
-        row[n++] = evaluated ? t->validation.h1 : NAN;
+        row[n++] = validated ? t->validation.l2 : NAN;
+        row[n++] = validated ? t->validation.h1 : NAN;
     }
     for (size_t i = 0; i < t->sets.n_tests && n + 2 <= MAX_COLUMNS; i++) {
         row[n++] = evaluated ? t->tests[i].l2 : NAN;
@@ -217,25 +233,35 @@ static mpno_status write_row(mpno_trainer *t, double rate, bool evaluated) {
     return mpno_runlog_row(t->log, row);
 }
 
-static mpno_status fill_epoch(mpno_trainer *t, double rate, double seconds, bool evaluated,
-                              mpno_value *fields) {
+/* Mean norm of the gradients before clipping, and how many steps were clipped. */
+static mpno_status put_clipping(mpno_trainer *t, mpno_value *fields) {
+    const mpno_clipping *c = &t->clipping;
+    if (c->steps == 0) return MPNO_OK;
+    MPNO_TRY(mpno_value_set_real(t->ctx, fields, "gradient_norm", c->sum / (double)c->steps));
+    return mpno_value_set_int(t->ctx, fields, "clipped_steps", c->clipped);
+}
+
+static mpno_status fill_epoch(mpno_trainer *t, double seconds, bool evaluated, mpno_value *fields) {
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", t->schedule.phase[t->phase].policy));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "phase", t->phase + 1));
-    MPNO_TRY(mpno_value_set_real(t->ctx, fields, "learning_rate", rate));
+    MPNO_TRY(mpno_value_set_real(t->ctx, fields, "learning_rate", t->rate));
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "loss_scale", mpno_trainer_loss_scale(t)));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "skipped_steps", t->state.loss_scale.skipped));
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "train_loss", t->train_loss));
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "seconds", seconds));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "bytes", (int64_t)mpno_ctx_bytes(t->ctx)));
-    return evaluated ? put_errors(t, fields) : MPNO_OK;
+    MPNO_TRY(put_clipping(t, fields));
+    if (evaluated) return put_errors(t, fields);
+    if (t->sets.validation.n == 0 || t->validated != t->state.epoch) return MPNO_OK;
+    return mpno_metrics_put(t->ctx, fields, "validation", &t->validation);
 }
 
-mpno_status mpno_trainer_log_epoch(mpno_trainer *t, double rate, double seconds) {
+mpno_status mpno_trainer_log_epoch(mpno_trainer *t, double seconds) {
     const bool evaluated = t->evaluated == t->state.epoch;
     mpno_value *fields = NULL;
-    MPNO_TRY(write_row(t, rate, evaluated));
+    MPNO_TRY(write_row(t, evaluated));
     MPNO_TRY(mpno_value_map(t->ctx, &fields));
-    mpno_status status = fill_epoch(t, rate, seconds, evaluated, fields);
+    mpno_status status = fill_epoch(t, seconds, evaluated, fields);
     if (status == MPNO_OK) status = mpno_runlog_event(t->log, "epoch", t->state.epoch, fields);
     if (status == MPNO_OK && t->board) {
         status = mpno_tensorboard_scalars(t->board, t->state.epoch, wall_time(), fields);
@@ -258,6 +284,7 @@ static mpno_status fill_summary(mpno_trainer *t, mpno_value *map) {
     MPNO_TRY(mpno_value_set_int(t->ctx, map, "steps", t->state.step));
     MPNO_TRY(mpno_value_set_int(t->ctx, map, "skipped_steps", t->state.loss_scale.skipped));
     MPNO_TRY(mpno_value_set_int(t->ctx, map, "best_epoch", t->state.best_epoch));
+    MPNO_TRY(mpno_value_set_bool(t->ctx, map, "stopped_early", t->state.early.stopped));
     MPNO_TRY(mpno_value_set_int(t->ctx, map, "seed", s->seed));
     MPNO_TRY(mpno_value_set_string(
         t->ctx, map, "policy", mpno_settings_choice(s, "precision.policy", policy, sizeof policy)));

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/early_stopping.h"
 #include "train/loss_scale.h"
 #include "train/lr.h"
 #include "train/schedule.h"
@@ -77,30 +78,62 @@ static void scale_halves_and_doubles(void **state) {
     assert_false(mpno_loss_scale_needed("full", MPNO_F16));
 }
 
-/* Expected: torch.optim.lr_scheduler, by its closed forms. */
-static void rates_are_those_of_pytorch(void **state) {
+/* The rates themselves: test_trajectories.c. */
+static void plateau_waits_for_the_end_of_the_warm_up(void **state) {
     (void)state;
-    mpno_lr_opts o = {
-        .kind = MPNO_LR_none, .base = 1e-2, .gamma = 0.5, .step_size = 20, .t_max = 30};
-    assert_true(mpno_lr_at(&o, 77) == 1e-2);
-    o.kind = MPNO_LR_step;
-    assert_true(mpno_lr_at(&o, 19) == 1e-2 && mpno_lr_at(&o, 20) == 5e-3);
-    assert_true(mpno_lr_at(&o, 59) == 2.5e-3 && mpno_lr_at(&o, 60) == 1.25e-3);
-    o.kind = MPNO_LR_cosine;
-    assert_true(mpno_lr_at(&o, 0) == 1e-2);
-    assert_true(fabs(mpno_lr_at(&o, 1) - 0.009972609476841367) < 1e-16);
-    assert_true(fabs(mpno_lr_at(&o, 15) - 0.005) < 1e-16);
-    assert_true(fabs(mpno_lr_at(&o, 30)) < 1e-16);
-    o.eta_min = 1e-3;
-    assert_true(fabs(mpno_lr_at(&o, 30) - 1e-3) < 1e-16);
-    assert_true(fabs(mpno_lr_at(&o, 60) - 1e-2) < 1e-16);
+    const mpno_lr_opts o = {.kind = MPNO_LR_plateau,
+                            .base = 1e-2,
+                            .gamma = 0.5,
+                            .warmup_epochs = 3,
+                            .warmup_start = 0.1};
+    mpno_lr_state s = mpno_lr_start(&o);
+    for (int64_t e = 0; e < 3; e++) {
+        assert_true(fabs(mpno_lr_at(&o, &s, e, 100) - 1e-2 * (0.1 + 0.3 * (double)e)) < 1e-16);
+        mpno_lr_epoch_end(&o, &s, e, 0.1); /* without progress, but not counted */
+    }
+    assert_true(mpno_lr_at(&o, &s, 3, 100) == 1e-2);
+    mpno_lr_epoch_end(&o, &s, 3, 1);
+    assert_true(mpno_lr_at(&o, &s, 4, 100) == 1e-2);
+    mpno_lr_epoch_end(&o, &s, 4, 1);
+    assert_true(mpno_lr_at(&o, &s, 5, 100) == 5e-3);
+}
+
+static void warm_up_by_steps_is_a_factor(void **state) {
+    (void)state;
+    const mpno_lr_opts o = {.kind = MPNO_LR_step,
+                            .base = 1,
+                            .gamma = 0.5,
+                            .step_size = 1,
+                            .warmup_steps = 10,
+                            .warmup_start = 0.5};
+    const mpno_lr_state s = mpno_lr_start(&o);
+    assert_true(mpno_lr_at(&o, &s, 0, 0) == 0.5 && mpno_lr_at(&o, &s, 0, 5) == 0.75);
+    assert_true(mpno_lr_at(&o, &s, 1, 5) == 0.375 && mpno_lr_at(&o, &s, 1, 10) == 0.5);
+}
+
+static void early_stopping_counts_from_the_last_real_fall(void **state) {
+    (void)state;
+    static const double errors[] = {1, 0.8, 0.79, 0.75, 0.74, 0.745, 0.741};
+    mpno_early_stopping s = mpno_early_stopping_start();
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        assert_false(s.stopped);
+        mpno_early_stopping_add(&s, errors[i], 3, 0.02);
+    }
+    assert_true(s.stopped && s.best == 0.75);
+    s = mpno_early_stopping_start();
+    mpno_early_stopping_add(&s, NAN, 1, 0); /* no number is no progress */
+    assert_true(s.stopped);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boundaries_are_rounded_sums), cmocka_unit_test(empty_phases_are_left_out),
-        cmocka_unit_test(bad_schedules_are_refused),   cmocka_unit_test(scale_halves_and_doubles),
-        cmocka_unit_test(rates_are_those_of_pytorch),
+        cmocka_unit_test(boundaries_are_rounded_sums),
+        cmocka_unit_test(empty_phases_are_left_out),
+        cmocka_unit_test(bad_schedules_are_refused),
+        cmocka_unit_test(scale_halves_and_doubles),
+        cmocka_unit_test(plateau_waits_for_the_end_of_the_warm_up),
+        cmocka_unit_test(warm_up_by_steps_is_a_factor),
+        cmocka_unit_test(early_stopping_counts_from_the_last_real_fall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #ifndef MPNO_TESTS_VECTORS_H
 #define MPNO_TESTS_VECTORS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,18 +32,42 @@ static inline void vectors_open(const char *stem, vectors *v) {
     (void)fclose(file);
 }
 
-/* f32 array "KIND NAME ..."; *count in numbers. */
-static inline const float *vectors_get(const vectors *v, const char *kind, const char *name,
-                                       size_t *count) {
+/* Array "KIND NAME ..."; *bytes is its size. */
+static inline const void *vectors_find(const vectors *v, const char *kind, const char *name,
+                                       size_t *bytes) {
     char head[160];
     snprintf(head, sizeof head, "\n%s %s ", kind, name);
     const char *line = strstr(v->index, head);
     assert_non_null(line);
     char type[8];
-    size_t offset = 0, bytes = 0;
-    assert_int_equal(sscanf(line + strlen(head), "%7s %zu %zu", type, &offset, &bytes), 3);
-    *count = bytes / 4;
-    return (const float *)(const void *)(v->bytes + offset);
+    size_t offset = 0;
+    assert_int_equal(sscanf(line + strlen(head), "%7s %zu %zu", type, &offset, bytes), 3);
+    return v->bytes + offset;
+}
+
+/* f32 array; *count in numbers. */
+static inline const float *vectors_get(const vectors *v, const char *kind, const char *name,
+                                       size_t *count) {
+    const float *values = vectors_find(v, kind, name, count);
+    *count /= sizeof *values;
+    return values;
+}
+
+/* f64 array, complex numbers as two; *count in numbers. */
+static inline const double *vectors_get_f64(const vectors *v, const char *kind, const char *name,
+                                            size_t *count) {
+    const double *values = vectors_find(v, kind, name, count);
+    *count /= sizeof *values;
+    return values;
+}
+
+/* The next line "case NAME KEYS" after *at (NULL: the first); false at the end. */
+static inline bool vectors_next_case(const vectors *v, const char **at, char name[64],
+                                     char keys[512]) {
+    *at = strstr(*at ? *at + 1 : v->index, "\ncase ");
+    if (!*at) return false;
+    assert_int_equal(sscanf(*at, "\ncase %63s %511[^\n]", name, keys), 2);
+    return true;
 }
 
 static inline double vectors_scalar(const vectors *v, const char *name) {
