@@ -26,7 +26,8 @@ def round_9(value):
 
 def model_of(tensors):
     """A checkpoint's weights, without moments and the rest of its state."""
-    return {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
+    return {name: tensor for name, tensor in tensors.items()
+            if not name.startswith(("optimizer.", "ema."))}
 
 
 class Project(Case):
@@ -114,6 +115,66 @@ class Train(Project):
         (self.folder / "elsewhere").mkdir()
         self.mpno("train", "../config.yaml", "opt.n_epochs=1", folder=self.folder / "elsewhere")
         self.assertTrue((self.folder / "elsewhere/run/last.safetensors").is_file())
+
+
+class Optimization(Project):
+    """What a run says of rates, clipping, averages and an early end; the numbers: tests/unit/train."""
+
+    def test_rates_of_warm_up_and_schedule(self):
+        self.mpno("train", "config.yaml", "opt.scheduler=multistep", "opt.milestones=[2, 3]",
+                  "opt.gamma=0.5", "opt.n_epochs=6", "opt.warmup_epochs=2", "opt.warmup_start=0.5")
+        rates = [row["learning_rate"] for row in self.metrics("run")]
+        for rate, expected in zip(rates, [5e-3, 7.5e-3, 1e-2, 1e-2, 5e-3, 2.5e-3]):
+            self.assertAlmostEqual(rate, expected, delta=1e-11)
+        self.assertEqual([event["learning_rate"] for event in self.events("run", "epoch")], rates)
+
+    def test_plateau_lowers_the_rate_when_nothing_is_learnt(self):
+        self.mpno("train", "config.yaml", "opt.scheduler=plateau", "opt.patience=1",
+                  "opt.n_epochs=9", "opt.learning_rate=1e-7", "opt.threshold=0.1")
+        rates = [row["learning_rate"] for row in self.metrics("run")]
+        # The first epoch sets the mark; then every second one is one too many.
+        self.assertEqual(rates, [round_9(1e-7 * 0.5**max(0, (e - 1) // 2)) for e in range(9)])
+
+    def test_clipping_is_counted(self):
+        self.mpno("train", "config.yaml", "opt.grad_clip_norm=1e-3")
+        events = self.events("run", "epoch")
+        self.assertEqual([event["clipped_steps"] for event in events], [2, 2, 2])
+        self.assertTrue(all(event["gradient_norm"] > 1e-3 for event in events))
+        self.mpno("train", "config.yaml", "opt.grad_clip_norm=1e9", "output=loose")
+        self.mpno("train", "config.yaml", "output=plain")
+        self.assertEqual([event["clipped_steps"] for event in self.events("loose", "epoch")],
+                         [0, 0, 0])
+        self.assertEqual(self.weights("loose"), self.weights("plain"))
+        self.assertNotIn("gradient_norm", self.events("plain", "epoch")[0])
+
+    def test_a_run_that_ends_early_says_so(self):
+        words = ("opt.early_stopping=2", "data.n_validation=4", "opt.learning_rate=0.3",
+                 "opt.n_epochs=200", "eval.every=30")
+        result = self.mpno("train", "config.yaml", *words)
+        summary = json.loads((self.folder / "run/summary.json").read_text())
+        best, epochs = summary["best_epoch"], summary["epochs"]
+        self.assertTrue(summary["stopped_early"] and epochs == best + 2 < 200, summary)
+        self.assertIn(f"stopped early after epoch {epochs}: the weights are those of epoch {best}",
+                      result.out)
+        (event,) = self.events("run", "early_stop")
+        self.assertEqual((event["epoch"], event["best_epoch"]), (epochs, best))
+        self.assertEqual(model_of(self.weights("run")), model_of(self.weights("run", "best")))
+        self.assertEqual(self.mpno("eval", "run", "--json").json()["test"], summary["test"])
+
+    def test_states_have_the_names_of_pytorch(self):
+        for words, names in ((("opt.optimizer=sgd",), set()),
+                             (("opt.optimizer=sgd", "opt.momentum=0.9"), {"momentum_buffer"}),
+                             (("opt.optimizer=lion", "opt.ema_decay=0.9"), {"exp_avg"}),
+                             (("opt.optimizer=adam", "opt.amsgrad=true"),
+                              {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"})):
+            run = "-".join(words)
+            self.mpno("train", "config.yaml", *words, "opt.n_epochs=1", f"output={run}")
+            tensors = self.weights(run)
+            found = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
+            self.assertEqual(found, names)
+            averages = sum(name.startswith("ema.") for name in tensors)
+            weights = sum(not name.startswith(("ema.", "optimizer.")) for name in tensors)
+            self.assertEqual(averages, weights if "opt.ema_decay=0.9" in words else 0)
 
 
 class NotFinite(Project):
