@@ -184,6 +184,10 @@ mpno_status mpno_writer_open(mpno_ctx *ctx, const char *path, mpno_writer **out)
     return MPNO_OK;
 }
 
+const char *mpno_writer_temporary(const mpno_writer *w) {
+    return w->temporary;
+}
+
 static mpno_status flush(mpno_writer *w) {
     int error = write_all(w->fd, w->buffer, w->filled);
     w->filled = 0;

@@ -23,6 +23,8 @@ void mpno_map_close(mpno_mapping *mapping);
 typedef struct mpno_writer mpno_writer;
 MPNO_WARN_UNUSED mpno_status mpno_writer_open(mpno_ctx *ctx, const char *path, mpno_writer **out);
 MPNO_WARN_UNUSED mpno_status mpno_writer_write(mpno_writer *writer, const void *data, size_t bytes);
+/* The file that grows, for a library that writes by name; borrowed until commit or abandon. */
+const char *mpno_writer_temporary(const mpno_writer *writer);
 MPNO_WARN_UNUSED mpno_status mpno_writer_commit(mpno_writer **writer); /* destroys it in any case */
 void mpno_writer_abandon(mpno_writer **writer);                        /* accepts NULL */
 MPNO_WARN_UNUSED mpno_status mpno_file_write_atomic(mpno_ctx *ctx, const char *path,

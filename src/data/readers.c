@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "data/hdf5.h"
 #include "data/pt.h"
 #include "data/safetensors.h"
 

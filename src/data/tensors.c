@@ -20,6 +20,8 @@ static const element_facts FACTS[MPNO_ELEMENT_COUNT] = {
     [MPNO_ELEMENT_I16] = {"i16", 2, false}, [MPNO_ELEMENT_I8] = {"i8", 1, false},
     [MPNO_ELEMENT_U8] = {"u8", 1, false},   [MPNO_ELEMENT_BOOL] = {"bool", 1, false},
     [MPNO_ELEMENT_C64] = {"c64", 8, true},  [MPNO_ELEMENT_C128] = {"c128", 16, true},
+    [MPNO_ELEMENT_U16] = {"u16", 2, false}, [MPNO_ELEMENT_U32] = {"u32", 4, false},
+    [MPNO_ELEMENT_U64] = {"u64", 8, false},
 };
 
 const char *mpno_element_name(mpno_element element) {
@@ -254,8 +256,8 @@ int64_t mpno_named_tensor_count(const mpno_named_tensor *tensor) {
     return count;
 }
 
-/* Integer types go through f64; an i64 beyond 2^53 is rounded there and once more to f32: it is
- * data, not an index. */
+/* Integer types go through f64; an i64 or u64 beyond 2^53 is rounded there and once more to f32: it
+ * is data, not an index. */
 static double integer_at(const mpno_named_tensor *tensor, int64_t i) {
     switch (tensor->element) {
         case MPNO_ELEMENT_I64:
@@ -266,6 +268,12 @@ static double integer_at(const mpno_named_tensor *tensor, int64_t i) {
             return ((const int16_t *)tensor->data)[i];
         case MPNO_ELEMENT_I8:
             return ((const int8_t *)tensor->data)[i];
+        case MPNO_ELEMENT_U64:
+            return (double)((const uint64_t *)tensor->data)[i];
+        case MPNO_ELEMENT_U32:
+            return ((const uint32_t *)tensor->data)[i];
+        case MPNO_ELEMENT_U16:
+            return ((const uint16_t *)tensor->data)[i];
         case MPNO_ELEMENT_BOOL:
             return ((const uint8_t *)tensor->data)[i] != 0;
         default:

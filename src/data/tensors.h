@@ -28,10 +28,14 @@ typedef enum mpno_element {
     MPNO_ELEMENT_BOOL, /* one byte, 0 is false */
     MPNO_ELEMENT_C64,  /* two f32 */
     MPNO_ELEMENT_C128, /* two f64 */
+    MPNO_ELEMENT_U16,
+    MPNO_ELEMENT_U32,
+    MPNO_ELEMENT_U64,
     MPNO_ELEMENT_COUNT
 } mpno_element;
 
-const char *mpno_element_name(mpno_element element); /* "f64", ..., "bool", "c64", "c128" */
+const char *mpno_element_name(
+    mpno_element element); /* "f64", ..., "bool", "c64", "c128", "u16", ... */
 size_t mpno_element_bytes(mpno_element element);
 bool mpno_element_is_complex(mpno_element element);
 
@@ -40,7 +44,7 @@ typedef struct mpno_named_tensor {
     mpno_element element;
     int ndim;
     int64_t shape[MPNO_MAX_DIMS];
-    void *data; /* C order, without gaps; 64-byte aligned when owned */
+    void *data; /* C order, without gaps; 64-byte aligned when owned; NULL when only listed */
     size_t bytes;
     bool owns_data; /* false: the caller's memory, which must outlive the list */
 } mpno_named_tensor;
@@ -56,6 +60,16 @@ typedef struct mpno_tensor_file {
      * "<object MODULE.NAME>", raw bytes "<bytes N>". Nothing of it was run. */
     mpno_value *object;
 } mpno_tensor_file;
+
+/* A box of a tensor in a file, to be read into memory: along axis d the elements start[d] + k *
+ * step[d] for k below count[d]. */
+typedef struct mpno_piece {
+    const char *name;
+    mpno_element element;
+    int ndim;
+    int64_t start[MPNO_MAX_DIMS], count[MPNO_MAX_DIMS], step[MPNO_MAX_DIMS];
+    void *out; /* borrowed: the product of the counts in elements, C order */
+} mpno_piece;
 
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_create(mpno_ctx *ctx, mpno_tensor_file **out);
 void mpno_tensor_file_destroy(mpno_ctx *ctx,

@@ -1,0 +1,934 @@
+/* SPDX-License-Identifier: MIT
+ * HDF5 files: see hdf5.h. Every public function holds one lock, since the library as Debian builds
+ * it is not made for threads, and silences the library's own messages, which its caller may want
+ * otherwise, only while it runs. */
+#include "data/hdf5.h"
+
+#define H5_USE_110_API
+#include <hdf5.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checksum.h"
+#include "core/files.h"
+#include "core/memory.h"
+#include "core/text.h"
+#include "data/lzf.h"
+
+enum {
+    LZF = 32000,
+    MAX_NAME = 1024,
+    MAX_ATTRIBUTE = 1 << 20, /* bytes of an attribute that is read */
+    MAX_LIST = 16,           /* numbers of an attribute that is read */
+    MAX_RATIO = 1040         /* deflate cannot expand by more than 1032 */
+};
+
+#define CHECKSUM "mpno.crc64"
+
+/* -------- the library: lock, messages, filter -------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What the caller's program had set for messages; valid while the lock is held. */
+typedef struct session {
+    H5E_auto2_t print;
+    void *user;
+} session;
+
+/* The filter as HDF5 calls it. parameters[2]: bytes of a chunk, by h5py. */
+static size_t lzf_filter(unsigned flags, size_t n_parameters, const unsigned parameters[],
+                         size_t n_bytes, size_t *buffer_size, void **buffer) {
+    if (!(flags & H5Z_FLAG_REVERSE)) return 0; /* nothing is written with it */
+    size_t capacity = n_parameters > 2 && parameters[2] > 0 ? parameters[2] : *buffer_size;
+    void *out = H5allocate_memory(capacity, false);
+    size_t n = out ? mpno_lzf_decode(*buffer, n_bytes, out, capacity) : 0;
+    if (n == 0) {
+        H5free_memory(out);
+        return 0;
+    }
+    H5free_memory(*buffer);
+    *buffer = out;
+    *buffer_size = capacity;
+    return n;
+}
+
+static mpno_status enter(mpno_ctx *ctx, session *s) {
+    static const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, LZF, 0, 1, "lzf", NULL, NULL, lzf_filter};
+    if (pthread_mutex_lock(&lock) != 0)
+        return mpno_fail(ctx, MPNO_E_UNSUPPORTED, "the lock of the HDF5 library cannot be taken");
+    bool open = H5open() >= 0 && H5Eget_auto2(H5E_DEFAULT, &s->print, &s->user) >= 0 &&
+                H5Eset_auto2(H5E_DEFAULT, NULL, NULL) >= 0 && H5Zregister(&lzf) >= 0;
+    if (open) return MPNO_OK;
+    (void)pthread_mutex_unlock(&lock);
+    return mpno_fail(ctx, MPNO_E_UNSUPPORTED, "the HDF5 library cannot be started");
+}
+
+static void leave(const session *s) {
+    (void)H5Eclear2(H5E_DEFAULT);
+    (void)H5Eset_auto2(H5E_DEFAULT, s->print, s->user);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* Takes the innermost of the library's messages. */
+static herr_t take_message(unsigned n, const H5E_error2_t *error, void *user) {
+    if (n == 0 && error->desc) (void)snprintf(user, MAX_NAME, "%s", error->desc);
+    return 0;
+}
+
+static mpno_status fail_hdf5(mpno_ctx *ctx, mpno_status code, const char *what) {
+    char reason[MAX_NAME] = "no reason given";
+    (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_message, reason);
+    return mpno_fail(ctx, code, "%s: HDF5 says: %s; %s", what, reason,
+                     code == MPNO_E_IO
+                         ? "check the disk and the path"
+                         : "the file is damaged, was cut short or needs a filter that is missing");
+}
+
+/* -------- types -------- */
+
+static hid_t half_type(size_t exponent, size_t mantissa, size_t bias) {
+    hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+    if (type < 0) return type;
+    if (H5Tset_fields(type, 15, mantissa, exponent, 0, mantissa) >= 0 &&
+        H5Tset_size(type, 2) >= 0 && H5Tset_ebias(type, bias) >= 0)
+        return type;
+    (void)H5Tclose(type);
+    return H5I_INVALID_HID;
+}
+
+static hid_t bool_type(void) {
+    static const int8_t values[2] = {0, 1};
+    hid_t type = H5Tenum_create(H5T_STD_I8LE);
+    if (type < 0) return type;
+    if (H5Tenum_insert(type, "FALSE", &values[0]) >= 0 &&
+        H5Tenum_insert(type, "TRUE", &values[1]) >= 0)
+        return type;
+    (void)H5Tclose(type);
+    return H5I_INVALID_HID;
+}
+
+static hid_t pair_type(hid_t part, const char *re, const char *im) {
+    size_t size = H5Tget_size(part);
+    hid_t type = H5Tcreate(H5T_COMPOUND, 2 * size);
+    if (type < 0) return type;
+    if (H5Tinsert(type, re, 0, part) >= 0 && H5Tinsert(type, im, size, part) >= 0) return type;
+    (void)H5Tclose(type);
+    return H5I_INVALID_HID;
+}
+
+/* The type in memory and in files that are written; to be closed by the caller. Little endian, as
+ * elements are. */
+static hid_t type_of(mpno_element element) {
+    switch (element) {
+        case MPNO_ELEMENT_F64:
+            return H5Tcopy(H5T_IEEE_F64LE);
+        case MPNO_ELEMENT_F32:
+            return H5Tcopy(H5T_IEEE_F32LE);
+        case MPNO_ELEMENT_F16:
+            return half_type(5, 10, 15);
+        case MPNO_ELEMENT_BF16:
+            return half_type(8, 7, 127);
+        case MPNO_ELEMENT_I64:
+            return H5Tcopy(H5T_STD_I64LE);
+        case MPNO_ELEMENT_I32:
+            return H5Tcopy(H5T_STD_I32LE);
+        case MPNO_ELEMENT_I16:
+            return H5Tcopy(H5T_STD_I16LE);
+        case MPNO_ELEMENT_I8:
+            return H5Tcopy(H5T_STD_I8LE);
+        case MPNO_ELEMENT_U64:
+            return H5Tcopy(H5T_STD_U64LE);
+        case MPNO_ELEMENT_U32:
+            return H5Tcopy(H5T_STD_U32LE);
+        case MPNO_ELEMENT_U16:
+            return H5Tcopy(H5T_STD_U16LE);
+        case MPNO_ELEMENT_U8:
+            return H5Tcopy(H5T_STD_U8LE);
+        case MPNO_ELEMENT_BOOL:
+            return bool_type();
+        case MPNO_ELEMENT_C64:
+            return pair_type(H5T_IEEE_F32LE, "r", "i");
+        case MPNO_ELEMENT_C128:
+            return pair_type(H5T_IEEE_F64LE, "r", "i");
+        case MPNO_ELEMENT_COUNT:
+            break;
+    }
+    return H5I_INVALID_HID;
+}
+
+static bool integer_element(hid_t type, mpno_element *out) {
+    static const mpno_element table[2][4] = {
+        {MPNO_ELEMENT_U8, MPNO_ELEMENT_U16, MPNO_ELEMENT_U32, MPNO_ELEMENT_U64},
+        {MPNO_ELEMENT_I8, MPNO_ELEMENT_I16, MPNO_ELEMENT_I32, MPNO_ELEMENT_I64}};
+    const size_t size = H5Tget_size(type);
+    for (size_t k = 0; k < 4; k++) {
+        if (size != (size_t)1 << k) continue;
+        *out = table[H5Tget_sign(type) == H5T_SGN_2][k];
+        return true;
+    }
+    return false;
+}
+
+static bool float_element(hid_t type, mpno_element *out) {
+    size_t sign, exponent_at, exponent, mantissa_at, mantissa;
+    const size_t size = H5Tget_size(type);
+    if (H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0)
+        return false;
+    if (size == 8 && exponent == 11)
+        *out = MPNO_ELEMENT_F64;
+    else if (size == 4 && exponent == 8)
+        *out = MPNO_ELEMENT_F32;
+    else if (size == 2 && (exponent == 5 || exponent == 8))
+        *out = exponent == 5 ? MPNO_ELEMENT_F16 : MPNO_ELEMENT_BF16;
+    else
+        return false;
+    return true;
+}
+
+static bool member_is(hid_t type, unsigned index, const char *name) {
+    char *found = H5Tget_member_name(type, index);
+    bool same = found && strcmp(found, name) == 0;
+    H5free_memory(found);
+    return same;
+}
+
+static bool enum_element(hid_t type, mpno_element *out) {
+    hid_t base = H5Tget_super(type);
+    bool known = base >= 0 && integer_element(base, out);
+    if (known && H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 &&
+        member_is(type, 0, "FALSE") && member_is(type, 1, "TRUE"))
+        *out = MPNO_ELEMENT_BOOL;
+    if (base >= 0) (void)H5Tclose(base);
+    return known;
+}
+
+static bool complex_element(hid_t type, mpno_element *out) {
+    if (H5Tget_nmembers(type) != 2 || !member_is(type, 0, "r") || !member_is(type, 1, "i"))
+        return false;
+    bool known = true;
+    for (unsigned i = 0; i < 2 && known; i++) {
+        hid_t part = H5Tget_member_type(type, i);
+        mpno_element element;
+        known = part >= 0 && H5Tget_class(part) == H5T_FLOAT && float_element(part, &element) &&
+                (element == MPNO_ELEMENT_F32 || element == MPNO_ELEMENT_F64);
+        if (known) {
+            mpno_element pair = element == MPNO_ELEMENT_F32 ? MPNO_ELEMENT_C64 : MPNO_ELEMENT_C128;
+            known = i == 0 || *out == pair;
+            *out = pair;
+        }
+        if (part >= 0) (void)H5Tclose(part);
+    }
+    return known;
+}
+
+/* The element of a type; NULL, or what the type is instead. */
+static const char *element_of(hid_t type, mpno_element *out) {
+    switch (H5Tget_class(type)) {
+        case H5T_INTEGER:
+            return integer_element(type, out) ? NULL : "integers of an unusual size";
+        case H5T_FLOAT:
+            return float_element(type, out) ? NULL : "floating-point numbers of an unusual format";
+        case H5T_ENUM:
+            return enum_element(type, out) ? NULL : "an unusual enumeration";
+        case H5T_COMPOUND:
+            return complex_element(type, out) ? NULL : "records (a compound type)";
+        case H5T_STRING:
+            return "texts";
+        case H5T_REFERENCE:
+            return "references";
+        case H5T_VLEN:
+            return "lists of varying length";
+        case H5T_ARRAY:
+            return "arrays as elements";
+        default:
+            return "of a type without numbers";
+    }
+}
+
+/* -------- open objects -------- */
+
+typedef struct h5file {
+    mpno_ctx *ctx;
+    hid_t id;
+    uint64_t bytes;       /* size of the file */
+    unsigned long number; /* HDF5's of this open file, to know objects of other files */
+} h5file;
+
+/* A data set and what it holds. what: NULL, or why it is no tensor. */
+typedef struct h5set {
+    hid_t id, type, space;
+    const char *what;
+    mpno_element element;
+    int ndim;
+    int64_t shape[MPNO_MAX_DIMS];
+} h5set;
+
+static void close_set(h5set *s) {
+    if (s->space >= 0) (void)H5Sclose(s->space);
+    if (s->type >= 0) (void)H5Tclose(s->type);
+    if (s->id >= 0) (void)H5Dclose(s->id);
+    *s = (h5set){.id = -1, .type = -1, .space = -1};
+}
+
+static bool has_signature(const mpno_mapping *m) {
+    if (m->size >= 8 && memcmp(m->data, "\211HDF\r\n\032\n", 8) == 0) return true;
+    for (size_t at = 512; at <= m->size && m->size - at >= 8; at *= 2)
+        if (memcmp(m->data + at, "\211HDF\r\n\032\n", 8) == 0) return true;
+    return false;
+}
+
+/* Says what is wrong with the file in the words of files.h, before HDF5 sees it. */
+static mpno_status check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes) {
+    mpno_mapping mapping;
+    MPNO_TRY(mpno_map_open(ctx, path, &mapping));
+    bool good = has_signature(&mapping);
+    *bytes = mapping.size;
+    mpno_map_close(&mapping);
+    MPNO_CHECK(
+        ctx, good, MPNO_E_FORMAT,
+        "this is not an HDF5 file: its signature is missing (MAT files before version 7.3 and "
+        "classic NetCDF files are not HDF5)");
+    return MPNO_OK;
+}
+
+static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
+    *out = (h5file){.ctx = ctx, .id = -1};
+    MPNO_TRY(check_path(ctx, path, &out->bytes));
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    /* strong: closing the file closes what may still be open in it. No locks: some file systems
+     * have none */
+    bool set = access >= 0 && H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
+               H5Pset_file_locking(access, false, true) >= 0;
+    if (set) out->id = H5Fopen(path, H5F_ACC_RDONLY, access);
+    mpno_status status = MPNO_OK;
+    if (out->id < 0) status = fail_hdf5(ctx, MPNO_E_FORMAT, "the file cannot be opened");
+    if (access >= 0) (void)H5Pclose(access);
+    H5O_info_t info;
+    if (status == MPNO_OK && H5Oget_info(out->id, &info) < 0)
+        status = fail_hdf5(ctx, MPNO_E_FORMAT, "the root group cannot be read");
+    if (status == MPNO_OK) out->number = info.fileno;
+    if (status != MPNO_OK && out->id >= 0) (void)H5Fclose(out->id);
+    return status;
+}
+
+static bool raw_data_elsewhere(hid_t set) {
+    hid_t plist = H5Dget_create_plist(set);
+    bool elsewhere =
+        plist < 0 || H5Pget_layout(plist) == H5D_VIRTUAL || H5Pget_external_count(plist) > 0;
+    if (plist >= 0) (void)H5Pclose(plist);
+    return elsewhere;
+}
+
+static mpno_status read_shape(h5file *f, const char *name, h5set *s) {
+    hsize_t size[H5S_MAX_RANK];
+    const H5S_class_t kind = H5Sget_simple_extent_type(s->space);
+    if (kind == H5S_NULL) {
+        s->what = "nothing (an empty data space)";
+        return MPNO_OK;
+    }
+    s->ndim = H5Sget_simple_extent_ndims(s->space);
+    if (s->ndim > MPNO_MAX_DIMS) {
+        s->what = "an array of more than 8 dimensions";
+        return MPNO_OK;
+    }
+    bool known = s->ndim >= 0 && H5Sget_simple_extent_dims(s->space, size, NULL) >= 0;
+    MPNO_CHECK(f->ctx, known, MPNO_E_FORMAT, "'%s': its shape cannot be read", name);
+    for (int d = 0; d < s->ndim; d++) {
+        MPNO_CHECK(f->ctx, size[d] <= INT64_MAX, MPNO_E_FORMAT, "'%s': its shape is too large",
+                   name);
+        s->shape[d] = (int64_t)size[d];
+    }
+    return MPNO_OK;
+}
+
+static mpno_status open_set_parts(h5file *f, const char *name, h5set *s) {
+    H5O_info_t info;
+    s->id = H5Dopen2(f->id, name, H5P_DEFAULT);
+    if (s->id >= 0) s->type = H5Dget_type(s->id);
+    if (s->id >= 0) s->space = H5Dget_space(s->id);
+    if (s->type < 0 || s->space < 0 || H5Oget_info(s->id, &info) < 0) {
+        char what[MAX_NAME];
+        (void)snprintf(what, sizeof what, "data set '%.900s' cannot be opened", name);
+        return fail_hdf5(f->ctx, MPNO_E_FORMAT, what);
+    }
+    MPNO_CHECK(
+        f->ctx, info.fileno == f->number && !raw_data_elsewhere(s->id), MPNO_E_UNSUPPORTED,
+        "'%s' is kept in another file, which is not followed; copy it into one file (h5repack)",
+        name);
+    s->what = element_of(s->type, &s->element);
+    return s->what ? MPNO_OK : read_shape(f, name, s);
+}
+
+static mpno_status open_set(h5file *f, const char *name, h5set *out) {
+    *out = (h5set){.id = -1, .type = -1, .space = -1};
+    mpno_status status = open_set_parts(f, name, out);
+    if (status != MPNO_OK) close_set(out);
+    return status;
+}
+
+/* -------- values -------- */
+
+/* Reads what `file_space` selects into out as `element`; count elements. */
+static mpno_status read_values(h5file *f, const char *name, const h5set *s, hid_t file_space,
+                               hsize_t count, void *out) {
+    if (count == 0) return MPNO_OK;
+    hid_t type = s->element == MPNO_ELEMENT_BOOL ? H5Tcopy(H5T_STD_I8LE) : type_of(s->element);
+    hid_t space = H5Screate_simple(1, &count, NULL);
+    bool read =
+        type >= 0 && space >= 0 && H5Dread(s->id, type, space, file_space, H5P_DEFAULT, out) >= 0;
+    mpno_status status = MPNO_OK;
+    if (!read) {
+        char what[MAX_NAME];
+        (void)snprintf(what, sizeof what, "data set '%.900s' cannot be read", name);
+        status = fail_hdf5(f->ctx, MPNO_E_FORMAT, what);
+    }
+    if (type >= 0) (void)H5Tclose(type);
+    if (space >= 0) (void)H5Sclose(space);
+    return status;
+}
+
+static void make_truths(mpno_element element, size_t n, void *values) {
+    uint8_t *bytes = values;
+    for (size_t i = 0; i < n && element == MPNO_ELEMENT_BOOL; i++) bytes[i] = bytes[i] != 0;
+}
+
+static void checksum_text(const void *data, size_t bytes, char out[20]) {
+    mpno_crc64 crc;
+    mpno_crc64_start(&crc);
+    mpno_crc64_add(&crc, data, bytes);
+    (void)snprintf(out, 20, "%016" PRIx64, mpno_crc64_value(&crc));
+}
+
+/* What the header promises must be possible for a file of this size before memory is taken. */
+static mpno_status check_size(h5file *f, const char *name, mpno_element element, int ndim,
+                              const int64_t *shape) {
+    int64_t count;
+    size_t bytes;
+    const uint64_t most = f->bytes > UINT64_MAX / MAX_RATIO ? UINT64_MAX : f->bytes * MAX_RATIO;
+    bool possible = mpno_shape_measure(element, ndim, shape, &count, &bytes) && bytes <= most;
+    MPNO_CHECK(f->ctx, possible, MPNO_E_FORMAT,
+               "data set '%s' promises more values than a file of %llu bytes can hold", name,
+               (unsigned long long)f->bytes);
+    return MPNO_OK;
+}
+
+/* -------- attributes -------- */
+
+/* Text of one attribute value; *out NULL: neither text nor number. */
+static mpno_status string_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, char **out) {
+    mpno_status status = MPNO_OK;
+    if (H5Tis_variable_str(type) > 0) {
+        char *text = NULL;
+        if (H5Aread(attribute, type, &text) >= 0 && text && mpno_text_is_utf8(text, strlen(text)))
+            status = mpno_strdup(ctx, text, out);
+        H5free_memory(text);
+        return status;
+    }
+    const size_t size = H5Tget_size(type);
+    if (size == 0 || size > MAX_ATTRIBUTE) return MPNO_OK;
+    MPNO_TRY(mpno_alloc(ctx, size + 1, out));
+    bool good = H5Aread(attribute, type, *out) >= 0;
+    if (good && H5Tget_strpad(type) == H5T_STR_SPACEPAD)
+        for (size_t n = strlen(*out); n > 0 && (*out)[n - 1] == ' '; n--) (*out)[n - 1] = '\0';
+    if (good && mpno_text_is_utf8(*out, strlen(*out))) return MPNO_OK;
+    mpno_free(ctx, *out);
+    *out = NULL;
+    return MPNO_OK;
+}
+
+static mpno_status number_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, hid_t space,
+                                    char **out) {
+    mpno_element element;
+    double reals[MAX_LIST];
+    int64_t integers[MAX_LIST];
+    const hssize_t n = H5Sget_simple_extent_npoints(space);
+    const bool list = H5Sget_simple_extent_ndims(space) > 0;
+    if (element_of(type, &element) || mpno_element_is_complex(element) || n < 1 || n > MAX_LIST)
+        return MPNO_OK;
+    const bool real = H5Tget_class(type) == H5T_FLOAT;
+    if (H5Aread(attribute, real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64,
+                real ? (void *)reals : (void *)integers) < 0)
+        return MPNO_OK;
+    mpno_text text = {.ctx = ctx};
+    mpno_status status = list ? mpno_text_add(&text, "[") : MPNO_OK;
+    for (hssize_t i = 0; i < n && status == MPNO_OK; i++) {
+        char number[MPNO_REAL_TEXT];
+        if (real)
+            mpno_real_text(reals[i], number);
+        else
+            (void)snprintf(number, sizeof number, "%lld", (long long)integers[i]);
+        const bool truth = element == MPNO_ELEMENT_BOOL;
+        status = mpno_text_add(&text, "%s%s", i > 0 ? ", " : "",
+                               truth ? (integers[i] ? "true" : "false") : number);
+    }
+    if (status == MPNO_OK && list) status = mpno_text_add(&text, "]");
+    if (status == MPNO_OK)
+        *out = text.data;
+    else
+        mpno_text_discard(&text);
+    return status;
+}
+
+static mpno_status attribute_text(mpno_ctx *ctx, hid_t object, const char *name, char **out) {
+    *out = NULL;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = -1, space = -1;
+    if (attribute < 0) return MPNO_OK;
+    type = H5Aget_type(attribute);
+    space = H5Aget_space(attribute);
+    mpno_status status = MPNO_OK;
+    if (type >= 0 && space >= 0) {
+        const bool text = H5Tget_class(type) == H5T_STRING;
+        if (!text)
+            status = number_attribute(ctx, attribute, type, space, out);
+        else if (H5Sget_simple_extent_type(space) == H5S_SCALAR)
+            status = string_attribute(ctx, attribute, type, out);
+    }
+    if (type >= 0) (void)H5Tclose(type);
+    if (space >= 0) (void)H5Sclose(space);
+    (void)H5Aclose(attribute);
+    return status;
+}
+
+typedef struct attribute_visit {
+    mpno_ctx *ctx;
+    mpno_value *metadata;
+    const char *set; /* NULL: of the file */
+    mpno_status status;
+} attribute_visit;
+
+static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
+    attribute_visit *a = user;
+    char key[2 * MAX_NAME], *text;
+    (void)info;
+    if (strcmp(name, CHECKSUM) == 0 || !mpno_text_is_utf8(name, strlen(name))) return 0;
+    (void)snprintf(key, sizeof key, "%s%s%s", a->set ? a->set : "", a->set ? "@" : "", name);
+    a->status = attribute_text(a->ctx, object, name, &text);
+    if (a->status == MPNO_OK && text)
+        a->status = mpno_value_set_string(a->ctx, a->metadata, key, text);
+    mpno_free(a->ctx, text);
+    return a->status == MPNO_OK ? 0 : -1;
+}
+
+static mpno_status read_attributes(h5file *f, hid_t object, const char *set, mpno_value *metadata) {
+    attribute_visit a = {f->ctx, metadata, set, MPNO_OK};
+    if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attribute, &a) >= 0)
+        return MPNO_OK;
+    if (a.status != MPNO_OK) return a.status;
+    char what[MAX_NAME];
+    (void)snprintf(what, sizeof what, "the attributes of '%.900s' cannot be read", set ? set : "/");
+    return fail_hdf5(f->ctx, MPNO_E_FORMAT, what);
+}
+
+/* -------- reading a file -------- */
+
+typedef struct listing {
+    h5file *f;
+    mpno_tensor_file *out;
+    bool values;
+    mpno_status status;
+} listing;
+
+/* Checks what mpno_hdf5_write left beside the values. */
+static mpno_status check_checksum(h5file *f, const h5set *s, const mpno_named_tensor *t) {
+    char found[20], *expected;
+    MPNO_TRY(attribute_text(f->ctx, s->id, CHECKSUM, &expected));
+    if (!expected) return MPNO_OK;
+    checksum_text(t->data, t->bytes, found);
+    const bool same = strcmp(found, expected) == 0;
+    mpno_free(f->ctx, expected);
+    MPNO_CHECK(f->ctx, same, MPNO_E_FORMAT,
+               "data set '%s' is damaged: its values do not give the checksum that stands beside "
+               "them; fetch the file again",
+               t->name);
+    return MPNO_OK;
+}
+
+static mpno_status add_set(listing *l, const char *name, const h5set *s) {
+    mpno_ctx *ctx = l->f->ctx;
+    if (s->what) {
+        char text[100];
+        (void)snprintf(text, sizeof text, "<%s>", s->what);
+        return mpno_value_set_string(ctx, l->out->metadata, name, text);
+    }
+    if (!l->values)
+        return mpno_tensor_file_add_view(ctx, l->out, name, s->element, s->ndim, s->shape, NULL);
+    mpno_named_tensor *t;
+    MPNO_TRY(check_size(l->f, name, s->element, s->ndim, s->shape));
+    MPNO_TRY(mpno_tensor_file_add(ctx, l->out, name, s->element, s->ndim, s->shape, &t));
+    MPNO_TRY(read_values(l->f, name, s, H5S_ALL, (hsize_t)mpno_named_tensor_count(t), t->data));
+    MPNO_TRY(check_checksum(l->f, s, t));
+    make_truths(t->element, t->bytes, t->data);
+    return MPNO_OK;
+}
+
+static herr_t visit_object(hid_t root, const char *name, const H5O_info_t *info, void *user) {
+    listing *l = user;
+    h5set s;
+    (void)root;
+    if (info->type != H5O_TYPE_DATASET) return 0;
+    if (strlen(name) >= MAX_NAME || !mpno_text_is_utf8(name, strlen(name))) {
+        l->status = mpno_fail(l->f->ctx, MPNO_E_FORMAT,
+                              "the name of a data set is too long or not UTF-8 text");
+        return -1;
+    }
+    l->status = open_set(l->f, name, &s);
+    if (l->status == MPNO_OK) l->status = add_set(l, name, &s);
+    if (l->status == MPNO_OK) l->status = read_attributes(l->f, s.id, name, l->out->metadata);
+    close_set(&s);
+    return l->status == MPNO_OK ? 0 : -1;
+}
+
+static mpno_status visit_file(h5file *f, bool values, mpno_tensor_file *out) {
+    listing l = {f, out, values, MPNO_OK};
+    MPNO_TRY(read_attributes(f, f->id, NULL, out->metadata));
+    if (H5Ovisit(f->id, H5_INDEX_NAME, H5_ITER_INC, visit_object, &l) >= 0) return MPNO_OK;
+    if (l.status != MPNO_OK) return l.status;
+    return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the groups of the file cannot be read");
+}
+
+static mpno_status read_whole(mpno_ctx *ctx, const char *path, bool values, mpno_tensor_file *out) {
+    h5file f;
+    MPNO_TRY(open_file(ctx, path, &f));
+    mpno_status status = visit_file(&f, values, out);
+    (void)H5Fclose(f.id);
+    return status;
+}
+
+static mpno_status read_or_list(mpno_ctx *ctx, const char *path, bool values,
+                                mpno_tensor_file **out) {
+    session s;
+    mpno_tensor_file *file;
+    *out = NULL;
+    MPNO_TRY(mpno_tensor_file_create(ctx, &file));
+    mpno_status status = enter(ctx, &s);
+    if (status == MPNO_OK) {
+        status = read_whole(ctx, path, values, file);
+        leave(&s);
+    }
+    if (status != MPNO_OK) {
+        mpno_tensor_file_destroy(ctx, &file);
+        return mpno_fail_in(ctx, status, "%s", path);
+    }
+    *out = file;
+    return MPNO_OK;
+}
+
+mpno_status mpno_hdf5_read(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
+    return read_or_list(ctx, path, true, out);
+}
+
+mpno_status mpno_hdf5_list(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
+    return read_or_list(ctx, path, false, out);
+}
+
+static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
+    hsize_t start[MPNO_MAX_DIMS], count[MPNO_MAX_DIMS], step[MPNO_MAX_DIMS], n = 1;
+    MPNO_CHECK(f->ctx, !s->what && s->element == p->element && s->ndim == p->ndim, MPNO_E_FORMAT,
+               "data set '%s' is not what was listed: the file has changed", p->name);
+    MPNO_TRY(check_size(f, p->name, p->element, p->ndim, p->count));
+    for (int d = 0; d < p->ndim; d++) {
+        const int64_t last = p->count[d] > 0 ? p->start[d] + (p->count[d] - 1) * p->step[d] : 0;
+        MPNO_CHECK(
+            f->ctx, p->start[d] >= 0 && p->step[d] > 0 && (p->count[d] == 0 || last < s->shape[d]),
+            MPNO_E_ARGUMENT, "a piece leaves axis %d of data set '%s', which has %lld elements", d,
+            p->name, (long long)s->shape[d]);
+        start[d] = (hsize_t)p->start[d];
+        count[d] = (hsize_t)p->count[d];
+        step[d] = (hsize_t)p->step[d];
+        n *= count[d];
+    }
+    if (n > 0 && p->ndim > 0 &&
+        H5Sselect_hyperslab(s->space, H5S_SELECT_SET, start, step, count, NULL) < 0)
+        return fail_hdf5(f->ctx, MPNO_E_FORMAT, "a part of a data set cannot be chosen");
+    MPNO_TRY(read_values(f, p->name, s, s->space, n, p->out));
+    make_truths(p->element, n, p->out);
+    return MPNO_OK;
+}
+
+static mpno_status fetch_pieces(mpno_ctx *ctx, const char *path, size_t n,
+                                const mpno_piece *pieces) {
+    h5file f;
+    MPNO_TRY(open_file(ctx, path, &f));
+    mpno_status status = MPNO_OK;
+    for (size_t i = 0; i < n && status == MPNO_OK; i++) {
+        h5set s;
+        status = open_set(&f, pieces[i].name, &s);
+        if (status == MPNO_OK) status = fetch_piece(&f, &pieces[i], &s);
+        close_set(&s);
+    }
+    (void)H5Fclose(f.id);
+    return status;
+}
+
+mpno_status mpno_hdf5_fetch(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces) {
+    session s;
+    MPNO_TRY(enter(ctx, &s));
+    mpno_status status = fetch_pieces(ctx, path, n, pieces);
+    leave(&s);
+    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+}
+
+/* -------- writing -------- */
+
+static mpno_status fail_attribute(mpno_ctx *ctx, const char *name) {
+    return mpno_fail(ctx, MPNO_E_ARGUMENT,
+                     "attribute '%s' cannot be written: it must be a text, a number, a truth or a "
+                     "list of 1 to %d numbers",
+                     name, MAX_LIST);
+}
+
+/* Gives type and numbers of a scalar or a list; integers as integers where all are. */
+static bool attribute_numbers(const mpno_value *v, hid_t *type, double *reals, int64_t *integers) {
+    const bool list = v->kind == MPNO_VALUE_LIST;
+    const size_t n = list ? v->n : 1;
+    bool real = false;
+    if (n < 1 || n > MAX_LIST) return false;
+    for (size_t i = 0; i < n; i++) {
+        const mpno_value *item = list ? v->items[i] : v;
+        if (item->kind != MPNO_VALUE_INT && item->kind != MPNO_VALUE_REAL) return false;
+        real = real || item->kind == MPNO_VALUE_REAL;
+        reals[i] = item->real;
+        integers[i] = item->integer;
+    }
+    *type = H5Tcopy(real ? H5T_IEEE_F64LE : H5T_STD_I64LE);
+    return true;
+}
+
+static mpno_status write_attribute(mpno_ctx *ctx, hid_t object, const char *name,
+                                   const mpno_value *v) {
+    double reals[MAX_LIST];
+    int64_t integers[MAX_LIST];
+    const int8_t truth = v->boolean;
+    const void *data = NULL;
+    hid_t type = -1, space = -1, attribute = -1;
+    hsize_t n = v->n;
+    if (v->kind == MPNO_VALUE_STRING) {
+        type = H5Tcopy(H5T_C_S1);
+        size_t size = strlen(v->string) + 1;
+        if (type >= 0 && (H5Tset_size(type, size) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0))
+            n = 0;
+        data = v->string;
+    } else if (v->kind == MPNO_VALUE_BOOL) {
+        type = bool_type();
+        data = &truth;
+    } else if (attribute_numbers(v, &type, reals, integers)) {
+        data = H5Tget_class(type) == H5T_FLOAT ? (const void *)reals : (const void *)integers;
+    }
+    if (!data) return fail_attribute(ctx, name);
+    space = v->kind == MPNO_VALUE_LIST ? H5Screate_simple(1, &n, NULL) : H5Screate(H5S_SCALAR);
+    if (type >= 0 && space >= 0)
+        attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    mpno_status status = MPNO_OK;
+    if (attribute < 0 || H5Awrite(attribute, type, data) < 0) {
+        char what[MAX_NAME];
+        (void)snprintf(what, sizeof what, "attribute '%.900s' cannot be written", name);
+        status = fail_hdf5(ctx, MPNO_E_IO, what);
+    }
+    if (attribute >= 0) (void)H5Aclose(attribute);
+    if (space >= 0) (void)H5Sclose(space);
+    if (type >= 0) (void)H5Tclose(type);
+    return status;
+}
+
+static mpno_status write_attributes(mpno_ctx *ctx, hid_t object, const mpno_value *map) {
+    for (size_t i = 0; map && i < map->n; i++)
+        MPNO_TRY(write_attribute(ctx, object, map->keys[i], map->items[i]));
+    return MPNO_OK;
+}
+
+/* Makes the groups of "a/b/c" that are missing: without time stamps, unlike those that HDF5 would
+ * make by itself. */
+static mpno_status make_groups(mpno_ctx *ctx, hid_t file, const char *name) {
+    char group[MAX_NAME];
+    MPNO_CHECK(
+        ctx,
+        *name && *name != '/' && strlen(name) < sizeof group && !strstr(name, "//") &&
+            name[strlen(name) - 1] != '/' && mpno_text_is_utf8(name, strlen(name)),
+        MPNO_E_ARGUMENT,
+        "'%.200s' cannot be the name of a data set: it is empty, too long, not UTF-8 text, or "
+        "has an empty part between slashes",
+        name);
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        memcpy(group, name, (size_t)(slash - name));
+        group[slash - name] = '\0';
+        if (H5Lexists(file, group, H5P_DEFAULT) > 0) continue;
+        hid_t plist = H5Pcreate(H5P_GROUP_CREATE), made = -1;
+        if (plist >= 0 && H5Pset_obj_track_times(plist, false) >= 0)
+            made = H5Gcreate2(file, group, H5P_DEFAULT, plist, H5P_DEFAULT);
+        mpno_status status =
+            made < 0 ? fail_hdf5(ctx, MPNO_E_IO, "a group cannot be made") : MPNO_OK;
+        if (made >= 0) (void)H5Gclose(made);
+        if (plist >= 0) (void)H5Pclose(plist);
+        MPNO_TRY(status);
+    }
+    return MPNO_OK;
+}
+
+static hid_t create_dataset(hid_t file, const mpno_hdf5_set *set) {
+    hsize_t size[MPNO_MAX_DIMS];
+    for (int d = 0; d < set->ndim; d++) size[d] = (hsize_t)set->shape[d];
+    hid_t type = type_of(set->element), id = -1;
+    hid_t space = set->ndim > 0 ? H5Screate_simple(set->ndim, size, NULL) : H5Screate(H5S_SCALAR);
+    hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
+    bool good = type >= 0 && space >= 0 && plist >= 0 &&
+                H5Pset_layout(plist, H5D_CONTIGUOUS) >= 0 &&
+                H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY) >= 0 &&
+                H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER) >= 0 &&
+                H5Pset_obj_track_times(plist, false) >= 0;
+    if (good) id = H5Dcreate2(file, set->name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+    if (plist >= 0) (void)H5Pclose(plist);
+    if (space >= 0) (void)H5Sclose(space);
+    if (type >= 0) (void)H5Tclose(type);
+    return id;
+}
+
+/* Creates one data set, with its values and their checksum if there are any. */
+static mpno_status write_set(mpno_ctx *ctx, hid_t file, mpno_hdf5_set *set, const void *data) {
+    MPNO_TRY(make_groups(ctx, file, set->name));
+    int64_t count;
+    size_t bytes;
+    MPNO_CHECK(ctx,
+               set->ndim >= 0 && set->ndim <= MPNO_MAX_DIMS &&
+                   mpno_shape_measure(set->element, set->ndim, set->shape, &count, &bytes),
+               MPNO_E_SHAPE, "data set '%s': its shape is negative or too large", set->name);
+    char what[MAX_NAME], digits[20];
+    (void)snprintf(what, sizeof what, "data set '%.900s' cannot be written", set->name);
+    hid_t id = create_dataset(file, set);
+    if (id < 0) return fail_hdf5(ctx, MPNO_E_IO, what);
+    mpno_status status = write_attributes(ctx, id, set->attributes);
+    if (status == MPNO_OK && data) {
+        mpno_value checksum = {.kind = MPNO_VALUE_STRING, .string = digits};
+        hid_t type = H5Dget_type(id);
+        checksum_text(data, bytes, digits);
+        if (type < 0 || (count > 0 && H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0))
+            status = fail_hdf5(ctx, MPNO_E_IO, what);
+        if (type >= 0) (void)H5Tclose(type);
+        if (status == MPNO_OK) status = write_attribute(ctx, id, CHECKSUM, &checksum);
+    }
+    haddr_t offset = H5Dget_offset(id);
+    set->offset = count > 0 && offset != HADDR_UNDEF ? offset : 0;
+    if (status == MPNO_OK && count > 0 && set->offset == 0)
+        status = fail_hdf5(ctx, MPNO_E_IO, what);
+    (void)H5Dclose(id);
+    return status;
+}
+
+static hid_t create_h5(const char *path) {
+    hid_t create = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS), id = -1;
+    bool good = create >= 0 && access >= 0 && H5Pset_obj_track_times(create, false) >= 0 &&
+                H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
+                H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
+                H5Pset_file_locking(access, false, true) >= 0;
+    if (good) id = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+    if (create >= 0) (void)H5Pclose(create);
+    if (access >= 0) (void)H5Pclose(access);
+    return id;
+}
+
+/* values: NULL, or the data of each set. */
+static mpno_status create_sets(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets,
+                               const mpno_value *attributes, const mpno_named_tensor *values) {
+    hid_t file = create_h5(path);
+    if (file < 0) return fail_hdf5(ctx, MPNO_E_IO, "the file cannot be created");
+    mpno_status status = write_attributes(ctx, file, attributes);
+    for (size_t i = 0; i < n && status == MPNO_OK; i++)
+        status = write_set(ctx, file, &sets[i], values ? values[i].data : NULL);
+    if (H5Fclose(file) < 0 && status == MPNO_OK)
+        status = fail_hdf5(ctx, MPNO_E_IO, "the file cannot be finished");
+    return status;
+}
+
+mpno_status mpno_hdf5_create(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets,
+                             const mpno_value *attributes) {
+    session s;
+    MPNO_TRY(enter(ctx, &s));
+    mpno_status status = create_sets(ctx, path, n, sets, attributes, NULL);
+    leave(&s);
+    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+}
+
+static mpno_status locate_set(h5file *f, mpno_hdf5_set *set) {
+    h5set s;
+    MPNO_TRY(open_set(f, set->name, &s));
+    bool same = !s.what && s.element == set->element && s.ndim == set->ndim;
+    for (int d = 0; d < set->ndim && same; d++) same = s.shape[d] == set->shape[d];
+    const haddr_t offset = H5Dget_offset(s.id);
+    close_set(&s);
+    MPNO_CHECK(f->ctx, same, MPNO_E_FORMAT,
+               "data set '%s' has another type or shape than is wanted", set->name);
+    set->offset = offset == HADDR_UNDEF ? 0 : offset;
+    return MPNO_OK;
+}
+
+mpno_status mpno_hdf5_locate(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets) {
+    session s;
+    h5file f;
+    MPNO_TRY(enter(ctx, &s));
+    mpno_status status = open_file(ctx, path, &f);
+    if (status == MPNO_OK) {
+        for (size_t i = 0; i < n && status == MPNO_OK; i++) status = locate_set(&f, &sets[i]);
+        (void)H5Fclose(f.id);
+    }
+    leave(&s);
+    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+}
+
+/* Sorts the metadata to the file and to the sets; maps are owned by the caller. */
+static mpno_status share_metadata(mpno_ctx *ctx, const mpno_tensor_file *file, mpno_value *root,
+                                  mpno_value **of_set) {
+    for (size_t i = 0; i < file->metadata->n; i++) {
+        const char *key = file->metadata->keys[i], *text = file->metadata->items[i]->string;
+        mpno_value *map = root;
+        for (size_t k = 0; k < file->n && strchr(key, '@'); k++) {
+            const size_t length = strlen(file->tensors[k].name);
+            if (strncmp(key, file->tensors[k].name, length) != 0 || key[length] != '@') continue;
+            if (!of_set[k]) MPNO_TRY(mpno_value_map(ctx, &of_set[k]));
+            map = of_set[k];
+            key += length + 1;
+            break;
+        }
+        MPNO_CHECK(ctx, file->metadata->items[i]->kind == MPNO_VALUE_STRING, MPNO_E_ARGUMENT,
+                   "metadata entry '%s' is not text", key);
+        MPNO_TRY(mpno_value_set_string(ctx, map, key, text));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status write_tensors(mpno_ctx *ctx, const char *path, const mpno_tensor_file *file,
+                                 mpno_hdf5_set *sets, mpno_value **of_set, mpno_value *root) {
+    mpno_writer *writer;
+    session s;
+    MPNO_TRY(share_metadata(ctx, file, root, of_set));
+    for (size_t i = 0; i < file->n; i++) {
+        const mpno_named_tensor *t = &file->tensors[i];
+        sets[i] = (mpno_hdf5_set){t->name, t->element, t->ndim, {0}, of_set[i], 0};
+        memcpy(sets[i].shape, t->shape, sizeof sets[i].shape);
+    }
+    MPNO_TRY(mpno_writer_open(ctx, path, &writer));
+    mpno_status status = enter(ctx, &s);
+    if (status == MPNO_OK) {
+        status =
+            create_sets(ctx, mpno_writer_temporary(writer), file->n, sets, root, file->tensors);
+        leave(&s);
+    }
+    if (status == MPNO_OK) return mpno_writer_commit(&writer);
+    mpno_writer_abandon(&writer);
+    return mpno_fail_in(ctx, status, "%s", path);
+}
+
+mpno_status mpno_hdf5_write(mpno_ctx *ctx, const char *path, const mpno_tensor_file *file) {
+    mpno_hdf5_set *sets = NULL;
+    mpno_value **of_set = NULL, *root = NULL;
+    mpno_status status = mpno_alloc_array(ctx, file->n, sizeof *sets, &sets);
+    if (status == MPNO_OK) status = mpno_alloc_array(ctx, file->n, sizeof(mpno_value *), &of_set);
+    if (status == MPNO_OK) status = mpno_value_map(ctx, &root);
+    if (status == MPNO_OK) status = write_tensors(ctx, path, file, sets, of_set, root);
+    for (size_t i = 0; of_set && i < file->n; i++) mpno_value_destroy(ctx, &of_set[i]);
+    mpno_value_destroy(ctx, &root);
+    mpno_free(ctx, of_set);
+    mpno_free(ctx, sets);
+    return status;
+}
