@@ -6,23 +6,20 @@
 
 #define H5_USE_110_API
 #include <hdf5.h>
-#include <inttypes.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/checksum.h"
-#include "core/files.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "data/hdf5_files.h"
 #include "data/lzf.h"
 
 enum {
     LZF = 32000,
     MAX_NAME = 1024,
     MAX_ATTRIBUTE = 1 << 20, /* bytes of an attribute that is read */
-    MAX_LIST = 16,           /* numbers of an attribute that is read */
     MAX_RATIO = 1040         /* deflate cannot expand by more than 1032 */
 };
 
@@ -78,8 +75,13 @@ static herr_t take_message(unsigned n, const H5E_error2_t *error, void *user) {
     return 0;
 }
 
-static mpno_status fail_hdf5(mpno_ctx *ctx, mpno_status code, const char *what) {
-    char reason[MAX_NAME] = "no reason given";
+static mpno_status __attribute__((format(printf, 3, 4)))
+fail_hdf5(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
+    char what[MAX_NAME], reason[MAX_NAME] = "no reason given";
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_message, reason);
     return mpno_fail(ctx, code, "%s: HDF5 says: %s; %s", what, reason,
                      code == MPNO_E_IO
@@ -110,11 +112,11 @@ static hid_t bool_type(void) {
     return H5I_INVALID_HID;
 }
 
-static hid_t pair_type(hid_t part, const char *re, const char *im) {
+static hid_t pair_type(hid_t part) {
     size_t size = H5Tget_size(part);
     hid_t type = H5Tcreate(H5T_COMPOUND, 2 * size);
     if (type < 0) return type;
-    if (H5Tinsert(type, re, 0, part) >= 0 && H5Tinsert(type, im, size, part) >= 0) return type;
+    if (H5Tinsert(type, "r", 0, part) >= 0 && H5Tinsert(type, "i", size, part) >= 0) return type;
     (void)H5Tclose(type);
     return H5I_INVALID_HID;
 }
@@ -122,41 +124,19 @@ static hid_t pair_type(hid_t part, const char *re, const char *im) {
 /* The type in memory and in files that are written; to be closed by the caller. Little endian, as
  * elements are. */
 static hid_t type_of(mpno_element element) {
-    switch (element) {
-        case MPNO_ELEMENT_F64:
-            return H5Tcopy(H5T_IEEE_F64LE);
-        case MPNO_ELEMENT_F32:
-            return H5Tcopy(H5T_IEEE_F32LE);
-        case MPNO_ELEMENT_F16:
-            return half_type(5, 10, 15);
-        case MPNO_ELEMENT_BF16:
-            return half_type(8, 7, 127);
-        case MPNO_ELEMENT_I64:
-            return H5Tcopy(H5T_STD_I64LE);
-        case MPNO_ELEMENT_I32:
-            return H5Tcopy(H5T_STD_I32LE);
-        case MPNO_ELEMENT_I16:
-            return H5Tcopy(H5T_STD_I16LE);
-        case MPNO_ELEMENT_I8:
-            return H5Tcopy(H5T_STD_I8LE);
-        case MPNO_ELEMENT_U64:
-            return H5Tcopy(H5T_STD_U64LE);
-        case MPNO_ELEMENT_U32:
-            return H5Tcopy(H5T_STD_U32LE);
-        case MPNO_ELEMENT_U16:
-            return H5Tcopy(H5T_STD_U16LE);
-        case MPNO_ELEMENT_U8:
-            return H5Tcopy(H5T_STD_U8LE);
-        case MPNO_ELEMENT_BOOL:
-            return bool_type();
-        case MPNO_ELEMENT_C64:
-            return pair_type(H5T_IEEE_F32LE, "r", "i");
-        case MPNO_ELEMENT_C128:
-            return pair_type(H5T_IEEE_F64LE, "r", "i");
-        case MPNO_ELEMENT_COUNT:
-            break;
-    }
-    return H5I_INVALID_HID;
+    const hid_t simple[MPNO_ELEMENT_COUNT] = {
+        [MPNO_ELEMENT_F64] = H5T_IEEE_F64LE, [MPNO_ELEMENT_F32] = H5T_IEEE_F32LE,
+        [MPNO_ELEMENT_I64] = H5T_STD_I64LE,  [MPNO_ELEMENT_I32] = H5T_STD_I32LE,
+        [MPNO_ELEMENT_I16] = H5T_STD_I16LE,  [MPNO_ELEMENT_I8] = H5T_STD_I8LE,
+        [MPNO_ELEMENT_U64] = H5T_STD_U64LE,  [MPNO_ELEMENT_U32] = H5T_STD_U32LE,
+        [MPNO_ELEMENT_U16] = H5T_STD_U16LE,  [MPNO_ELEMENT_U8] = H5T_STD_U8LE,
+    };
+    if (element == MPNO_ELEMENT_F16) return half_type(5, 10, 15);
+    if (element == MPNO_ELEMENT_BF16) return half_type(8, 7, 127);
+    if (element == MPNO_ELEMENT_BOOL) return bool_type();
+    if (element == MPNO_ELEMENT_C64) return pair_type(H5T_IEEE_F32LE);
+    if (element == MPNO_ELEMENT_C128) return pair_type(H5T_IEEE_F64LE);
+    return H5Tcopy(simple[element]);
 }
 
 static bool integer_element(hid_t type, mpno_element *out) {
@@ -273,30 +253,9 @@ static void close_set(h5set *s) {
     *s = (h5set){.id = -1, .type = -1, .space = -1};
 }
 
-static bool has_signature(const mpno_mapping *m) {
-    if (m->size >= 8 && memcmp(m->data, "\211HDF\r\n\032\n", 8) == 0) return true;
-    for (size_t at = 512; at <= m->size && m->size - at >= 8; at *= 2)
-        if (memcmp(m->data + at, "\211HDF\r\n\032\n", 8) == 0) return true;
-    return false;
-}
-
-/* Says what is wrong with the file in the words of files.h, before HDF5 sees it. */
-static mpno_status check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes) {
-    mpno_mapping mapping;
-    MPNO_TRY(mpno_map_open(ctx, path, &mapping));
-    bool good = has_signature(&mapping);
-    *bytes = mapping.size;
-    mpno_map_close(&mapping);
-    MPNO_CHECK(
-        ctx, good, MPNO_E_FORMAT,
-        "this is not an HDF5 file: its signature is missing (MAT files before version 7.3 and "
-        "classic NetCDF files are not HDF5)");
-    return MPNO_OK;
-}
-
 static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     *out = (h5file){.ctx = ctx, .id = -1};
-    MPNO_TRY(check_path(ctx, path, &out->bytes));
+    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     /* strong: closing the file closes what may still be open in it. No locks: some file systems
      * have none */
@@ -350,9 +309,7 @@ static mpno_status open_set_parts(h5file *f, const char *name, h5set *s) {
     if (s->id >= 0) s->type = H5Dget_type(s->id);
     if (s->id >= 0) s->space = H5Dget_space(s->id);
     if (s->type < 0 || s->space < 0 || H5Oget_info(s->id, &info) < 0) {
-        char what[MAX_NAME];
-        (void)snprintf(what, sizeof what, "data set '%.900s' cannot be opened", name);
-        return fail_hdf5(f->ctx, MPNO_E_FORMAT, what);
+        return fail_hdf5(f->ctx, MPNO_E_FORMAT, "data set '%.900s' cannot be opened", name);
     }
     MPNO_CHECK(
         f->ctx, info.fileno == f->number && !raw_data_elsewhere(s->id), MPNO_E_UNSUPPORTED,
@@ -381,9 +338,7 @@ static mpno_status read_values(h5file *f, const char *name, const h5set *s, hid_
         type >= 0 && space >= 0 && H5Dread(s->id, type, space, file_space, H5P_DEFAULT, out) >= 0;
     mpno_status status = MPNO_OK;
     if (!read) {
-        char what[MAX_NAME];
-        (void)snprintf(what, sizeof what, "data set '%.900s' cannot be read", name);
-        status = fail_hdf5(f->ctx, MPNO_E_FORMAT, what);
+        status = fail_hdf5(f->ctx, MPNO_E_FORMAT, "data set '%.900s' cannot be read", name);
     }
     if (type >= 0) (void)H5Tclose(type);
     if (space >= 0) (void)H5Sclose(space);
@@ -393,13 +348,6 @@ static mpno_status read_values(h5file *f, const char *name, const h5set *s, hid_
 static void make_truths(mpno_element element, size_t n, void *values) {
     uint8_t *bytes = values;
     for (size_t i = 0; i < n && element == MPNO_ELEMENT_BOOL; i++) bytes[i] = bytes[i] != 0;
-}
-
-static void checksum_text(const void *data, size_t bytes, char out[20]) {
-    mpno_crc64 crc;
-    mpno_crc64_start(&crc);
-    mpno_crc64_add(&crc, data, bytes);
-    (void)snprintf(out, 20, "%016" PRIx64, mpno_crc64_value(&crc));
 }
 
 /* What the header promises must be possible for a file of this size before memory is taken. */
@@ -442,11 +390,12 @@ static mpno_status string_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, 
 static mpno_status number_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, hid_t space,
                                     char **out) {
     mpno_element element;
-    double reals[MAX_LIST];
-    int64_t integers[MAX_LIST];
+    double reals[MPNO_HDF5_LIST];
+    int64_t integers[MPNO_HDF5_LIST];
     const hssize_t n = H5Sget_simple_extent_npoints(space);
     const bool list = H5Sget_simple_extent_ndims(space) > 0;
-    if (element_of(type, &element) || mpno_element_is_complex(element) || n < 1 || n > MAX_LIST)
+    if (element_of(type, &element) || mpno_element_is_complex(element) || n < 1 ||
+        n > MPNO_HDF5_LIST)
         return MPNO_OK;
     const bool real = H5Tget_class(type) == H5T_FLOAT;
     if (H5Aread(attribute, real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64,
@@ -517,9 +466,8 @@ static mpno_status read_attributes(h5file *f, hid_t object, const char *set, mpn
     if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attribute, &a) >= 0)
         return MPNO_OK;
     if (a.status != MPNO_OK) return a.status;
-    char what[MAX_NAME];
-    (void)snprintf(what, sizeof what, "the attributes of '%.900s' cannot be read", set ? set : "/");
-    return fail_hdf5(f->ctx, MPNO_E_FORMAT, what);
+    return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the attributes of '%.900s' cannot be read",
+                     set ? set : "/");
 }
 
 /* -------- reading a file -------- */
@@ -533,10 +481,10 @@ typedef struct listing {
 
 /* Checks what mpno_hdf5_write left beside the values. */
 static mpno_status check_checksum(h5file *f, const h5set *s, const mpno_named_tensor *t) {
-    char found[20], *expected;
+    char found[MPNO_HDF5_CHECKSUM_TEXT], *expected;
     MPNO_TRY(attribute_text(f->ctx, s->id, CHECKSUM, &expected));
     if (!expected) return MPNO_OK;
-    checksum_text(t->data, t->bytes, found);
+    mpno_hdf5_checksum(t->data, t->bytes, found);
     const bool same = strcmp(found, expected) == 0;
     mpno_free(f->ctx, expected);
     MPNO_CHECK(f->ctx, same, MPNO_E_FORMAT,
@@ -629,12 +577,8 @@ static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
     MPNO_CHECK(f->ctx, !s->what && s->element == p->element && s->ndim == p->ndim, MPNO_E_FORMAT,
                "data set '%s' is not what was listed: the file has changed", p->name);
     MPNO_TRY(check_size(f, p->name, p->element, p->ndim, p->count));
+    MPNO_TRY(mpno_piece_check(f->ctx, p, s->shape));
     for (int d = 0; d < p->ndim; d++) {
-        const int64_t last = p->count[d] > 0 ? p->start[d] + (p->count[d] - 1) * p->step[d] : 0;
-        MPNO_CHECK(
-            f->ctx, p->start[d] >= 0 && p->step[d] > 0 && (p->count[d] == 0 || last < s->shape[d]),
-            MPNO_E_ARGUMENT, "a piece leaves axis %d of data set '%s', which has %lld elements", d,
-            p->name, (long long)s->shape[d]);
         start[d] = (hsize_t)p->start[d];
         count[d] = (hsize_t)p->count[d];
         step[d] = (hsize_t)p->step[d];
@@ -673,35 +617,12 @@ mpno_status mpno_hdf5_fetch(mpno_ctx *ctx, const char *path, size_t n, const mpn
 
 /* -------- writing -------- */
 
-static mpno_status fail_attribute(mpno_ctx *ctx, const char *name) {
-    return mpno_fail(ctx, MPNO_E_ARGUMENT,
-                     "attribute '%s' cannot be written: it must be a text, a number, a truth or a "
-                     "list of 1 to %d numbers",
-                     name, MAX_LIST);
-}
-
-/* Gives type and numbers of a scalar or a list; integers as integers where all are. */
-static bool attribute_numbers(const mpno_value *v, hid_t *type, double *reals, int64_t *integers) {
-    const bool list = v->kind == MPNO_VALUE_LIST;
-    const size_t n = list ? v->n : 1;
-    bool real = false;
-    if (n < 1 || n > MAX_LIST) return false;
-    for (size_t i = 0; i < n; i++) {
-        const mpno_value *item = list ? v->items[i] : v;
-        if (item->kind != MPNO_VALUE_INT && item->kind != MPNO_VALUE_REAL) return false;
-        real = real || item->kind == MPNO_VALUE_REAL;
-        reals[i] = item->real;
-        integers[i] = item->integer;
-    }
-    *type = H5Tcopy(real ? H5T_IEEE_F64LE : H5T_STD_I64LE);
-    return true;
-}
-
 static mpno_status write_attribute(mpno_ctx *ctx, hid_t object, const char *name,
                                    const mpno_value *v) {
-    double reals[MAX_LIST];
-    int64_t integers[MAX_LIST];
+    double reals[MPNO_HDF5_LIST];
+    int64_t integers[MPNO_HDF5_LIST];
     const int8_t truth = v->boolean;
+    bool real;
     const void *data = NULL;
     hid_t type = -1, space = -1, attribute = -1;
     hsize_t n = v->n;
@@ -714,18 +635,21 @@ static mpno_status write_attribute(mpno_ctx *ctx, hid_t object, const char *name
     } else if (v->kind == MPNO_VALUE_BOOL) {
         type = bool_type();
         data = &truth;
-    } else if (attribute_numbers(v, &type, reals, integers)) {
-        data = H5Tget_class(type) == H5T_FLOAT ? (const void *)reals : (const void *)integers;
+    } else if (mpno_hdf5_numbers(v, &real, reals, integers)) {
+        type = H5Tcopy(real ? H5T_IEEE_F64LE : H5T_STD_I64LE);
+        data = real ? (const void *)reals : (const void *)integers;
     }
-    if (!data) return fail_attribute(ctx, name);
+    MPNO_CHECK(
+        ctx, data, MPNO_E_ARGUMENT,
+        "attribute '%s' cannot be written: it must be a text, a number, a truth or a list of "
+        "1 to %d numbers",
+        name, MPNO_HDF5_LIST);
     space = v->kind == MPNO_VALUE_LIST ? H5Screate_simple(1, &n, NULL) : H5Screate(H5S_SCALAR);
     if (type >= 0 && space >= 0)
         attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     mpno_status status = MPNO_OK;
     if (attribute < 0 || H5Awrite(attribute, type, data) < 0) {
-        char what[MAX_NAME];
-        (void)snprintf(what, sizeof what, "attribute '%.900s' cannot be written", name);
-        status = fail_hdf5(ctx, MPNO_E_IO, what);
+        status = fail_hdf5(ctx, MPNO_E_IO, "attribute '%.900s' cannot be written", name);
     }
     if (attribute >= 0) (void)H5Aclose(attribute);
     if (space >= 0) (void)H5Sclose(space);
@@ -794,24 +718,24 @@ static mpno_status write_set(mpno_ctx *ctx, hid_t file, mpno_hdf5_set *set, cons
                set->ndim >= 0 && set->ndim <= MPNO_MAX_DIMS &&
                    mpno_shape_measure(set->element, set->ndim, set->shape, &count, &bytes),
                MPNO_E_SHAPE, "data set '%s': its shape is negative or too large", set->name);
-    char what[MAX_NAME], digits[20];
-    (void)snprintf(what, sizeof what, "data set '%.900s' cannot be written", set->name);
+    static const char what[] = "data set '%.900s' cannot be written";
+    char digits[MPNO_HDF5_CHECKSUM_TEXT];
     hid_t id = create_dataset(file, set);
-    if (id < 0) return fail_hdf5(ctx, MPNO_E_IO, what);
+    if (id < 0) return fail_hdf5(ctx, MPNO_E_IO, what, set->name);
     mpno_status status = write_attributes(ctx, id, set->attributes);
     if (status == MPNO_OK && data) {
         mpno_value checksum = {.kind = MPNO_VALUE_STRING, .string = digits};
         hid_t type = H5Dget_type(id);
-        checksum_text(data, bytes, digits);
+        mpno_hdf5_checksum(data, bytes, digits);
         if (type < 0 || (count > 0 && H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0))
-            status = fail_hdf5(ctx, MPNO_E_IO, what);
+            status = fail_hdf5(ctx, MPNO_E_IO, what, set->name);
         if (type >= 0) (void)H5Tclose(type);
         if (status == MPNO_OK) status = write_attribute(ctx, id, CHECKSUM, &checksum);
     }
     haddr_t offset = H5Dget_offset(id);
     set->offset = count > 0 && offset != HADDR_UNDEF ? offset : 0;
     if (status == MPNO_OK && count > 0 && set->offset == 0)
-        status = fail_hdf5(ctx, MPNO_E_IO, what);
+        status = fail_hdf5(ctx, MPNO_E_IO, what, set->name);
     (void)H5Dclose(id);
     return status;
 }
@@ -828,7 +752,6 @@ static hid_t create_h5(const char *path) {
     return id;
 }
 
-/* values: NULL, or the data of each set. */
 static mpno_status create_sets(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets,
                                const mpno_value *attributes, const mpno_named_tensor *values) {
     hid_t file = create_h5(path);
@@ -841,13 +764,13 @@ static mpno_status create_sets(mpno_ctx *ctx, const char *path, size_t n, mpno_h
     return status;
 }
 
-mpno_status mpno_hdf5_create(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets,
-                             const mpno_value *attributes) {
+mpno_status mpno_hdf5_fill(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets,
+                           const mpno_value *attributes, const mpno_named_tensor *values) {
     session s;
     MPNO_TRY(enter(ctx, &s));
-    mpno_status status = create_sets(ctx, path, n, sets, attributes, NULL);
+    mpno_status status = create_sets(ctx, path, n, sets, attributes, values);
     leave(&s);
-    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+    return status;
 }
 
 static mpno_status locate_set(h5file *f, mpno_hdf5_set *set) {
@@ -874,61 +797,4 @@ mpno_status mpno_hdf5_locate(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf
     }
     leave(&s);
     return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
-}
-
-/* Sorts the metadata to the file and to the sets; maps are owned by the caller. */
-static mpno_status share_metadata(mpno_ctx *ctx, const mpno_tensor_file *file, mpno_value *root,
-                                  mpno_value **of_set) {
-    for (size_t i = 0; i < file->metadata->n; i++) {
-        const char *key = file->metadata->keys[i], *text = file->metadata->items[i]->string;
-        mpno_value *map = root;
-        for (size_t k = 0; k < file->n && strchr(key, '@'); k++) {
-            const size_t length = strlen(file->tensors[k].name);
-            if (strncmp(key, file->tensors[k].name, length) != 0 || key[length] != '@') continue;
-            if (!of_set[k]) MPNO_TRY(mpno_value_map(ctx, &of_set[k]));
-            map = of_set[k];
-            key += length + 1;
-            break;
-        }
-        MPNO_CHECK(ctx, file->metadata->items[i]->kind == MPNO_VALUE_STRING, MPNO_E_ARGUMENT,
-                   "metadata entry '%s' is not text", key);
-        MPNO_TRY(mpno_value_set_string(ctx, map, key, text));
-    }
-    return MPNO_OK;
-}
-
-static mpno_status write_tensors(mpno_ctx *ctx, const char *path, const mpno_tensor_file *file,
-                                 mpno_hdf5_set *sets, mpno_value **of_set, mpno_value *root) {
-    mpno_writer *writer;
-    session s;
-    MPNO_TRY(share_metadata(ctx, file, root, of_set));
-    for (size_t i = 0; i < file->n; i++) {
-        const mpno_named_tensor *t = &file->tensors[i];
-        sets[i] = (mpno_hdf5_set){t->name, t->element, t->ndim, {0}, of_set[i], 0};
-        memcpy(sets[i].shape, t->shape, sizeof sets[i].shape);
-    }
-    MPNO_TRY(mpno_writer_open(ctx, path, &writer));
-    mpno_status status = enter(ctx, &s);
-    if (status == MPNO_OK) {
-        status =
-            create_sets(ctx, mpno_writer_temporary(writer), file->n, sets, root, file->tensors);
-        leave(&s);
-    }
-    if (status == MPNO_OK) return mpno_writer_commit(&writer);
-    mpno_writer_abandon(&writer);
-    return mpno_fail_in(ctx, status, "%s", path);
-}
-
-mpno_status mpno_hdf5_write(mpno_ctx *ctx, const char *path, const mpno_tensor_file *file) {
-    mpno_hdf5_set *sets = NULL;
-    mpno_value **of_set = NULL, *root = NULL;
-    mpno_status status = mpno_alloc_array(ctx, file->n, sizeof *sets, &sets);
-    if (status == MPNO_OK) status = mpno_alloc_array(ctx, file->n, sizeof(mpno_value *), &of_set);
-    if (status == MPNO_OK) status = mpno_value_map(ctx, &root);
-    if (status == MPNO_OK) status = write_tensors(ctx, path, file, sets, of_set, root);
-    for (size_t i = 0; of_set && i < file->n; i++) mpno_value_destroy(ctx, &of_set[i]);
-    mpno_value_destroy(ctx, &root);
-    mpno_free(ctx, of_set);
-    mpno_free(ctx, sets);
-    return status;
 }

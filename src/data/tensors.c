@@ -98,6 +98,19 @@ bool mpno_text_is_utf8(const char *text, size_t n) {
     return true;
 }
 
+mpno_status mpno_piece_check(mpno_ctx *ctx, const mpno_piece *p, const int64_t *shape) {
+    for (int d = 0; d < p->ndim; d++) {
+        const bool inside =
+            p->start[d] >= 0 && p->count[d] >= 0 && p->step[d] > 0 &&
+            (p->count[d] == 0 || (p->start[d] < shape[d] &&
+                                  p->count[d] - 1 <= (shape[d] - 1 - p->start[d]) / p->step[d]));
+        MPNO_CHECK(ctx, inside, MPNO_E_ARGUMENT,
+                   "a piece leaves axis %d of '%s', which has %lld elements", d, p->name,
+                   (long long)shape[d]);
+    }
+    return MPNO_OK;
+}
+
 mpno_status mpno_tensor_file_create(mpno_ctx *ctx, mpno_tensor_file **out) {
     *out = NULL;
     mpno_tensor_file *file;

@@ -70,6 +70,9 @@ typedef struct mpno_piece {
     int64_t start[MPNO_MAX_DIMS], count[MPNO_MAX_DIMS], step[MPNO_MAX_DIMS];
     void *out; /* borrowed: the product of the counts in elements, C order */
 } mpno_piece;
+/* E_ARGUMENT when the piece leaves a tensor of this shape (and piece->ndim dimensions). */
+MPNO_WARN_UNUSED mpno_status mpno_piece_check(mpno_ctx *ctx, const mpno_piece *piece,
+                                              const int64_t *shape);
 
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_create(mpno_ctx *ctx, mpno_tensor_file **out);
 void mpno_tensor_file_destroy(mpno_ctx *ctx,

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * The parts of reading and writing HDF5 files that need no HDF5 library, and what they take of the
+ * part that does. Only hdf5.c and hdf5_files.c include this. */
+#ifndef MPNO_DATA_HDF5_FILES_H
+#define MPNO_DATA_HDF5_FILES_H
+
+#include "data/hdf5.h"
+
+/* Says what is wrong with the file in the words of core/files.h, before the library sees it. bytes:
+ * its size. */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes);
+
+enum { MPNO_HDF5_CHECKSUM_TEXT = 17 };
+void mpno_hdf5_checksum(const void *data, size_t bytes, char out[MPNO_HDF5_CHECKSUM_TEXT]);
+
+enum { MPNO_HDF5_LIST = 16 }; /* numbers of an attribute, at most */
+/* The numbers of a scalar or a list, as reals and as integers; real: one of them is no integer.
+ * false: not 1 to MPNO_HDF5_LIST numbers. */
+bool mpno_hdf5_numbers(const mpno_value *v, bool *real, double *reals, int64_t *integers);
+
+/* mpno_hdf5_create, with the values of each set and their checksum when values is not NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_fill(mpno_ctx *ctx, const char *path, size_t n,
+                                            mpno_hdf5_set *sets, const mpno_value *attributes,
+                                            const mpno_named_tensor *values);
+
+#endif
