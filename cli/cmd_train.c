@@ -21,7 +21,8 @@ const cli_page cli_train_page = {
     .files =
         "    A run folder holds config.yaml (the resolved configuration), metrics.csv (a line per\n"
         "    epoch), log.jsonl (events), best.safetensors and last.safetensors (checkpoints) and\n"
-        "    summary.json (what --json prints).\n",
+        "    summary.json (what --json prints), events.out.tfevents.mpno (for TensorBoard) and\n"
+        "    report.html (keys report.tensorboard and report.html).\n",
     .options = CLI_OPTION_RESUME,
     .overrides = true,
     .arguments = {"CONFIG"},

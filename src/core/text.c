@@ -118,6 +118,44 @@ mpno_status mpno_text_add_quoted(mpno_text *text, const char *string) {
     return mpno_text_add_bytes(text, "\"", 1);
 }
 
+static const char *html_entity(unsigned code) {
+    switch (code) {
+        case '<':
+            return "&lt;";
+        case '>':
+            return "&gt;";
+        case '&':
+            return "&amp;";
+        case '"':
+            return "&quot;";
+        case '\'':
+            return "&#39;";
+        case '\t':
+        case '\n':
+            return NULL;
+        default:
+            return code < 0x20 || (code >= 0x7f && code <= 0x9f) ? "\ufffd" : NULL;
+    }
+}
+
+mpno_status mpno_text_add_html(mpno_text *text, const char *string) {
+    while (*string != '\0') {
+        unsigned code = 0;
+        size_t n = decode_utf8((const unsigned char *)string, &code);
+        const char *entity = n == 0 ? "\ufffd" : html_entity(code);
+        MPNO_TRY(entity ? mpno_text_add(text, "%s", entity) : mpno_text_add_bytes(text, string, n));
+        string += n == 0 ? 1 : n;
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_text_add_coordinate(mpno_text *text, double v) {
+    const long long hundredths = (long long)(v * 100 + (v < 0 ? -0.5 : 0.5));
+    const long long whole = hundredths < 0 ? -hundredths : hundredths;
+    MPNO_TRY(mpno_text_add(text, "%s%lld", hundredths < 0 ? "-" : "", whole / 100));
+    return whole % 100 ? mpno_text_add(text, ".%02lld", whole % 100) : MPNO_OK;
+}
+
 /* The C locale for this thread; give the result to leave_c_locale. printf and strtod would follow a
  * decimal comma. */
 typedef struct locale_switch {

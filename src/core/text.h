@@ -24,6 +24,11 @@ MPNO_WARN_UNUSED mpno_status mpno_text_add_spaces(mpno_text *text, size_t n);
 /* `string` in double quotes with the escapes of JSON, which are valid in YAML too. Bytes that are
  * not UTF-8 become U+FFFD, so that the result always parses. */
 MPNO_WARN_UNUSED mpno_status mpno_text_add_quoted(mpno_text *text, const char *string);
+/* `string` as text of an HTML document or of an attribute in quotes. Bytes that are not UTF-8 and
+ * control characters but tab and line break become U+FFFD. */
+MPNO_WARN_UNUSED mpno_status mpno_text_add_html(mpno_text *text, const char *string);
+/* v with two decimals at most and a point, for drawing: |v| < 1e9. */
+MPNO_WARN_UNUSED mpno_status mpno_text_add_coordinate(mpno_text *text, double v);
 void mpno_text_discard(mpno_text *text);
 
 enum { MPNO_REAL_TEXT = 32 };

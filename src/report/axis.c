@@ -60,3 +60,62 @@ void mpno_axis_make(double low, double high, int n_wanted, mpno_axis *out) {
         write_label(out->at[out->n], step, largest, out->label[out->n], sizeof out->label[0]);
     }
 }
+
+static void write_power_label(int factor, int exponent, char *out, size_t capacity) {
+    if (exponent < -3 || exponent > 4)
+        snprintf(out, capacity, "%de%d", factor, exponent);
+    else
+        snprintf(out, capacity, "%.*f", exponent < 0 ? -exponent : 0, factor * pow(10, exponent));
+}
+
+/* Ticks at factors * 10^k for every `stride`-th k; gives how many there would be. */
+static int power_ticks(mpno_axis *axis, const int *factors, int n_factors, int stride) {
+    const int first = (int)floor(log10(axis->low)) - 1, last = (int)ceil(log10(axis->high));
+    int n = 0;
+    axis->n = 0;
+    for (int exponent = first; exponent <= last; exponent++) {
+        for (int i = 0; i < n_factors; i++) {
+            const double at = factors[i] * pow(10, exponent);
+            if (exponent % stride != 0 || at < axis->low * (1 - 1e-9) ||
+                at > axis->high * (1 + 1e-9))
+                continue;
+            if (axis->n < MPNO_AXIS_MAX_TICKS) {
+                axis->at[axis->n] = at;
+                write_power_label(factors[i], exponent, axis->label[axis->n],
+                                  sizeof axis->label[0]);
+                axis->n++;
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
+void mpno_axis_make_log(double low, double high, int n_wanted, mpno_axis *out) {
+    static const struct {
+        int n, factors[9];
+    } ways[] = {{9, {1, 2, 3, 4, 5, 6, 7, 8, 9}},
+                {6, {1, 2, 3, 4, 5, 7}},
+                {4, {1, 2, 3, 5}},
+                {3, {1, 2, 5}},
+                {1, {1}}};
+    enum { N_WAYS = sizeof ways / sizeof ways[0] };
+    if (!(low > 0) || !isfinite(high) || low > high) low = 1, high = 10;
+    if (high / low < 1.02) low /= 1.25, high *= 1.25;
+    if (n_wanted < 2) n_wanted = 2;
+    if (n_wanted > MPNO_AXIS_MAX_TICKS) n_wanted = MPNO_AXIS_MAX_TICKS;
+    *out = (mpno_axis){.low = low, .high = high};
+    int n = n_wanted + 1;
+    for (int way = 0; n > n_wanted && way < N_WAYS; way++)
+        n = power_ticks(out, ways[way].factors, ways[way].n, 1);
+    for (int stride = 2; n > n_wanted; stride++)
+        n = power_ticks(out, ways[N_WAYS - 1].factors, 1, stride);
+    if (n < 2) mpno_axis_make(low, high, n_wanted, out);
+    out->logarithmic = true;
+}
+
+double mpno_axis_place(const mpno_axis *axis, double value) {
+    if (!axis->logarithmic) return (value - axis->low) / (axis->high - axis->low);
+    if (!(value > 0)) return NAN;
+    return log(value / axis->low) / log(axis->high / axis->low);
+}

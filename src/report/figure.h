@@ -42,6 +42,14 @@ MPNO_WARN_UNUSED mpno_status mpno_figure_heat(mpno_ctx *ctx, const mpno_figure *
 MPNO_WARN_UNUSED mpno_status mpno_figure_lines(mpno_ctx *ctx, const mpno_figure *figure,
                                                mpno_canvas *out);
 
+/* HTML: every row a block of panels, texts as texts. */
+MPNO_WARN_UNUSED mpno_status mpno_figure_html(mpno_ctx *ctx, const mpno_figure *figure,
+                                              mpno_text *out);
+
+/* A field in squares of zoom pixels, one for each shrink x shrink points, its upper left corner at
+ * (x, y). */
+void mpno_figure_field(mpno_canvas *canvas, const mpno_panel_field *field, int64_t shrink, int zoom,
+                       int x, int y, mpno_colormap map, const mpno_axis *axis);
 /* Width that title and captions need, margins included. */
 int mpno_figure_text_width(const mpno_figure *figure);
 /* Draws the title and gives the y below it. */

@@ -120,15 +120,14 @@ static double block_mean(const mpno_panel_field *field, int64_t shrink, int64_t 
     return sum / (double)n;
 }
 
-static void draw_field(mpno_canvas *canvas, const mpno_panel_field *field, struct size size, int x,
-                       int y, mpno_colormap map, const mpno_axis *axis) {
-    for (int j = 0; j < size.height; j += size.zoom)
-        for (int i = 0; i < size.width; i += size.zoom) {
-            double value = block_mean(field, size.shrink, j / size.zoom, i / size.zoom);
+void mpno_figure_field(mpno_canvas *canvas, const mpno_panel_field *field, int64_t shrink, int zoom,
+                       int x, int y, mpno_colormap map, const mpno_axis *axis) {
+    for (int64_t j = 0; j * shrink < field->n1; j++)
+        for (int64_t i = 0; i * shrink < field->n2; i++) {
+            double value = block_mean(field, shrink, j, i);
             mpno_rgb colour = mpno_colormap_colour(map, value, axis->low, axis->high);
-            mpno_canvas_fill(canvas, x + i, y + j, size.zoom, size.zoom, colour);
+            mpno_canvas_fill(canvas, x + (int)i * zoom, y + (int)j * zoom, zoom, zoom, colour);
         }
-    mpno_canvas_frame(canvas, x, y, size.width, size.height, MPNO_FRAME);
 }
 
 static void draw_bar(mpno_canvas *canvas, int x, int y, int height, mpno_colormap map,
@@ -158,8 +157,9 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
         mpno_axis axis = axis_of(figure, row, c);
         mpno_colormap map = c == ERROR ? MPNO_COLORMAP_DIVERGING : MPNO_COLORMAP_SEQUENTIAL;
         int top = y + (height - size.height) / 2;
-        draw_field(canvas, field, size, columns[c].x + (columns[c].width - size.width) / 2, top,
-                   map, &axis);
+        const int left = columns[c].x + (columns[c].width - size.width) / 2;
+        mpno_figure_field(canvas, field, size.shrink, size.zoom, left, top, map, &axis);
+        mpno_canvas_frame(canvas, left, top, size.width, size.height, MPNO_FRAME);
         if (columns[c].bar_x >= 0)
             draw_bar(canvas, columns[c].bar_x, top, size.height, map, &axis, scale);
     }

@@ -193,21 +193,32 @@ static void destroy_figure(mpno_ctx *ctx, mpno_figure *figure) {
     mpno_free(ctx, figure->rows);
 }
 
-static mpno_status draw_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_panel_row *rows,
-                             mpno_canvas *out) {
+/* One way to show a prepared figure. */
+typedef mpno_status (*painter)(mpno_ctx *ctx, const mpno_figure *figure, void *to);
+
+static mpno_status paint_pixels(mpno_ctx *ctx, const mpno_figure *figure, void *to) {
+    const mpno_figure_row *row = &figure->rows[0];
+    const mpno_panel_field *field = row->prediction.data ? &row->prediction : &row->input;
+    return field->n2 == 1 ? mpno_figure_lines(ctx, figure, to) : mpno_figure_heat(ctx, figure, to);
+}
+
+static mpno_status paint_html(mpno_ctx *ctx, const mpno_figure *figure, void *to) {
+    return mpno_figure_html(ctx, figure, to);
+}
+
+static mpno_status paint_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_panel_row *rows,
+                              painter paint, void *to) {
     for (int i = 0; i < figure->n_rows; i++) {
         MPNO_TRY(prepare_row(ctx, &rows[i], &figure->rows[i]));
         if (rows[i].input.data) figure->has_input = true;
         if (rows[i].truth.data) figure->has_truth = true;
     }
     join_scales(figure);
-    return main_field(&rows[0])->n2 == 1 ? mpno_figure_lines(ctx, figure, out)
-                                         : mpno_figure_heat(ctx, figure, out);
+    return paint(ctx, figure, to);
 }
 
-mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
-                                     const mpno_panel_row *rows, int n_rows, mpno_canvas *out) {
-    *out = (mpno_canvas){0};
+static mpno_status paint_panels(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                const mpno_panel_row *rows, int n_rows, painter paint, void *to) {
     mpno_figure figure = {.opts = MPNO_PANEL_OPTS_INIT, .n_rows = n_rows};
     if (opts) figure.opts = *opts;
     MPNO_TRY(check_opts(ctx, &figure.opts));
@@ -217,9 +228,20 @@ mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
     for (int i = 0; i < n_rows; i++) MPNO_TRY(check_row(ctx, &rows[i], i, lines));
     figure.line_height = (MPNO_FONT_ROWS + 1) * figure.opts.text_scale;
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)n_rows, sizeof *figure.rows, &figure.rows));
-    mpno_status status = draw_rows(ctx, &figure, rows, out);
+    mpno_status status = paint_rows(ctx, &figure, rows, paint, to);
     destroy_figure(ctx, &figure);
     return status;
+}
+
+mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                     const mpno_panel_row *rows, int n_rows, mpno_canvas *out) {
+    *out = (mpno_canvas){0};
+    return paint_panels(ctx, opts, rows, n_rows, paint_pixels, out);
+}
+
+mpno_status mpno_picture_panels_html(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                     const mpno_panel_row *rows, int n_rows, mpno_text *out) {
+    return paint_panels(ctx, opts, rows, n_rows, paint_html, out);
 }
 
 mpno_status mpno_picture_panels(mpno_ctx *ctx, const mpno_panel_opts *opts,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/context.h"
+#include "core/text.h"
 #include "report/canvas.h"
 
 /* A scalar field [n1][n2], borrowed; axis 1 runs down, axis 2 to the right. n2 == 1: a line over
@@ -56,5 +57,9 @@ MPNO_WARN_UNUSED mpno_status mpno_picture_panels_draw(mpno_ctx *ctx, const mpno_
 MPNO_WARN_UNUSED mpno_status mpno_picture_panels(mpno_ctx *ctx, const mpno_panel_opts *opts,
                                                  const mpno_panel_row *rows, int n_rows,
                                                  const char *path);
+/* The same as HTML for a page of report/page.h, appended to `out`. The title is left out. */
+MPNO_WARN_UNUSED mpno_status mpno_picture_panels_html(mpno_ctx *ctx, const mpno_panel_opts *opts,
+                                                      const mpno_panel_row *rows, int n_rows,
+                                                      mpno_text *out);
 
 #endif

@@ -215,10 +215,32 @@ static mpno_status draw(const struct drawing *drawing) {
     return markdown ? MPNO_OK : draw_rule(drawing, 2);
 }
 
+static mpno_status html_row(const mpno_table *table, const char *tag, const struct cell *cells,
+                            size_t n, mpno_text *out) {
+    MPNO_TRY(mpno_text_add(out, "<tr>"));
+    for (size_t c = 0; c < table->n_columns; c++) {
+        const char *text = !cells ? table->columns[c].heading : c < n ? cells[c].text : NULL;
+        MPNO_TRY(mpno_text_add(out, "<%s class=\"%c\">", tag, "lrc"[table->columns[c].align]));
+        MPNO_TRY(mpno_text_add_html(out, text ? text : ""));
+        MPNO_TRY(mpno_text_add(out, "</%s>", tag));
+    }
+    return mpno_text_add(out, "</tr>\n");
+}
+
+static mpno_status html(const mpno_table *table, mpno_text *out) {
+    MPNO_TRY(mpno_text_add(out, "<div class=\"scroll\"><table>\n<thead>"));
+    MPNO_TRY(html_row(table, "th", NULL, 0, out));
+    MPNO_TRY(mpno_text_add(out, "</thead>\n<tbody>"));
+    for (size_t i = 0; i < table->n_cells; i += table->n_columns)
+        MPNO_TRY(html_row(table, "td", table->cells + i, table->n_cells - i, out));
+    return mpno_text_add(out, "</tbody>\n</table></div>\n");
+}
+
 mpno_status mpno_table_text(const mpno_table *table, mpno_table_style style, mpno_text *out) {
     mpno_ctx *ctx = table->ctx;
     MPNO_CHECK(ctx, table->n_columns > 0, MPNO_E_ARGUMENT,
                "a table without columns cannot be drawn; call mpno_table_column first");
+    if (style == MPNO_TABLE_HTML) return html(table, out);
     size_t *widths = NULL;
     MPNO_TRY(mpno_alloc_array(ctx, table->n_columns, sizeof *widths, &widths));
     for (size_t c = 0; c < table->n_columns; c++) {

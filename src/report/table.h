@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tables as text: aligned columns with a header, in ASCII, box characters or Markdown. */
+ * Tables as text: aligned columns with a header, in ASCII, box characters, Markdown or
+ * HTML. */
 #ifndef MPNO_REPORT_TABLE_H
 #define MPNO_REPORT_TABLE_H
 
@@ -9,7 +10,8 @@
 typedef enum mpno_table_style {
     MPNO_TABLE_ASCII,
     MPNO_TABLE_BOX,
-    MPNO_TABLE_MARKDOWN
+    MPNO_TABLE_MARKDOWN,
+    MPNO_TABLE_HTML /* classes l, r, c for the alignment */
 } mpno_table_style;
 typedef enum mpno_align { MPNO_LEFT, MPNO_RIGHT, MPNO_CENTRE } mpno_align;
 
@@ -27,7 +29,7 @@ MPNO_WARN_UNUSED mpno_status mpno_table_cell(mpno_table *table, const char *form
     __attribute__((format(printf, 2, 3)));
 /* Leaves the rest of the row empty (nothing to do when it is full). */
 MPNO_WARN_UNUSED mpno_status mpno_table_end_row(mpno_table *table);
-/* A line across before the next row; ends the row first. Left out in Markdown, which has none. */
+/* A line across before the next row; ends the row first. Left out in Markdown and HTML. */
 MPNO_WARN_UNUSED mpno_status mpno_table_rule(mpno_table *table);
 
 /* Appends the table to `out`; each line ends with \n. An unfinished row is drawn with its rest

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "mpno/run.h"
 #include "report/human.h"
+#include "train/report.h"
 #include "train/sink.h"
 #include "train/trainer.h"
 
@@ -54,6 +55,17 @@ static mpno_status finish(mpno_trainer *t, const mpno_sink *sink, char **json) {
     return status;
 }
 
+static mpno_status write_report(mpno_ctx *ctx, const char *folder, mpno_tensorboard *board,
+                                const mpno_sink *sink) {
+    mpno_report_result result;
+    mpno_status status = mpno_report_write(ctx, folder, NULL, board, &result);
+    if (status != MPNO_OK) {
+        return mpno_fail_in(ctx, status, "the run is complete, but its report is not");
+    }
+    mpno_say(sink, "report %s\n", result.path);
+    return MPNO_OK;
+}
+
 static mpno_status run(mpno_ctx *ctx, mpno_config *config, bool resume, const mpno_sink *sink,
                        char **json) {
     mpno_trainer trainer;
@@ -64,7 +76,13 @@ static mpno_status run(mpno_ctx *ctx, mpno_config *config, bool resume, const mp
     if (resume) mpno_say(sink, "going on after epoch %lld\n", (long long)trainer.state.epoch);
     mpno_status status = mpno_trainer_run(&trainer);
     if (status == MPNO_OK) status = finish(&trainer, sink, json);
-    mpno_trainer_close(&trainer);
+    mpno_tensorboard *board = trainer.board;
+    trainer.board = NULL;
+    mpno_trainer_close(&trainer); /* its memory is not needed any more */
+    if (status == MPNO_OK && config->settings.report.html) {
+        status = write_report(ctx, config->settings.output, board, sink);
+    }
+    mpno_tensorboard_close(&board);
     return status;
 }
 

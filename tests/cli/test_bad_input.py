@@ -60,6 +60,13 @@ def two_channels(folder):
     make_data(folder / "two.pt", samples=4, grid=8, channels=2)
 
 
+def damaged_tests(folder):
+    """The finished run's configuration names this folder's test data, of which one is cut."""
+    cut(folder / "test8.pt", 0.5)
+    path = folder / "run/config.yaml"
+    path.write_text(path.read_text().replace(FINISHED.name, str(folder)))
+
+
 def other_shapes(folder):
     save_pt(folder / "train.pt", {"x": Tensor([1.0] * 128, (2, 8, 8)),
                                   "y": Tensor([1.0] * 192, (3, 8, 8))})
@@ -294,6 +301,45 @@ CASES = {
                                      "--pictures", "train.pt/pictures"), FAILURE, ["train.pt"]),
     "info of a text file": (lambda f: (f / "a.pt").write_text("hello"), ("info", "a.pt"), FAILURE,
                             ["a.pt", "zip"]),
+    # reports
+    "report of nothing": (None, ("report", "nowhere"), FAILURE, ["nowhere", "not the folder"]),
+    "report of a file": (None, ("report", "train.pt"), FAILURE, ["train.pt", "not the folder"]),
+    "report of a folder without a run": (lambda f: (f / "bare").mkdir(), ("report", "bare"), FAILURE,
+                                         ["bare", "not the folder", "log.jsonl"]),
+    "report without a run": (None, ("report",), USAGE, ["RUN is missing"]),
+    "report into a file of another kind": (None, ("report", "run", "-o", "config.yaml"), USAGE,
+                                           ["config.yaml", "end in .html"]),
+    "report below a file": (None, ("report", "run", "-o", "train.pt/a.html"), FAILURE,
+                            ["train.pt", "not a directory"]),
+    "report into a folder that is missing": (None, ("report", "run", "-o", "none/a.html"), FAILURE,
+                                             ["none/a.html", "no such file"]),
+    "report into a folder": (lambda f: (f / "a.html").mkdir(), ("report", "run", "-o", "a.html"),
+                             FAILURE, ["a.html", "directory"]),
+    "report of an empty log": (lambda f: (f / "run/log.jsonl").write_text(""), ("report", "run"),
+                               FAILURE, ["log.jsonl", "no epoch"]),
+    "report of a log cut in its first line": (
+        lambda f: (f / "run/log.jsonl").write_text('{"event": "st'), ("report", "run"), FAILURE,
+        ["log.jsonl", "no epoch"]),
+    "report of a damaged log": (
+        lambda f: (f / "run/log.jsonl").write_text('{"event": "start"}\n{"event"; 1}\n'),
+        ("report", "run"), FAILURE, ["log.jsonl", "line 2"]),
+    "report of a log of lists": (lambda f: (f / "run/log.jsonl").write_text("[1]\n"),
+                                 ("report", "run"), FAILURE, ["log.jsonl", "line 1"]),
+    "report of a binary log": (lambda f: (f / "run/log.jsonl").write_bytes(bytes(range(256)) * 4),
+                               ("report", "run"), FAILURE, ["log.jsonl", "line 1"]),
+    "report with a damaged configuration": (
+        lambda f: (f / "run/config.yaml").write_text("model: [\n"), ("report", "run"), USAGE,
+        ["run/config.yaml"]),
+    "report with a truncated summary": (lambda f: cut(f / "run/summary.json", 0.5),
+                                        ("report", "run"), FAILURE, ["summary.json"]),
+    "report with a truncated checkpoint": (lambda f: cut(f / "run/last.safetensors", 0.5),
+                                           ("report", "run"), FAILURE, ["last.safetensors"]),
+    "report with damaged test data": (damaged_tests, ("report", "run"), FAILURE, ["test8.pt"]),
+    "report switched neither on nor off": (None, TRAIN + ("report.html=perhaps",), USAGE,
+                                           ["report.html", "perhaps"]),
+    "resume with damaged events": (lambda f: flip(f / "run/events.out.tfevents.mpno", 0.5),
+                                   AGAIN + ("--resume",), FAILURE,
+                                   ["events.out.tfevents.mpno", "damaged"]),
     "plan of a bad configuration": (None, ("plan", "config.yaml", "model.n_modes=none"), USAGE,
                                     ["model.n_modes"]),
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a run leaves for people to look at: TensorBoard events, decoded by a reader written from the description of the
 format, and the report."""
+import base64
 import json
 import math
 import re
@@ -9,8 +10,9 @@ import signal
 import struct
 import subprocess
 import unittest
+from html.parser import HTMLParser
 
-from support import PROGRAM, TIMEOUT, Case, Tensor, make_project, save_pt
+from support import PROGRAM, TIMEOUT, CONFIG, Case, Tensor, make_project, save_pt, tree
 
 FAILURE = 1
 EVENTS = "events.out.tfevents.mpno"
@@ -199,6 +201,146 @@ class Pictures(Case):
         line = self.sides((12,))
         self.assertNotEqual(line[0], one[0])
         self.assertGreater(self.sides((12,), (2, 2))[1], line[1] + 200)
+
+
+class Document(HTMLParser):
+    """Checks that tags are balanced and collects what a page refers to and shows."""
+
+    VOID = {"meta", "link", "img", "br"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts, self.references, self.images, self.tags = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+        self.text = " ".join(" ".join(self.texts).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "data", "action", "poster", "srcset"):
+                self.references.append(value)
+            if tag == "img" and name == "src":
+                self.images.append(base64.b64decode(value.partition(",")[2], validate=True))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+
+class Report(Project):
+    def page(self, name="run/report.html"):
+        text = (self.folder / name).read_text()
+        self.assertNotRegex(text, r"https?://|@import|<script|url\(")
+        page = Document(text)
+        for reference in page.references:
+            self.assertTrue(reference.startswith("data:"), reference[:80])
+        return page
+
+    def test_holds_the_numbers_of_the_run(self):
+        self.mpno("train", "config.yaml", "precision.policy=schedule", "data.n_validation=2",
+                  "opt.scheduler=cosine")
+        page = self.page()
+        for epoch in self.epochs("run"):
+            for number in (epoch["train_loss"], epoch["learning_rate"], epoch["test"]["16"]["h1"],
+                           epoch["validation"]["l2"]):
+                self.assertIn(f" {number:.4g} ", page.text)
+                self.assertIn(f": {number:.5g} at epoch {epoch['epoch']}", page.text)
+        config = (self.folder / "run/config.yaml").read_text()
+        self.assertIn(" ".join(config.split()), page.text)
+        summary = json.loads((self.folder / "run/summary.json").read_text())
+        for piece in ("Run run", "3 of 3 epochs", "mixed", "fft32", summary["isa"],
+                      summary["version"], "Test set 8", "Test set 16", "Radial spectrum",
+                      "best, sample", "median, sample", "worst, sample",
+                      "activations of a training step", f"{summary['parameters']:,}"):
+            self.assertIn(piece, page.text)
+
+    def test_shows_samples_as_they_are(self):
+        """Three samples of four panels for each of two sets, one pixel for each grid point."""
+        self.mpno("train", "config.yaml")
+        sides = [struct.unpack(">II", image[16:24]) for image in self.page().images]
+        self.assertEqual(sides, [(8, 8)] * 12 + [(16, 16)] * 12)
+
+    def test_again_later(self):
+        self.mpno("train", "config.yaml", "report.html=false")
+        self.assertFalse((self.folder / "run/report.html").exists())
+        before = tree(self.folder / "run")
+        result = self.mpno("report", "run", "-o", "a.html", "--json").json()
+        self.assertEqual((result["epochs"], result["samples"]), (3, True))
+        self.assertEqual(result["bytes"], (self.folder / "a.html").stat().st_size)
+        self.mpno("report", "run", "-o", "b.html", "--threads", 5)
+        self.assertEqual(self.page("a.html").images, self.page("b.html").images)
+        self.assertEqual(tree(self.folder / "run"), before)
+        self.assertIn("a.html", self.mpno("report", "run/", "-o", "a.html").out)
+
+    def test_pictures_for_tensorboard(self):
+        self.mpno("train", "config.yaml")
+        images = read_board(self.folder / "run" / EVENTS)[3]
+        self.assertEqual(sorted(images), [("median_sample/16", 3), ("median_sample/8", 3)])
+        for width, height, png in images.values():
+            self.assertEqual(struct.unpack(">II", png[16:24]), (width, height))
+
+    def test_names_are_text(self):
+        """A folder and a file whose names would be markup."""
+        shutil.copy(self.folder / "test8.pt", self.folder / "<img src=x onerror='1'>.pt")
+        (self.folder / "config.yaml").write_text(CONFIG.replace("[test8.pt, test16.pt]",
+                                                                '"<img src=x onerror=\'1\'>.pt"'))
+        self.mpno("train", "config.yaml", "output=<b>&amp;", "report.input_unit=<i>m</i>")
+        page = self.page("<b>&amp;/report.html")
+        self.assertIn("Run <b>&amp;", page.text)
+        self.assertIn("<img src=x onerror='1'>.pt", page.text)
+        self.assertIn("input (<i>m</i>)", page.text)
+        self.assertNotIn("i", page.tags)
+
+    def test_what_is_gone_is_left_out(self):
+        """Data that were moved, and a run before its first checkpoint."""
+        self.mpno("train", "config.yaml", "report.html=false")
+        (self.folder / "test16.pt").unlink()
+        for path in ("test16.pt", "last.safetensors"):
+            result = self.mpno("report", "run", "--json")
+            self.assertFalse(result.json()["samples"])
+            self.assertIn(path, result.err)
+            page = self.page()
+            self.assertIn(path, page.text)
+            self.assertNotIn("img", page.tags)
+            self.assertIn("Training loss", page.text)
+            (self.folder / "run/last.safetensors").unlink(missing_ok=True)
+        (self.folder / "run/summary.json").unlink()
+        (self.folder / "train.pt").unlink()
+        self.mpno("report", "run")
+        self.assertIn("Every epoch", self.page().text)
+
+    def test_while_the_run_goes_on(self):
+        """A log whose last line is being written."""
+        self.mpno("train", "config.yaml", "report.html=false")
+        log = self.folder / "run/log.jsonl"
+        lines = log.read_text().splitlines(keepends=True)
+        last = max(i for i, line in enumerate(lines) if '"epoch": 3' in line and "train_loss" in line)
+        log.write_text("".join(lines[:last]) + lines[last][:30])
+        (self.folder / "run/summary.json").unlink()
+        self.assertEqual(self.mpno("report", "run", "--json").json()["epochs"], 2)
+        self.assertIn("2 of 3 epochs", self.page().text)
+
+    def test_one_and_three_dimensions(self):
+        for shape in ((12,), (6, 5, 4)):
+            points = math.prod(shape)
+            save_pt(self.folder / "data.pt",
+                    {key: Tensor([math.sin(0.1 * i) for i in range(4 * points)], (4, *shape))
+                     for key in "xy"})
+            self.mpno("train", "config.yaml", f"model.n_modes={[2] * len(shape)}", "output=other",
+                      "data.train=data.pt", "data.test=data.pt")
+            page = self.page("other/report.html")
+            sides = [struct.unpack(">II", image[16:24]) for image in page.images]
+            planes = [] if len(shape) == 1 else [(4, 5)] * 4 + [(4, 6)] * 4 + [(5, 6)] * 4
+            self.assertEqual(sides, 3 * planes)
+            shutil.rmtree(self.folder / "other")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Train(Project):
         run = self.folder / "run"
         self.assertEqual(sorted(path.name for path in run.iterdir()),
                          ["best.safetensors", "config.yaml", "events.out.tfevents.mpno",
-                          "last.safetensors", "log.jsonl", "metrics.csv", "summary.json"])
+                          "last.safetensors", "log.jsonl", "metrics.csv", "report.html", "summary.json"])
         summary = json.loads((run / "summary.json").read_text())
         self.assertEqual(summary, result.json())
         self.assertEqual(result.out.count("\n"), 1)

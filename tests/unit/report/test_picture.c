@@ -161,6 +161,35 @@ static void axes_have_round_numbers(void **state) {
     }
 }
 
+static void logarithmic_axes(void **state) {
+    (void)state;
+    static const struct {
+        double low, high;
+        const char *labels;
+    } cases[] = {{0.18, 0.8, "0.2 0.3 0.4 0.5 0.7 "},
+                 {1e-6, 0.2, "1e-6 1e-4 0.01 "},
+                 {0.95, 1100, "1 10 100 1000 "},
+                 {3, 30, "3 5 10 20 30 "},
+                 {0.0101, 0.0109, "0.0102 0.0104 0.0106 0.0108 "},
+                 {7, 7, "6 7 8 "},
+                 {-1, 5, "1 2 3 5 10 "},
+                 {NAN, 5, "1 2 3 5 10 "}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mpno_axis axis;
+        char labels[400] = "";
+        mpno_axis_make_log(cases[i].low, cases[i].high, 5, &axis);
+        for (int k = 0; k < axis.n; k++) {
+            snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s ", axis.label[k]);
+            const double place = mpno_axis_place(&axis, axis.at[k]);
+            assert_true(place > -1e-6 && place < 1 + 1e-6);
+        }
+        assert_string_equal(labels, cases[i].labels);
+        const double middle = mpno_axis_place(&axis, sqrt(axis.low * axis.high));
+        assert_true(fabs(middle - 0.5) < 1e-12);
+        assert_true(isnan(mpno_axis_place(&axis, 0)));
+    }
+}
+
 static void every_range_has_ticks(void **state) {
     (void)state;
     for (int exponent = -44; exponent <= 38; exponent++)
@@ -394,6 +423,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(drawing_is_clipped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lines_cover_what_they_cross, set_up, tear_down),
         cmocka_unit_test(axes_have_round_numbers),
+        cmocka_unit_test(logarithmic_axes),
         cmocka_unit_test(every_range_has_ticks),
         cmocka_unit_test_setup_teardown(heat_maps_show_every_grid_point, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pictures_of_all_sizes_keep_their_margins, set_up,
