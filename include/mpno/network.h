@@ -8,6 +8,14 @@
 #include "mpno/loss.h"
 #include "mpno/model.h"
 
+/* Where batch norm takes its statistics from. AUTO: from the batch when training, else the running
+ * ones. RUNNING when training: the running statistics stay as they are. */
+typedef enum mpno_statistics {
+    MPNO_STATISTICS_AUTO,
+    MPNO_STATISTICS_BATCH,
+    MPNO_STATISTICS_RUNNING
+} mpno_statistics;
+
 /* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what
  * "half" means there, MPNO_F16 or MPNO_BF16. The policy decides formats; the stabiliser is the
  * model's. */
@@ -21,9 +29,14 @@ typedef struct mpno_network_opts {
     bool unfused;        /* every op on its own, all values stored: a check of the lowering */
     const char *policy;
     mpno_format half_format;
+    int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
+    mpno_statistics statistics;
 } mpno_network_opts;
-#define MPNO_NETWORK_OPTS_INIT \
-    { sizeof(mpno_network_opts), {0}, 1, false, MPNO_LOSS_H1, false, false, "full", MPNO_F16 }
+#define MPNO_NETWORK_OPTS_INIT                                                                  \
+    {                                                                                           \
+        sizeof(mpno_network_opts), {0}, 1, false, MPNO_LOSS_H1, false, false, "full", MPNO_F16, \
+            {0}, MPNO_STATISTICS_AUTO                                                           \
+    }
 
 typedef struct mpno_network mpno_network;
 
@@ -38,11 +51,19 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_plan(mpno_model *model,
                                                         const mpno_network_opts *opts,
                                                         mpno_network **out);
 
-/* x: [batch][grid..][in_channels], y: [batch][grid..][out_channels], both of the model's arithmetic
- * format, channels last. E_NUMERIC when a stored tensor is not finite: the sentence names the first
- * layer and tensor. */
+/* x: [batch][grid..][in_channels], y: [batch][output grid..][out_channels], both of the model's
+ * arithmetic format, channels last; of complex data [batch][grid..][2][channels], real first.
+ * E_NUMERIC when a stored tensor is not finite: the sentence names the first layer and tensor. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_forward(mpno_network *network, int64_t batch,
                                                            const void *x, void *y);
+
+/* The grid that predictions and targets lie on: one entry an axis. */
+MPNO_API void mpno_network_output_grid(const mpno_network *network, int64_t *grid);
+/* Norm ada_in: the vectors that steer the samples of the runs that follow, [batch][ada_in_features]
+ * of the arithmetic format, borrowed. Nothing to do for other norms. */
+MPNO_API void mpno_network_set_embedding(mpno_network *network, const void *values);
+/* Which values dropout drops in the steps that follow is a function of these two and the place. */
+MPNO_API void mpno_network_set_dropout(mpno_network *network, uint64_t seed, uint64_t step);
 
 typedef struct mpno_step_result {
     double loss;   /* sum over batch and channels of the per-sample loss, unscaled */

@@ -171,6 +171,43 @@ static mpno_status set_ints(mpno_ctx *ctx, const mpno_field *field, const mpno_v
     return MPNO_OK;
 }
 
+/* Appends the numbers of one row. */
+static mpno_status append_reals(mpno_ctx *ctx, const mpno_field *field, const mpno_value *row,
+                                mpno_real_list *list) {
+    for (size_t i = 0; i < row->n; i++) {
+        MPNO_CHECK(ctx, list->n < MPNO_MAX_REALS, MPNO_E_CONFIG,
+                   "%s: expected at most %d numbers in all", field->key, MPNO_MAX_REALS);
+        MPNO_TRY(set_real(ctx, field, row->items[i], &list->v[list->n]));
+        list->n++;
+    }
+    return MPNO_OK;
+}
+
+static mpno_status set_reals(mpno_ctx *ctx, const mpno_field *field, const mpno_value *value,
+                             mpno_real_list *out) {
+    mpno_real_list list = {0};
+    const bool single = value->kind == MPNO_VALUE_INT || value->kind == MPNO_VALUE_REAL;
+    if (!single && value->kind != MPNO_VALUE_LIST)
+        return mistyped(ctx, field, value, "a number, or a list of numbers or of lists of them");
+    const bool rows = !single && value->n > 0 && value->items[0]->kind == MPNO_VALUE_LIST;
+    if (single) {
+        MPNO_TRY(set_real(ctx, field, value, &list.v[list.n++]));
+    } else if (!rows) {
+        MPNO_TRY(append_reals(ctx, field, value, &list));
+    }
+    for (size_t i = 0; rows && i < value->n; i++) {
+        const mpno_value *row = value->items[i];
+        if (row->kind != MPNO_VALUE_LIST) return mistyped(ctx, field, row, "a list like the first");
+        MPNO_CHECK(ctx, row->n > 0 && row->n == value->items[0]->n, MPNO_E_CONFIG,
+                   "%s: expected lists of one length, found %zu and %zu entries", field->key,
+                   value->items[0]->n, row->n);
+        MPNO_TRY(append_reals(ctx, field, row, &list));
+        list.row = (int64_t)row->n;
+    }
+    *out = list;
+    return MPNO_OK;
+}
+
 static void clear_texts(mpno_ctx *ctx, mpno_text_list *list) {
     for (size_t i = 0; i < list->n; i++) mpno_free(ctx, list->v[i]);
     mpno_free(ctx, list->v);
@@ -213,6 +250,9 @@ static mpno_status set_null(mpno_ctx *ctx, const mpno_field *field, void *at) {
         case MPNO_FIELD_INTS:
             *(mpno_int_list *)at = (mpno_int_list){0, {0}};
             break;
+        case MPNO_FIELD_REALS:
+            *(mpno_real_list *)at = (mpno_real_list){0};
+            break;
         case MPNO_FIELD_TEXTS:
             clear_texts(ctx, at);
             break;
@@ -243,6 +283,8 @@ mpno_status mpno_field_set(mpno_ctx *ctx, const mpno_field *field, const mpno_va
             return set_choice(ctx, field, value, at);
         case MPNO_FIELD_INTS:
             return set_ints(ctx, field, value, at);
+        case MPNO_FIELD_REALS:
+            return set_reals(ctx, field, value, at);
         case MPNO_FIELD_TEXTS:
             return set_texts(ctx, field, value, at);
     }
@@ -412,6 +454,41 @@ static mpno_status list_value(mpno_ctx *ctx, const mpno_field *field, const void
     return MPNO_OK;
 }
 
+static mpno_status append_real(mpno_ctx *ctx, mpno_value *list, double v) {
+    mpno_value *item;
+    MPNO_TRY(mpno_value_real(ctx, v, &item));
+    return mpno_value_append(ctx, list, item);
+}
+
+static mpno_status fill_row(mpno_ctx *ctx, const double *v, int64_t n, mpno_value *row) {
+    for (int64_t i = 0; i < n; i++) MPNO_TRY(append_real(ctx, row, v[i]));
+    return MPNO_OK;
+}
+
+static mpno_status fill_reals(mpno_ctx *ctx, const mpno_real_list *reals, mpno_value *list) {
+    mpno_value *row;
+    if (reals->row == 0) return fill_row(ctx, reals->v, reals->n, list);
+    for (int64_t i = 0; i < reals->n; i += reals->row) {
+        MPNO_TRY(mpno_value_list(ctx, &row));
+        const mpno_status status = fill_row(ctx, reals->v + i, reals->row, row);
+        if (status != MPNO_OK) {
+            mpno_value_destroy(ctx, &row);
+            return status;
+        }
+        MPNO_TRY(mpno_value_append(ctx, list, row));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status reals_value(mpno_ctx *ctx, const mpno_real_list *reals, mpno_value **out) {
+    mpno_value *list;
+    MPNO_TRY(mpno_value_list(ctx, &list));
+    const mpno_status status = fill_reals(ctx, reals, list);
+    if (status != MPNO_OK) mpno_value_destroy(ctx, &list);
+    *out = list;
+    return status;
+}
+
 mpno_status mpno_field_value(mpno_ctx *ctx, const mpno_field *field, const void *object,
                              mpno_value **out) {
     const void *at = member_const(field, object);
@@ -436,6 +513,11 @@ mpno_status mpno_field_value(mpno_ctx *ctx, const mpno_field *field, const void 
                 return mpno_value_null(ctx, out);
             }
             return list_value(ctx, field, at, out);
+        case MPNO_FIELD_REALS:
+            if (may_be_null(field) && ((const mpno_real_list *)at)->n == 0) {
+                return mpno_value_null(ctx, out);
+            }
+            return reals_value(ctx, at, out);
         case MPNO_FIELD_TEXTS:
             return list_value(ctx, field, at, out);
     }

@@ -22,6 +22,13 @@ typedef struct mpno_int_list {
     int64_t v[MPNO_MAX_INTS];
 } mpno_int_list;
 
+/* Numbers, or rows of them: row is the length of each row, 0 when the list is flat. */
+#define MPNO_MAX_REALS 256
+typedef struct mpno_real_list {
+    int64_t n, row;
+    double v[MPNO_MAX_REALS];
+} mpno_real_list;
+
 typedef struct mpno_text_list {
     size_t n;
     char **v; /* owned, like its texts */
@@ -35,6 +42,7 @@ typedef enum mpno_field_type {
     MPNO_FIELD_CHOICE, /* int, the position in the domain "none|grid"; null stands for "none" where
                           that is a choice */
     MPNO_FIELD_INTS,   /* mpno_int_list; the domain is that of every entry */
+    MPNO_FIELD_REALS,  /* mpno_real_list; one number stands for a list of one */
     MPNO_FIELD_TEXTS   /* mpno_text_list; one text stands for a list of one */
 } mpno_field_type;
 

@@ -95,6 +95,9 @@ typedef struct mpno_field_kernels {
     /* The sums that samples with this mean and variance would have: dst[s][2c], dst[s][2c+1]. */
     void (*moments_of)(double *dst, const void *mean, const void *variance, int64_t batch,
                        int64_t points, int64_t channels);
+    /* x += rate (to - x), n values; and one more for a counter. */
+    void (*move)(void *x, const void *to, double rate, int64_t n);
+    void (*count_one)(void *x);
     /* Mean and unbiased variance of all samples from averaged sums. Returns 1 when not finite. */
     int (*statistics_of)(void *mean, void *variance, const double *sums, int64_t batch,
                          int64_t points, int64_t channels);

@@ -1,187 +1,28 @@
 /* SPDX-License-Identifier: MIT
- * Fourier neural operator in 1 to 4 dimensions: its weights and its graph.
- *   x -> (x, coordinates) -> lifting MLP -> blocks -> projection MLP
+ * The graph of a Fourier neural operator in 1 to 4 dimensions.
+ *   x -> (x, coordinates) -> lifting MLP -> pad -> blocks -> crop -> projection MLP
  *   block: y = norm(K(stab(x)) + b) + skip(x);  y = act(y);  y = norm(mlp(y) + mlp_skip(x));  y =
- * act(y) K: forward transform, kept modes times a complex weight each, inverse transform. act =
- * GELU, absent in the last block. Semantics and names: the PyTorch library neuraloperator; Li et
- * al., "Fourier neural operator for parametric partial differential equations" (ICLR 2021). */
+ * act(y); with preactivation act and norm come first: x = norm(act(x));  y = K(stab(x)) + b +
+ * skip(x);  y = norm(act(y));  y = mlp(y) + mlp_skip(x). K: forward transform, kept modes times a
+ * complex weight each, inverse transform, onto another grid if asked. act = GELU, absent at the end
+ * of the last block. Semantics and names: the PyTorch library neuraloperator; Li et al., "Fourier
+ * neural operator for parametric partial differential equations" (ICLR 2021). */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/memory.h"
 #include "model/model.h"
-
-void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t *modes) {
-    for (int d = 0; d < config->ndim; d++) modes[d] = config->n_modes[d];
-    modes[config->ndim - 1] = modes[config->ndim - 1] / 2 + 1;
-}
-
-static mpno_status check_positive(mpno_ctx *ctx, const char *key, int64_t value) {
-    MPNO_CHECK(ctx, value >= 1 && value <= 65536, MPNO_E_CONFIG,
-               "model.%s is %lld; it must be a whole number from 1 to 65536", key,
-               (long long)value);
-    return MPNO_OK;
-}
-
-mpno_status mpno_fno_check(mpno_ctx *ctx, const mpno_fno_config *c) {
-    MPNO_CHECK(ctx, c->ndim >= 1 && c->ndim <= MPNO_MAX_AXES, MPNO_E_CONFIG,
-               "model.n_modes has %d entries; give one per dimension, 1 to %d", c->ndim,
-               MPNO_MAX_AXES);
-    for (int d = 0; d < c->ndim; d++)
-        MPNO_CHECK(ctx, c->n_modes[d] >= 1 && c->n_modes[d] <= 65536, MPNO_E_CONFIG,
-                   "model.n_modes[%d] is %lld; it must be a whole number from 1 to 65536", d,
-                   (long long)c->n_modes[d]);
-    MPNO_TRY(check_positive(ctx, "in_channels", c->in_channels));
-    MPNO_TRY(check_positive(ctx, "out_channels", c->out_channels));
-    MPNO_TRY(check_positive(ctx, "hidden_channels", c->hidden_channels));
-    MPNO_CHECK(ctx, c->n_layers >= 1 && c->n_layers <= MPNO_MAX_LAYERS - 2, MPNO_E_CONFIG,
-               "model.n_layers is %lld; it must be from 1 to %d", (long long)c->n_layers,
-               MPNO_MAX_LAYERS - 2);
-    const struct {
-        const char *key;
-        double value;
-    } ratios[] = {{"lifting_channel_ratio", c->lifting_channel_ratio},
-                  {"projection_channel_ratio", c->projection_channel_ratio},
-                  {"channel_mlp_expansion", c->channel_mlp_expansion}};
-    for (int i = 0; i < (c->use_channel_mlp ? 3 : 2); i++)
-        MPNO_CHECK(ctx,
-                   ratios[i].value * (double)c->hidden_channels >= (i < 2 ? 1.0 : 0.5 + 1e-9) &&
-                       ratios[i].value <= 1024,
-                   MPNO_E_CONFIG,
-                   "model.%s is %g; with %lld hidden channels it leaves no channel (or too many)",
-                   ratios[i].key, ratios[i].value, (long long)c->hidden_channels);
-    if (c->norm == MPNO_NORM_GROUP)
-        MPNO_CHECK(ctx, c->norm_groups >= 1 && c->hidden_channels % c->norm_groups == 0,
-                   MPNO_E_CONFIG,
-                   "model.norm_groups is %lld; it must divide the %lld hidden channels",
-                   (long long)c->norm_groups, (long long)c->hidden_channels);
-    return MPNO_OK;
-}
-
-/* ---- weights ---- */
-
-static mpno_status declare(mpno_model *model, const mpno_param *like, const char *format, ...) {
-    if (model->n_params == model->capacity) {
-        const int wider = model->capacity == 0 ? 64 : 2 * model->capacity;
-        MPNO_TRY(mpno_realloc_array(model->ctx, &model->params, (size_t)model->capacity,
-                                    (size_t)wider, sizeof *model->params));
-        model->capacity = wider;
-    }
-    mpno_param *p = &model->params[model->n_params++];
-    *p = *like;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(p->name, sizeof p->name, format, arguments);
-    va_end(arguments);
-    return MPNO_OK;
-}
-
-/* A vector of n numbers whose outside shape is (lead ones, n, trail ones). */
-static mpno_param vector(int64_t n, int lead, int trail, mpno_role role, mpno_init init,
-                         double scale) {
-    mpno_param p = {.ndim = lead + 1 + trail,
-                    .weight = {1, 1, n, false, role},
-                    .init = init,
-                    .init_scale = scale};
-    for (int d = 0; d < p.ndim; d++) p.shape[d] = d == lead ? n : 1;
-    return p;
-}
-
-static mpno_param matrix(int64_t outputs, int64_t inputs) {
-    return (mpno_param){.ndim = 3,
-                        .shape = {outputs, inputs, 1},
-                        .weight = {1, outputs, inputs, false, MPNO_ROLE_WEIGHT_LINEAR},
-                        .init = MPNO_INIT_UNIFORM,
-                        .init_scale = 1.0 / sqrt((double)inputs)};
-}
-
-static mpno_status declare_mlp(mpno_model *model, const char *name, int64_t in, int64_t hidden,
-                               int64_t out) {
-    const int64_t width[] = {in, hidden, out};
-    for (int i = 0; i < 2; i++) {
-        const mpno_param w = matrix(width[i + 1], width[i]);
-        const mpno_param b =
-            vector(width[i + 1], 0, 0, MPNO_ROLE_WEIGHT_LINEAR, MPNO_INIT_UNIFORM, w.init_scale);
-        MPNO_TRY(declare(model, &w, "%s.fcs.%d.weight", name, i));
-        MPNO_TRY(declare(model, &b, "%s.fcs.%d.bias", name, i));
-    }
-    return MPNO_OK;
-}
-
-static mpno_status declare_conv(mpno_model *model, int layer) {
-    const mpno_fno_config *c = &model->config;
-    const int64_t h = c->hidden_channels;
-    const double deviation =
-        sqrt(2.0 / (double)(h + h)); /* of a complex weight in all, and of the bias */
-    const mpno_param bias =
-        vector(h, 0, c->ndim, MPNO_ROLE_WEIGHT_VECTOR, MPNO_INIT_NORMAL, deviation);
-    mpno_param weight = {.ndim = 2 + c->ndim,
-                         .shape = {h, h},
-                         .weight = {1, h, h, true, MPNO_ROLE_WEIGHT_SPECTRAL},
-                         .init = MPNO_INIT_NORMAL,
-                         .init_scale = deviation / sqrt(2.0)};
-    mpno_fno_weight_modes(c, weight.shape + 2);
-    for (int d = 0; d < c->ndim; d++) weight.weight.blocks *= weight.shape[2 + d];
-    MPNO_TRY(declare(model, &bias, "fno_blocks.convs.%d.bias", layer));
-    return declare(model, &weight, "fno_blocks.convs.%d.weight.tensor", layer);
-}
-
-static mpno_status declare_skip(mpno_model *model, mpno_skip kind, const char *name, int layer) {
-    const mpno_fno_config *c = &model->config;
-    const mpno_param linear = matrix(c->hidden_channels, c->hidden_channels);
-    const mpno_param gate =
-        vector(c->hidden_channels, 1, c->ndim, MPNO_ROLE_WEIGHT_VECTOR, MPNO_INIT_ONE, 0);
-    if (kind == MPNO_SKIP_LINEAR)
-        return declare(model, &linear, "fno_blocks.%s.%d.conv.weight", name, layer);
-    if (kind == MPNO_SKIP_SOFT_GATING)
-        return declare(model, &gate, "fno_blocks.%s.%d.weight", name, layer);
-    return MPNO_OK;
-}
-
-static mpno_status declare_norm(mpno_model *model, int index) {
-    const int64_t h = model->config.hidden_channels;
-    const mpno_param weight = vector(h, 0, 0, MPNO_ROLE_WEIGHT_VECTOR, MPNO_INIT_ONE, 0);
-    const mpno_param bias = vector(h, 0, 0, MPNO_ROLE_WEIGHT_VECTOR, MPNO_INIT_ZERO, 0);
-    if (model->config.norm != MPNO_NORM_GROUP) return MPNO_OK;
-    MPNO_TRY(declare(model, &weight, "fno_blocks.norm.%d.weight", index));
-    return declare(model, &bias, "fno_blocks.norm.%d.bias", index);
-}
-
-static int64_t in_width(const mpno_fno_config *c) {
-    return c->in_channels + (c->positional_embedding == MPNO_EMBEDDING_GRID ? c->ndim : 0);
-}
-
-mpno_status mpno_fno_declare(mpno_model *model) {
-    const mpno_fno_config *c = &model->config;
-    const int64_t h = c->hidden_channels;
-    const int n_layers = (int)c->n_layers;
-    char name[48];
-    for (int l = 0; l < n_layers; l++) MPNO_TRY(declare_conv(model, l));
-    for (int l = 0; l < n_layers; l++) MPNO_TRY(declare_skip(model, c->fno_skip, "fno_skips", l));
-    for (int l = 0; l < n_layers && c->use_channel_mlp; l++) {
-        snprintf(name, sizeof name, "fno_blocks.channel_mlp.%d", l);
-        /* Python's round: halves to even, as nearbyint in the default mode */
-        MPNO_TRY(declare_mlp(model, name, h,
-                             (int64_t)nearbyint(c->channel_mlp_expansion * (double)h), h));
-    }
-    for (int l = 0; l < n_layers && c->use_channel_mlp; l++)
-        MPNO_TRY(declare_skip(model, c->channel_mlp_skip, "channel_mlp_skips", l));
-    for (int i = 0; i < 2 * n_layers; i++) MPNO_TRY(declare_norm(model, i));
-    MPNO_TRY(declare_mlp(model, "lifting", in_width(c),
-                         (int64_t)(c->lifting_channel_ratio * (double)h), h));
-    return declare_mlp(model, "projection", h, (int64_t)(c->projection_channel_ratio * (double)h),
-                       c->out_channels);
-}
-
-/* ---- graph ---- */
 
 typedef struct builder {
     const mpno_model *model;
+    const mpno_fno_config *config;
+    const mpno_fno_opts *opts;
+    mpno_plans *plans;
     mpno_graph *graph;
-    const mpno_fno_grid *on;
+    mpno_fno_edges *edges;
     int first_param; /* edge of parameter 0; the others follow */
+    uint32_t n_drops;
 } builder;
 
 /* Edge of the parameter with this name, -1 when the model has none. */
@@ -195,113 +36,361 @@ static int param(const builder *b, const char *format, ...) {
     return index < 0 ? -1 : b->first_param + index;
 }
 
-static mpno_status unary(builder *b, const mpno_op *op, int x, mpno_role role, const char *name,
-                         int *out) {
-    return mpno_graph_add(b->graph, op, 1, &x, NULL, role, name, out);
+static mpno_status add(builder *b, const mpno_op *op, int n_in, const int *in,
+                       const mpno_attr *attr, const char *name, int *out) {
+    return mpno_graph_add(b->graph, op, n_in, in, attr, MPNO_ROLE_ACTIVATION, name, out);
 }
 
-static mpno_status mlp(builder *b, const char *prefix, int x, mpno_role role, const char *name,
-                       int *out) {
+static mpno_status unary(builder *b, const mpno_op *op, int x, const char *name, int *out) {
+    return add(b, op, 1, &x, NULL, name, out);
+}
+
+static int grid_of(const builder *b, int edge) {
+    return b->graph->edges[edge].grid;
+}
+
+/* ---- pointwise layers; on complex fields y = fr(x) + i fi(x) ---- */
+
+typedef mpno_status part_builder(builder *b, const char *prefix, int x, int *y);
+
+/* y = part(prefix, x), or of complex fields part(prefix.fr, x) + i part(prefix.fi, x). */
+static mpno_status in_parts(builder *b, part_builder *part, const char *prefix, int x, int *y) {
+    char name[48];
+    int real, both[2];
+    if (!b->config->complex_data) return part(b, prefix, x, y);
+    snprintf(name, sizeof name, "%s.fr", prefix);
+    MPNO_TRY(part(b, name, x, &real));
+    snprintf(name, sizeof name, "%s.fi", prefix);
+    MPNO_TRY(part(b, name, x, &both[1]));
+    MPNO_TRY(unary(b, &mpno_op_times_i, both[1], "times i", &both[1]));
+    both[0] = real;
+    return add(b, &mpno_op_add, 2, both, NULL, "complex sum", y);
+}
+
+static mpno_status drop(builder *b, int *y) {
+    const mpno_attr attr = {.rate = b->config->channel_mlp_dropout, .id = b->n_drops++};
+    if (!b->opts->training || attr.rate == 0) return MPNO_OK;
+    return add(b, &mpno_op_dropout, 1, y, &attr, "dropped out", y);
+}
+
+/* Dropout, where there is any, follows every layer of a block's MLP, the last one too. */
+static mpno_status mlp_layers(builder *b, const char *prefix, int x, bool dropout, mpno_role role,
+                              const char *name, int *out) {
     int hidden;
     const int first[] = {x, param(b, "%s.fcs.0.weight", prefix), param(b, "%s.fcs.0.bias", prefix)};
-    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_linear, 3, first, NULL, MPNO_ROLE_ACTIVATION,
-                            "mlp hidden", &hidden));
-    MPNO_TRY(unary(b, &mpno_op_gelu, hidden, MPNO_ROLE_ACTIVATION, "mlp activation", &hidden));
+    MPNO_TRY(add(b, &mpno_op_linear, 3, first, NULL, "mlp hidden", &hidden));
+    MPNO_TRY(unary(b, &mpno_op_gelu, hidden, "mlp activation", &hidden));
+    if (dropout) MPNO_TRY(drop(b, &hidden));
     const int second[] = {hidden, param(b, "%s.fcs.1.weight", prefix),
                           param(b, "%s.fcs.1.bias", prefix)};
-    return mpno_graph_add(b->graph, &mpno_op_linear, 3, second, NULL, role, name, out);
+    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_linear, 3, second, NULL, role, name, out));
+    return dropout ? drop(b, out) : MPNO_OK;
 }
 
-/* y += skip(x) */
+static mpno_status lifting_part(builder *b, const char *prefix, int x, int *y) {
+    return mlp_layers(b, prefix, x, false, MPNO_ROLE_ACTIVATION, "lifted", y);
+}
+
+static mpno_status block_mlp_part(builder *b, const char *prefix, int x, int *y) {
+    return mlp_layers(b, prefix, x, true, MPNO_ROLE_ACTIVATION, "mlp output", y);
+}
+
+static mpno_status projection_part(builder *b, const char *prefix, int x, int *y) {
+    return mlp_layers(b, prefix, x, false, MPNO_ROLE_OUTPUT, "prediction", y);
+}
+
+static mpno_status linear_skip_part(builder *b, const char *prefix, int x, int *y) {
+    const int in[] = {x, param(b, "%s.conv.weight", prefix)};
+    return add(b, &mpno_op_linear, 2, in, NULL, "skip", y);
+}
+
+static mpno_status gate_part(builder *b, const char *prefix, int x, int *y) {
+    const int in[] = {x, param(b, "%s.weight", prefix)};
+    return add(b, &mpno_op_gate, 2, in, NULL, "skip", y);
+}
+
+/* ---- between grids ---- */
+
+static mpno_status take(builder *b, const mpno_mode_map *map, int *spectrum) {
+    const mpno_attr attr = {
+        .take = map->take, .give = map->give, .n_modes = map->n_modes, .n_given = map->n_given};
+    if (map->take == NULL) return MPNO_OK;
+    return mpno_graph_add(b->graph, &mpno_op_take_modes, 1, spectrum, &attr, MPNO_ROLE_SPECTRUM,
+                          "taken modes", spectrum);
+}
+
+/* The spectrum of x, staged in the format that transforms read. */
+static mpno_status to_spectrum(builder *b, const mpno_spectral *s, int x, int *spectrum) {
+    const mpno_attr attr = {.fft = s->forward,
+                            .scale = 1.0 / (double)mpno_fft_points(s->forward),
+                            .weighting = MPNO_FFT_PLAIN};
+    int staged;
+    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_stage, 1, &x, NULL, MPNO_ROLE_TRANSFORM_IN,
+                            "transform input", &staged));
+    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_fft_forward, 1, &staged, &attr, MPNO_ROLE_SPECTRUM,
+                            "spectrum", spectrum));
+    return take(b, &s->before, spectrum);
+}
+
+static mpno_status to_field(builder *b, const mpno_spectral *s, int spectrum, int grid, int *y) {
+    const mpno_attr attr = {
+        .fft = s->inverse,
+        .grid = grid,
+        .scale = 1.0,
+        .weighting = b->config->complex_data ? MPNO_FFT_PLAIN : MPNO_FFT_HERMITIAN};
+    MPNO_TRY(take(b, &s->after, &spectrum));
+    return mpno_graph_add(b->graph, &mpno_op_fft_inverse, 1, &spectrum, &attr,
+                          MPNO_ROLE_TRANSFORM_OUT, "transform output", y);
+}
+
+static mpno_status resample(builder *b, int grid, int *x) {
+    mpno_resampling r;
+    if (grid_of(b, *x) == grid) return MPNO_OK;
+    MPNO_TRY(mpno_resampling_plan(b->plans, b->config, b->model->arithmetic,
+                                  mpno_graph_grid(b->graph, *x), &b->graph->grids[grid], &r));
+    const mpno_attr lines = {.lines = r.lines, .grid = grid};
+    if (r.lines != NULL) return add(b, &mpno_op_interpolate, 1, x, &lines, "interpolated skip", x);
+    MPNO_TRY(to_spectrum(b, &r.spectral, *x, x));
+    return to_field(b, &r.spectral, *x, grid, x);
+}
+
+/* ---- a block ---- */
+
+/* y += skip(x), on y's grid */
 static mpno_status add_skip(builder *b, mpno_skip kind, const char *name, int layer, int x,
                             int *y) {
+    char prefix[40];
     int skip = x;
-    const int linear[] = {x, param(b, "fno_blocks.%s.%d.conv.weight", name, layer)};
-    const int gate[] = {x, param(b, "fno_blocks.%s.%d.weight", name, layer)};
+    snprintf(prefix, sizeof prefix, "fno_blocks.%s.%d", name, layer);
     if (kind == MPNO_SKIP_NONE) return MPNO_OK;
-    if (kind == MPNO_SKIP_LINEAR)
-        MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_linear, 2, linear, NULL, MPNO_ROLE_ACTIVATION,
-                                "skip", &skip));
-    if (kind == MPNO_SKIP_SOFT_GATING)
-        MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_gate, 2, gate, NULL, MPNO_ROLE_ACTIVATION,
-                                "skip", &skip));
+    const int kernel[] = {x, param(b, "%s.weight", prefix)};
+    const mpno_attr width = {.width = b->config->conv_bias_kernel};
+    if (kind == MPNO_SKIP_LINEAR && kernel[1] >= 0) /* conv_bias_kernel */
+        MPNO_TRY(add(b, &mpno_op_convolve, 2, kernel, &width, "skip", &skip));
+    else if (kind == MPNO_SKIP_LINEAR)
+        MPNO_TRY(in_parts(b, linear_skip_part, prefix, x, &skip));
+    else if (kind == MPNO_SKIP_SOFT_GATING)
+        MPNO_TRY(in_parts(b, gate_part, prefix, x, &skip));
+    else if (b->config->complex_data && b->config->compat == MPNO_COMPAT_NEURALOP) {
+        /* upstream wraps the identity too: x + i x */
+        int both[] = {x, -1};
+        MPNO_TRY(unary(b, &mpno_op_times_i, x, "times i", &both[1]));
+        MPNO_TRY(add(b, &mpno_op_add, 2, both, NULL, "skip", &skip));
+    }
+    MPNO_TRY(resample(b, grid_of(b, *y), &skip));
     const int both[] = {*y, skip};
-    return mpno_graph_add(b->graph, &mpno_op_add, 2, both, NULL, MPNO_ROLE_ACTIVATION, "sum", y);
+    return add(b, &mpno_op_add, 2, both, NULL, "sum", y);
+}
+
+/* The factors that steer an adaptive norm: an MLP of the embedding. */
+static mpno_status ada_in_factors(builder *b, int index, int *factors) {
+    int hidden;
+    const int first[] = {b->edges->embedding, param(b, "fno_blocks.norm.%d.mlp.0.weight", index),
+                         param(b, "fno_blocks.norm.%d.mlp.0.bias", index)};
+    MPNO_TRY(add(b, &mpno_op_linear, 3, first, NULL, "embedding hidden", &hidden));
+    MPNO_TRY(unary(b, &mpno_op_gelu, hidden, "embedding activation", &hidden));
+    const int second[] = {hidden, param(b, "fno_blocks.norm.%d.mlp.2.weight", index),
+                          param(b, "fno_blocks.norm.%d.mlp.2.bias", index)};
+    MPNO_TRY(add(b, &mpno_op_linear, 3, second, NULL, "embedding output", &hidden));
+    return mpno_graph_add(b->graph, &mpno_op_sample_sums, 1, &hidden, NULL, MPNO_ROLE_SUMS,
+                          "norm factors", factors);
+}
+
+/* Statistics of the batch, and what they move the running ones by; or the running ones. */
+static mpno_status batch_sums(builder *b, int index, int y, bool running, int *sums) {
+    const int mean = param(b, "fno_blocks.norm.%d.norm.running_mean", index),
+              variance = param(b, "fno_blocks.norm.%d.norm.running_var", index);
+    const int in_use[] = {y, mean, variance};
+    if (running)
+        return mpno_graph_add(b->graph, &mpno_op_running_moments, 3, in_use, NULL, MPNO_ROLE_SUMS,
+                              "running sums", sums);
+    MPNO_TRY(
+        mpno_graph_add(b->graph, &mpno_op_moments, 1, &y, NULL, MPNO_ROLE_SUMS, "norm sums", sums));
+    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_average_samples, 1, sums, NULL, MPNO_ROLE_SUMS,
+                            "batch sums", sums));
+    const int moved[] = {*sums, mean, variance};
+    int *statistics = b->edges->statistics;
+    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_batch_statistics, 3, moved, NULL, MPNO_ROLE_SUMS,
+                            "batch statistics", &statistics[mean - b->first_param]));
+    statistics[variance - b->first_param] = statistics[mean - b->first_param] + 1;
+    return MPNO_OK;
 }
 
 static mpno_status norm(builder *b, int index, int *y) {
-    const mpno_fno_config *c = &b->model->config;
-    const mpno_attr attr = {
-        .groups = c->norm == MPNO_NORM_GROUP ? c->norm_groups : c->hidden_channels, .eps = 1e-5};
-    int sums;
+    const mpno_fno_config *c = b->config;
+    const bool batch = c->norm == MPNO_NORM_BATCH, group = c->norm == MPNO_NORM_GROUP;
+    const bool running = batch && b->opts->running;
+    const mpno_attr attr = {.groups = group ? c->norm_groups : c->hidden_channels,
+                            .eps = 1e-5,
+                            .batch = batch && !running,
+                            .fixed = running};
+    const char *inner = batch ? ".norm" : "";
+    int sums, factors;
     if (c->norm == MPNO_NORM_NONE) return MPNO_OK;
-    MPNO_TRY(unary(b, &mpno_op_moments, *y, MPNO_ROLE_SUMS, "norm sums", &sums));
-    const int in[] = {*y, sums, param(b, "fno_blocks.norm.%d.weight", index),
-                      param(b, "fno_blocks.norm.%d.bias", index)};
-    return mpno_graph_add(b->graph, &mpno_op_normalize, 4, in, &attr, MPNO_ROLE_ACTIVATION,
-                          "normalised", y);
+    if (batch)
+        MPNO_TRY(batch_sums(b, index, *y, running, &sums));
+    else
+        MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_moments, 1, y, NULL, MPNO_ROLE_SUMS, "norm sums",
+                                &sums));
+    const int in[] = {*y, sums, param(b, "fno_blocks.norm.%d%s.weight", index, inner),
+                      param(b, "fno_blocks.norm.%d%s.bias", index, inner)};
+    MPNO_TRY(add(b, &mpno_op_normalize, 4, in, &attr, "normalised", y));
+    if (c->norm != MPNO_NORM_ADA_IN) return MPNO_OK;
+    MPNO_TRY(ada_in_factors(b, index, &factors));
+    const int modulated[] = {*y, factors};
+    return add(b, &mpno_op_modulate, 2, modulated, NULL, "modulated", y);
 }
 
-/* y = K(stab(x)) + b */
-static mpno_status spectral(builder *b, int layer, int x, int *y) {
-    const double points = (double)mpno_graph_grid(b->graph, x)->points;
-    const mpno_attr forward = {
-        .fft = b->on->fft, .scale = 1.0 / points, .weighting = MPNO_FFT_PLAIN};
-    const mpno_attr inverse = {.fft = b->on->fft, .scale = 1.0, .weighting = MPNO_FFT_HERMITIAN};
-    const mpno_attr product = {.mode_rows = b->on->mode_rows};
+/* y = K(stab(x)) + b on grid `grid` */
+static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
+    mpno_spectral s;
     int t = x;
-    if (b->model->config.stabilizer == MPNO_STABILIZER_TANH)
-        MPNO_TRY(unary(b, &mpno_op_tanh, t, MPNO_ROLE_ACTIVATION, "stabilised", &t));
-    MPNO_TRY(unary(b, &mpno_op_stage, t, MPNO_ROLE_TRANSFORM_IN, "transform input", &t));
-    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_fft_forward, 1, &t, &forward, MPNO_ROLE_SPECTRUM,
-                            "spectrum", &t));
+    MPNO_TRY(mpno_spectral_plan(b->plans, b->config, b->model->arithmetic,
+                                mpno_graph_grid(b->graph, x), &b->graph->grids[grid], &s));
+    const mpno_attr product = {.mode_rows = s.mode_rows},
+                    bias = {.real_only = b->config->complex_data};
+    if (b->config->stabilizer == MPNO_STABILIZER_TANH)
+        MPNO_TRY(unary(b, &mpno_op_tanh, t, "stabilised", &t));
+    MPNO_TRY(to_spectrum(b, &s, t, &t));
     const int in[] = {t, param(b, "fno_blocks.convs.%d.weight.tensor", layer)};
-    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_contract, 2, in, &product, MPNO_ROLE_SPECTRUM,
-                            "contracted spectrum", &t));
-    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_fft_inverse, 1, &t, &inverse,
-                            MPNO_ROLE_TRANSFORM_OUT, "transform output", &t));
+    MPNO_TRY(mpno_graph_add(b->graph,
+                            b->config->separable ? &mpno_op_scale_modes : &mpno_op_contract, 2, in,
+                            &product, MPNO_ROLE_SPECTRUM, "contracted spectrum", &t));
+    MPNO_TRY(to_field(b, &s, t, grid, &t));
     const int with_bias[] = {t, param(b, "fno_blocks.convs.%d.bias", layer)};
-    return mpno_graph_add(b->graph, &mpno_op_bias, 2, with_bias, NULL, MPNO_ROLE_ACTIVATION,
-                          "biased", y);
+    return add(b, &mpno_op_bias, 2, with_bias, &bias, "biased", y);
 }
 
-static mpno_status block(builder *b, int layer, int *x) {
-    const mpno_fno_config *c = &b->model->config;
-    const bool last = layer + 1 == (int)c->n_layers;
-    char name[48];
+/* y = mlp(y) + skip(x), where the model has one */
+static mpno_status channel_mlp(builder *b, int layer, int x, int *y) {
+    char prefix[40];
+    if (!b->config->use_channel_mlp) return MPNO_OK;
+    snprintf(prefix, sizeof prefix, "fno_blocks.channel_mlp.%d", layer);
+    MPNO_TRY(in_parts(b, block_mlp_part, prefix, *y, y));
+    return add_skip(b, b->config->channel_mlp_skip, "channel_mlp_skips", layer, x, y);
+}
+
+static mpno_status block(builder *b, int layer, int grid, int *x) {
+    const mpno_fno_config *c = b->config;
+    const bool last = layer + 1 == (int)c->n_layers, early = c->preactivation;
+    char name[24];
     int y;
     snprintf(name, sizeof name, "block %d", layer);
     MPNO_TRY(mpno_graph_layer(b->graph, name));
-    MPNO_TRY(spectral(b, layer, *x, &y));
-    MPNO_TRY(norm(b, 2 * layer, &y));
-    MPNO_TRY(add_skip(b, c->fno_skip, "fno_skips", layer, *x, &y));
-    if (!last) MPNO_TRY(unary(b, &mpno_op_gelu, y, MPNO_ROLE_ACTIVATION, "activation", &y));
-    if (c->use_channel_mlp) {
-        snprintf(name, sizeof name, "fno_blocks.channel_mlp.%d", layer);
-        MPNO_TRY(mlp(b, name, y, MPNO_ROLE_ACTIVATION, "mlp output", &y));
-        MPNO_TRY(add_skip(b, c->channel_mlp_skip, "channel_mlp_skips", layer, *x, &y));
+    if (early) {
+        MPNO_TRY(unary(b, &mpno_op_gelu, *x, "preactivation", x));
+        MPNO_TRY(norm(b, 2 * layer, x));
     }
-    MPNO_TRY(norm(b, 2 * layer + 1, &y));
-    if (!last) MPNO_TRY(unary(b, &mpno_op_gelu, y, MPNO_ROLE_ACTIVATION, "block output", &y));
+    MPNO_TRY(spectral(b, layer, *x, grid, &y));
+    if (!early) MPNO_TRY(norm(b, 2 * layer, &y));
+    MPNO_TRY(add_skip(b, c->fno_skip, "fno_skips", layer, *x, &y));
+    if (!last) MPNO_TRY(unary(b, &mpno_op_gelu, y, "activation", &y));
+    if (early) MPNO_TRY(norm(b, 2 * layer + 1, &y));
+    MPNO_TRY(channel_mlp(b, layer, *x, &y));
+    if (!early) MPNO_TRY(norm(b, 2 * layer + 1, &y));
+    if (!early && !last) MPNO_TRY(unary(b, &mpno_op_gelu, y, "block output", &y));
     *x = y;
     return MPNO_OK;
 }
 
-mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_grid *on, mpno_graph *graph,
-                           int *input, int *output) {
-    builder b = {.model = model, .graph = graph, .on = on, .first_param = graph->n_edges};
-    const mpno_attr embed = {.box = {{0}, {1, 1, 1, 1}}};
+/* ---- the chain of grids ---- */
+
+/* Without padding a block has `inner` points on an axis; padding, p zeros on each side of the
+ * input's N points, grows with it. Rounded half to even, as Python does. */
+static int64_t margin(const builder *b, int d, int64_t inner) {
+    const double n = (double)b->graph->grids[0].size[d];
+    return (int64_t)nearbyint(nearbyint(b->config->domain_padding[d] * n) * (double)inner / n);
+}
+
+/* The grid of `inner` points with its margins; attr: what pad or crop have to know. */
+static mpno_status padded_grid(builder *b, const int64_t *inner, mpno_attr *attr, int *index) {
+    mpno_grid grid = b->graph->grids[0];
+    grid.points = grid.planes > 1 ? grid.planes : 1;
+    for (int d = 0; d < grid.ndim; d++) {
+        attr->margin[d] = margin(b, d, inner[d]);
+        grid.size[d] = inner[d] + 2 * attr->margin[d];
+        grid.points *= grid.size[d];
+    }
+    return mpno_graph_add_grid(b->graph, &grid, index);
+}
+
+/* Points of block `layer`'s output without padding, from those of its input. */
+static mpno_status scale_grid(builder *b, int layer, int64_t *inner) {
+    const bool last = layer + 1 == (int)b->config->n_layers;
+    for (int d = 0; d < b->config->ndim; d++) {
+        const double factor = b->config->resolution_scaling_factor[layer][d];
+        if (factor != 0) inner[d] = (int64_t)nearbyint(factor * (double)inner[d]);
+        if (last && b->opts->output_grid[d] > 0) inner[d] = b->opts->output_grid[d];
+        MPNO_CHECK(b->graph->ctx, inner[d] >= 1 && inner[d] <= (int64_t)1 << 24, MPNO_E_CONFIG,
+                   "block %d would leave %lld points on axis %d; scale less", layer,
+                   (long long)inner[d], d);
+    }
+    return MPNO_OK;
+}
+
+static mpno_status blocks(builder *b, int *x) {
+    const mpno_fno_config *c = b->config;
+    int64_t inner[MPNO_MAX_AXES] = {0};
+    mpno_attr attr = {0};
+    bool padded = false;
+    int grid;
+    for (int d = 0; d < c->ndim; d++) {
+        inner[d] = b->graph->grids[0].size[d];
+        padded |= margin(b, d, inner[d]) > 0;
+    }
+    MPNO_TRY(padded_grid(b, inner, &attr, &attr.grid));
+    if (padded) MPNO_TRY(add(b, &mpno_op_pad, 1, x, &attr, "padded", x));
+    for (int l = 0; l < (int)c->n_layers; l++) {
+        MPNO_TRY(scale_grid(b, l, inner));
+        MPNO_TRY(padded_grid(b, inner, &attr, &grid));
+        MPNO_TRY(block(b, l, grid, x));
+    }
+    MPNO_TRY(mpno_graph_layer(b->graph, "projection"));
+    if (!padded) return MPNO_OK;
+    mpno_grid bare = b->graph->grids[0];
+    bare.points = bare.planes > 1 ? bare.planes : 1;
+    for (int d = 0; d < c->ndim; d++) bare.points *= bare.size[d] = inner[d];
+    MPNO_TRY(mpno_graph_add_grid(b->graph, &bare, &attr.grid));
+    return add(b, &mpno_op_crop, 1, x, &attr, "cropped", x);
+}
+
+static mpno_status embedding_input(builder *b) {
+    const mpno_grid one = {.ndim = 1, .size = {1}, .points = 1};
+    int grid;
+    b->edges->embedding = -1;
+    if (b->config->norm != MPNO_NORM_ADA_IN) return MPNO_OK;
+    MPNO_TRY(mpno_graph_add_grid(b->graph, &one, &grid));
+    MPNO_TRY(
+        mpno_graph_input(b->graph, "embedding", b->config->ada_in_features, &b->edges->embedding));
+    b->graph->edges[b->edges->embedding].grid = grid;
+    return MPNO_OK;
+}
+
+mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_opts *opts, mpno_plans *plans,
+                           mpno_graph *graph, mpno_fno_edges *edges) {
+    const mpno_fno_config *c = &model->config;
+    builder b = {.model = model,
+                 .config = c,
+                 .opts = opts,
+                 .plans = plans,
+                 .graph = graph,
+                 .edges = edges,
+                 .first_param = graph->n_edges};
+    mpno_attr place = {0};
     int x, edge;
     MPNO_TRY(mpno_graph_layer(graph, "lifting"));
-    for (int p = 0; p < model->n_params; p++)
+    for (int p = 0; p < model->n_params; p++) {
         MPNO_TRY(mpno_graph_param(graph, &model->params[p].weight, &edge));
-    MPNO_TRY(mpno_graph_input(graph, "input", model->config.in_channels, input));
-    x = *input;
-    if (model->config.positional_embedding == MPNO_EMBEDDING_GRID)
-        MPNO_TRY(mpno_graph_add(graph, &mpno_op_grid_embed, 1, &x, &embed, MPNO_ROLE_ACTIVATION,
-                                "embedded input", &x));
-    MPNO_TRY(mlp(&b, "lifting", x, MPNO_ROLE_ACTIVATION, "lifted", &x));
-    for (int l = 0; l < (int)model->config.n_layers; l++) MPNO_TRY(block(&b, l, &x));
-    MPNO_TRY(mpno_graph_layer(graph, "projection"));
-    return mlp(&b, "projection", x, MPNO_ROLE_OUTPUT, "prediction", output);
+        edges->statistics[p] = -1;
+    }
+    MPNO_TRY(mpno_graph_input(graph, "input", c->in_channels, &edges->input));
+    MPNO_TRY(embedding_input(&b));
+    x = edges->input;
+    memcpy(place.box.start, c->grid_start, sizeof place.box.start);
+    memcpy(place.box.stop, c->grid_stop, sizeof place.box.stop);
+    if (c->positional_embedding == MPNO_EMBEDDING_GRID)
+        MPNO_TRY(add(&b, &mpno_op_grid_embed, 1, &x, &place, "embedded input", &x));
+    MPNO_TRY(in_parts(&b, lifting_part, "lifting", x, &x));
+    MPNO_TRY(blocks(&b, &x));
+    return in_parts(&b, projection_part, "projection", x, &edges->output);
 }

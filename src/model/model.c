@@ -99,13 +99,16 @@ int mpno_model_n_params(const mpno_model *model) {
 
 size_t mpno_model_n_weights(const mpno_model *model) {
     size_t total = 0;
-    for (int i = 0; i < model->n_params; i++) total += mpno_weight_count(&model->params[i].weight);
+    for (int i = 0; i < model->n_params; i++)
+        if (model->params[i].kind == MPNO_PARAM_WEIGHT)
+            total += mpno_weight_count(&model->params[i].weight);
     return total;
 }
 
 mpno_param_info mpno_model_param_info(const mpno_model *model, int param) {
     const mpno_param *p = &model->params[param];
     mpno_param_info info = {.name = p->name,
+                            .kind = p->kind,
                             .is_complex = p->weight.is_complex,
                             .ndim = p->ndim,
                             .count = mpno_weight_count(&p->weight)};
@@ -125,14 +128,13 @@ mpno_raw_param mpno_model_raw(const mpno_model *model, int param) {
                             p->weight.rows * p->weight.cols};
 }
 
-/* Where number i of the outside order lies in the graph's layout. Real weights lie alike. Spectral
- * weights are outside (inputs, outputs, modes) of re, im pairs and inside
- * [modes][2][inputs][outputs]. */
+/* Where number i of the outside order lies in the graph's layout. Blocks (modes of spectral
+ * weights, points of kernels) are outside (rows, columns, blocks) of numbers or re, im pairs, and
+ * inside [blocks][rows][columns], for complex ones [blocks][2][rows][columns]. */
 static size_t inside_index(const mpno_weight *w, size_t i) {
-    if (!w->is_complex) return i;
-    const size_t part = i % 2, mode = i / 2 % (size_t)w->blocks,
-                 channel = i / 2 / (size_t)w->blocks;
-    return (mode * 2 + part) * (size_t)(w->rows * w->cols) + channel;
+    const size_t parts = w->is_complex ? 2 : 1, blocks = (size_t)w->blocks;
+    const size_t part = i % parts, block = i / parts % blocks, channel = i / parts / blocks;
+    return (block * parts + part) * (size_t)(w->rows * w->cols) + channel;
 }
 
 void mpno_param_export(const mpno_param *param, mpno_format arithmetic, const void *data,
@@ -167,4 +169,22 @@ void mpno_model_set_param(mpno_model *model, int param, const double *values) {
 
 void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabilizer) {
     model->config.stabilizer = stabilizer;
+}
+
+mpno_status mpno_model_set_n_modes(mpno_model *model, const int64_t *n_modes) {
+    mpno_fno_config changed = model->config;
+    const bool bounded = changed.max_n_modes[0] > 0;
+    MPNO_CHECK(model->ctx, bounded || changed.compat == MPNO_COMPAT_NONE, MPNO_E_CONFIG,
+               "with compat: neuralop only a model with max_n_modes can change its n_modes");
+    for (int d = 0; d < changed.ndim; d++) {
+        MPNO_CHECK(model->ctx, bounded || n_modes[d] <= changed.n_modes[d], MPNO_E_CONFIG,
+                   "n_modes[%d] = %lld is above the %lld that the model has weights for; make the "
+                   "model with max_n_modes",
+                   d, (long long)n_modes[d], (long long)changed.n_modes[d]);
+        changed.n_modes[d] = n_modes[d];
+        if (!bounded) changed.max_n_modes[d] = model->config.n_modes[d];
+    }
+    MPNO_TRY(mpno_fno_check(model->ctx, &changed));
+    model->config = changed;
+    return MPNO_OK;
 }

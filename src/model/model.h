@@ -5,6 +5,7 @@
 #define MPNO_MODEL_MODEL_H
 
 #include "graph/graph.h"
+#include "model/spectral.h"
 #include "mpno/model.h"
 
 typedef enum mpno_init {
@@ -17,7 +18,8 @@ typedef enum mpno_init {
 typedef struct mpno_param {
     char name[64];
     int ndim;
-    int64_t shape[8];   /* the outside's */
+    int64_t shape[8]; /* the outside's */
+    mpno_param_kind kind;
     mpno_weight weight; /* the graph's */
     mpno_init init;
     double init_scale; /* UNIFORM: half width; NORMAL: standard deviation of a real number */
@@ -56,18 +58,25 @@ void mpno_param_export(const mpno_param *param, mpno_format arithmetic, const vo
 void mpno_param_import(const mpno_param *param, mpno_format arithmetic, void *data,
                        const double *values);
 
-/* The model of fno.c: declares parameters (state-dict order of the PyTorch library), and builds the
- * forward graph of one grid. */
+/* fno_params.c: the parameters, in the order of the PyTorch library's state dict. */
 MPNO_WARN_UNUSED mpno_status mpno_fno_check(mpno_ctx *ctx, const mpno_fno_config *config);
 MPNO_WARN_UNUSED mpno_status mpno_fno_declare(mpno_model *model);
-/* Modes of the weights in each dimension: n_modes, the last one halved. */
-void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t *modes);
 
-typedef struct mpno_fno_grid {
-    const mpno_fft *fft;
-    const int32_t *mode_rows;
-} mpno_fno_grid;
-MPNO_WARN_UNUSED mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_grid *on,
-                                            mpno_graph *graph, int *input, int *output);
+/* fno.c: the forward graph on the graph's first grid. */
+typedef struct mpno_fno_opts {
+    bool training;                      /* dropout */
+    bool running;                       /* batch norm: by the running statistics */
+    int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
+} mpno_fno_opts;
+
+typedef struct mpno_fno_edges {
+    int input, output;
+    int embedding;   /* [batch][ada_in_features], -1: none */
+    int *statistics; /* of each parameter: what a running statistic is moved by, -1: none; of the
+                        caller, n_params of them */
+} mpno_fno_edges;
+MPNO_WARN_UNUSED mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_opts *opts,
+                                            mpno_plans *plans, mpno_graph *graph,
+                                            mpno_fno_edges *edges);
 
 #endif

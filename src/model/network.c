@@ -14,67 +14,45 @@ struct mpno_network {
     mpno_model *model;
     mpno_network_opts opts;
     mpno_policy policy;
-    mpno_fft *fft;
-    int32_t *mode_rows;
+    mpno_plans *plans;
     mpno_graph *graph;
     mpno_exec *exec;
-    int input, output, target, loss, input_gradient; /* edges, -1: none */
+    mpno_fno_edges edges;
+    int target, loss, input_gradient; /* edges, -1: none */
     int first_param;
-    int *param_grads;     /* edges */
+    int *param_grads;     /* edges; of running statistics: what moves them */
     void **gradients;     /* per parameter; NULL unless training */
     void **weight_copies; /* per parameter; NULL where the master weight is read */
     double loss_scale;    /* of the last step */
+    bool has_embedding;
 };
 
-/* Kept modes of this grid, and for each the block of the weight it meets: the block of the same
- * frequency. Upstream crops the centre instead, which is one frequency off when an odd number of
- * modes is kept from an even one. */
-static mpno_status make_modes(mpno_network *net, const mpno_grid *grid) {
-    const mpno_fno_config *config = &net->model->config;
-    mpno_fft_problem problem = {
-        .kind = MPNO_FFT_REAL, .arithmetic = net->model->arithmetic, .ndim = grid->ndim};
-    int64_t modes[MPNO_MAX_AXES], shift[MPNO_MAX_AXES], total = 1;
-    mpno_fno_weight_modes(config, modes);
-    for (int d = 0; d < grid->ndim; d++) {
-        const bool last = d == grid->ndim - 1;
-        const int64_t most = last ? grid->size[d] / 2 + 1 : grid->size[d];
-        const int64_t keep = modes[d] < most ? modes[d] : most;
-        problem.size[d] = grid->size[d];
-        problem.keep[d] = keep;
-        shift[d] = last                                     ? 0
-                   : config->compat == MPNO_COMPAT_NEURALOP ? (modes[d] - keep) / 2
-                                                            : modes[d] / 2 - keep / 2;
-        total *= keep;
-    }
-    MPNO_TRY(mpno_fft_create(net->ctx, &problem, &net->fft));
-    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)total, sizeof(int32_t), &net->mode_rows));
-    for (int64_t k = 0; k < total; k++) {
-        int64_t rest = k, block = 0, stride = 1;
-        for (int d = grid->ndim - 1; d >= 0; d--) {
-            block += (rest % problem.keep[d] + shift[d]) * stride;
-            rest /= problem.keep[d];
-            stride *= modes[d];
-        }
-        net->mode_rows[k] = (int32_t)block;
-    }
-    return MPNO_OK;
+static bool uses_batch_statistics(const mpno_network *net) {
+    const mpno_statistics from = net->opts.statistics;
+    return from == MPNO_STATISTICS_BATCH || (from == MPNO_STATISTICS_AUTO && net->opts.training);
 }
 
 static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
-    const mpno_fno_grid on = {net->fft, net->mode_rows};
+    mpno_fno_opts opts = {.training = net->opts.training, .running = !uses_batch_statistics(net)};
+    memcpy(opts.output_grid, net->opts.output_grid, sizeof opts.output_grid);
+    MPNO_TRY(mpno_plans_create(net->ctx, &net->plans));
     MPNO_TRY(mpno_graph_create(net->ctx, grid, &net->graph));
     net->first_param = net->graph->n_edges;
-    MPNO_TRY(mpno_fno_build(net->model, &on, net->graph, &net->input, &net->output));
+    MPNO_TRY(mpno_fno_build(net->model, &opts, net->plans, net->graph, &net->edges));
     if (!net->opts.training) return MPNO_OK;
     MPNO_TRY(mpno_graph_layer(net->graph, "loss"));
     MPNO_TRY(mpno_graph_input(net->graph, "target", net->model->config.out_channels, &net->target));
-    const int in[] = {net->output, net->target};
+    net->graph->edges[net->target].grid = net->graph->edges[net->edges.output].grid;
+    const int in[] = {net->edges.output, net->target};
     const mpno_attr attr = {.loss = net->opts.loss};
     MPNO_TRY(mpno_graph_add(net->graph, &mpno_op_loss, 2, in, &attr, MPNO_ROLE_SUMS, "loss",
                             &net->loss));
-    return mpno_graph_differentiate(net->graph, net->loss, net->param_grads,
-                                    net->opts.input_gradient ? net->input : -1,
-                                    &net->input_gradient);
+    MPNO_TRY(mpno_graph_differentiate(net->graph, net->loss, net->param_grads,
+                                      net->opts.input_gradient ? net->edges.input : -1,
+                                      &net->input_gradient));
+    for (int p = 0; p < net->model->n_params; p++)
+        if (net->edges.statistics[p] >= 0) net->param_grads[p] = net->edges.statistics[p];
+    return MPNO_OK;
 }
 
 static mpno_status make_plan(mpno_network *net) {
@@ -87,7 +65,7 @@ static mpno_status make_plan(mpno_network *net) {
         if (net->input_gradient >= 0) requested[n++] = net->input_gradient;
         requested[n++] = net->loss;
     } else {
-        requested[n++] = net->output;
+        requested[n++] = net->edges.output;
     }
     const mpno_exec_opts opts = {.policy = &net->policy,
                                  .capacity = net->opts.capacity,
@@ -95,7 +73,7 @@ static mpno_status make_plan(mpno_network *net) {
                                  .unfused = net->opts.unfused,
                                  .requested = requested,
                                  .n_requested = n,
-                                 .external_output = net->opts.training ? -1 : net->output};
+                                 .external_output = net->opts.training ? -1 : net->edges.output};
     const mpno_status status = mpno_exec_create(net->graph, &opts, &net->exec);
     mpno_free(net->ctx, requested);
     return status;
@@ -117,19 +95,27 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
         MPNO_CHECK(ctx, grid->points <= ((int64_t)1 << 40) / opts->grid[d], MPNO_E_ARGUMENT,
                    "the grid has more than 2^40 points");
         grid->points *= opts->grid[d];
+        MPNO_CHECK(ctx, opts->output_grid[d] >= 0 && opts->output_grid[d] <= (int64_t)1 << 24,
+                   MPNO_E_ARGUMENT,
+                   "output grid size %d is %lld; it must be at least 1, or 0 for "
+                   "what the model gives",
+                   d, (long long)opts->output_grid[d]);
     }
+    grid->planes = model->config.complex_data ? 2 : 1;
+    grid->points *= grid->planes;
     return MPNO_OK;
 }
 
 static mpno_status plan_network(mpno_network *net) {
     mpno_grid grid;
-    net->target = net->loss = net->input_gradient = -1;
+    net->target = net->loss = net->input_gradient = net->edges.embedding = -1;
     MPNO_TRY(check(net->model, &net->opts, &grid));
     MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
                               net->opts.half_format, &net->policy));
     MPNO_TRY(
         mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
-    MPNO_TRY(make_modes(net, &grid));
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int),
+                              &net->edges.statistics));
     MPNO_TRY(make_graph(net, &grid));
     return make_plan(net);
 }
@@ -201,11 +187,11 @@ void mpno_network_destroy(mpno_network **network) {
     }
     mpno_exec_destroy(&net->exec);
     mpno_graph_destroy(&net->graph);
-    mpno_fft_destroy(net->ctx, &net->fft);
+    mpno_plans_destroy(&net->plans);
     mpno_free(net->ctx, net->gradients);
     mpno_free(net->ctx, net->weight_copies);
     mpno_free(net->ctx, net->param_grads);
-    mpno_free(net->ctx, net->mode_rows);
+    mpno_free(net->ctx, net->edges.statistics);
     mpno_free(net->ctx, net);
     *network = NULL;
 }
@@ -227,6 +213,9 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
                training ? "this network was made for inference; create it with training = true"
                         : "this network was made for training; use mpno_network_step, or create "
                           "one with training = false");
+    MPNO_CHECK(net->ctx, net->edges.embedding < 0 || net->has_embedding, MPNO_E_ARGUMENT,
+               "this network has norm ada_in: give it the vectors that steer it with "
+               "mpno_network_set_embedding");
     MPNO_CHECK(net->ctx, batch >= 1 && batch <= net->opts.capacity, MPNO_E_ARGUMENT,
                "a batch of %lld samples was given to a network of capacity %lld", (long long)batch,
                (long long)net->opts.capacity);
@@ -255,17 +244,45 @@ static mpno_status not_finite(const mpno_network *net, int edge, const char *pas
 
 mpno_status mpno_network_forward(mpno_network *net, int64_t batch, const void *x, void *y) {
     MPNO_TRY(check_batch(net, batch, false));
-    mpno_exec_bind(net->exec, net->input, x, net->policy.base);
-    mpno_exec_bind(net->exec, net->output, y, net->policy.base);
+    mpno_exec_bind(net->exec, net->edges.input, x, net->policy.base);
+    mpno_exec_bind(net->exec, net->edges.output, y, net->policy.base);
     const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, batch, 1.0);
     return bad < 0 ? MPNO_OK : not_finite(net, bad, "forward");
+}
+
+/* Running statistics move a tenth of the way to those of the batch (torch's momentum). */
+static void move_statistics(mpno_network *net) {
+    const mpno_field_kernels *fields = mpno_field_kernels_get(net->policy.base);
+    for (int p = 0; p < net->model->n_params; p++) {
+        mpno_param *param = &net->model->params[p];
+        const bool counts = param->kind == MPNO_PARAM_COUNTER && uses_batch_statistics(net);
+        if (net->edges.statistics[p] >= 0)
+            fields->move(param->data, net->gradients[p], 0.1, (int64_t)param_count(net, p));
+        if (counts) fields->count_one(param->data);
+    }
+}
+
+void mpno_network_set_embedding(mpno_network *net, const void *values) {
+    if (net->edges.embedding < 0) return;
+    mpno_exec_bind(net->exec, net->edges.embedding, values, net->policy.base);
+    net->has_embedding = true;
+}
+
+void mpno_network_set_dropout(mpno_network *net, uint64_t seed, uint64_t step) {
+    /* Steps are spread over the seeds, so that neighbours share no numbers. */
+    mpno_exec_set_drop_seed(net->exec, seed ^ (step + 1) * 0x9E3779B97F4A7C15u);
+}
+
+void mpno_network_output_grid(const mpno_network *net, int64_t *grid) {
+    const mpno_grid *on = mpno_graph_grid(net->graph, net->edges.output);
+    for (int d = 0; d < on->ndim; d++) grid[d] = on->size[d];
 }
 
 mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, const void *target,
                               double loss_scale, mpno_step_result *result) {
     *result = (mpno_step_result){0};
     MPNO_TRY(check_batch(net, batch, true));
-    mpno_exec_bind(net->exec, net->input, x, net->policy.base);
+    mpno_exec_bind(net->exec, net->edges.input, x, net->policy.base);
     mpno_exec_bind(net->exec, net->target, target, net->policy.base);
     net->loss_scale = loss_scale;
     const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, batch, loss_scale);
@@ -274,6 +291,7 @@ mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, c
     for (int64_t i = 0; i < batch * net->model->config.out_channels; i++)
         result->loss += losses[2 * i];
     if (!isfinite(result->loss)) return not_finite(net, net->loss, "forward");
+    move_statistics(net);
     const int bad_gradient = mpno_exec_run(net->exec, MPNO_PASS_BACKWARD, batch, loss_scale);
     if (bad_gradient < 0) return MPNO_OK;
     if (loss_scale <= 1.0) return not_finite(net, bad_gradient, "backward");

@@ -12,7 +12,11 @@
 
 /* Constructor arguments that mpno has, with the library's defaults. */
 typedef struct options {
-    mpno_int_list n_modes;
+    mpno_int_list n_modes, max_n_modes;
+    mpno_real_list domain_padding, resolution_scaling_factor;
+    int64_t conv_bias_kernel, ada_in_features;
+    double channel_mlp_dropout;
+    bool preactivation, separable, complex_data;
     int64_t in_channels, out_channels, hidden_channels, n_layers, norm_groups;
     double lifting_channel_ratio, projection_channel_ratio, channel_mlp_expansion;
     int positional_embedding, norm, fno_skip, channel_mlp_skip, stabilizer;
@@ -32,9 +36,19 @@ static const mpno_field fields[] = {
      "", ""},
     {"positional_embedding", MPNO_FIELD_CHOICE, offsetof(options, positional_embedding), "grid",
      "none|grid", ""},
-    {"norm", MPNO_FIELD_CHOICE, offsetof(options, norm), "none", "none|group_norm|instance_norm",
-     ""},
+    {"norm", MPNO_FIELD_CHOICE, offsetof(options, norm), "none",
+     "none|group_norm|instance_norm|batch_norm|ada_in", ""},
     {"norm_groups", MPNO_FIELD_INT, offsetof(options, norm_groups), "1", "", ""},
+    {"max_n_modes", MPNO_FIELD_INTS, offsetof(options, max_n_modes), "null", "[1,inf)", ""},
+    {"domain_padding", MPNO_FIELD_REALS, offsetof(options, domain_padding), "null", "", ""},
+    {"resolution_scaling_factor", MPNO_FIELD_REALS, offsetof(options, resolution_scaling_factor),
+     "null", "", ""},
+    {"conv_bias_kernel", MPNO_FIELD_INT, offsetof(options, conv_bias_kernel), "1", "", ""},
+    {"ada_in_features", MPNO_FIELD_INT, offsetof(options, ada_in_features), "0", "", ""},
+    {"channel_mlp_dropout", MPNO_FIELD_REAL, offsetof(options, channel_mlp_dropout), "0", "", ""},
+    {"preactivation", MPNO_FIELD_BOOL, offsetof(options, preactivation), "false", "", ""},
+    {"separable", MPNO_FIELD_BOOL, offsetof(options, separable), "false", "", ""},
+    {"complex_data", MPNO_FIELD_BOOL, offsetof(options, complex_data), "false", "", ""},
     {"use_channel_mlp", MPNO_FIELD_BOOL, offsetof(options, use_channel_mlp), "true", "", ""},
     {"channel_mlp_expansion", MPNO_FIELD_REAL, offsetof(options, channel_mlp_expansion), "0.5", "",
      ""},
@@ -51,22 +65,10 @@ enum { N_FIELDS = sizeof fields / sizeof fields[0] };
 
 /* Arguments that mpno does not have, harmless at these values (as one-line JSON). */
 static const char *const neutral[][2] = {
-    {"non_linearity", "gelu"},
-    {"norm_layer", "null"},
-    {"factorization", "null"},
-    {"rank", "1.0"},
-    {"fixed_rank_modes", "false"},
-    {"implementation", "factorized"},
-    {"separable", "false"},
-    {"preactivation", "false"},
-    {"complex_data", "false"},
-    {"domain_padding", "null"},
-    {"resolution_scaling_factor", "null"},
-    {"max_n_modes", "null"},
-    {"conv_bias_kernel", "1"},
-    {"channel_mlp_dropout", "0"},
-    {"fno_block_precision", "full"},
-    {"factorization", "dense"},
+    {"non_linearity", "gelu"},       {"norm_layer", "null"},
+    {"factorization", "null"},       {"rank", "1.0"},
+    {"fixed_rank_modes", "false"},   {"implementation", "factorized"},
+    {"fno_block_precision", "full"}, {"factorization", "dense"},
 };
 
 static bool is_neutral(mpno_ctx *ctx, const char *key, const mpno_value *value) {
@@ -84,6 +86,15 @@ static bool is_neutral(mpno_ctx *ctx, const char *key, const mpno_value *value) 
     }
     mpno_free(ctx, text);
     return found;
+}
+
+/* A number: of every block; a list: of each; rows: of each block and axis. */
+static void scale_blocks(const mpno_real_list *factors, mpno_fno_config *c) {
+    for (int l = 0; l < (int)c->n_layers && l < MPNO_MAX_BLOCKS && factors->n > 0; l++)
+        for (int d = 0; d < c->ndim && d < MPNO_MAX_AXES; d++)
+            c->resolution_scaling_factor[l][d] = factors->v[factors->row > 0  ? l * factors->row + d
+                                                            : factors->n == 1 ? 0
+                                                                              : l];
 }
 
 static mpno_status parse_config(mpno_ctx *ctx, const char *path, const mpno_value *cfg,
@@ -107,23 +118,36 @@ static mpno_status parse_config(mpno_ctx *ctx, const char *path, const mpno_valu
     const mpno_status status = mpno_fields_parse(ctx, path, known, fields, N_FIELDS, &o);
     mpno_value_destroy(ctx, &known);
     if (status != MPNO_OK) return status;
-    *c = (mpno_fno_config){.ndim = (int)o.n_modes.n,
-                           .in_channels = o.in_channels,
-                           .out_channels = o.out_channels,
-                           .hidden_channels = o.hidden_channels,
-                           .n_layers = o.n_layers,
-                           .lifting_channel_ratio = o.lifting_channel_ratio,
-                           .projection_channel_ratio = o.projection_channel_ratio,
-                           .positional_embedding = (mpno_embedding)o.positional_embedding,
-                           .norm = (mpno_norm)o.norm,
-                           .norm_groups = o.norm_groups,
-                           .use_channel_mlp = o.use_channel_mlp,
-                           .channel_mlp_expansion = o.channel_mlp_expansion,
-                           .fno_skip = (mpno_skip)o.fno_skip,
-                           .channel_mlp_skip = (mpno_skip)o.channel_mlp_skip,
-                           .stabilizer = (mpno_stabilizer)o.stabilizer,
-                           .compat = MPNO_COMPAT_NEURALOP};
-    for (int d = 0; d < c->ndim && d < MPNO_MAX_AXES; d++) c->n_modes[d] = o.n_modes.v[d];
+    *c = (mpno_fno_config)MPNO_FNO_CONFIG_INIT;
+    c->ndim = (int)o.n_modes.n;
+    c->in_channels = o.in_channels;
+    c->out_channels = o.out_channels;
+    c->hidden_channels = o.hidden_channels;
+    c->n_layers = o.n_layers;
+    c->lifting_channel_ratio = o.lifting_channel_ratio;
+    c->projection_channel_ratio = o.projection_channel_ratio;
+    c->positional_embedding = (mpno_embedding)o.positional_embedding;
+    c->norm = (mpno_norm)o.norm;
+    c->norm_groups = o.norm_groups;
+    c->ada_in_features = o.ada_in_features;
+    c->use_channel_mlp = o.use_channel_mlp;
+    c->channel_mlp_expansion = o.channel_mlp_expansion;
+    c->channel_mlp_dropout = o.channel_mlp_dropout;
+    c->fno_skip = (mpno_skip)o.fno_skip;
+    c->channel_mlp_skip = (mpno_skip)o.channel_mlp_skip;
+    c->conv_bias_kernel = o.conv_bias_kernel;
+    c->preactivation = o.preactivation;
+    c->separable = o.separable;
+    c->complex_data = o.complex_data;
+    c->stabilizer = (mpno_stabilizer)o.stabilizer;
+    c->compat = MPNO_COMPAT_NEURALOP;
+    for (int d = 0; d < c->ndim && d < MPNO_MAX_AXES; d++) {
+        c->n_modes[d] = o.n_modes.v[d];
+        c->max_n_modes[d] = d < o.max_n_modes.n ? o.max_n_modes.v[d] : 0;
+        c->domain_padding[d] =
+            o.domain_padding.n == 0 ? 0 : o.domain_padding.v[o.domain_padding.n == 1 ? 0 : d];
+    }
+    scale_blocks(&o.resolution_scaling_factor, c);
     return MPNO_OK;
 }
 
@@ -137,15 +161,17 @@ static mpno_status parse_header(mpno_ctx *ctx, const char *path, const char *lin
     mpno_value *header;
     MPNO_TRY(mpno_json_parse(ctx, path, line, n, &header));
     const mpno_value *model = mpno_value_get(header, "model"),
-                     *shape = mpno_value_get(header, "out_shape");
+                     *shape = mpno_value_get(header, "out_shape"),
+                     *train = mpno_value_get(header, "train");
     mpno_status status;
     if (model != NULL && (model->string == NULL || strcmp(model->string, "FNO") != 0))
         status = mpno_fail(ctx, MPNO_E_UNSUPPORTED, "model %s is not there yet",
                            model->string ? model->string : "?");
-    else if (shape != NULL && shape->kind != MPNO_VALUE_NULL)
-        status = mpno_fail(ctx, MPNO_E_UNSUPPORTED, "option output_shape is not there yet");
     else
         status = parse_config(ctx, path, mpno_value_get(header, "cfg"), &c->config);
+    for (size_t d = 0; shape != NULL && d < shape->n && d < MPNO_MAX_AXES; d++)
+        c->output_grid[d] = shape->items[d]->integer;
+    c->training = train != NULL && train->boolean;
     c->learning_rate = number(header, "lr");
     c->weight_decay = number(header, "weight_decay");
     c->eps = number(header, "eps");
@@ -173,16 +199,19 @@ static mpno_status parse_tensor(mpno_ctx *ctx, const char *line, const mpno_mapp
     }
     const bool wide = strcmp(type, "f64") == 0 || strcmp(type, "c128") == 0;
     const bool narrow = strcmp(type, "f32") == 0 || strcmp(type, "c64") == 0;
-    if (strcmp(type, "i64") == 0)
-        return MPNO_OK; /* counters of norms: not numbers of the network */
-    MPNO_CHECK(ctx, wide || narrow, MPNO_E_FORMAT, "%s has the unknown type %s", t.name, type);
+    const bool counter = strcmp(type, "i64") == 0;
+    MPNO_CHECK(ctx, wide || narrow || counter, MPNO_E_FORMAT, "%s has the unknown type %s", t.name,
+               type);
     MPNO_CHECK(ctx, offset <= bin->size && bytes <= bin->size - offset, MPNO_E_FORMAT,
                "%s lies outside the .bin", t.name);
-    t.n = bytes / (wide ? 8 : 4);
+    t.n = bytes / (narrow ? 4 : 8);
     MPNO_TRY(mpno_alloc_array(ctx, t.n, sizeof(double), &t.values));
     for (size_t i = 0; i < t.n; i++) {
         float f;
-        if (wide)
+        int64_t n;
+        if (counter)
+            memcpy(&n, bin->data + offset + 8 * i, 8), t.values[i] = (double)n;
+        else if (wide)
             memcpy(&t.values[i], bin->data + offset + 8 * i, 8);
         else
             memcpy(&f, bin->data + offset + 4 * i, 4), t.values[i] = f;
@@ -235,6 +264,10 @@ mpno_status golden_read(mpno_ctx *ctx, const char *path, golden_case *out) {
         mpno_map_close(&bin);
     }
     mpno_map_close(&text);
+    /* These were run after setting n_modes on the model. */
+    const char *grown = strstr(out->name, "_grow");
+    for (int d = 0; grown != NULL && d < out->config.ndim; d++)
+        out->config.n_modes[d] = strtoll(grown + 5, NULL, 10);
     return status;
 }
 

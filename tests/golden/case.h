@@ -17,7 +17,9 @@ typedef struct golden_tensor {
 typedef struct golden_case {
     char name[64];
     mpno_fno_config config;
-    bool is_f64; /* the outputs are stored in f64 */
+    int64_t output_grid[MPNO_MAX_AXES];
+    bool training; /* batch norm used the statistics of the batch */
+    bool is_f64;   /* the outputs are stored in f64 */
     golden_tensor *tensors;
     size_t n;
     struct {

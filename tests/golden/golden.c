@@ -21,7 +21,8 @@ typedef struct runner {
     golden_case *c;
     mpno_format arithmetic;
     mpno_model *model;
-    int64_t grid[MPNO_MAX_AXES], batch, points;
+    int64_t grid[MPNO_MAX_AXES], batch;
+    void *embedding; /* of norm ada_in */
     double output_error, gradient_error, loss_error;
     char worst[96]; /* name of the gradient with the largest error */
 } runner;
@@ -41,30 +42,54 @@ static double largest_difference(const double *a, const double *b, size_t n) {
     return most;
 }
 
-/* [batch][channels][points] to [batch][points][channels] in the arithmetic format, and back. */
-static void to_channels_last(const runner *r, const golden_tensor *t, void *out) {
-    const int64_t channels = t->shape[1];
-    for (int64_t b = 0; b < r->batch; b++)
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t p = 0; p < r->points; p++) {
-                const double v = t->values[(b * channels + c) * r->points + p];
-                const int64_t at = (b * r->points + p) * channels + c;
-                if (r->arithmetic == MPNO_F64)
-                    ((double *)out)[at] = v;
-                else
-                    ((float *)out)[at] = (float)v;
-            }
+/* Points of a tensor [batch][channels][grid..], and the numbers of each: 2 of complex data. */
+static int64_t points_of(const golden_tensor *t) {
+    int64_t points = 1;
+    for (int d = 2; d < t->ndim; d++) points *= t->shape[d];
+    return points;
+}
+static int64_t planes_of(const runner *r) {
+    return r->c->config.complex_data ? 2 : 1;
 }
 
-static void to_channels_first(const runner *r, int64_t channels, const void *in, double *out) {
+/* Number k (0: real) of a value: where it stands outside, [batch][channels][points](re, im), and
+ * inside, [batch][points](re, im)[channels]. */
+typedef struct place {
+    size_t outside, inside;
+} place;
+
+static place place_of(const runner *r, const golden_tensor *t, int64_t b, int64_t c, int64_t p,
+                      int64_t k) {
+    const int64_t channels = t->shape[1], points = points_of(t), planes = planes_of(r);
+    return (place){(size_t)(((b * channels + c) * points + p) * planes + k),
+                   (size_t)(((b * points + p) * planes + k) * channels + c)};
+}
+
+static void to_channels_last(const runner *r, const golden_tensor *t, void *out) {
     for (int64_t b = 0; b < r->batch; b++)
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t p = 0; p < r->points; p++) {
-                const int64_t at = (b * r->points + p) * channels + c;
-                out[(b * channels + c) * r->points + p] = r->arithmetic == MPNO_F64
-                                                              ? ((const double *)in)[at]
-                                                              : (double)((const float *)in)[at];
-            }
+        for (int64_t c = 0; c < t->shape[1]; c++)
+            for (int64_t p = 0; p < points_of(t); p++)
+                for (int64_t k = 0; k < planes_of(r); k++) {
+                    const place at = place_of(r, t, b, c, p, k);
+                    if (r->arithmetic == MPNO_F64)
+                        ((double *)out)[at.inside] = t->values[at.outside];
+                    else
+                        ((float *)out)[at.inside] = (float)t->values[at.outside];
+                }
+}
+
+/* like: a tensor of this shape */
+static void to_channels_first(const runner *r, const golden_tensor *like, const void *in,
+                              double *out) {
+    for (int64_t b = 0; b < r->batch; b++)
+        for (int64_t c = 0; c < like->shape[1]; c++)
+            for (int64_t p = 0; p < points_of(like); p++)
+                for (int64_t k = 0; k < planes_of(r); k++) {
+                    const place at = place_of(r, like, b, c, p, k);
+                    out[at.outside] = r->arithmetic == MPNO_F64
+                                          ? ((const double *)in)[at.inside]
+                                          : (double)((const float *)in)[at.inside];
+                }
 }
 
 static const golden_tensor *find(const runner *r, const char *kind, const char *name) {
@@ -89,7 +114,9 @@ static mpno_status set_params(runner *r, const char *kind) {
 static mpno_network_opts network_opts(const runner *r) {
     mpno_network_opts o = MPNO_NETWORK_OPTS_INIT;
     memcpy(o.grid, r->grid, sizeof o.grid);
+    memcpy(o.output_grid, r->c->output_grid, sizeof o.output_grid);
     o.capacity = r->batch;
+    o.statistics = r->c->training ? MPNO_STATISTICS_BATCH : MPNO_STATISTICS_RUNNING;
     return o;
 }
 
@@ -102,7 +129,7 @@ static mpno_status run_forward(runner *r, const void *x) {
     double *y = calloc(reference->n, sizeof *y), *got = calloc(reference->n, sizeof *got);
     const mpno_status status = mpno_network_forward(net, r->batch, x, y);
     if (status == MPNO_OK) {
-        to_channels_first(r, reference->shape[1], y, got);
+        to_channels_first(r, reference, y, got);
         r->output_error = largest_difference(got, reference->values, reference->n) /
                           rms(reference->values, reference->n);
     }
@@ -149,7 +176,7 @@ static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, co
         if (p >= 0)
             mpno_network_get_gradient(net, p, got);
         else
-            to_channels_first(r, t->shape[1], mpno_network_input_gradient(net), got);
+            to_channels_first(r, t, mpno_network_input_gradient(net), got);
         compare_gradient(r, t, got, floor);
         free(got);
     }
@@ -207,8 +234,7 @@ static mpno_status run_case(runner *r) {
     MPNO_CHECK(r->ctx, x != NULL && x->ndim == 2 + r->c->config.ndim, MPNO_E_FORMAT,
                "the case has no input x of %d axes", 2 + r->c->config.ndim);
     r->batch = x->shape[0];
-    r->points = 1;
-    for (int d = 0; d < r->c->config.ndim; d++) r->points *= r->grid[d] = x->shape[2 + d];
+    for (int d = 0; d < r->c->config.ndim; d++) r->grid[d] = x->shape[2 + d];
     const bool training = find(r, "param0", "lifting.fcs.0.weight") != NULL;
     MPNO_TRY(mpno_model_create(r->ctx, &r->c->config, r->arithmetic, 0, &r->model));
     MPNO_TRY(set_params(r, training ? "param0" : "param"));

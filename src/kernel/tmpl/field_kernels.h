@@ -217,6 +217,17 @@ static void NAME(moments_of)(double *dst, const void *mean, const void *variance
         }
 }
 
+static void NAME(move)(void *x, const void *to, double rate, int64_t n) {
+    T *at = x;
+    const T *target = to;
+    for (int64_t i = 0; i < n; i++)
+        at[i] = (T)((double)at[i] + rate * ((double)target[i] - (double)at[i]));
+}
+
+static void NAME(count_one)(void *x) {
+    *(T *)x += 1;
+}
+
 static int NAME(statistics_of)(void *mean, void *variance, const double *sums, int64_t batch,
                                int64_t points, int64_t channels) {
     T *to_mean = mean, *to_variance = variance;
@@ -327,6 +338,8 @@ static const mpno_field_kernels NAME(table) = {
     .norm_weight_grads = NAME(norm_weight_grads),
     .average_samples = average_samples,
     .moments_of = NAME(moments_of),
+    .move = NAME(move),
+    .count_one = NAME(count_one),
     .statistics_of = NAME(statistics_of),
     .loss = NAME(loss),
     .loss_grad = NAME(loss_grad),
