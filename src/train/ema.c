@@ -63,7 +63,8 @@ static void update_param(void *argument, int64_t task, int thread) {
     const mpno_ema *ema = argument;
     const mpno_raw_param raw = mpno_model_raw(ema->model, (int)task);
     (void)thread;
-    if (ema->first) {
+    /* Running statistics are averages already: they are copied, as torch's AveragedModel does. */
+    if (ema->first || ema->model->params[task].kind != MPNO_PARAM_WEIGHT) {
         memcpy(ema->values[task], raw.data, bytes_of(ema, (int)task));
     } else {
         mpno_update_kernels_get(ema->model->ctx->isa, ema->model->arithmetic)

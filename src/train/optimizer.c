@@ -79,6 +79,7 @@ static mpno_status make_chunks(mpno_optimizer *o) {
         int64_t count = 0;
         for (int p = 0; p < n; p++) {
             const mpno_raw_param raw = mpno_model_raw(model, p);
+            if (model->params[p].kind != MPNO_PARAM_WEIGHT) continue; /* networks move these */
             const size_t size = chunk_size(o, &raw);
             for (size_t first = 0; first < raw.count; first += size, count++) {
                 if (pass == 0) continue;
