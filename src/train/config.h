@@ -29,13 +29,16 @@ typedef struct mpno_settings {
     int64_t n_threads;
     int compat;
     struct {
-        mpno_int_list n_modes;
+        mpno_int_list n_modes, max_n_modes;
         int64_t in_channels, out_channels, hidden_channels, n_layers;
         double lifting_channel_ratio, projection_channel_ratio;
         int positional_embedding, norm;
+        mpno_real_list grid_boundaries, domain_padding, resolution_scaling_factor;
         int64_t norm_groups;
         bool use_channel_mlp;
-        double channel_mlp_expansion;
+        double channel_mlp_expansion, channel_mlp_dropout;
+        int64_t conv_bias_kernel;
+        bool preactivation, separable;
         int fno_skip, channel_mlp_skip, stabilizer;
     } model;
     struct {

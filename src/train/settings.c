@@ -16,6 +16,29 @@ static mpno_status replace_text(mpno_ctx *ctx, const char *text, char **at) {
     return MPNO_OK;
 }
 
+/* Lists whose lengths follow from the number of axes and blocks. */
+static mpno_status check_lists(mpno_ctx *ctx, const mpno_settings *s) {
+    const int64_t axes = s->model.n_modes.n, blocks = s->model.n_layers;
+    const mpno_real_list *pad = &s->model.domain_padding, *box = &s->model.grid_boundaries,
+                         *scale = &s->model.resolution_scaling_factor;
+    MPNO_CHECK(ctx, s->model.max_n_modes.n == 0 || s->model.max_n_modes.n == axes, MPNO_E_CONFIG,
+               "model.max_n_modes has %lld entries and model.n_modes %lld: give one for each axis",
+               (long long)s->model.max_n_modes.n, (long long)axes);
+    MPNO_CHECK(ctx, pad->row == 0 && (pad->n <= 1 || pad->n == axes), MPNO_E_CONFIG,
+               "model.domain_padding: expected one number or one for each of the %lld axes, found "
+               "%lld",
+               (long long)axes, (long long)pad->n);
+    MPNO_CHECK(ctx, box->n == 0 || (box->row == 2 && box->n == 2 * axes), MPNO_E_CONFIG,
+               "model.grid_boundaries: expected a pair [start, stop] for each of the %lld axes",
+               (long long)axes);
+    const bool flat = scale->row == 0 && (scale->n <= 1 || scale->n == blocks);
+    MPNO_CHECK(ctx, flat || (scale->row == axes && scale->n == blocks * axes), MPNO_E_CONFIG,
+               "model.resolution_scaling_factor: expected one number, one for each of the %lld "
+               "blocks, or for each block a list of one per axis",
+               (long long)blocks);
+    return MPNO_OK;
+}
+
 static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
     MPNO_CHECK(ctx, s->model.n_modes.n > 0, MPNO_E_CONFIG,
                "model.n_modes is missing: give one number for each axis of the grid, such as "
@@ -25,7 +48,7 @@ static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
                (long long)s->model.n_modes.n);
     MPNO_CHECK(ctx, s->model.hidden_channels != MPNO_UNSET, MPNO_E_CONFIG,
                "model.hidden_channels is missing: give the width of the network, such as 24");
-    return MPNO_OK;
+    return check_lists(ctx, s);
 }
 
 static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
@@ -151,6 +174,21 @@ mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *s, const mpno_phas
     return phase->tanh ? MPNO_STABILIZER_TANH : MPNO_STABILIZER_NONE;
 }
 
+/* Those of the options that are lists. */
+static void fill_lists(const mpno_settings *s, mpno_fno_config *c) {
+    const mpno_real_list *pad = &s->model.domain_padding, *box = &s->model.grid_boundaries,
+                         *scale = &s->model.resolution_scaling_factor;
+    for (int d = 0; d < c->ndim; d++) {
+        if (s->model.max_n_modes.n > 0) c->max_n_modes[d] = s->model.max_n_modes.v[d];
+        if (pad->n > 0) c->domain_padding[d] = pad->v[pad->n == 1 ? 0 : d];
+        if (box->n > 0) c->grid_start[d] = box->v[2 * d], c->grid_stop[d] = box->v[2 * d + 1];
+        for (int l = 0; scale->n > 0 && l < (int)s->model.n_layers && l < MPNO_MAX_BLOCKS; l++)
+            c->resolution_scaling_factor[l][d] = scale->v[scale->row > 0  ? l * scale->row + d
+                                                          : scale->n == 1 ? 0
+                                                                          : l];
+    }
+}
+
 mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *phase) {
     mpno_fno_config c = MPNO_FNO_CONFIG_INIT;
     c.ndim = (int)s->model.n_modes.n;
@@ -166,9 +204,14 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     c.norm_groups = s->model.norm_groups;
     c.use_channel_mlp = s->model.use_channel_mlp;
     c.channel_mlp_expansion = s->model.channel_mlp_expansion;
+    c.channel_mlp_dropout = s->model.channel_mlp_dropout;
     c.fno_skip = (mpno_skip)s->model.fno_skip;
     c.channel_mlp_skip = (mpno_skip)s->model.channel_mlp_skip;
+    c.conv_bias_kernel = s->model.conv_bias_kernel;
+    c.preactivation = s->model.preactivation;
+    c.separable = s->model.separable;
     c.stabilizer = mpno_settings_stabilizer(s, phase);
+    fill_lists(s, &c);
     c.compat = (mpno_compat)s->compat;
     return c;
 }

@@ -128,6 +128,20 @@ void mpno_trainer_close(mpno_trainer *t) {
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
 }
 
+/* Targets lie where the model's scaling factors put its predictions. */
+static mpno_status check_output_grid(const mpno_trainer *t) {
+    const mpno_dataset *data = t->sets.train.data;
+    int64_t grid[MPNO_MAX_AXES];
+    mpno_network_output_grid(t->network, grid);
+    for (int d = 0; d < data->ndim; d++)
+        MPNO_CHECK(t->ctx, grid[d] == data->grid[d], MPNO_E_SHAPE,
+                   "model.resolution_scaling_factor leaves %lld of %lld points on axis %d, but the "
+                   "outputs of the training data lie on the grid of the inputs: let the factors of "
+                   "an axis multiply to 1",
+                   (long long)grid[d], (long long)data->grid[d], d);
+    return MPNO_OK;
+}
+
 /* The network of the phase that `epoch` belongs to. Weights and moments stay as they are. */
 static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     const int phase = mpno_schedule_at(&t->schedule, epoch);
@@ -145,6 +159,7 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     opts.policy = p->policy;
     opts.half_format = mpno_settings_half(s);
     MPNO_TRY(mpno_network_create(t->model, &opts, &t->network));
+    MPNO_TRY(check_output_grid(t));
     t->phase = phase;
     return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
 }
@@ -190,6 +205,10 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, in
     mpno_step_result result = {0};
     const double scale = mpno_trainer_loss_scale(t);
     gather(t, first, batch);
+    /* a batch's number over the run: the same after a resume */
+    const int64_t batches = (t->sets.train.n - 1) / t->settings->data.batch_size + 1;
+    mpno_network_set_dropout(t->network, (uint64_t)t->settings->seed,
+                             (uint64_t)(epoch * batches + index));
     MPNO_TRY(mpno_network_step(t->network, batch, t->x, t->y, scale, &result));
     *loss += result.loss;
     if (result.overflow) {
