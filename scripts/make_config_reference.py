@@ -25,7 +25,7 @@ SECTIONS = {
 }
 TYPES = {
     "INT": "whole number", "REAL": "number", "BOOL": "true or false", "TEXT": "text", "CHOICE": "one of",
-    "INTS": "list of whole numbers", "TEXTS": "list of texts",
+    "INTS": "list of whole numbers", "REALS": "number, list or list of lists", "TEXTS": "list of texts",
 }
 ROW = re.compile(r'^X\(([\w.]+), (\w+), "([^"]*)", "([^"]*)", (\w+), "([^"]*)"\)$')
 
