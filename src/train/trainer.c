@@ -349,7 +349,10 @@ static mpno_status keep(mpno_trainer *t, bool evaluated, bool last) {
         t->state.best_epoch = t->state.epoch;
         MPNO_TRY(write_checkpoint(t, "best.safetensors"));
     }
-    if (t->state.early.stopped) MPNO_TRY(restore_best(t));
+    if (t->state.early.stopped) {
+        MPNO_TRY(mpno_trainer_log_early_stop(t));
+        MPNO_TRY(restore_best(t));
+    }
     return due ? write_checkpoint(t, "last.safetensors") : MPNO_OK;
 }
 
@@ -384,7 +387,6 @@ static mpno_status run_epoch(mpno_trainer *t, int64_t epoch, bool *stop) {
     t->seconds += seconds;
     t->epochs_here++;
     MPNO_TRY(mpno_trainer_log_epoch(t, seconds));
-    if (t->state.early.stopped) MPNO_TRY(mpno_trainer_log_early_stop(t));
     return keep(t, due || listens(t), end || *stop || t->state.early.stopped);
 }
 

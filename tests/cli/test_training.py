@@ -161,6 +161,13 @@ class Optimization(Project):
         self.assertEqual(model_of(self.weights("run")), model_of(self.weights("run", "best")))
         self.assertEqual(self.mpno("eval", "run", "--json").json()["test"], summary["test"])
 
+    def test_falls_too_small_to_count_end_a_run_that_still_gets_better(self):
+        summary = self.mpno("train", "config.yaml", "opt.early_stopping=2", "opt.min_delta=10",
+                            "data.n_validation=4", "opt.n_epochs=9", "--json").json()
+        self.assertEqual((summary["epochs"], summary["best_epoch"]), (3, 3))
+        (event,) = self.events("run", "early_stop")
+        self.assertEqual((event["epoch"], event["best_epoch"]), (3, 3))
+
     def test_states_have_the_names_of_pytorch(self):
         for words, names in ((("opt.optimizer=sgd",), set()),
                              (("opt.optimizer=sgd", "opt.momentum=0.9"), {"momentum_buffer"}),
