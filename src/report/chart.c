@@ -34,7 +34,7 @@ static mpno_axis axis_of(const mpno_chart *chart, bool x) {
         mpno_axis_make_log(low / air, high * air, x ? 6 : 5, &axis);
         return axis;
     }
-    const bool few = x && chart->whole_x && high - low < 5;
+    const bool few = x && chart->whole_x && low <= high && high - low < 5;
     mpno_axis_make(low, high, few ? (int)(high - low) + 1 : 6, &axis);
     const double air = x ? 0 : 0.06 * (axis.high - axis.low);
     if (air > 0) mpno_axis_make(axis.low - air, axis.high + air, 6, &axis);

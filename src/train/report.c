@@ -97,19 +97,19 @@ static double real_of(const mpno_value *map, const char *key) {
 }
 
 /* The last part of the folder's path: what the user calls the run. */
-static void write_title(const char *run, char *out, size_t capacity) {
-    size_t end = strlen(run);
-    while (end > 1 && run[end - 1] == '/') end--;
+static void write_title(const char *folder, char *out, size_t capacity) {
+    size_t end = strlen(folder);
+    while (end > 1 && folder[end - 1] == '/') end--;
     size_t begin = end;
-    while (begin > 0 && run[begin - 1] != '/') begin--;
-    snprintf(out, capacity, "Run %.*s", (int)(end - begin), run + begin);
+    while (begin > 0 && folder[begin - 1] != '/') begin--;
+    snprintf(out, capacity, "Run %.*s", (int)(end - begin), folder + begin);
 }
 
 static mpno_status add_head(job *j) {
     const mpno_settings *s = &j->config->settings;
     const double *epochs = mpno_history_column(&j->history, "epoch");
     char title[256], policy[32], line[512], extra[80] = "";
-    write_title(j->run, title, sizeof title);
+    write_title(strcmp(j->run, ".") == 0 ? s->output : j->run, title, sizeof title);
     mpno_settings_choice(s, "precision.policy", policy, sizeof policy);
     j->result->epochs = epochs ? (int64_t)epochs[j->history.n_epochs - 1] : 0;
     const mpno_value *failed = mpno_history_last(&j->history, "failed");

@@ -328,6 +328,26 @@ class Report(Project):
         self.assertEqual(self.mpno("report", "run", "--json").json()["epochs"], 2)
         self.assertIn("2 of 3 epochs", self.page().text)
 
+    def test_a_report_that_cannot_be_written(self):
+        """The run itself is complete; the error says so."""
+        (self.folder / "run/report.html").mkdir(parents=True)
+        result = self.mpno("train", "config.yaml", status=FAILURE)
+        self.assert_error(result, "the run is complete", "report.html", "directory")
+        self.mpno("eval", "run")
+        self.mpno("report", ".", "-o", "../a.html", folder=self.folder / "run")
+        self.assertIn("Run run", self.page("a.html").text)
+
+    def test_values_that_are_not_finite(self):
+        """Numbers of a log may be null or huge; drawings hold none of them."""
+        self.mpno("train", "config.yaml", "report.html=false")
+        log = self.folder / "run/log.jsonl"
+        log.write_text(re.sub(r'"train_loss": [^,]*', '"train_loss": null', log.read_text())
+                       .replace('"learning_rate": 0.01', '"learning_rate": 1e308', 1))
+        self.mpno("report", "run")
+        for attribute in re.findall(r' (?:d|x|y|x1|y1|cx|cy)="([^"]*)"',
+                                    (self.folder / "run/report.html").read_text()):
+            self.assertRegex(attribute, r"^[-0-9.ML ]*$")
+
     def test_one_and_three_dimensions(self):
         for shape in ((12,), (6, 5, 4)):
             points = math.prod(shape)
