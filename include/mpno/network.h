@@ -112,6 +112,15 @@ typedef struct mpno_layer_line {
 MPNO_API int mpno_network_n_layers(const mpno_network *network);
 MPNO_API mpno_layer_line mpno_network_layer(const mpno_network *network, int index);
 
+/* Measures from now on, from zero, how long each layer takes. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_network_watch(mpno_network *network);
+/* Seconds since then, over all runs; where one pass over memory serves two layers its time is
+ * divided by their operations. index -1: all layers. */
+typedef struct mpno_layer_seconds {
+    double forward, backward;
+} mpno_layer_seconds;
+MPNO_API mpno_layer_seconds mpno_network_layer_seconds(const mpno_network *network, int index);
+
 typedef struct mpno_network_cost {
     double flops, useful_flops; /* executed; and without recomputation and transforms' overhead */
     size_t activation_bytes;    /* the arena: tensors and scratch, placed by liveness */

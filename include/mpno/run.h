@@ -40,6 +40,9 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_predict(mpno_ctx *ctx, const char *ch
 /* path: a checkpoint, a data file or NULL (the machine and the build). */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_info(mpno_ctx *ctx, const char *path, const mpno_sink *sink, char **json);
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json);
+/* The model of config under every precision policy on the first batch of its training data: time and
+ * memory as measured, layer by layer, and the format of every stored tensor. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_profile(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json);
 /* run: a run folder. output: the HTML document, one file that needs no other; NULL: report.html in the folder. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_report(mpno_ctx *ctx, const char *run, const char *output, const mpno_sink *sink,
                                                   char **json);

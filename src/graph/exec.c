@@ -2,6 +2,7 @@
  * Plan and execution of a lowered graph, see exec.h. */
 #include "graph/exec.h"
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "graph/lower.h"
 #include "graph/place.h"
@@ -19,6 +20,7 @@ struct mpno_exec {
     size_t arena_bytes, lower_bound;
     char *arena;
     uint64_t drop_seed;
+    double *seconds; /* per step; NULL: not measured */
 };
 
 static bool in_arena(const mpno_exec *x, int edge) {
@@ -152,6 +154,7 @@ void mpno_exec_destroy(mpno_exec **exec) {
         if (x->programs[s].ctx != NULL) mpno_tile_destroy(&x->programs[s]);
     mpno_free(ctx, x->programs);
     mpno_free(ctx, x->scratch_offset);
+    mpno_free(ctx, x->seconds);
     mpno_free(ctx, x->stored);
     mpno_free(ctx, x->arena);
     mpno_lowered_destroy(ctx, &x->lowered);
@@ -213,24 +216,29 @@ static int take_nonfinite(mpno_exec *x, int s) {
     return found;
 }
 
+static void run_step(mpno_exec *x, int s, int64_t batch, double loss_scale) {
+    if (x->lowered.steps[s].whole >= 0) {
+        run_whole(x, s, batch, loss_scale);
+        return;
+    }
+    const mpno_tile_run run = {.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
+                               .fields = mpno_field_kernels_get(x->policy.base),
+                               .graph = x->graph,
+                               .stored = x->stored,
+                               .batch = batch,
+                               .n_threads = x->n_threads,
+                               .drop_seed = x->drop_seed,
+                               .scratch = x->arena + x->scratch_offset[s]};
+    mpno_tile_execute(&x->programs[s], &run);
+}
+
 int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t batch, double loss_scale) {
     int first_nonfinite = -1;
     for (int s = 0; s < x->lowered.n_steps; s++) {
         if (x->lowered.steps[s].backward != (pass == MPNO_PASS_BACKWARD)) continue;
-        if (x->lowered.steps[s].whole >= 0) {
-            run_whole(x, s, batch, loss_scale);
-        } else {
-            const mpno_tile_run run = {
-                .kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
-                .fields = mpno_field_kernels_get(x->policy.base),
-                .graph = x->graph,
-                .stored = x->stored,
-                .batch = batch,
-                .n_threads = x->n_threads,
-                .drop_seed = x->drop_seed,
-                .scratch = x->arena + x->scratch_offset[s]};
-            mpno_tile_execute(&x->programs[s], &run);
-        }
+        const double start = x->seconds != NULL ? mpno_seconds() : 0;
+        run_step(x, s, batch, loss_scale);
+        if (x->seconds != NULL) x->seconds[s] += mpno_seconds() - start;
         const int edge = take_nonfinite(x, s);
         if (first_nonfinite < 0) first_nonfinite = edge;
     }
@@ -263,17 +271,38 @@ size_t mpno_exec_lower_bound(const mpno_exec *x) {
     return x->lower_bound;
 }
 
-double mpno_exec_flops(const mpno_exec *x, int layer) {
+/* Of one step, for a layer (-1: all). */
+static double step_flops(const mpno_exec *x, int s, int layer) {
+    const mpno_step *step = &x->lowered.steps[s];
     double flops = 0;
-    for (int s = 0; s < x->lowered.n_steps; s++) {
-        const mpno_step *step = &x->lowered.steps[s];
-        for (int i = 0; i < (step->whole >= 0 ? 1 : step->n_instrs); i++) {
-            const int n = step->whole >= 0 ? step->whole : step->instrs[i].node;
-            if (n < 0 || (layer >= 0 && x->graph->nodes[n].layer != layer)) continue;
-            flops += x->graph->nodes[n].op->cost(x->graph, &x->graph->nodes[n], x->capacity).flops;
-        }
+    for (int i = 0; i < (step->whole >= 0 ? 1 : step->n_instrs); i++) {
+        const int n = step->whole >= 0 ? step->whole : step->instrs[i].node;
+        if (n < 0 || (layer >= 0 && x->graph->nodes[n].layer != layer)) continue;
+        flops += x->graph->nodes[n].op->cost(x->graph, &x->graph->nodes[n], x->capacity).flops;
     }
     return flops;
+}
+
+double mpno_exec_flops(const mpno_exec *x, int layer) {
+    double flops = 0;
+    for (int s = 0; s < x->lowered.n_steps; s++) flops += step_flops(x, s, layer);
+    return flops;
+}
+
+mpno_status mpno_exec_watch(mpno_exec *x) {
+    const size_t n = (size_t)x->lowered.n_steps;
+    mpno_free(x->graph->ctx, x->seconds);
+    return mpno_alloc_array(x->graph->ctx, n, sizeof *x->seconds, &x->seconds);
+}
+
+double mpno_exec_layer_seconds(const mpno_exec *x, int layer, mpno_pass pass) {
+    double seconds = 0;
+    for (int s = 0; s < x->lowered.n_steps && x->seconds != NULL; s++) {
+        if (x->lowered.steps[s].backward != (pass == MPNO_PASS_BACKWARD)) continue;
+        const double all = step_flops(x, s, -1);
+        if (all > 0) seconds += x->seconds[s] * step_flops(x, s, layer) / all;
+    }
+    return seconds;
 }
 
 size_t mpno_exec_layer_bytes(const mpno_exec *x, int layer) {

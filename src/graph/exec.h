@@ -8,6 +8,7 @@
 #include "graph/graph.h"
 
 typedef struct mpno_exec mpno_exec;
+typedef enum mpno_pass { MPNO_PASS_FORWARD, MPNO_PASS_BACKWARD } mpno_pass;
 
 typedef struct mpno_exec_opts {
     const mpno_policy *policy; /* copied */
@@ -34,10 +35,15 @@ void mpno_exec_set_drop_seed(mpno_exec *exec, uint64_t seed);
 /* Where a stored edge lies. */
 const void *mpno_exec_data(const mpno_exec *exec, int edge);
 
-typedef enum mpno_pass { MPNO_PASS_FORWARD, MPNO_PASS_BACKWARD } mpno_pass;
 /* Runs one pass on the first `batch` samples. Gives the first edge, in order of execution, that was
  * stored with a value that is not finite, or -1. */
 int mpno_exec_run(mpno_exec *exec, mpno_pass pass, int64_t batch, double loss_scale);
+
+/* Measures from now on how long every step takes, from zero. */
+MPNO_WARN_UNUSED mpno_status mpno_exec_watch(mpno_exec *exec);
+/* Seconds that a layer (-1: all) took since then. What a tile program takes is divided between the
+ * layers that it serves by their operations. 0 when nothing was measured. */
+double mpno_exec_layer_seconds(const mpno_exec *exec, int layer, mpno_pass pass);
 
 /* Facts of the plan. */
 typedef struct mpno_exec_tensor {

@@ -346,6 +346,16 @@ static bool in_layer(const mpno_network *net, int param, const char *layer) {
     return strcmp(of, layer) == 0;
 }
 
+mpno_status mpno_network_watch(mpno_network *net) {
+    return mpno_exec_watch(net->exec);
+}
+
+mpno_layer_seconds mpno_network_layer_seconds(const mpno_network *net, int index) {
+    return (mpno_layer_seconds){
+        .forward = mpno_exec_layer_seconds(net->exec, index, MPNO_PASS_FORWARD),
+        .backward = mpno_exec_layer_seconds(net->exec, index, MPNO_PASS_BACKWARD)};
+}
+
 /* Bytes of the low-precision copy of a weight, 0 where the master weight is read. */
 static size_t copy_bytes(const mpno_network *net, int param) {
     const mpno_format format = copy_format(net, param);

@@ -5,18 +5,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/files.h"
 #include "core/memory.h"
 #include "core/rng.h"
 #include "train/sink.h"
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
     const char *policy = t->schedule.phase[t->phase < 0 ? 0 : t->phase].policy;
@@ -247,7 +241,7 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
     const int64_t n = t->sets.train.n, size = t->settings->data.batch_size;
     mpno_rng rng = mpno_rng_make((uint64_t)t->settings->seed, MPNO_STREAM_SHUFFLE, (uint32_t)epoch);
     mpno_rng_permutation(&rng, n, t->order);
-    const double start = now();
+    const double start = mpno_seconds();
     double loss = 0;
     t->clipping = (mpno_clipping){0};
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
@@ -255,7 +249,7 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
         const int64_t batch = n - first < size ? n - first : size;
         MPNO_TRY(train_batch(t, epoch, first, batch, &loss));
         if (t->progress.write) {
-            const double time = now();
+            const double time = mpno_seconds();
             const int64_t done = first + batch;
             mpno_progress_state state =
                 progress_state(t, epoch, done, loss / (double)done, time - start);
@@ -263,7 +257,7 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
             mpno_progress_step(&t->progress, &state, time);
         }
     }
-    *seconds = now() - start;
+    *seconds = mpno_seconds() - start;
     t->train_loss = loss / (double)n;
     return MPNO_OK;
 }

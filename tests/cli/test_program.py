@@ -4,7 +4,7 @@ import unittest
 
 from support import Case
 
-COMMANDS = ("train", "eval", "predict", "info", "plan")
+COMMANDS = ("train", "eval", "predict", "info", "plan", "profile")
 SECTIONS = ("SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "FILES", "ENVIRONMENT", "EXIT STATUS")
 
 
