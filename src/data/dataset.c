@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "data/readers.h"
+#include "data/select.h"
 
 enum { SHAPE_TEXT = 200 };
 
@@ -154,12 +154,17 @@ static mpno_status load_side(mpno_ctx *ctx, const side *s, const mpno_dataset *s
     return status;
 }
 
-static mpno_status build(mpno_ctx *ctx, const mpno_tensor_file *tensors,
-                         const mpno_dataset_opts *opts, mpno_dataset *set) {
-    side x, y;
+static mpno_status check_opts(mpno_ctx *ctx, const mpno_dataset_opts *opts) {
     MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
                "dataset options have size %zu, not %zu: start from MPNO_DATASET_OPTS_INIT",
                opts->size, sizeof *opts);
+    return MPNO_OK;
+}
+
+static mpno_status build(mpno_ctx *ctx, const mpno_tensor_file *tensors,
+                         const mpno_dataset_opts *opts, mpno_dataset *set) {
+    side x, y;
+    MPNO_TRY(check_opts(ctx, opts));
     MPNO_CHECK(ctx, opts->format == MPNO_F32 || opts->format == MPNO_F64, MPNO_E_ARGUMENT,
                "data are held as f32 or f64 only");
     MPNO_TRY(find_side(ctx, tensors, opts->x_key, &x));
@@ -200,9 +205,17 @@ mpno_status mpno_dataset_from_tensors(mpno_ctx *ctx, const char *name,
 
 mpno_status mpno_dataset_read(mpno_ctx *ctx, const char *path, const mpno_dataset_opts *opts,
                               mpno_dataset **out) {
+    static const mpno_dataset_opts defaults = MPNO_DATASET_OPTS_INIT;
+    const mpno_dataset_opts *o = opts ? opts : &defaults;
+    const char *const keys[2] = {o->x_key, o->y_key};
+    mpno_select_opts wanted = {
+        .reader = o->reader, .axes = o->axes, .n = 2, .n_required = 2, .keys = keys};
+    if (o->n_samples > 0 && o->offset >= 0 && o->offset < INT64_MAX - o->n_samples)
+        wanted.n_samples = o->offset + o->n_samples;
     mpno_tensor_file *tensors;
     *out = NULL;
-    MPNO_TRY(mpno_tensor_file_read(ctx, path, opts ? opts->reader : NULL, &tensors));
+    MPNO_TRY(check_opts(ctx, o));
+    MPNO_TRY(mpno_tensor_file_select(ctx, path, &wanted, &tensors));
     mpno_status status = mpno_dataset_from_tensors(ctx, path, tensors, opts, out);
     mpno_tensor_file_destroy(ctx, &tensors);
     return status;

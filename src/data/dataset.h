@@ -16,14 +16,15 @@
 typedef struct mpno_dataset_opts {
     size_t size;        /* sizeof(mpno_dataset_opts) */
     const char *reader; /* NULL: by the extension of the file; else a name of data/readers.def */
-    const char *x_key, *y_key; /* dotted paths of the tensors */
+    const char *x_key, *y_key; /* keys as data/select.h reads them */
     int ndim;           /* spatial axes; 0: those of x if it has one channel, its dimensions - 1 */
     int64_t offset;     /* first sample taken */
     int64_t n_samples;  /* 0: all from offset on */
     mpno_format format; /* MPNO_F32 or MPNO_F64 */
+    const char *axes;   /* order of the axes in the file (data/select.h); NULL: as above */
 } mpno_dataset_opts;
 #define MPNO_DATASET_OPTS_INIT \
-    { sizeof(mpno_dataset_opts), NULL, "x", "y", 0, 0, 0, MPNO_F32 }
+    { sizeof(mpno_dataset_opts), NULL, "x", "y", 0, 0, 0, MPNO_F32, NULL }
 
 typedef struct mpno_dataset {
     int64_t n;                   /* samples, at least 1 */

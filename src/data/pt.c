@@ -5,24 +5,20 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <zip.h>
 
 #include "core/files.h"
 #include "core/memory.h"
+#include "data/archive.h"
 #include "data/pickle.h"
 #include "data/pickle_tree.h"
 
-enum {
-    MAX_ENTRY_NAME = 512,
-    MAX_DEFLATE_RATIO = 1040 /* deflate cannot expand by more than 1032 */
-};
+enum { MAX_ENTRY_NAME = 512 };
 
 typedef struct archive {
     mpno_ctx *ctx;
-    zip_t *zip;
-    zip_int64_t n_entries;
-    bool *verified;            /* per entry: read to its end, so its CRC was right */
-    uint64_t *sizes;           /* per entry, uncompressed */
+    mpno_archive *zip;
+    int64_t n_entries;
+    const uint64_t *sizes;     /* per entry, uncompressed */
     char stem[MAX_ENTRY_NAME]; /* "archive/", "" when data.pkl stands at the top */
 } archive;
 
@@ -47,73 +43,12 @@ static mpno_status fail_not_zip(mpno_ctx *ctx, const unsigned char *data, size_t
                      "this is not a torch.save file: it does not begin like a zip archive (PK)");
 }
 
-static mpno_status fail_zip(const archive *a, zip_error_t *error, const char *what) {
-    return mpno_fail(a->ctx, MPNO_E_FORMAT, "%s: %s; the file is damaged or was cut short", what,
-                     zip_error_strerror(error));
-}
-
-static mpno_status open_zip(archive *a, const void *data, size_t size) {
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *source = zip_source_buffer_create(data, size, 0, &error);
-    if (source) a->zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error);
-    mpno_status status = MPNO_OK;
-    if (!a->zip) {
-        status = fail_zip(a, &error, "the zip archive cannot be opened");
-        zip_source_free(source);
-    }
-    zip_error_fini(&error);
-    return status;
-}
-
-static void close_archive(archive *a) {
-    if (a->zip) zip_discard(a->zip);
-    mpno_free(a->ctx, a->verified);
-    mpno_free(a->ctx, a->sizes);
-}
-
-/* What the central directory promises must be possible for a file of this size before anything is
- * allocated for it. */
-static mpno_status check_entries(archive *a, size_t file_size) {
-    a->n_entries = zip_get_num_entries(a->zip, 0);
-    MPNO_TRY(mpno_alloc_array(a->ctx, (size_t)a->n_entries, sizeof *a->verified, &a->verified));
-    MPNO_TRY(mpno_alloc_array(a->ctx, (size_t)a->n_entries, sizeof *a->sizes, &a->sizes));
-    uint64_t left = file_size;
-    for (zip_int64_t i = 0; i < a->n_entries; i++) {
-        zip_stat_t entry;
-        const zip_uint64_t wanted = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
-                                    ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD |
-                                    ZIP_STAT_CRC;
-        bool known = zip_stat_index(a->zip, (zip_uint64_t)i, 0, &entry) == 0 &&
-                     (entry.valid & wanted) == wanted;
-        MPNO_CHECK(a->ctx, known, MPNO_E_FORMAT, "zip entry %lld has no size or name",
-                   (long long)i);
-        bool stored = entry.comp_method == ZIP_CM_STORE;
-        MPNO_CHECK(
-            a->ctx, stored || entry.comp_method == ZIP_CM_DEFLATE, MPNO_E_UNSUPPORTED,
-            "zip entry '%.200s' is compressed by method %d; only stored and deflated entries "
-            "are read",
-            entry.name, entry.comp_method);
-        MPNO_CHECK(a->ctx, entry.encryption_method == ZIP_EM_NONE, MPNO_E_UNSUPPORTED,
-                   "zip entry '%.200s' is encrypted", entry.name);
-        bool possible =
-            entry.comp_size <= left && (stored ? entry.size == entry.comp_size
-                                               : entry.size / MAX_DEFLATE_RATIO <= entry.comp_size);
-        MPNO_CHECK(a->ctx, possible, MPNO_E_FORMAT,
-                   "zip entry '%.200s' promises %llu bytes, more than the file can hold",
-                   entry.name, (unsigned long long)entry.size);
-        left -= entry.comp_size;
-        a->sizes[i] = entry.size;
-    }
-    return MPNO_OK;
-}
-
 /* Finds the one "STEM/data.pkl". Names come from the central directory. */
-static mpno_status find_pickle(archive *a, zip_int64_t *index) {
+static mpno_status find_pickle(archive *a, int64_t *index) {
     static const char tail[] = "data.pkl";
     *index = -1;
-    for (zip_int64_t i = 0; i < a->n_entries; i++) {
-        const char *name = zip_get_name(a->zip, (zip_uint64_t)i, 0);
+    for (int64_t i = 0; i < a->n_entries; i++) {
+        const char *name = mpno_archive_name(a->zip, i);
         const char *slash = name ? strchr(name, '/') : NULL;
         if (!name || strcmp(slash ? slash + 1 : name, tail) != 0) continue;
         size_t n = strlen(name) - (sizeof tail - 1);
@@ -129,49 +64,19 @@ static mpno_status find_pickle(archive *a, zip_int64_t *index) {
     return MPNO_OK;
 }
 
-/* Reads the entry into memory of entry size, owned by the caller (mpno_free), and checks its CRC.
- */
-static mpno_status read_entry(archive *a, zip_int64_t index, void **out) {
-    char scratch[1];
-    const char *name = zip_get_name(a->zip, (zip_uint64_t)index, 0);
-    uint64_t size = a->sizes[index], done = 0;
-    char *bytes;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc_raw(a->ctx, (size_t)size, &bytes));
-    zip_file_t *file = zip_fopen_index(a->zip, (zip_uint64_t)index, 0);
-    zip_int64_t got = 0;
-    while (file && done < size) {
-        got = zip_fread(file, bytes + done, size - done);
-        if (got <= 0) break;
-        done += (uint64_t)got;
-    }
-    /* libzip compares size and CRC when it meets the end, so the end must be asked for. */
-    bool whole = file && done == size && zip_fread(file, scratch, 1) == 0;
-    mpno_status status = MPNO_OK;
-    if (!whole) {
-        zip_error_t *error = file ? zip_file_get_error(file) : zip_get_error(a->zip);
-        char what[MAX_ENTRY_NAME + 40];
-        snprintf(what, sizeof what, "zip entry '%.*s' cannot be read", MAX_ENTRY_NAME,
-                 name ? name : "");
-        status = fail_zip(a, error, what);
-        mpno_free(a->ctx, bytes);
-    } else {
-        a->verified[index] = true;
-        *out = bytes;
-    }
-    if (file) zip_fclose(file);
-    return status;
+static mpno_status read_entry(archive *a, int64_t index, void **out) {
+    return mpno_archive_read(a->zip, index, out);
 }
 
 /* STEM + name; -1: no such entry. */
-static zip_int64_t locate(const archive *a, const char *name) {
+static int64_t locate(const archive *a, const char *name) {
     char full[2 * MAX_ENTRY_NAME];
     snprintf(full, sizeof full, "%s%s", a->stem, name);
-    return zip_name_locate(a->zip, full, 0);
+    return mpno_archive_locate(a->zip, full);
 }
 
 static mpno_status check_byte_order(archive *a) {
-    zip_int64_t index = locate(a, "byteorder");
+    int64_t index = locate(a, "byteorder");
     if (index < 0) return MPNO_OK; /* older files have none: they are little-endian */
     char *text;
     MPNO_TRY(read_entry(a, index, (void **)&text));
@@ -182,18 +87,6 @@ static mpno_status check_byte_order(archive *a) {
     MPNO_CHECK(a->ctx, !big, MPNO_E_UNSUPPORTED,
                "the file was saved on a big-endian machine; save it again on a little-endian one");
     MPNO_CHECK(a->ctx, little, MPNO_E_FORMAT, "the entry 'byteorder' is neither little nor big");
-    return MPNO_OK;
-}
-
-/* Entries that no tensor uses are read too, so that a changed bit anywhere in the contents is
- * found. */
-static mpno_status verify_rest(archive *a) {
-    for (zip_int64_t i = 0; i < a->n_entries; i++) {
-        if (a->verified[i]) continue;
-        void *bytes;
-        MPNO_TRY(read_entry(a, i, &bytes));
-        mpno_free(a->ctx, bytes);
-    }
     return MPNO_OK;
 }
 
@@ -276,7 +169,7 @@ static bool same_storage(const mpno_pickle_leaf *a, const mpno_pickle_leaf *b) {
 
 /* Finds the entry of a leaf's storage and checks its size. */
 static mpno_status find_storage(const archive *a, const mpno_pickle_leaf *leaf,
-                                zip_int64_t *index) {
+                                int64_t *index) {
     const mpno_pickle_object *storage = leaf->tensor->items[0];
     char name[MAX_ENTRY_NAME];
     MPNO_CHECK(a->ctx,
@@ -301,7 +194,7 @@ static mpno_status find_storage(const archive *a, const mpno_pickle_leaf *leaf,
 static mpno_status make_tensors(archive *a, const mpno_pickle_leaves *leaves,
                                 mpno_tensor_file *file) {
     uint64_t stored = 0, used = 0;
-    for (zip_int64_t i = 0; i < a->n_entries; i++) stored += a->sizes[i];
+    for (int64_t i = 0; i < a->n_entries; i++) stored += a->sizes[i];
     for (size_t i = 0; i < leaves->n; i++) {
         const mpno_pickle_leaf *leaf = &leaves->items[i];
         view v = view_of(leaf->tensor);
@@ -326,14 +219,14 @@ static mpno_status make_tensors(archive *a, const mpno_pickle_leaves *leaves,
 /* Fills tensors[first] and all later ones of the same storage; done[i] marks them. */
 static mpno_status fill_from_storage(archive *a, const mpno_pickle_leaves *leaves, size_t first,
                                      mpno_tensor_file *file, bool *done) {
-    zip_int64_t index;
+    int64_t index;
     void *storage;
     MPNO_TRY(find_storage(a, &leaves->items[first], &index));
     MPNO_TRY(read_entry(a, index, &storage));
     mpno_status status = MPNO_OK;
     for (size_t i = first; i < leaves->n && status == MPNO_OK; i++) {
         if (done[i] || !same_storage(&leaves->items[first], &leaves->items[i])) continue;
-        zip_int64_t again; /* each names element and count of the storage itself: check both */
+        int64_t again; /* each names element and count of the storage itself: check both */
         status = find_storage(a, &leaves->items[i], &again);
         if (status != MPNO_OK) break;
         view v = view_of(leaves->items[i].tensor);
@@ -369,17 +262,18 @@ static mpno_status read_objects(archive *a, const void *text, size_t size, mpno_
 }
 
 static mpno_status read_archive(archive *a, const void *data, size_t size, mpno_tensor_file *file) {
-    zip_int64_t index;
+    int64_t index;
     void *text;
-    MPNO_TRY(open_zip(a, data, size));
-    MPNO_TRY(check_entries(a, size));
+    MPNO_TRY(mpno_archive_open(a->ctx, data, size, &a->zip));
+    a->n_entries = mpno_archive_count(a->zip);
+    a->sizes = mpno_archive_sizes(a->zip);
     MPNO_TRY(find_pickle(a, &index));
     MPNO_TRY(check_byte_order(a));
     MPNO_TRY(read_entry(a, index, &text));
     mpno_status status = read_objects(a, text, (size_t)a->sizes[index], file);
     mpno_free(a->ctx, text);
     MPNO_TRY(status);
-    return verify_rest(a);
+    return mpno_archive_read_rest(a->zip);
 }
 
 mpno_status mpno_pt_parse(mpno_ctx *ctx, const void *data, size_t size, mpno_tensor_file **out) {
@@ -389,7 +283,7 @@ mpno_status mpno_pt_parse(mpno_ctx *ctx, const void *data, size_t size, mpno_ten
     MPNO_TRY(mpno_tensor_file_create(ctx, &file));
     archive a = {.ctx = ctx};
     mpno_status status = read_archive(&a, data, size, file);
-    close_archive(&a);
+    mpno_archive_close(&a.zip);
     if (status != MPNO_OK)
         mpno_tensor_file_destroy(ctx, &file);
     else

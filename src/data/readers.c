@@ -1,24 +1,42 @@
 /* SPDX-License-Identifier: MIT
- * Chooses a reader: see readers.h. */
+ * Chooses a reader or a writer: see readers.h. */
 #include "data/readers.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "data/hdf5.h"
+#include "data/npy.h"
 #include "data/pt.h"
 #include "data/safetensors.h"
 
 static const struct reader {
     const char *name, *extensions;
     mpno_status (*read)(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
+    mpno_status (*list)(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
+    mpno_status (*fetch)(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces);
 } READERS[] = {
-#define MPNO_READER(name, extensions, function) {#name, extensions, function},
+#define MPNO_READER(name, extensions, function, list, fetch) \
+    {#name, extensions, function, list, fetch},
 #include "data/readers.def"
 #undef MPNO_READER
 };
 
-enum { N_READERS = sizeof READERS / sizeof *READERS };
+static const struct writer {
+    const char *name, *extensions;
+    mpno_status (*write)(mpno_ctx *ctx, const char *path, const mpno_tensor_file *file);
+} WRITERS[] = {
+#define MPNO_WRITER(name, extensions, function) {#name, extensions, function},
+#include "data/writers.def"
+#undef MPNO_WRITER
+};
+
+enum {
+    N_READERS = sizeof READERS / sizeof *READERS,
+    N_WRITERS = sizeof WRITERS / sizeof *WRITERS,
+    KNOWN_TEXT = 400
+};
 
 /* True when one word of `extensions` ends the path; upper and lower case are the same. */
 static bool has_extension(const char *path, const char *extensions) {
@@ -31,25 +49,90 @@ static bool has_extension(const char *path, const char *extensions) {
     return false;
 }
 
-mpno_status mpno_tensor_file_read(mpno_ctx *ctx, const char *path, const char *reader,
-                                  mpno_tensor_file **out) {
-    *out = NULL;
+/* Appends "name (extensions)" to a list of them. */
+static void add_known(char known[KNOWN_TEXT], const char *name, const char *extensions) {
+    const size_t n = strlen(known);
+    (void)snprintf(known + n, KNOWN_TEXT - n, "%s%s (%s)", n > 0 ? ", " : "", name, extensions);
+}
+
+static mpno_status find_reader(mpno_ctx *ctx, const char *path, const char *reader,
+                               const struct reader **out) {
+    char known[KNOWN_TEXT] = "";
     for (int i = 0; i < N_READERS; i++) {
+        *out = &READERS[i];
         bool chosen = reader ? strcmp(reader, READERS[i].name) == 0
                              : has_extension(path, READERS[i].extensions);
-        if (chosen) return READERS[i].read(ctx, path, out);
-    }
-    char known[200] = "";
-    for (int i = 0; i < N_READERS; i++) {
-        strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
-        strncat(known, READERS[i].name, sizeof known - strlen(known) - 1);
-        strncat(known, " (", sizeof known - strlen(known) - 1);
-        strncat(known, READERS[i].extensions, sizeof known - strlen(known) - 1);
-        strncat(known, ")", sizeof known - strlen(known) - 1);
+        if (chosen) return MPNO_OK;
+        add_known(known, READERS[i].name, READERS[i].extensions);
     }
     if (reader)
         return mpno_fail(ctx, MPNO_E_ARGUMENT, "%s: there is no reader '%s'; there are %s", path,
                          reader, known);
     return mpno_fail(ctx, MPNO_E_ARGUMENT, "%s: no reader knows this extension; there are %s", path,
                      known);
+}
+
+mpno_status mpno_tensor_file_read(mpno_ctx *ctx, const char *path, const char *reader,
+                                  mpno_tensor_file **out) {
+    const struct reader *r;
+    *out = NULL;
+    MPNO_TRY(find_reader(ctx, path, reader, &r));
+    return r->read(ctx, path, out);
+}
+
+mpno_status mpno_tensor_file_list(mpno_ctx *ctx, const char *path, const char *reader,
+                                  mpno_tensor_file **out) {
+    const struct reader *r;
+    *out = NULL;
+    MPNO_TRY(find_reader(ctx, path, reader, &r));
+    return (r->list ? r->list : r->read)(ctx, path, out);
+}
+
+/* A piece of a tensor in memory. */
+static void copy_piece(const mpno_named_tensor *t, const mpno_piece *p) {
+    int64_t stride[MPNO_MAX_DIMS], at = 0, all = 1;
+    for (int d = t->ndim - 1; d >= 0; d--) {
+        stride[d] = all * p->step[d];
+        at += p->start[d] * all;
+        all *= t->shape[d];
+    }
+    const size_t size = mpno_element_bytes(t->element);
+    mpno_gather(p->out, (const char *)t->data + (size_t)at * size, size, t->ndim, p->count, stride);
+}
+
+mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *path, const char *reader,
+                                   const mpno_tensor_file *list, size_t n,
+                                   const mpno_piece *pieces) {
+    const struct reader *r;
+    MPNO_TRY(find_reader(ctx, path, reader, &r));
+    if (r->fetch) return r->fetch(ctx, path, n, pieces);
+    for (size_t i = 0; i < n; i++) {
+        const mpno_named_tensor *t;
+        MPNO_TRY(mpno_tensor_file_require(ctx, list, pieces[i].name, &t));
+        MPNO_TRY(mpno_piece_check(ctx, &pieces[i], t->shape));
+        copy_piece(t, &pieces[i]);
+    }
+    return MPNO_OK;
+}
+
+static mpno_status find_writer(mpno_ctx *ctx, const char *path, const struct writer **out) {
+    char known[KNOWN_TEXT] = "";
+    for (int i = 0; i < N_WRITERS; i++) {
+        *out = &WRITERS[i];
+        if (has_extension(path, WRITERS[i].extensions)) return MPNO_OK;
+        add_known(known, WRITERS[i].name, WRITERS[i].extensions);
+    }
+    return mpno_fail(ctx, MPNO_E_ARGUMENT, "%s: no writer knows this extension; there are %s", path,
+                     known);
+}
+
+mpno_status mpno_tensor_file_can_write(mpno_ctx *ctx, const char *path) {
+    const struct writer *w;
+    return find_writer(ctx, path, &w);
+}
+
+mpno_status mpno_tensor_file_write(mpno_ctx *ctx, const char *path, const mpno_tensor_file *file) {
+    const struct writer *w;
+    MPNO_TRY(find_writer(ctx, path, &w));
+    return w->write(ctx, path, file);
 }

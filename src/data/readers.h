@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of readers: from a path to named tensors, whatever the format. */
+ * The tables of readers and writers: from a path to named tensors and back, whatever the format. */
 #ifndef MPNO_DATA_READERS_H
 #define MPNO_DATA_READERS_H
 
@@ -9,5 +9,21 @@
  * E_ARGUMENT with the list of readers when there is none. */
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_read(mpno_ctx *ctx, const char *path,
                                                    const char *reader, mpno_tensor_file **out);
+/* The same without values where the format allows it: then data is NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_file_list(mpno_ctx *ctx, const char *path,
+                                                   const char *reader, mpno_tensor_file **out);
+/* Reads pieces of tensors in a file that was listed so (`list`, of the same file and reader): from
+ * the list where it has the values, else from the file. */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *path,
+                                                    const char *reader,
+                                                    const mpno_tensor_file *list, size_t n,
+                                                    const mpno_piece *pieces);
+
+/* Writes the list in the format that the extension of the path says, atomically. */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_file_write(mpno_ctx *ctx, const char *path,
+                                                    const mpno_tensor_file *file);
+/* E_ARGUMENT with the list of writers when no writer has the extension: to be asked before the work
+ * that makes the values. */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_file_can_write(mpno_ctx *ctx, const char *path);
 
 #endif

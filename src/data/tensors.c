@@ -54,6 +54,25 @@ bool mpno_shape_measure(mpno_element element, int ndim, const int64_t *shape, in
     return true;
 }
 
+void mpno_gather(void *out, const void *from, size_t size, int ndim, const int64_t *count,
+                 const int64_t *stride) {
+    int64_t index[MPNO_MAX_DIMS] = {0}, n = 1, at = 0;
+    for (int d = 0; d < ndim; d++) n *= count[d];
+    const int last = ndim - 1;
+    const bool lines = last >= 0 && stride[last] == 1; /* then whole lines are moved at once */
+    const int64_t line = lines && n > 0 ? count[last] : 1;
+    char *to = out;
+    for (int64_t i = 0; i < n; i += line, to += (size_t)line * size) {
+        memcpy(to, (const char *)from + (size_t)at * size, (size_t)line * size);
+        for (int d = lines ? last - 1 : last; d >= 0; d--) {
+            at += stride[d];
+            if (++index[d] < count[d]) break;
+            at -= count[d] * stride[d];
+            index[d] = 0;
+        }
+    }
+}
+
 const char *mpno_shape_text(int ndim, const int64_t *shape, char *out, size_t capacity) {
     size_t at = 0;
     int written = snprintf(out, capacity, "(");

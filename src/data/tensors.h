@@ -108,6 +108,9 @@ MPNO_WARN_UNUSED mpno_status mpno_named_tensor_values(mpno_ctx *ctx,
                                                       int64_t start, int64_t count,
                                                       mpno_format format, void *out);
 
+/* Elements of `size` bytes from a strided place (strides in elements) to `out` in C order. */
+void mpno_gather(void *out, const void *from, size_t size, int ndim, const int64_t *count,
+                 const int64_t *stride);
 /* "(1000, 16, 16)" into out, for messages; cut when it does not fit. Gives out. */
 const char *mpno_shape_text(int ndim, const int64_t *shape, char *out, size_t capacity);
 /* count and bytes of a shape; false when a size is negative or the product overflows int64 or

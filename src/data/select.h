@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * Keys that name tensors of a file, parts of them, or several as one:
+ *     NAME                 a tensor; groups are parted by '/' or '.'
+ *     NAME[0:100, ::2, 3]  a part, as in Python: START:STOP:STEP or an index, which takes the axis
+ *                          away; negative numbers count from the end; missing axes are whole.
+ * Unlike in Python a stop beyond the end is an error a name with a '*'    one sample for each name
+ * that fits, in the order of the file; the star stands for anything but '/' KEY+KEY channels behind
+ * each other NAME is empty in files of one nameless tensor (.npy). A tensor whose name is the whole
+ * key comes first. Only what is asked for is read, where the format allows it (readers.def). `axes`
+ * says what the axes are, in their order in the file: n samples, c channels, x y z t the grid; the
+ * tensor is turned to n, c, x, y, z, t. One that has one axis less than there are letters has no c.
+ */
+#ifndef MPNO_DATA_SELECT_H
+#define MPNO_DATA_SELECT_H
+
+#include "data/tensors.h"
+
+typedef struct mpno_select_opts {
+    const char *reader; /* as for mpno_tensor_file_read */
+    const char *axes;   /* NULL: the tensors are as they should be, samples first */
+    size_t n, n_required;
+    const char *const *keys; /* n; those from n_required on may be missing in the file */
+    int64_t n_samples;       /* 0: all; else the first so many */
+    int64_t available;       /* out: samples of the first key, before n_samples was applied */
+} mpno_select_opts;
+
+/* Each key becomes a tensor whose name is the key. Errors name file and key: E_FORMAT (no such
+ * tensor), E_CONFIG (a key that is not well-formed, a part that leaves the tensor, axes that do not
+ * fit), E_SHAPE (tensors that cannot be put together). */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_file_select(mpno_ctx *ctx, const char *path,
+                                                     mpno_select_opts *opts,
+                                                     mpno_tensor_file **out);
+
+#endif
