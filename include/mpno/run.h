@@ -33,7 +33,7 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_train(mpno_ctx *ctx, mpno_config *con
 /* checkpoint: a .safetensors file of ours or a run folder (its last.safetensors). overrides: may be NULL. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_eval(mpno_ctx *ctx, const char *checkpoint, mpno_config *overrides,
                                                 const mpno_sink *sink, char **json);
-/* input: a data file with key x; output: .safetensors with y (and pictures beside it when `pictures` is not NULL). */
+/* input: a data file with key x; output: .safetensors, .h5 or .npy with y (and pictures beside it when `pictures` is not NULL). */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *input,
                                                    const char *output, const char *pictures, mpno_config *overrides,
                                                    const mpno_sink *sink, char **json);

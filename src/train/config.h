@@ -46,7 +46,7 @@ typedef struct mpno_settings {
         mpno_text_list test;
         char *validation;
         int64_t n_validation, n_train, n_test;
-        char *x_key, *y_key;
+        char *x_key, *y_key, *axes;
         int64_t batch_size, test_batch_size;
         bool encode_input, encode_output;
     } data;

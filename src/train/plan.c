@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/readers.h"
+#include "data/select.h"
 #include "model/model.h"
 #include "mpno/run.h"
 #include "report/human.h"
@@ -27,7 +27,10 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
     mpno_tensor_file *file = NULL;
     mpno_dataset *data = NULL;
     mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
-    MPNO_TRY(mpno_tensor_file_read(ctx, path, NULL, &file));
+    const char *const keys[2] = {s->data.x_key, s->data.y_key};
+    mpno_select_opts first = {
+        .axes = s->data.axes, .n = 2, .n_required = 2, .keys = keys, .n_samples = 1};
+    MPNO_TRY(mpno_tensor_file_select(ctx, path, &first, &file));
     opts.x_key = s->data.x_key;
     opts.y_key = s->data.y_key;
     opts.ndim = (int)s->model.n_modes.n;
@@ -39,9 +42,10 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
         memcpy(out->grid, data->grid, sizeof out->grid);
         out->in_channels = data->in_channels;
         out->out_channels = data->out_channels;
-        out->n = mpno_tensor_file_find(file, s->data.x_key)->shape[0];
+        out->n = first.available;
         if (n_samples != MPNO_UNSET && n_samples < out->n) out->n = n_samples;
-        for (size_t i = 0; i < file->n; i++) out->file_bytes += file->tensors[i].bytes;
+        for (size_t i = 0; i < file->n; i++)
+            out->file_bytes += file->tensors[i].bytes * (size_t)out->n;
     }
     mpno_dataset_destroy(ctx, &data);
     mpno_tensor_file_destroy(ctx, &file);

@@ -7,7 +7,7 @@
 #include "core/files.h"
 #include "core/memory.h"
 #include "data/readers.h"
-#include "data/safetensors.h"
+#include "data/select.h"
 #include "mpno/run.h"
 #include "train/restore.h"
 #include "train/sample_picture.h"
@@ -31,7 +31,9 @@ static mpno_status read_input(job *j, const char *input) {
     const mpno_checkpoint *c = j->restored->checkpoint;
     const mpno_settings *s = &c->settings;
     mpno_tensor_file *file = NULL;
-    MPNO_TRY(mpno_tensor_file_read(ctx, input, NULL, &file));
+    const char *const keys[2] = {s->data.x_key, s->data.y_key};
+    mpno_select_opts wanted = {.axes = s->data.axes, .n = 2, .n_required = 1, .keys = keys};
+    MPNO_TRY(mpno_tensor_file_select(ctx, input, &wanted, &file));
     j->has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
     mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
     opts.x_key = s->data.x_key;
@@ -158,7 +160,7 @@ static mpno_status predict(job *j, const char *input, const char *output, const 
     MPNO_TRY(make_output(j));
     if (j->pictures) MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
     MPNO_TRY(predict_all(j));
-    MPNO_TRY(mpno_safetensors_write(j->ctx, output, j->out));
+    MPNO_TRY(mpno_tensor_file_write(j->ctx, output, j->out));
     return report(j, output, sink, json);
 }
 
@@ -167,12 +169,8 @@ mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *inpu
                          const mpno_sink *sink, char **json) {
     const int n_threads = ctx->n_threads;
     mpno_restored restored;
-    const char *dot = strrchr(output, '.');
     if (json) *json = NULL;
-    MPNO_CHECK(ctx, dot && strcmp(dot, ".safetensors") == 0, MPNO_E_CONFIG,
-               "the output %s would be a safetensors file under another name; let it end in "
-               ".safetensors",
-               output);
+    MPNO_TRY(mpno_tensor_file_can_write(ctx, output));
     mpno_override_threads(ctx, overrides);
     mpno_status status = mpno_restore(ctx, checkpoint, overrides, &restored);
     if (status == MPNO_OK) {

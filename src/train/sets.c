@@ -26,6 +26,7 @@ static mpno_status read_file(mpno_ctx *ctx, const mpno_settings *s, const char *
     mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
     opts.x_key = s->data.x_key;
     opts.y_key = s->data.y_key;
+    opts.axes = s->data.axes;
     opts.ndim = (int)s->model.n_modes.n;
     opts.n_samples = n_samples == MPNO_UNSET ? 0 : n_samples;
     opts.format = mpno_settings_arithmetic(s);

@@ -291,7 +291,7 @@ CASES = {
                                               ("predict", "run", "two.pt", "-o", "y.safetensors"),
                                               FAILURE, ["two.pt", "channel"]),
     "predict into a file of another kind": (None, ("predict", "run", "test8.pt", "-o", "y.pt"),
-                                            USAGE, ["y.pt", "end in .safetensors"]),
+                                            USAGE, ["y.pt", "no writer", ".safetensors", ".npy"]),
     "predict below a file": (None, ("predict", "run", "test8.pt", "-o", "train.pt/y.safetensors"),
                              FAILURE, ["train.pt"]),
     "predict with an unknown policy": (None, ("predict", "run", "test8.pt", "-o", "y.safetensors",
