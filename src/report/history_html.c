@@ -24,6 +24,8 @@ static const struct known {
              {"learning_rate", "Learning rate", "", 1, false, true},
              {"loss_scale", "Loss scale", "", 1, true, true},
              {"skipped_steps", "Skipped steps", "so far", 1, false, true},
+             {"gradient_norm", "Gradient norm", "mean over steps", 1, true, true},
+             {"clipped_steps", "Clipped steps", "of this epoch", 1, false, true},
              {"seconds", "Time", "seconds per epoch", 1, false, true},
              {"bytes", "Memory held", "MiB", 1.0 / 1048576, false, true}};
 
