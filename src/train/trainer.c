@@ -316,6 +316,19 @@ static mpno_status write_checkpoint(mpno_trainer *t, const char *name) {
                                  t->ema);
 }
 
+/* last.safetensors with the bytes of best.safetensors, which hold the same epoch: reading them back
+ * takes a quarter of the time of making them again. */
+static mpno_status copy_best(mpno_trainer *t) {
+    char best[4096], last[4096];
+    mpno_mapping file;
+    MPNO_TRY(mpno_path_join(t->ctx, t->settings->output, "best.safetensors", best, sizeof best));
+    MPNO_TRY(mpno_path_join(t->ctx, t->settings->output, "last.safetensors", last, sizeof last));
+    MPNO_TRY(mpno_map_open(t->ctx, best, &file));
+    mpno_status status = mpno_file_write_atomic(t->ctx, last, file.data, file.size);
+    mpno_map_close(&file);
+    return status;
+}
+
 /* The weights of best.safetensors. */
 static mpno_status restore_best(mpno_trainer *t) {
     char path[4096];
@@ -346,6 +359,8 @@ static mpno_status keep(mpno_trainer *t, bool evaluated, bool last) {
     if (t->state.early.stopped) {
         MPNO_TRY(mpno_trainer_log_early_stop(t));
         MPNO_TRY(restore_best(t));
+    } else if (best && due) {
+        return copy_best(t);
     }
     return due ? write_checkpoint(t, "last.safetensors") : MPNO_OK;
 }
