@@ -31,7 +31,7 @@ static const char style[] =
     ".chart svg{display:block;width:100%;height:auto}\n"
     ".chart figcaption{font-size:.9rem;line-height:1.4;margin-bottom:.3rem}\n"
     ".unit,.key{color:var(--pale);font-size:.85rem}\n"
-    ".key{white-space:nowrap;margin-left:.5rem}\n"
+    ".chart b{margin-right:.35rem}.key{white-space:nowrap;margin-right:.5rem}\n"
     ".key svg{display:inline-block;width:20px;vertical-align:middle}\n"
     "svg text{font:12px system-ui,sans-serif;fill:var(--ink);font-variant-numeric:tabular-nums}\n"
     "svg .name{fill:var(--pale)}svg .end{text-anchor:end}svg .middle{text-anchor:middle}\n"
