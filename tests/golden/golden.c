@@ -22,7 +22,7 @@ typedef struct runner {
     mpno_format arithmetic;
     mpno_model *model;
     int64_t grid[MPNO_MAX_AXES], batch;
-    void *embedding; /* of norm ada_in */
+    void *embedding; /* of norm ada_in: one vector for all samples, as upstream has it */
     double output_error, gradient_error, loss_error;
     char worst[96]; /* name of the gradient with the largest error */
 } runner;
@@ -120,12 +120,19 @@ static mpno_network_opts network_opts(const runner *r) {
     return o;
 }
 
+static mpno_status make_network(const runner *r, const mpno_network_opts *opts,
+                                mpno_network **net) {
+    MPNO_TRY(mpno_network_create(r->model, opts, net));
+    if (r->embedding != NULL) mpno_network_set_embedding(*net, r->embedding);
+    return MPNO_OK;
+}
+
 static mpno_status run_forward(runner *r, const void *x) {
     const golden_tensor *reference = find(r, "output", "y");
     mpno_network *net;
     mpno_network_opts opts = network_opts(r);
     if (reference == NULL) return MPNO_OK;
-    MPNO_TRY(mpno_network_create(r->model, &opts, &net));
+    MPNO_TRY(make_network(r, &opts, &net));
     double *y = calloc(reference->n, sizeof *y), *got = calloc(reference->n, sizeof *got);
     const mpno_status status = mpno_network_forward(net, r->batch, x, y);
     if (status == MPNO_OK) {
@@ -157,6 +164,19 @@ static void compare_gradient(runner *r, const golden_tensor *t, const double *go
     snprintf(r->worst, sizeof r->worst, "%s %s", t->kind, t->name);
 }
 
+/* What a step made of the running statistics. */
+static void compare_statistics(runner *r) {
+    for (size_t i = 0; i < r->c->n; i++) {
+        const golden_tensor *t = &r->c->tensors[i];
+        if (strcmp(t->kind, "after") != 0) continue;
+        double *got = calloc(t->n, sizeof *got);
+        const int p = mpno_model_find_param(r->model, t->name);
+        if (p >= 0) mpno_model_get_param(r->model, p, got);
+        compare_gradient(r, t, got, 0);
+        free(got);
+    }
+}
+
 static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, const void *x,
                                  const void *target) {
     const double floor = 1e-3 * largest_gradient_rms(r, kind);
@@ -166,8 +186,10 @@ static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, co
     if (floor == 0) return MPNO_OK; /* the case has none of this loss */
     opts.training = opts.input_gradient = true;
     opts.loss = loss;
-    MPNO_TRY(mpno_network_create(r->model, &opts, &net));
+    MPNO_TRY(set_params(r, "param"));
+    MPNO_TRY(make_network(r, &opts, &net));
     mpno_status status = mpno_network_step(net, r->batch, x, target, 1.0, &result);
+    if (status == MPNO_OK) compare_statistics(r);
     for (size_t i = 0; i < r->c->n && status == MPNO_OK; i++) {
         const golden_tensor *t = &r->c->tensors[i];
         if (strcmp(t->kind, kind) != 0) continue;
@@ -227,6 +249,18 @@ static mpno_status run_training(runner *r, const void *x, const void *target) {
     return status;
 }
 
+static void set_embedding(runner *r) {
+    const golden_tensor *t = find(r, "input", "embedding");
+    if (t == NULL) return;
+    r->embedding = calloc((size_t)r->batch * t->n, sizeof(double));
+    for (size_t i = 0; i < (size_t)r->batch * t->n; i++) {
+        if (r->arithmetic == MPNO_F64)
+            ((double *)r->embedding)[i] = t->values[i % t->n];
+        else
+            ((float *)r->embedding)[i] = (float)t->values[i % t->n];
+    }
+}
+
 static mpno_status run_case(runner *r) {
     const golden_tensor *x = find(r, "input", "x"), *target = find(r, "input", "target");
     MPNO_CHECK(r->ctx, r->c->config.ndim > 0, MPNO_E_UNSUPPORTED,
@@ -238,6 +272,7 @@ static mpno_status run_case(runner *r) {
     const bool training = find(r, "param0", "lifting.fcs.0.weight") != NULL;
     MPNO_TRY(mpno_model_create(r->ctx, &r->c->config, r->arithmetic, 0, &r->model));
     MPNO_TRY(set_params(r, training ? "param0" : "param"));
+    set_embedding(r);
     void *x_data = calloc(x->n, sizeof(double)),
          *y_data = calloc(target != NULL ? target->n : 1, sizeof(double));
     to_channels_last(r, x, x_data);
@@ -273,6 +308,7 @@ static bool run_file(mpno_ctx *ctx, const char *path, bool force_f64) {
     else
         printf("FAIL %-28s %s: %s\n", c.name, mpno_status_text(status), mpno_ctx_error(ctx));
     mpno_model_destroy(&r.model);
+    free(r.embedding);
     golden_free(ctx, &c);
     return pass;
 }
