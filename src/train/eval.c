@@ -33,8 +33,10 @@ static mpno_status report(mpno_ctx *ctx, const mpno_restored *r, const mpno_sets
     MPNO_TRY(mpno_value_set_map(ctx, map, "test", &tests));
     MPNO_TRY(evaluate_tests(ctx, r, sets, table, tests));
     MPNO_TRY(mpno_restored_report(ctx, r, map));
-    mpno_say(sink, "%s, epoch %lld, policy %s\n", r->checkpoint->path,
-             (long long)r->checkpoint->state.epoch, r->policy);
+    const bool averages = mpno_settings_use_ema(&r->checkpoint->settings);
+    mpno_say(sink, "%s, epoch %lld, policy %s%s\n", r->checkpoint->path,
+             (long long)r->checkpoint->state.epoch, r->policy,
+             averages ? ", averaged weights" : "");
     return mpno_say_table(ctx, sink, table);
 }
 

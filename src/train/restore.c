@@ -106,6 +106,8 @@ mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_val
     const bool tanh = mpno_model_config(r->model)->stabilizer == MPNO_STABILIZER_TANH;
     MPNO_TRY(mpno_value_set_string(ctx, map, "checkpoint", r->checkpoint->path));
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", r->checkpoint->state.epoch));
+    MPNO_TRY(mpno_value_set_string(
+        ctx, map, "weights", mpno_settings_use_ema(&r->checkpoint->settings) ? "ema" : "trained"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "policy", r->policy));
     MPNO_TRY(mpno_value_set_string(ctx, map, "format", mpno_format_get(r->half)->name));
     MPNO_TRY(mpno_value_set_string(ctx, map, "stabilizer", tanh ? "tanh" : "none"));

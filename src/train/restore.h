@@ -21,8 +21,8 @@ MPNO_WARN_UNUSED mpno_status mpno_restore(mpno_ctx *ctx, const char *path,
                                           const mpno_config *overrides, mpno_restored *out);
 void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored);
 mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored);
-/* What a report says of it: checkpoint, epoch, policy, format, stabilizer, arithmetic, parameters,
- * isa, threads. */
+/* What a report says of it: checkpoint, epoch, weights, policy, format, stabilizer, arithmetic,
+ * parameters, isa, threads. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *restored,
                                                   mpno_value *map);
 

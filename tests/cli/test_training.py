@@ -168,6 +168,13 @@ class Optimization(Project):
         (event,) = self.events("run", "early_stop")
         self.assertEqual((event["epoch"], event["best_epoch"]), (3, 3))
 
+    def test_eval_says_which_weights_it_used(self):
+        self.mpno("train", "config.yaml", "opt.ema_decay=0.5")
+        result = self.mpno("eval", "run")
+        self.assertIn("averaged weights", result.out)
+        for words, used in (((), "ema"), (("eval.weights=trained",), "trained")):
+            self.assertEqual(self.mpno("eval", "run", *words, "--json").json()["weights"], used)
+
     def test_states_have_the_names_of_pytorch(self):
         for words, names in ((("opt.optimizer=sgd",), set()),
                              (("opt.optimizer=sgd", "opt.momentum=0.9"), {"momentum_buffer"}),

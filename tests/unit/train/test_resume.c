@@ -99,6 +99,23 @@ static void the_same_with_averages_parts_and_clipping(void **state) {
     every_pair(more);
 }
 
+/* Running statistics and the numbers that dropout draws are part of the state too. */
+static void the_same_with_batch_norm_and_dropout(void **state) {
+    (void)state;
+    const char *const words[] = {"model.norm",
+                                 "batch_norm",
+                                 "model.channel_mlp_dropout",
+                                 "0.2",
+                                 "opt.ema_decay",
+                                 "0.9",
+                                 "opt.accumulate",
+                                 "2",
+                                 "opt.n_epochs",
+                                 "4",
+                                 NULL};
+    check_resume(words);
+}
+
 static mpno_checkpoint *read_run(const char *output, const char *name) {
     char path[160];
     mpno_checkpoint *checkpoint = NULL;
@@ -249,6 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_optimizer_and_schedule),
         cmocka_unit_test(the_same_with_averages_parts_and_clipping),
+        cmocka_unit_test(the_same_with_batch_norm_and_dropout),
         cmocka_unit_test(parts_of_a_batch_are_the_batch),
         cmocka_unit_test(an_overflow_in_a_part_skips_the_step),
         cmocka_unit_test(averages_or_trained_weights),
