@@ -64,7 +64,8 @@ void cli_print_options(const cli_page *page) {
         char left[32];
         snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "",
                  o->name, o->value ? " " : "", o->value ? o->value : "");
-        printf("    %-18s %s\n", left, o->help);
+        const bool other = i == OPTION_RESUME && page->resume_help;
+        printf("    %-18s %s\n", left, other ? page->resume_help : o->help);
     }
 }
 

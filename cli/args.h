@@ -18,6 +18,8 @@ enum cli_option_set {
     CLI_OPTION_CPU = 8
 };
 
+struct cli_args;
+
 /* What the command line of a command may hold and what its help says. */
 typedef struct cli_page {
     const char *synopsis;
@@ -27,6 +29,9 @@ typedef struct cli_page {
     unsigned options;          /* of enum cli_option_set */
     unsigned required_options; /* those of them that must be given: --output alone can be */
     bool overrides;            /* KEY=VALUE is taken */
+    /* Prints what KEY may be in place of the paragraph on configuration keys; args may be NULL. */
+    void (*print_overrides)(const struct cli_args *args);
+    const char *resume_help;                  /* NULL: that of train */
     const char *arguments[CLI_MAX_ARGUMENTS]; /* their names, in order */
     int n_required;                           /* how many of them must be there */
 } cli_page;

@@ -51,12 +51,14 @@ static void print_main_help(FILE *stream) {
     fprintf(stream, "\n%s\n%s", environment_text, exit_text);
 }
 
-static void print_help(const command *c) {
+static void print_help(const command *c, const cli_args *args) {
     const cli_page *page = c->page;
     printf("mpno %s - %s\n\nSYNOPSIS\n    mpno %s\n\nDESCRIPTION\n%s\nOPTIONS\n", c->name,
            c->summary, page->synopsis, page->description);
     cli_print_options(page);
-    if (page->overrides)
+    if (page->print_overrides)
+        page->print_overrides(args);
+    else if (page->overrides)
         printf(
             "\nOVERRIDES\n"
             "    Any key of the configuration, in any of these spellings; the last one wins:\n"
@@ -91,7 +93,7 @@ static int print_help_of(int argc, char **argv) {
     }
     const command *c = find_command(argv[0]);
     if (!c) return CLI_USAGE;
-    print_help(c);
+    print_help(c, NULL);
     return CLI_OK;
 }
 
@@ -164,7 +166,7 @@ int main(int argc, char **argv) {
     cli_args args;
     int code = cli_args_read(c->name, c->page, argc - 2, argv + 2, &args);
     if (code == CLI_OK && args.help)
-        print_help(c);
+        print_help(c, &args);
     else if (code == CLI_OK)
         code = run(c, &args);
     cli_args_free(&args);

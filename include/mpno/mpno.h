@@ -18,6 +18,7 @@
 
 #include "mpno/context.h"
 #include "mpno/format.h"
+#include "mpno/generate.h"
 #include "mpno/model.h"
 #include "mpno/network.h"
 #include "mpno/optimizer.h"

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT
+ * The run of a generator. The file is made whole at first, with zeros where samples will stand;
+ * every thread writes its samples to their places, and after each round of samples the file is
+ * flushed, then the count of complete ones is written and flushed: whatever kills the program, the
+ * file opens and no sample is counted that is not there. Samples are made from seed and number
+ * alone, so that a run that goes on ends with the same bytes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "core/text.h"
+#include "data/hdf5.h"
+#include "pde/generator.h"
+
+/* A round is made longer or shorter until it lasts so many seconds: rarely flushed, soon counted.
+ */
+#define ROUND_SHORTEST 0.5
+#define ROUND_LONGEST 2.0
+#define RECIPE "recipe"
+#define COMPLETED "completed"
+
+typedef struct run {
+    mpno_generator *generator;
+    const char *path;
+    const mpno_sink *sink;
+    const mpno_pde_common *common;
+    void *job; /* owned */
+    int n_sets, n_workers;
+    mpno_pde_set sets[MPNO_PDE_MAX_SETS];
+    mpno_hdf5_set places[MPNO_PDE_MAX_SETS + 1]; /* the last one: the count */
+    size_t bytes[MPNO_PDE_MAX_SETS];             /* of one sample */
+    unsigned char **buffers;                     /* owned: [worker * MPNO_PDE_MAX_SETS + set] */
+    int fd;
+    int64_t begun, done, first; /* samples found, complete, and the first one of this round */
+    atomic_llong iterations, most;
+    double started, said;
+    mpno_pde_outcome *outcomes; /* owned: per worker; the first failure stays */
+    int64_t *failed;            /* owned: per worker, its sample, -1: none */
+    int *errors;                /* owned: per worker, errno of a write */
+} run;
+
+/* All parameters that decide the bytes, as a map. */
+static mpno_status recipe(const mpno_generator *g, const void *settings, mpno_value **out) {
+    mpno_value *map = NULL;
+    MPNO_TRY(mpno_value_map(g->ctx, &map));
+    mpno_status status = MPNO_OK;
+    for (size_t i = 0; status == MPNO_OK && i < g->pde->n_fields; i++) {
+        mpno_value *value = NULL;
+        if (!g->pde->matters[i]) continue;
+        status = mpno_field_value(g->ctx, &g->pde->fields[i], settings, &value);
+        if (status == MPNO_OK) status = mpno_value_set(g->ctx, map, g->pde->fields[i].key, value);
+    }
+    if (status != MPNO_OK) mpno_value_destroy(g->ctx, &map);
+    *out = map;
+    return status;
+}
+
+/* What no equation can do without, and what it derives. */
+static mpno_status resolve(const mpno_generator *g, void *settings) {
+    const mpno_pde_common *common = settings;
+    MPNO_CHECK(g->ctx, common->n_samples != MPNO_UNSET, MPNO_E_CONFIG,
+               "n_samples is missing: how many samples to make, such as --n_samples 1000");
+    MPNO_CHECK(g->ctx, common->resolution.n > 0, MPNO_E_CONFIG,
+               "resolution is missing: points of each axis, such as --resolution 64");
+    return g->pde->resolve(g->ctx, settings);
+}
+
+/* Takes the parameters of a file that was begun, after checking that those given are the same. */
+static mpno_status adopt(run *r, const mpno_value *found) {
+    mpno_generator *g = r->generator;
+    const mpno_field *fields = g->pde->fields;
+    const size_t n = g->pde->n_fields;
+    mpno_pde_common *common = g->settings;
+    const int64_t n_threads = common->n_threads;
+    void *given = NULL;
+    mpno_status status = mpno_alloc(g->ctx, g->pde->settings_bytes, &given);
+    MPNO_TRY(status);
+    mpno_fields_clear(g->ctx, fields, n, g->settings);
+    status = mpno_fields_default(g->ctx, fields, n, g->settings);
+    if (status == MPNO_OK) status = mpno_fields_default(g->ctx, fields, n, given);
+    if (status == MPNO_OK)
+        status = mpno_fields_parse(g->ctx, r->path, found, fields, n, g->settings);
+    if (status == MPNO_OK) status = mpno_fields_parse(g->ctx, r->path, found, fields, n, given);
+    common->n_threads = n_threads;
+    for (size_t i = 0; status == MPNO_OK && i < n; i++) {
+        if (g->given[i]) status = mpno_field_set_text(g->ctx, &fields[i], g->given[i], given);
+    }
+    if (status == MPNO_OK) status = resolve(g, given);
+    if (status == MPNO_OK) status = resolve(g, g->settings);
+    for (size_t i = 0; status == MPNO_OK && i < n; i++) {
+        char a[64], b[64];
+        bool equal = true;
+        if (!g->pde->matters[i]) continue;
+        status = mpno_field_compare(g->ctx, &fields[i], given, g->settings, &equal, a, b, sizeof a);
+        if (status == MPNO_OK && !equal) {
+            status =
+                mpno_fail(g->ctx, MPNO_E_CONFIG,
+                          "'%s' was begun with %s %s, not %s; leave parameters out to go on as "
+                          "it was begun, or choose another name",
+                          r->path, fields[i].key, b, a);
+        }
+    }
+    mpno_fields_clear(g->ctx, fields, n, given);
+    mpno_free(g->ctx, given);
+    return status;
+}
+
+static const char *text_of(const mpno_value *map, const char *key) {
+    const mpno_value *v = mpno_value_get(map, key);
+    return v && v->kind == MPNO_VALUE_STRING ? v->string : "";
+}
+
+static mpno_status read_recipe(run *r) {
+    mpno_generator *g = r->generator;
+    mpno_tensor_file *file = NULL;
+    mpno_value *found = NULL;
+    MPNO_TRY(mpno_hdf5_list(g->ctx, r->path, &file));
+    const char *equation = text_of(file->metadata, "equation");
+    const char *version = text_of(file->metadata, "mpno_version");
+    const char *text = text_of(file->metadata, RECIPE);
+    mpno_status status = MPNO_OK;
+    if (!*equation || !*text) {
+        status = mpno_fail(g->ctx, MPNO_E_FORMAT,
+                           "'%s' was not made by mpno generate: it has no attribute %s", r->path,
+                           *equation ? RECIPE : "equation");
+    } else if (strcmp(equation, g->pde->name) != 0) {
+        status = mpno_fail(g->ctx, MPNO_E_CONFIG, "'%s' holds the equation %.40s, not %s", r->path,
+                           equation, g->pde->name);
+    } else if (strcmp(version, mpno_version()) != 0) {
+        status = mpno_fail(g->ctx, MPNO_E_CONFIG,
+                           "'%s' was begun by mpno %.40s, this is %s, whose samples may differ in "
+                           "the last bits; start a new file",
+                           r->path, version, mpno_version());
+    }
+    if (status == MPNO_OK) {
+        status = mpno_json_parse(g->ctx, r->path, text, strlen(text), &found);
+    }
+    if (status == MPNO_OK) status = adopt(r, found);
+    mpno_value_destroy(g->ctx, &found);
+    mpno_tensor_file_destroy(g->ctx, &file);
+    return status;
+}
+
+/* Shapes of the data sets of the file, from those of a sample. */
+static mpno_status describe(run *r) {
+    mpno_ctx *ctx = r->generator->ctx;
+    r->common = r->generator->settings;
+    r->n_sets = r->generator->pde->describe(r->generator->settings, r->sets);
+    for (int i = 0; i < r->n_sets; i++) {
+        const mpno_pde_set *from = &r->sets[i];
+        mpno_hdf5_set *to = &r->places[i];
+        int64_t n;
+        *to = (mpno_hdf5_set){.name = from->name, .element = from->element, .ndim = from->ndim + 1};
+        to->shape[0] = r->common->n_samples;
+        memcpy(to->shape + 1, from->shape, (size_t)from->ndim * sizeof(int64_t));
+        MPNO_CHECK(ctx,
+                   mpno_shape_measure(from->element, from->ndim, from->shape, &n, &r->bytes[i]),
+                   MPNO_E_CONFIG, "resolution: a sample of that many points is too large");
+        size_t all;
+        MPNO_CHECK(ctx, mpno_shape_measure(to->element, to->ndim, to->shape, &n, &all),
+                   MPNO_E_CONFIG, "n_samples: a file of that many points is too large");
+    }
+    r->places[r->n_sets] = (mpno_hdf5_set){.name = COMPLETED, .element = MPNO_ELEMENT_I64};
+    return MPNO_OK;
+}
+
+static mpno_status attributes(const mpno_generator *g, mpno_value **out) {
+    char *text = NULL;
+    MPNO_TRY(recipe(g, g->settings, out));
+    mpno_status status = mpno_json_text(g->ctx, *out, false, &text);
+    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, RECIPE, text);
+    mpno_free(g->ctx, text);
+    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, "equation", g->pde->name);
+    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, "grid", g->pde->grid);
+    if (status == MPNO_OK) {
+        status = mpno_value_set_string(g->ctx, *out, "mpno_version", mpno_version());
+    }
+    if (status != MPNO_OK) mpno_value_destroy(g->ctx, out);
+    return status;
+}
+
+static mpno_status create_file(run *r) {
+    mpno_generator *g = r->generator;
+    mpno_value *all = NULL, *meanings[MPNO_PDE_MAX_SETS] = {NULL};
+    mpno_writer *writer = NULL;
+    mpno_status status = attributes(g, &all);
+    for (int i = 0; status == MPNO_OK && i < r->n_sets; i++) {
+        status = mpno_value_map(g->ctx, &meanings[i]);
+        if (status == MPNO_OK) {
+            status = mpno_value_set_string(g->ctx, meanings[i], "meaning", r->sets[i].meaning);
+        }
+        r->places[i].attributes = meanings[i];
+    }
+    if (status == MPNO_OK) status = mpno_writer_open(g->ctx, r->path, &writer);
+    if (status == MPNO_OK) {
+        status = mpno_hdf5_create(g->ctx, mpno_writer_temporary(writer), (size_t)r->n_sets + 1,
+                                  r->places, all);
+        if (status == MPNO_OK) {
+            status = mpno_writer_commit(&writer);
+        } else {
+            mpno_writer_abandon(&writer);
+        }
+    }
+    for (int i = 0; i < r->n_sets; i++) {
+        mpno_value_destroy(g->ctx, &meanings[i]);
+        r->places[i].attributes = NULL;
+    }
+    mpno_value_destroy(g->ctx, &all);
+    return status;
+}
+
+static mpno_status fail_file(const run *r, const char *verb, int error) {
+    char reason[128];
+    if (strerror_r(error, reason, sizeof reason) != 0) {
+        (void)snprintf(reason, sizeof reason, "error %d", error);
+    }
+    return mpno_fail(r->generator->ctx, MPNO_E_IO,
+                     "cannot %s '%s': %s; %lld samples are complete, --resume goes on", verb,
+                     r->path, reason, (long long)r->done);
+}
+
+/* All bytes at their place, or the reason; 0 on success. */
+static int write_at(int fd, const void *data, size_t bytes, uint64_t offset) {
+    const char *from = data;
+    while (bytes > 0) {
+        const ssize_t n = pwrite(fd, from, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? errno : EIO;
+        from += n;
+        bytes -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    return 0;
+}
+
+/* Opens the file for itself alone and reads how many samples are complete. */
+static mpno_status open_file(run *r) {
+    mpno_ctx *ctx = r->generator->ctx;
+    MPNO_TRY(mpno_hdf5_locate(ctx, r->path, (size_t)r->n_sets + 1, r->places));
+    r->fd = open(r->path, O_RDWR | O_CLOEXEC);
+    if (r->fd < 0) return fail_file(r, "open", errno);
+    MPNO_CHECK(ctx, flock(r->fd, LOCK_EX | LOCK_NB) == 0, MPNO_E_IO,
+               "'%s' is being written by another mpno generate; wait for its end", r->path);
+    const ssize_t n = pread(r->fd, &r->done, sizeof r->done, (off_t)r->places[r->n_sets].offset);
+    if (n != (ssize_t)sizeof r->done) return fail_file(r, "read", n < 0 ? errno : EIO);
+    MPNO_CHECK(ctx, r->done >= 0 && r->done <= r->common->n_samples, MPNO_E_FORMAT,
+               "'%s': %s is %lld, expected 0 to %lld; the file is damaged, make it anew", r->path,
+               COMPLETED, (long long)r->done, (long long)r->common->n_samples);
+    r->begun = r->done;
+    return MPNO_OK;
+}
+
+static void make_sample(void *argument, int64_t task, int worker) {
+    run *r = argument;
+    void *out[MPNO_PDE_MAX_SETS] = {NULL};
+    mpno_pde_outcome outcome;
+    const int64_t sample = r->first + task;
+    if (r->failed[worker] >= 0 || r->errors[worker]) return;
+    for (int i = 0; i < r->n_sets; i++) out[i] = r->buffers[worker * MPNO_PDE_MAX_SETS + i];
+    r->generator->pde->make(r->job, worker, sample, out, &outcome);
+    if (outcome.failure[0]) {
+        r->outcomes[worker] = outcome;
+        r->failed[worker] = sample;
+        return;
+    }
+    for (int i = 0; i < r->n_sets && !r->errors[worker]; i++) {
+        r->errors[worker] = write_at(r->fd, out[i], r->bytes[i],
+                                     r->places[i].offset + (uint64_t)sample * r->bytes[i]);
+    }
+    atomic_fetch_add(&r->iterations, outcome.iterations);
+    long long most = atomic_load(&r->most);
+    while (most < outcome.iterations &&
+           !atomic_compare_exchange_weak(&r->most, &most, outcome.iterations)) {
+    }
+}
+
+/* The first sample that failed, or the first write that did. */
+static mpno_status check_round(const run *r) {
+    int which = -1;
+    for (int i = 0; i < r->n_workers; i++) {
+        if (r->errors[i]) return fail_file(r, "write", r->errors[i]);
+        if (r->failed[i] >= 0 && (which < 0 || r->failed[i] < r->failed[which])) which = i;
+    }
+    if (which < 0) return MPNO_OK;
+    return mpno_fail(r->generator->ctx, MPNO_E_NUMERIC, "%s, sample %lld: %s",
+                     r->generator->pde->name, (long long)r->failed[which],
+                     r->outcomes[which].failure);
+}
+
+static void say_progress(run *r, bool last) {
+    const double now = mpno_seconds();
+    if (!r->sink || (!last && now - r->said < (r->sink->terminal ? 0.5 : 30))) return;
+    char line[160];
+    const double seconds = now - r->started;
+    (void)snprintf(line, sizeof line, "%s%s: %lld of %lld samples, %.3g samples/s%s",
+                   r->sink->terminal ? "\r\033[K" : "", r->generator->pde->name, (long long)r->done,
+                   (long long)r->common->n_samples,
+                   seconds > 0 ? (double)(r->done - r->begun) / seconds : 0,
+                   last || !r->sink->terminal ? "\n" : "");
+    r->sink->write(r->sink->user, line);
+    r->said = now;
+}
+
+static mpno_status make_all(run *r) {
+    mpno_ctx *ctx = r->generator->ctx;
+    int64_t round = r->n_workers;
+    r->started = r->said = mpno_seconds();
+    while (r->done < r->common->n_samples) {
+        const double before = mpno_seconds();
+        const int64_t rest = r->common->n_samples - r->done, n = round < rest ? round : rest;
+        r->first = r->done;
+        mpno_parallel(r->n_workers, n, make_sample, r);
+        MPNO_TRY(check_round(r));
+        if (fdatasync(r->fd) != 0) return fail_file(r, "flush", errno);
+        const int64_t done = r->done + n;
+        const int error = write_at(r->fd, &done, sizeof done, r->places[r->n_sets].offset);
+        if (error) return fail_file(r, "write", error);
+        if (fdatasync(r->fd) != 0) return fail_file(r, "flush", errno);
+        r->done = done;
+        const double seconds = mpno_seconds() - before;
+        if (seconds < ROUND_SHORTEST) round *= 2;
+        if (seconds > ROUND_LONGEST && round > r->n_workers) round /= 2;
+        say_progress(r, r->done == r->common->n_samples);
+        MPNO_CHECK(ctx, !(r->sink && r->sink->stop && *r->sink->stop) || rest == n, MPNO_E_STOPPED,
+                   "stopped after %lld of %lld samples; mpno generate %s --resume -o %s goes on",
+                   (long long)r->done, (long long)r->common->n_samples, r->generator->pde->name,
+                   r->path);
+    }
+    return MPNO_OK;
+}
+
+static mpno_status summarize(const run *r, double seconds, char **json) {
+    mpno_ctx *ctx = r->generator->ctx;
+    const int64_t made = r->done - r->begun;
+    mpno_value *map = NULL;
+    MPNO_TRY(mpno_value_map(ctx, &map));
+    mpno_status status = mpno_value_set_string(ctx, map, "equation", r->generator->pde->name);
+    if (status == MPNO_OK) status = mpno_value_set_string(ctx, map, "output", r->path);
+    if (status == MPNO_OK) status = mpno_value_set_int(ctx, map, "n_samples", r->done);
+    if (status == MPNO_OK) status = mpno_value_set_int(ctx, map, "made", made);
+    if (status == MPNO_OK) status = mpno_value_set_real(ctx, map, "seconds", seconds);
+    if (status == MPNO_OK) {
+        status = mpno_value_set_real(ctx, map, "samples_per_second",
+                                     seconds > 0 ? (double)made / seconds : 0);
+    }
+    if (status == MPNO_OK) {
+        const double sum = (double)atomic_load(&r->iterations);
+        status = mpno_value_set_real(ctx, map, "iterations_mean", made ? sum / (double)made : 0);
+    }
+    if (status == MPNO_OK) {
+        status = mpno_value_set_int(ctx, map, "iterations_max", (int64_t)atomic_load(&r->most));
+    }
+    if (status == MPNO_OK) status = mpno_json_text(ctx, map, false, json);
+    mpno_value_destroy(ctx, &map);
+    return status;
+}
+
+static mpno_status allocate(run *r) {
+    mpno_ctx *ctx = r->generator->ctx;
+    const size_t n = (size_t)r->n_workers;
+    MPNO_TRY(mpno_alloc_array(ctx, n * MPNO_PDE_MAX_SETS, sizeof *r->buffers, &r->buffers));
+    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *r->outcomes, &r->outcomes));
+    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *r->failed, &r->failed));
+    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *r->errors, &r->errors));
+    for (size_t w = 0; w < n; w++) {
+        r->failed[w] = -1;
+        for (int i = 0; i < r->n_sets; i++) {
+            MPNO_TRY(
+                mpno_alloc_raw(ctx, r->bytes[i], &r->buffers[w * MPNO_PDE_MAX_SETS + (size_t)i]));
+        }
+    }
+    return r->generator->pde->create(ctx, r->generator->settings, r->n_workers, &r->job);
+}
+
+static void release(run *r) {
+    mpno_ctx *ctx = r->generator->ctx;
+    for (int i = 0; r->buffers && i < r->n_workers * MPNO_PDE_MAX_SETS; i++) {
+        mpno_free(ctx, r->buffers[i]);
+    }
+    mpno_free(ctx, r->buffers);
+    mpno_free(ctx, r->outcomes);
+    mpno_free(ctx, r->failed);
+    mpno_free(ctx, r->errors);
+    r->generator->pde->destroy(ctx, &r->job);
+    if (r->fd >= 0) (void)close(r->fd); /* flushed before */
+}
+
+static mpno_status begin(run *r, bool resume) {
+    mpno_generator *g = r->generator;
+    const bool exists = mpno_path_exists(r->path);
+    MPNO_CHECK(g->ctx, resume || !exists, MPNO_E_ARGUMENT,
+               "'%s' exists; --resume goes on with it, or remove it or choose another name",
+               r->path);
+    MPNO_TRY(exists ? read_recipe(r) : resolve(g, g->settings));
+    MPNO_TRY(describe(r));
+    const int64_t n = r->common->n_threads > 0 ? r->common->n_threads : g->ctx->n_threads;
+    r->n_workers = (int)(n < r->common->n_samples ? n : r->common->n_samples);
+    MPNO_TRY(allocate(r)); /* before the file: what cannot run leaves none */
+    if (!exists) MPNO_TRY(create_file(r));
+    return open_file(r);
+}
+
+mpno_status mpno_generator_run(mpno_generator *generator, const char *path, bool resume,
+                               const mpno_sink *sink, char **json) {
+    run r = {.generator = generator, .path = path, .sink = sink, .fd = -1};
+    if (json) *json = NULL;
+    const double started = mpno_seconds();
+    mpno_status status = begin(&r, resume);
+    if (status == MPNO_OK && r.done == r.common->n_samples && sink) {
+        sink->write(sink->user, "nothing is left to do: all samples are complete\n");
+    }
+    if (status == MPNO_OK) status = make_all(&r);
+    if (status == MPNO_OK && json) status = summarize(&r, mpno_seconds() - started, json);
+    release(&r);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * The table of equations. */
+#include <string.h>
+
+#include "pde/pde.h"
+
+#define X(name) extern const mpno_pde mpno_pde_##name;
+#include "pde/pdes.def"
+#undef X
+
+static const mpno_pde *const pdes[] = {
+#define X(name) &mpno_pde_##name,
+#include "pde/pdes.def"
+#undef X
+};
+
+enum { N_PDES = sizeof pdes / sizeof *pdes };
+
+const mpno_pde *mpno_pde_at(size_t index) {
+    return index < N_PDES ? pdes[index] : NULL;
+}
+
+mpno_status mpno_pde_find(mpno_ctx *ctx, const char *name, const mpno_pde **out) {
+    const char *names[N_PDES];
+    for (size_t i = 0; i < N_PDES; i++) {
+        names[i] = pdes[i]->name;
+        if (strcmp(name, names[i]) == 0) {
+            *out = pdes[i];
+            return MPNO_OK;
+        }
+    }
+    *out = NULL;
+    const char *near = mpno_nearest_name(name, names, N_PDES);
+    return mpno_fail(ctx, MPNO_E_ARGUMENT,
+                     "unknown equation '%.60s'%s%s; 'mpno help generate' lists them", name,
+                     near ? "; did you mean " : "", near ? near : "");
+}
