@@ -1,7 +1,9 @@
 # The front door. Every target first installs what it lacks (packages.txt) and says so, so that `make demo` works on a
 # fresh Debian 12 as root or with sudo. CMake does the building: CMakeLists.txt, CMakePresets.json.
 .POSIX:
-.PHONY: help build demo test test-all asan clang check-layers clean
+.PHONY: help build install docs demo test test-all asan clang check-layers clean
+
+PREFIX = /usr/local
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -11,6 +13,15 @@ build:
 	@sh scripts/install_packages.sh build test
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release
+
+#: make install       program, library, manual and completions below PREFIX (/usr/local); DESTDIR is honoured
+install: build
+	@cmake --install build --prefix "$(PREFIX)" --strip
+
+#: make docs          renew what is made from tables: the reference of keys, the list of exported functions
+docs:
+	@python3 -B scripts/make_config_reference.py
+	@python3 -B scripts/make_symbols.py
 
 #: make demo          train the Darcy network in three precisions: a table, pictures, checkpoints in demo/
 demo: build

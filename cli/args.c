@@ -65,7 +65,7 @@ void cli_print_options(const cli_page *page) {
         snprintf(left, sizeof left, "%s%s%s%s%s", o->letter ? o->letter : "", o->letter ? ", " : "",
                  o->name, o->value ? " " : "", o->value ? o->value : "");
         const bool other = i == OPTION_RESUME && page->resume_help;
-        printf("    %-18s %s\n", left, other ? page->resume_help : o->help);
+        printf("    %-17s  %s\n", left, other ? page->resume_help : o->help);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "keys.h"
 
 typedef struct command {
     const char *name, *summary;
@@ -40,6 +41,7 @@ static void print_main_help(FILE *stream) {
             "SYNOPSIS\n"
             "    mpno COMMAND [ARGUMENTS] [OPTIONS] [KEY=VALUE...]\n"
             "    mpno help [COMMAND]\n"
+            "    mpno help keys [PREFIX]\n"
             "    mpno --version\n\n"
             "DESCRIPTION\n"
             "    Trains, measures and applies Fourier neural operators whose tensors are stored\n"
@@ -47,7 +49,7 @@ static void print_main_help(FILE *stream) {
             "COMMANDS\n");
     for (int i = 0; i < N_COMMANDS; ++i)
         fprintf(stream, "    %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(stream, "    %-10s %s\n", "help", "print the page of a command");
+    fprintf(stream, "    %-10s %s\n", "help", "print the page of a command, or what 'keys' of a configuration mean");
     fprintf(stream, "\n%s\n%s", environment_text, exit_text);
 }
 
@@ -86,6 +88,10 @@ static const command *find_command(const char *name) {
 }
 
 static int print_help_of(int argc, char **argv) {
+    if (argc > 0 && !strcmp(argv[0], "keys")) {
+        if (argc > 2) return cli_usage_error("usage: mpno help keys [PREFIX]");
+        return cli_print_keys(argc == 2 ? argv[1] : "");
+    }
     if (argc > 1) return cli_usage_error("usage: mpno help [COMMAND]");
     if (argc == 0) {
         print_main_help(stdout);

@@ -1,5 +1,6 @@
 # One static library per folder of src/, each on top of the one before (side rooms first; src/LAYERS says who may include
-# whom), so that a test of a low folder builds and links only what stands below it. `mpno` is all of them in one archive.
+# whom), so that a test of a low folder builds and links only what stands below it. `mpno_static` and
+# `mpno_shared` are all of them.
 set(LAYERS core number data report kernel transform pde graph model train)
 
 set(below "")
@@ -38,10 +39,29 @@ foreach(source ${kernel_sources})
   set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
 endforeach()
 
-add_library(mpno STATIC ${objects})
-target_include_directories(mpno PUBLIC ${PROJECT_SOURCE_DIR}/include)
-target_link_libraries(mpno PUBLIC PkgConfig::DEPS ${LZF_LIBRARY} OpenMP::OpenMP_C m)
-target_link_libraries(mpno PRIVATE mpno_flags)
+# The library as others see it, shared and static: what MPNO_API marks and nothing else. The static one is a single object
+# whose hidden symbols were made local, so that no name of ours can meet a name of the user's program.
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  set(openmp gomp) # found by other compilers too, unlike the path of this one's
+else()
+  set(openmp ${OpenMP_C_LIBRARIES})
+endif()
+set(MPNO_LINK ${DEPS_LDFLAGS} ${LZF_LIBRARY} ${openmp} m)
+
+set(whole ${CMAKE_CURRENT_BINARY_DIR}/mpno_whole.o)
+add_custom_command(OUTPUT ${whole} COMMENT "Joining the library into one object"
+  COMMAND ${CMAKE_LINKER} -r -o ${whole} ${objects}
+  COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${whole}
+  DEPENDS ${objects} COMMAND_EXPAND_LISTS VERBATIM)
+set_source_files_properties(${whole} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+add_library(mpno_static STATIC ${whole})
+set_target_properties(mpno_static PROPERTIES OUTPUT_NAME mpno LINKER_LANGUAGE C)
+target_link_libraries(mpno_static INTERFACE $<BUILD_INTERFACE:${MPNO_LINK}>)
+
+add_library(mpno_shared SHARED ${objects})
+set_target_properties(mpno_shared PROPERTIES OUTPUT_NAME mpno EXPORT_NAME mpno VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+target_link_libraries(mpno_shared PRIVATE mpno_flags ${MPNO_LINK})
+target_link_options(mpno_shared PRIVATE $<$<NOT:$<BOOL:${MPNO_SANITIZE}>>:-Wl,--no-undefined>)
 
 file(GLOB CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
 file(GLOB BENCH_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)

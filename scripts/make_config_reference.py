@@ -62,7 +62,7 @@ def main():
     text = page()
     if "--check" in sys.argv[1:]:
         if not PAGE.exists() or PAGE.read_text() != text:
-            raise SystemExit(f"{PAGE.relative_to(ROOT)} is out of date: run {Path(__file__).name}")
+            raise SystemExit(f"{PAGE.relative_to(ROOT)} is out of date: run make docs")
         return
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(text)

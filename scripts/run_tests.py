@@ -5,8 +5,8 @@
 usage: scripts/run_tests.py [--build FOLDER] [--only WORD]
 
 Four kinds: cmocka programs (each test in them counts), reference cases (tests/golden/*.txt, each file counts), tests in
-Python of the program and the scripts (tests/cli, tests/scripts; each test counts) and the layer check. Exits 1 when one
-failed or none ran.
+Python of the program, the scripts and what is installed (tests/cli, tests/scripts, tests/install; each test counts) and
+the layer check. Exits 1 when one failed or none ran.
 """
 import argparse
 import json
@@ -142,7 +142,8 @@ def main():
             run_unit(tally, name, command)
     if options.only in "golden":
         run_golden(tally, build)
-    for path in sorted([*ROOT.glob("tests/scripts/test_*.py"), *ROOT.glob("tests/cli/test_*.py")]):
+    for path in sorted([*ROOT.glob("tests/scripts/test_*.py"), *ROOT.glob("tests/cli/test_*.py"),
+                        *ROOT.glob("tests/install/test_*.py")]):
         if options.only in path.stem:
             run_python(tally, path, build)
     for skip in tally.skips:

@@ -10,6 +10,10 @@
 
 #include "mpno/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct mpno_ctx mpno_ctx;
 
 typedef struct mpno_ctx_opts {
@@ -35,5 +39,9 @@ MPNO_API size_t mpno_ctx_bytes(const mpno_ctx *ctx);
 MPNO_API size_t mpno_ctx_peak_bytes(const mpno_ctx *ctx);
 
 MPNO_API const char *mpno_version(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

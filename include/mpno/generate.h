@@ -10,6 +10,10 @@
 #include "mpno/context.h"
 #include "mpno/run.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A parameter as the help shows it; domain: its choices or its range, "" for anything of its type. */
 typedef struct mpno_parameter {
     const char *name, *type, *initial, *domain, *meaning;
@@ -34,5 +38,9 @@ MPNO_API void mpno_generator_destroy(mpno_generator **generator); /* accepts NUL
  * mpno_text_free. A stop asked for through the sink: E_STOPPED, to be resumed. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_generator_run(mpno_generator *generator, const char *path, bool resume,
                                                          const mpno_sink *sink, char **json);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

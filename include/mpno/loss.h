@@ -6,6 +6,14 @@
 #ifndef MPNO_LOSS_H
 #define MPNO_LOSS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum mpno_loss { MPNO_LOSS_L2, MPNO_LOSS_H1, MPNO_LOSS_MSE } mpno_loss;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include "mpno/context.h"
 #include "mpno/format.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MPNO_MAX_AXES 4
 
 typedef enum mpno_skip {
@@ -114,5 +118,9 @@ MPNO_API void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabi
  * few modes may grow, and a trained one shrink, on the same weights. n_modes: one entry an axis. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_model_set_n_modes(mpno_model *model,
                                                              const int64_t *n_modes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include "mpno/loss.h"
 #include "mpno/model.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Where batch norm takes its statistics from. AUTO: from the batch when training, else the running
  * ones. RUNNING when training: the running statistics stay as they are. */
 typedef enum mpno_statistics {
@@ -128,5 +132,9 @@ typedef struct mpno_network_cost {
     size_t gradient_bytes, weight_copy_bytes; /* state besides the optimiser's moments */
 } mpno_network_cost;
 MPNO_API mpno_network_cost mpno_network_get_cost(const mpno_network *network);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "mpno/network.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum mpno_optimizer_kind {
     MPNO_OPTIMIZER_ADAMW,
     MPNO_OPTIMIZER_ADAM,
@@ -68,5 +72,9 @@ MPNO_API void mpno_optimizer_get_state(const mpno_optimizer *optimizer, int stat
 MPNO_API void mpno_optimizer_set_state(mpno_optimizer *optimizer, int state, int param,
                                        const double *values);
 MPNO_API void mpno_optimizer_set_steps(mpno_optimizer *optimizer, int64_t steps);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "mpno/context.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A configuration: YAML file plus overrides, every key checked. docs/reference/config.md lists the keys. */
 typedef struct mpno_config mpno_config;
 /* path may be NULL: all defaults. Data paths are taken relative to the YAML file. */
@@ -17,6 +21,18 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_override(mpno_config *config, 
 /* Fills defaults and checks the whole; the resolved YAML text is owned by the config. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_resolve(mpno_config *config, const char **yaml);
 MPNO_API void mpno_config_destroy(mpno_config **config);
+
+/* What can be said of a key; all texts are static. */
+typedef struct mpno_key_info {
+    const char *name;    /* "opt.learning_rate" */
+    const char *type;    /* "number", "whole number", "true or false", "text", "one of", "list of texts", .. */
+    const char *domain;  /* "(0,inf)", "none|step|cosine", or "" */
+    const char *initial; /* the default as YAML text; "null": not given */
+    const char *meaning;
+    bool decides; /* the numbers of a run: it must be the same when a run is resumed */
+} mpno_key_info;
+MPNO_API int mpno_config_n_keys(void);
+MPNO_API mpno_key_info mpno_config_key(int index); /* 0 <= index < mpno_config_n_keys() */
 
 /* Where text for a person goes. */
 typedef struct mpno_sink {
@@ -47,5 +63,9 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_profile(mpno_ctx *ctx, mpno_config *c
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_report(mpno_ctx *ctx, const char *run, const char *output, const mpno_sink *sink,
                                                   char **json);
 MPNO_API void mpno_text_free(mpno_ctx *ctx, char *text);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

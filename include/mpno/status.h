@@ -4,6 +4,10 @@
 #ifndef MPNO_STATUS_H
 #define MPNO_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if defined(__GNUC__)
 #define MPNO_WARN_UNUSED __attribute__((warn_unused_result))
 #define MPNO_API __attribute__((visibility("default")))
@@ -33,5 +37,9 @@ typedef enum mpno_status {
 
 /* One short text per code, never NULL. */
 MPNO_API const char *mpno_status_text(mpno_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -43,6 +43,38 @@ bool mpno_settings_field_matters(size_t index) {
     return matters[index];
 }
 
+int mpno_config_n_keys(void) {
+    return (int)N_FIELDS;
+}
+
+static const char *type_name(mpno_field_type type) {
+    switch (type) {
+        case MPNO_FIELD_BOOL:
+            return "true or false";
+        case MPNO_FIELD_INT:
+            return "whole number";
+        case MPNO_FIELD_REAL:
+            return "number";
+        case MPNO_FIELD_TEXT:
+            return "text";
+        case MPNO_FIELD_CHOICE:
+            return "one of";
+        case MPNO_FIELD_INTS:
+            return "list of whole numbers";
+        case MPNO_FIELD_REALS:
+            return "number, list or list of lists";
+        case MPNO_FIELD_TEXTS:
+            return "list of texts";
+    }
+    return "";
+}
+
+mpno_key_info mpno_config_key(int index) {
+    const mpno_field *f = &fields[index];
+    return (mpno_key_info){f->key,     type_name(f->type), f->domain,
+                           f->initial, f->help,            matters[index]};
+}
+
 mpno_status mpno_settings_default(mpno_ctx *ctx, mpno_settings *settings) {
     memset(settings, 0, sizeof *settings);
     return mpno_fields_default(ctx, fields, N_FIELDS, settings);
