@@ -17,17 +17,22 @@ typedef struct side {
     const mpno_named_tensor *tensor;
     int64_t channels;
     const int64_t *grid; /* borrowed from the tensor's shape */
+    int64_t points;      /* product of the grid */
+    int planes;          /* 2: of a complex set */
     char shape[SHAPE_TEXT];
 } side;
 
 static mpno_status find_side(mpno_ctx *ctx, const mpno_tensor_file *tensors, const char *key,
-                             side *out) {
+                             bool complex_data, side *out) {
     out->key = key;
+    out->planes = complex_data ? 2 : 1;
     MPNO_TRY(mpno_tensor_file_require(ctx, tensors, key, &out->tensor));
     const mpno_named_tensor *t = out->tensor;
     mpno_shape_text(t->ndim, t->shape, out->shape, sizeof out->shape);
-    MPNO_CHECK(ctx, !mpno_element_is_complex(t->element), MPNO_E_UNSUPPORTED,
-               "'%s' is complex; store its real and imaginary parts as two channels", key);
+    MPNO_CHECK(ctx, complex_data || !mpno_element_is_complex(t->element), MPNO_E_CONFIG,
+               "'%s' is complex: give model.complex_data = true, or store its real and imaginary "
+               "parts as two channels",
+               key);
     MPNO_CHECK(ctx, t->ndim >= 2, MPNO_E_SHAPE,
                "'%s' has shape %s: samples and at least one spatial axis are needed", key,
                out->shape);
@@ -44,6 +49,8 @@ static mpno_status read_axes(mpno_ctx *ctx, int ndim, side *s) {
     bool one = t->ndim == ndim + 1;
     s->channels = one ? 1 : t->shape[1];
     s->grid = t->shape + (one ? 1 : 2);
+    s->points = 1;
+    for (int d = 0; d < ndim; d++) s->points *= s->grid[d];
     MPNO_CHECK(ctx, t->shape[0] > 0, MPNO_E_SHAPE, "'%s' has shape %s: it holds no samples", s->key,
                s->shape);
     MPNO_CHECK(ctx, mpno_named_tensor_count(t) > 0, MPNO_E_SHAPE, "'%s' has shape %s: it is empty",
@@ -51,11 +58,12 @@ static mpno_status read_axes(mpno_ctx *ctx, int ndim, side *s) {
     return MPNO_OK;
 }
 
-static mpno_status check_pair(mpno_ctx *ctx, const side *x, const side *y, int ndim) {
+static mpno_status check_pair(mpno_ctx *ctx, const side *x, const side *y, int ndim,
+                              bool other_grid) {
     MPNO_CHECK(ctx, x->tensor->shape[0] == y->tensor->shape[0], MPNO_E_SHAPE,
                "'%s' has shape %s and '%s' has shape %s: they must have the same number of samples",
                x->key, x->shape, y->key, y->shape);
-    for (int d = 0; d < ndim; d++)
+    for (int d = 0; d < ndim && !other_grid; d++)
         MPNO_CHECK(
             ctx, x->grid[d] == y->grid[d], MPNO_E_SHAPE,
             "'%s' has shape %s and '%s' has shape %s: with %d spatial axes their grids differ at "
@@ -78,25 +86,30 @@ static mpno_status choose_samples(mpno_ctx *ctx, const mpno_dataset_opts *opts, 
     return MPNO_OK;
 }
 
-/* [channel][point] to [point][channel] for elements of 4 or 8 bytes; dst and src do not overlap. */
-static void turn_channels(void *dst, const void *src, int64_t points, int64_t channels,
+/* [channel][point](re, im) of `parts` numbers to [point][plane][channel] for elements of 4 or 8
+ * bytes; of real numbers in a complex set the imaginary plane is zero. dst and src do not overlap.
+ */
+static void turn_channels(void *dst, const void *src, const side *s, int parts,
                           mpno_format format) {
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t p = 0; p < points; p++) {
-            if (format == MPNO_F64)
-                ((double *)dst)[p * channels + c] = ((const double *)src)[c * points + p];
-            else
-                ((float *)dst)[p * channels + c] = ((const float *)src)[c * points + p];
-        }
+    for (int64_t c = 0; c < s->channels; c++)
+        for (int64_t p = 0; p < s->points; p++)
+            for (int k = 0; k < s->planes; k++) {
+                const int64_t to = (p * s->planes + k) * s->channels + c,
+                              from = (c * s->points + p) * parts + k;
+                if (format == MPNO_F64)
+                    ((double *)dst)[to] = k < parts ? ((const double *)src)[from] : 0;
+                else
+                    ((float *)dst)[to] = k < parts ? ((const float *)src)[from] : 0;
+            }
 }
 
 static mpno_status fail_not_finite(mpno_ctx *ctx, const side *s, const mpno_dataset *set,
                                    int64_t sample, int64_t at, double value) {
-    int64_t index[MPNO_MAX_DIMS], point = at / s->channels;
+    int64_t index[MPNO_MAX_DIMS], point = at / s->channels / s->planes;
     char position[SHAPE_TEXT];
     for (int d = set->ndim - 1; d >= 0; d--) {
-        index[d] = point % set->grid[d];
-        point /= set->grid[d];
+        index[d] = point % s->grid[d];
+        point /= s->grid[d];
     }
     return mpno_fail(
         ctx, MPNO_E_NUMERIC,
@@ -109,7 +122,7 @@ static mpno_status fail_not_finite(mpno_ctx *ctx, const side *s, const mpno_data
 
 static mpno_status check_finite(mpno_ctx *ctx, const side *s, const mpno_dataset *set,
                                 int64_t sample, const void *values) {
-    int64_t n = set->points * s->channels;
+    int64_t n = s->points * s->planes * s->channels;
     for (int64_t i = 0; i < n; i++) {
         double value = set->format == MPNO_F64 ? ((const double *)values)[i]
                                                : (double)((const float *)values)[i];
@@ -121,14 +134,15 @@ static mpno_status check_finite(mpno_ctx *ctx, const side *s, const mpno_dataset
 /* Converts, turns and checks the samples one by one; scratch holds one sample. */
 static mpno_status convert_samples(mpno_ctx *ctx, const side *s, const mpno_dataset *set,
                                    int64_t offset, void *scratch, void *out) {
-    int64_t n = set->points * s->channels;
-    size_t bytes = (size_t)n * mpno_format_bytes(set->format);
+    const int64_t n = s->points * s->channels;
+    const size_t bytes = (size_t)(n * s->planes) * mpno_format_bytes(set->format);
+    const bool turned = s->channels > 1 || s->planes > 1;
+    const int parts = mpno_element_is_complex(s->tensor->element) ? 2 : 1;
     for (int64_t i = 0; i < set->n; i++) {
         char *to = (char *)out + (size_t)i * bytes;
-        bool turned = s->channels > 1;
         MPNO_TRY(mpno_named_tensor_values(ctx, s->tensor, (offset + i) * n, n, set->format,
                                           turned ? scratch : to));
-        if (turned) turn_channels(to, scratch, set->points, s->channels, set->format);
+        if (turned) turn_channels(to, scratch, s, parts, set->format);
         MPNO_TRY(check_finite(ctx, s, set, offset + i, to));
     }
     return MPNO_OK;
@@ -138,7 +152,8 @@ static mpno_status convert_samples(mpno_ctx *ctx, const side *s, const mpno_data
 static mpno_status load_side(mpno_ctx *ctx, const side *s, const mpno_dataset *set, int64_t offset,
                              void **out) {
     void *scratch;
-    size_t sample = (size_t)(set->points * s->channels) * mpno_format_bytes(set->format);
+    const size_t sample =
+        (size_t)(s->points * s->planes * s->channels) * mpno_format_bytes(set->format);
     MPNO_TRY(mpno_alloc_raw(ctx, sample, &scratch));
     mpno_status status = MPNO_OK;
     void *values = NULL;
@@ -154,6 +169,38 @@ static mpno_status load_side(mpno_ctx *ctx, const side *s, const mpno_dataset *s
     return status;
 }
 
+/* The vectors of the samples; a tensor of one sample is that of all. */
+static mpno_status load_embedding(mpno_ctx *ctx, const mpno_tensor_file *tensors,
+                                  const mpno_dataset_opts *opts, int64_t available,
+                                  mpno_dataset *set) {
+    const mpno_named_tensor *t;
+    char shape[SHAPE_TEXT];
+    MPNO_TRY(mpno_tensor_file_require(ctx, tensors, opts->embedding_key, &t));
+    mpno_shape_text(t->ndim, t->shape, shape, sizeof shape);
+    const int64_t count = mpno_named_tensor_count(t), rows = t->ndim > 0 ? t->shape[0] : 1;
+    MPNO_CHECK(ctx, count > 0 && (rows == 1 || rows == available), MPNO_E_SHAPE,
+               "'%s' has shape %s: expected a vector for each of the %lld samples, or one for all",
+               opts->embedding_key, shape, (long long)available);
+    MPNO_CHECK(ctx, !mpno_element_is_complex(t->element), MPNO_E_SHAPE,
+               "'%s' is complex: what steers a model is real", opts->embedding_key);
+    const int64_t n = set->n_features = count / rows;
+    const size_t bytes = (size_t)n * mpno_format_bytes(set->format);
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)set->n, bytes, &set->embedding));
+    for (int64_t i = 0; i < set->n; i++) {
+        void *to = (char *)set->embedding + (size_t)i * bytes;
+        const int64_t first = rows == 1 ? 0 : (opts->offset + i) * n;
+        const side s = {.key = opts->embedding_key,
+                        .tensor = t,
+                        .channels = n,
+                        .grid = t->shape,
+                        .points = 1,
+                        .planes = 1};
+        MPNO_TRY(mpno_named_tensor_values(ctx, t, first, n, set->format, to));
+        MPNO_TRY(check_finite(ctx, &s, set, i, to));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status check_opts(mpno_ctx *ctx, const mpno_dataset_opts *opts) {
     MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
                "dataset options have size %zu, not %zu: start from MPNO_DATASET_OPTS_INIT",
@@ -167,24 +214,28 @@ static mpno_status build(mpno_ctx *ctx, const mpno_tensor_file *tensors,
     MPNO_TRY(check_opts(ctx, opts));
     MPNO_CHECK(ctx, opts->format == MPNO_F32 || opts->format == MPNO_F64, MPNO_E_ARGUMENT,
                "data are held as f32 or f64 only");
-    MPNO_TRY(find_side(ctx, tensors, opts->x_key, &x));
-    MPNO_TRY(find_side(ctx, tensors, opts->y_key, &y));
+    MPNO_TRY(find_side(ctx, tensors, opts->x_key, opts->complex_data, &x));
+    MPNO_TRY(find_side(ctx, tensors, opts->y_key, opts->complex_data, &y));
     int ndim = opts->ndim > 0 ? opts->ndim : x.tensor->ndim - 1;
     MPNO_TRY(read_axes(ctx, ndim, &x));
     MPNO_TRY(read_axes(ctx, ndim, &y));
-    MPNO_TRY(check_pair(ctx, &x, &y, ndim));
+    MPNO_TRY(check_pair(ctx, &x, &y, ndim, opts->other_grid));
     MPNO_TRY(choose_samples(ctx, opts, x.tensor->shape[0], &set->n));
     set->ndim = ndim;
-    set->points = 1;
+    set->planes = x.planes;
+    set->points = x.points * x.planes;
+    set->out_points = y.points * y.planes;
     for (int d = 0; d < ndim; d++) {
         set->grid[d] = x.grid[d];
-        set->points *= x.grid[d];
+        set->out_grid[d] = y.grid[d];
     }
     set->in_channels = x.channels;
     set->out_channels = y.channels;
     set->format = opts->format;
     MPNO_TRY(load_side(ctx, &x, set, opts->offset, &set->x));
-    return load_side(ctx, &y, set, opts->offset, &set->y);
+    MPNO_TRY(load_side(ctx, &y, set, opts->offset, &set->y));
+    if (!opts->embedding_key) return MPNO_OK;
+    return load_embedding(ctx, tensors, opts, x.tensor->shape[0], set);
 }
 
 mpno_status mpno_dataset_from_tensors(mpno_ctx *ctx, const char *name,
@@ -207,9 +258,10 @@ mpno_status mpno_dataset_read(mpno_ctx *ctx, const char *path, const mpno_datase
                               mpno_dataset **out) {
     static const mpno_dataset_opts defaults = MPNO_DATASET_OPTS_INIT;
     const mpno_dataset_opts *o = opts ? opts : &defaults;
-    const char *const keys[2] = {o->x_key, o->y_key};
+    const char *const keys[3] = {o->x_key, o->y_key, o->embedding_key};
+    const size_t n = o->embedding_key ? 3 : 2;
     mpno_select_opts wanted = {
-        .reader = o->reader, .axes = o->axes, .n = 2, .n_required = 2, .keys = keys};
+        .reader = o->reader, .axes = o->axes, .n = n, .n_required = n, .keys = keys};
     if (o->n_samples > 0 && o->offset >= 0 && o->offset < INT64_MAX - o->n_samples)
         wanted.n_samples = o->offset + o->n_samples;
     mpno_tensor_file *tensors;
@@ -225,6 +277,7 @@ void mpno_dataset_destroy(mpno_ctx *ctx, mpno_dataset **dataset) {
     if (!dataset || !*dataset) return;
     mpno_free(ctx, (*dataset)->x);
     mpno_free(ctx, (*dataset)->y);
+    mpno_free(ctx, (*dataset)->embedding);
     mpno_free(ctx, *dataset);
     *dataset = NULL;
 }

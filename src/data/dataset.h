@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Pairs of fields (input x, output y) on one grid, as f32 or f64 in channels-last order
- * [sample][x1]..[xd][channel], from any file that data/readers.def can read.
+ * Pairs of fields (input x, output y), as f32 or f64 in channels-last order
+ * [sample][x1]..[xd][channel], complex ones [sample][x1]..[xd][2][channel] with the real part
+ * first, from any file that data/readers.def can read; and a vector per sample that steers a model.
  * In the file a tensor has the samples first. With `ndim` spatial axes a tensor of ndim + 1
  * dimensions (n, x1, .., xd) has one channel, one of ndim + 2 dimensions is channels-first (n, c,
  * x1, .., xd) and is turned around. Read-only after it was made: threads may share it. */
 #ifndef MPNO_DATA_DATASET_H
 #define MPNO_DATA_DATASET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,19 +24,24 @@ typedef struct mpno_dataset_opts {
     int64_t n_samples;  /* 0: all from offset on */
     mpno_format format; /* MPNO_F32 or MPNO_F64 */
     const char *axes;   /* order of the axes in the file (data/select.h); NULL: as above */
+    bool complex_data;  /* fields are complex; real ones are taken too */
+    bool other_grid;    /* y may lie on another grid than x */
+    const char *embedding_key; /* NULL: none; samples first, or one for all */
 } mpno_dataset_opts;
 #define MPNO_DATASET_OPTS_INIT \
-    { sizeof(mpno_dataset_opts), NULL, "x", "y", 0, 0, 0, MPNO_F32, NULL }
+    { sizeof(mpno_dataset_opts), NULL, "x", "y", 0, 0, 0, MPNO_F32, NULL, false, false, NULL }
 
 typedef struct mpno_dataset {
-    int64_t n;                   /* samples, at least 1 */
-    int ndim;                    /* spatial axes, at least 1 */
-    int64_t grid[MPNO_MAX_DIMS]; /* points of each */
-    int64_t points;              /* product of the grid */
-    int64_t in_channels, out_channels;
+    int64_t n;                                            /* samples, at least 1 */
+    int ndim;                                             /* spatial axes, at least 1 */
+    int planes;                                           /* 2: complex, else 1 */
+    int64_t grid[MPNO_MAX_DIMS], out_grid[MPNO_MAX_DIMS]; /* points of each, of x and of y */
+    int64_t points, out_points; /* rows of channels: product of the grid times planes */
+    int64_t in_channels, out_channels, n_features;
     mpno_format format;
-    void *x; /* owned: n * points * in_channels values */
-    void *y; /* owned: n * points * out_channels values */
+    void *x;         /* owned: n * points * in_channels values */
+    void *y;         /* owned: n * out_points * out_channels values */
+    void *embedding; /* owned: n * n_features values; NULL: none */
 } mpno_dataset;
 
 /* opts: borrowed, NULL for the defaults. Errors name file, key and what does not fit: E_SHAPE

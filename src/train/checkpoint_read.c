@@ -266,10 +266,11 @@ mpno_status mpno_checkpoint_load_averages(mpno_ctx *ctx, const mpno_checkpoint *
                                           mpno_model *model) {
     char name[512];
     snprintf(name, sizeof name, "ema.%s", mpno_model_param_info(model, 0).name);
-    MPNO_CHECK(ctx, mpno_tensor_file_find(checkpoint->file, name), MPNO_E_FORMAT,
-               "%s holds no averaged weights (ema.*), as opt.ema_decay keeps them in training: give "
-               "eval.weights=trained",
-               checkpoint->path);
+    MPNO_CHECK(
+        ctx, mpno_tensor_file_find(checkpoint->file, name), MPNO_E_FORMAT,
+        "%s holds no averaged weights (ema.*), as opt.ema_decay keeps them in training: give "
+        "eval.weights=trained",
+        checkpoint->path);
     return load(ctx, checkpoint, "ema.", model, take_weight, model);
 }
 

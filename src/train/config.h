@@ -21,6 +21,7 @@ typedef enum mpno_weights_choice {
     MPNO_WEIGHTS_TRAINED,
     MPNO_WEIGHTS_EMA
 } mpno_weights_choice;
+typedef enum mpno_output_grid_choice { MPNO_OUTPUT_GRID_OWN = 1 } mpno_output_grid_choice;
 typedef enum mpno_stabilizer_choice { MPNO_STABILIZER_AUTO = 2 } mpno_stabilizer_choice;
 
 typedef struct mpno_settings {
@@ -34,11 +35,11 @@ typedef struct mpno_settings {
         double lifting_channel_ratio, projection_channel_ratio;
         int positional_embedding, norm;
         mpno_real_list grid_boundaries, domain_padding, resolution_scaling_factor;
-        int64_t norm_groups;
+        int64_t norm_groups, ada_in_features;
         bool use_channel_mlp;
         double channel_mlp_expansion, channel_mlp_dropout;
         int64_t conv_bias_kernel;
-        bool preactivation, separable;
+        bool preactivation, separable, complex_data;
         int fno_skip, channel_mlp_skip, stabilizer;
     } model;
     struct {
@@ -48,6 +49,8 @@ typedef struct mpno_settings {
         int64_t n_validation, n_train, n_test;
         char *x_key, *y_key, *axes;
         int64_t batch_size, test_batch_size;
+        char *embedding_key;
+        int output_grid;
         bool encode_input, encode_output;
     } data;
     struct {
@@ -84,6 +87,9 @@ typedef struct mpno_settings {
         double loss_scale;
         int64_t growth_interval;
     } precision;
+    struct {
+        mpno_int_list output_shape;
+    } predict;
     struct {
         int weights;
         int64_t every;

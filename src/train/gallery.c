@@ -62,7 +62,7 @@ static int by_error(const void *a, const void *b) {
 
 static void add_sample(gallery *g, int64_t i, const void *prediction) {
     const mpno_dataset *data = g->set->data;
-    const int64_t n = data->points * data->out_channels;
+    const int64_t n = data->out_points * data->out_channels;
     const void *truth = mpno_sample(data->y, data->format, n, g->set->first + i);
     double error = subtract(data->format, prediction, truth, n, g->error);
     g->order[i] = (ranked){isfinite(error) ? error : INFINITY, i};
@@ -73,7 +73,7 @@ static void add_sample(gallery *g, int64_t i, const void *prediction) {
 
 static mpno_status rank(gallery *g) {
     const mpno_set *set = g->set;
-    const int64_t values = set->data->points * set->data->out_channels;
+    const int64_t values = set->data->out_points * set->data->out_channels;
     const int64_t most = g->predictor.opts.batch;
     for (int64_t first = 0; first < set->n; first += most) {
         const int64_t batch = set->n - first < most ? set->n - first : most;
@@ -177,9 +177,9 @@ static mpno_status open_gallery(gallery *g) {
     const mpno_dataset *data = g->set->data;
     const mpno_predictor_opts opts = mpno_restored_opts(g->restored);
     const size_t bytes =
-        (size_t)(data->points * data->out_channels) * mpno_format_bytes(data->format);
-    MPNO_TRY(
-        mpno_spectrum_create(g->ctx, data->ndim, data->grid, data->out_channels, &g->spectrum));
+        (size_t)(data->out_points * data->out_channels) * mpno_format_bytes(data->format);
+    MPNO_TRY(mpno_spectrum_create(g->ctx, data->ndim, data->out_grid,
+                                  data->planes * data->out_channels, &g->spectrum));
     const size_t shells = g->spectrum.n_shells;
     MPNO_TRY(mpno_alloc(g->ctx, bytes, &g->error));
     MPNO_TRY(mpno_alloc_array(g->ctx, (size_t)g->set->n, sizeof *g->order, &g->order));

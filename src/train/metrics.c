@@ -9,14 +9,14 @@
 #include "number/format.h"
 
 mpno_status mpno_metrics_add(mpno_ctx *ctx, mpno_metrics *metrics, mpno_format format, int64_t n,
-                             int ndim, const int64_t *grid, int64_t channels,
+                             int ndim, const int64_t *grid, int planes, int64_t channels,
                              const void *prediction, const void *truth) {
     const mpno_field_kernels *kernels = mpno_field_kernels_get(format);
     MPNO_CHECK(ctx, kernels != NULL, MPNO_E_ARGUMENT, "errors are computed in f32 or f64, not %s",
                mpno_format_get(format)->name);
     MPNO_CHECK(ctx, ndim >= 1 && ndim <= MPNO_GRID_MAX_DIMS, MPNO_E_SHAPE,
                "a field has 1 to %d axes, found %d", MPNO_GRID_MAX_DIMS, ndim);
-    mpno_grid shape = {.ndim = ndim, .points = 1};
+    mpno_grid shape = {.ndim = ndim, .points = planes, .planes = planes};
     for (int d = 0; d < ndim; d++) {
         shape.size[d] = grid[d];
         shape.points *= grid[d];

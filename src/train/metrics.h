@@ -15,10 +15,11 @@ typedef struct mpno_metrics {
     int64_t count;      /* samples x channels */
 } mpno_metrics;
 
-/* prediction, truth: [n][grid..][channels] of `format` (f32 or f64), contiguous. */
+/* prediction, truth: [n][grid..][planes][channels] of `format` (f32 or f64), contiguous; planes: 2
+ * of complex fields, else 1. */
 MPNO_WARN_UNUSED mpno_status mpno_metrics_add(mpno_ctx *ctx, mpno_metrics *metrics,
                                               mpno_format format, int64_t n, int ndim,
-                                              const int64_t *grid, int64_t channels,
+                                              const int64_t *grid, int planes, int64_t channels,
                                               const void *prediction, const void *truth);
 void mpno_metrics_finish(mpno_metrics *metrics);
 

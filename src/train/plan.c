@@ -17,7 +17,9 @@
 /* Shapes of a data file, and what reading it takes. */
 typedef struct shape {
     int ndim;
-    int64_t grid[MPNO_MAX_AXES], n, in_channels, out_channels;
+    int64_t grid[MPNO_MAX_AXES], out_grid[MPNO_MAX_AXES];
+    int64_t n, in_values, out_values; /* numbers of a sample */
+    int64_t in_channels, out_channels, n_features;
     size_t file_bytes;
 } shape;
 
@@ -26,20 +28,22 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
                               int64_t n_samples, shape *out) {
     mpno_tensor_file *file = NULL;
     mpno_dataset *data = NULL;
-    mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
-    const char *const keys[2] = {s->data.x_key, s->data.y_key};
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    const char *keys[3];
+    const size_t n_keys = mpno_sets_keys(s, keys);
     mpno_select_opts first = {
-        .axes = s->data.axes, .n = 2, .n_required = 2, .keys = keys, .n_samples = 1};
+        .axes = s->data.axes, .n = n_keys, .n_required = n_keys, .keys = keys, .n_samples = 1};
     MPNO_TRY(mpno_tensor_file_select(ctx, path, &first, &file));
-    opts.x_key = s->data.x_key;
-    opts.y_key = s->data.y_key;
-    opts.ndim = (int)s->model.n_modes.n;
     opts.n_samples = 1;
     *out = (shape){0};
     mpno_status status = mpno_dataset_from_tensors(ctx, path, file, &opts, &data);
     if (status == MPNO_OK) {
         out->ndim = data->ndim;
         memcpy(out->grid, data->grid, sizeof out->grid);
+        memcpy(out->out_grid, data->out_grid, sizeof out->out_grid);
+        out->in_values = data->points * data->in_channels;
+        out->out_values = data->out_points * data->out_channels;
+        out->n_features = data->n_features;
         out->in_channels = data->in_channels;
         out->out_channels = data->out_channels;
         out->n = first.available;
@@ -52,16 +56,9 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
     return status;
 }
 
-static int64_t points_of(const shape *x) {
-    int64_t points = 1;
-    for (int d = 0; d < x->ndim; d++) points *= x->grid[d];
-    return points;
-}
-
 /* Bytes of n samples in memory. */
 static size_t sample_bytes(const shape *x, int64_t n, mpno_format format) {
-    return (size_t)(n * points_of(x) * (x->in_channels + x->out_channels)) *
-           mpno_format_bytes(format);
+    return (size_t)(n * (x->in_values + x->out_values + x->n_features)) * mpno_format_bytes(format);
 }
 
 /* What is asked of one network. */
@@ -78,7 +75,6 @@ typedef struct planner {
     const mpno_settings *settings;
     const mpno_sink *sink;
     mpno_model *model;
-    int64_t grid[MPNO_MAX_AXES];
     int64_t train_batch, test_batch, n_train;
     shape train, tests[MAX_TESTS];
     size_t n_tests;
@@ -86,9 +82,10 @@ typedef struct planner {
 } planner;
 
 static mpno_status plan_network(const planner *p, const char *policy, bool training,
-                                const int64_t *grid, int64_t batch, mpno_network **out) {
+                                const shape *on, int64_t batch, mpno_network **out) {
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    memcpy(opts.grid, grid, sizeof opts.grid);
+    memcpy(opts.grid, on->grid, sizeof opts.grid);
+    memcpy(opts.output_grid, on->out_grid, sizeof opts.output_grid);
     opts.capacity = batch;
     opts.training = training;
     opts.loss = (mpno_loss)p->settings->opt.training_loss;
@@ -97,11 +94,11 @@ static mpno_status plan_network(const planner *p, const char *policy, bool train
     return mpno_network_plan(p->model, &opts, out);
 }
 
-static mpno_status find_need(const planner *p, const char *policy, bool training,
-                             const int64_t *grid, int64_t batch, need *out) {
+static mpno_status find_need(const planner *p, const char *policy, bool training, const shape *on,
+                             int64_t batch, need *out) {
     mpno_network *network = NULL;
     const size_t before = mpno_ctx_bytes(p->ctx);
-    MPNO_TRY(plan_network(p, policy, training, grid, batch, &network));
+    MPNO_TRY(plan_network(p, policy, training, on, batch, &network));
     const mpno_network_cost cost = mpno_network_get_cost(network);
     const size_t weights =
         mpno_model_n_weights(p->model) * mpno_format_bytes(mpno_model_arithmetic(p->model));
@@ -130,7 +127,7 @@ static size_t checkpoint_bytes(const planner *p, size_t weights) {
 static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
     const mpno_format format = mpno_model_arithmetic(p->model);
     need n;
-    MPNO_TRY(find_need(p, policy, true, p->grid, p->train_batch, &n));
+    MPNO_TRY(find_need(p, policy, true, &p->train, p->train_batch, &n));
     size_t base = n.total + n.tables + sample_bytes(&p->train, p->train.n, format) +
                   sample_bytes(&p->train, p->train_batch, format) +
                   (size_t)p->n_train * sizeof(int64_t);
@@ -138,9 +135,8 @@ static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
     for (size_t i = 0; i < p->n_tests; i++) {
         const shape *test = &p->tests[i];
         const int64_t batch = test->n < p->test_batch ? test->n : p->test_batch;
-        MPNO_TRY(find_need(p, policy, false, test->grid, batch, &n));
-        const size_t y =
-            (size_t)(batch * points_of(test) * test->out_channels) * mpno_format_bytes(format);
+        MPNO_TRY(find_need(p, policy, false, test, batch, &n));
+        const size_t y = (size_t)(batch * test->out_values) * mpno_format_bytes(format);
         const size_t evaluation = n.state + n.activations + n.tables + y;
         if (evaluation > most) most = evaluation;
         base += sample_bytes(test, test->n, format);
@@ -168,7 +164,7 @@ static mpno_status row_of_policy(const planner *p, const char *policy, mpno_tabl
     for (int training = 1; training >= 0; training--) {
         char a[MPNO_HUMAN_CAPACITY], b[MPNO_HUMAN_CAPACITY], c[MPNO_HUMAN_CAPACITY];
         need n;
-        MPNO_TRY(find_need(p, policy, training != 0, p->grid,
+        MPNO_TRY(find_need(p, policy, training != 0, &p->train,
                            training ? p->train_batch : p->test_batch, &n));
         MPNO_TRY(put_need(p->ctx, entry, training ? "training" : "inference", &n));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.state, a)));
@@ -258,7 +254,7 @@ static mpno_status layers(const planner *p, bool training, mpno_table *table, mp
         if (status == MPNO_OK) status = mpno_value_list(p->ctx, &lists[i]);
         if (status == MPNO_OK) status = mpno_value_set(p->ctx, by_policy, name, lists[i]);
         if (status == MPNO_OK)
-            status = plan_network(p, name, training, p->grid, batch, &networks[i]);
+            status = plan_network(p, name, training, &p->train, batch, &networks[i]);
     }
     if (status == MPNO_OK) status = layer_rows(p, training, networks, table, lists);
     for (int i = 0; i < MAX_POLICIES; i++) mpno_network_destroy(&networks[i]);
@@ -325,7 +321,7 @@ static mpno_status inference_layers(const planner *p, const mpno_network *networ
 /* Stored tensors of one phase. */
 static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno_value *map) {
     mpno_network *network = NULL;
-    MPNO_TRY(plan_network(p, phase->policy, true, p->grid, p->train_batch, &network));
+    MPNO_TRY(plan_network(p, phase->policy, true, &p->train, p->train_batch, &network));
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
     mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
              (long long)phase->first + 1, (long long)phase->end);
@@ -338,7 +334,7 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     mpno_ctx *ctx = p->ctx;
     char key[64];
     mpno_value *phases = NULL;
-    mpno_grid_key(mpno_model_config(p->model)->ndim, p->grid, key, sizeof key);
+    mpno_grid_key(p->train.ndim, p->train.grid, key, sizeof key);
     const size_t n_weights = mpno_model_n_weights(p->model);
     MPNO_TRY(mpno_value_set_int(ctx, map, "parameters", (int64_t)n_weights));
     MPNO_TRY(mpno_value_set_string(ctx, map, "grid", key));
@@ -369,10 +365,10 @@ static mpno_status read_shapes(planner *p, mpno_settings *s) {
     const shape *train = &p->train;
     MPNO_TRY(read_shape(p->ctx, s, s->data.train, s->data.n_train, &p->train));
     mpno_dataset seen = {.ndim = train->ndim,
+                         .n_features = train->n_features,
                          .in_channels = train->in_channels,
                          .out_channels = train->out_channels};
     memcpy(seen.grid, train->grid, sizeof train->grid);
-    memcpy(p->grid, train->grid, sizeof p->grid);
     MPNO_TRY(mpno_sets_fit(p->ctx, s, &seen));
     p->n_train = train->n - s->data.n_validation;
     for (size_t i = 0; i < s->data.test.n && i < MAX_TESTS; i++) {

@@ -26,19 +26,43 @@ typedef struct job {
     mpno_named_tensor *y; /* [n][channel][grid..], in out */
 } job;
 
+/* Predictions lie where the truth does, else where predict.output_shape says, else where the model
+ * puts them. */
+static mpno_status choose_grid(mpno_ctx *ctx, const mpno_settings *s, bool has_truth,
+                               mpno_dataset *data) {
+    const mpno_int_list *asked = &s->predict.output_shape;
+    MPNO_CHECK(ctx, asked->n == 0 || asked->n == data->ndim, MPNO_E_CONFIG,
+               "predict.output_shape has %lld entries: give one for each of the %d axes",
+               (long long)asked->n, data->ndim);
+    for (int d = 0; d < data->ndim; d++) {
+        MPNO_CHECK(ctx, asked->n == 0 || !has_truth || asked->v[d] == data->out_grid[d],
+                   MPNO_E_CONFIG,
+                   "predict.output_shape[%d] is %lld, but the true outputs in the file have %lld "
+                   "points there: leave the key out",
+                   d, (long long)asked->v[d], (long long)data->out_grid[d]);
+        if (!has_truth) data->out_grid[d] = asked->n > 0 ? asked->v[d] : 0;
+    }
+    return MPNO_OK;
+}
+
 static mpno_status read_input(job *j, const char *input) {
     mpno_ctx *ctx = j->ctx;
     const mpno_checkpoint *c = j->restored->checkpoint;
     const mpno_settings *s = &c->settings;
     mpno_tensor_file *file = NULL;
-    const char *const keys[2] = {s->data.x_key, s->data.y_key};
-    mpno_select_opts wanted = {.axes = s->data.axes, .n = 2, .n_required = 1, .keys = keys};
+    /* the truth may be missing */
+    const char *const keys[3] = {s->data.x_key, s->data.embedding_key, s->data.y_key};
+    const bool steered = s->data.embedding_key != NULL;
+    const char *const plain[2] = {s->data.x_key, s->data.y_key};
+    mpno_select_opts wanted = {.axes = s->data.axes,
+                               .n = steered ? 3 : 2,
+                               .n_required = steered ? 2 : 1,
+                               .keys = steered ? keys : plain};
     MPNO_TRY(mpno_tensor_file_select(ctx, input, &wanted, &file));
     j->has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
-    mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
-    opts.x_key = s->data.x_key;
-    opts.y_key = j->has_truth ? s->data.y_key : s->data.x_key;
-    opts.ndim = (int)s->model.n_modes.n;
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    if (!j->has_truth) opts.y_key = s->data.x_key;
+    opts.other_grid = true;
     opts.format = mpno_model_arithmetic(j->restored->model);
     mpno_status status = mpno_dataset_from_tensors(ctx, input, file, &opts, &j->data);
     mpno_tensor_file_destroy(ctx, &file);
@@ -50,6 +74,7 @@ static mpno_status read_input(job *j, const char *input) {
                "%s: '%s' has %lld channels, the model gives %lld", input, s->data.y_key,
                (long long)j->data->out_channels, (long long)s->model.out_channels);
     j->data->out_channels = s->model.out_channels;
+    MPNO_TRY(choose_grid(ctx, s, j->has_truth, j->data));
     if (c->state.encode_x) {
         mpno_normalizer_encode(&c->state.x, j->data->format, j->data->x,
                                j->data->n * j->data->points * j->data->in_channels);
@@ -57,27 +82,34 @@ static mpno_status read_input(job *j, const char *input) {
     return MPNO_OK;
 }
 
-static mpno_status make_output(job *j) {
-    const mpno_dataset *data = j->data;
+static mpno_status make_output(job *j, const mpno_predictor *predictor) {
+    mpno_dataset *data = j->data;
+    const bool wide = data->format == MPNO_F64;
+    memcpy(data->out_grid, predictor->grid, sizeof predictor->grid);
+    data->out_points = predictor->points;
     int64_t shape[MPNO_MAX_DIMS] = {data->n, data->out_channels};
-    for (int d = 0; d < data->ndim; d++) shape[2 + d] = data->grid[d];
+    for (int d = 0; d < data->ndim; d++) shape[2 + d] = data->out_grid[d];
     MPNO_TRY(mpno_tensor_file_create(j->ctx, &j->out));
-    const mpno_element element = data->format == MPNO_F64 ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32;
+    const mpno_element real = wide ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32,
+                       element = data->planes == 1 ? real
+                                 : wide            ? MPNO_ELEMENT_C128
+                                                   : MPNO_ELEMENT_C64;
     return mpno_tensor_file_add(j->ctx, j->out, "y", element, data->ndim + 2, shape, &j->y);
 }
 
-/* Channels last (as computed) to channels first (as data files have them). */
+/* Channels last (as computed) to channels first (as data files have them), complex numbers as pairs
+ * of real and imaginary part. */
 static void store(job *j, int64_t sample, const void *y) {
     const mpno_dataset *data = j->data;
     const size_t bytes = mpno_format_bytes(data->format);
-    const int64_t channels = data->out_channels;
-    char *to = mpno_sample(j->y->data, data->format, data->points * channels, sample);
-    for (int64_t c = 0; c < channels; c++) {
-        for (int64_t i = 0; i < data->points; i++) {
-            memcpy(to + (size_t)(c * data->points + i) * bytes,
-                   (const char *)y + (size_t)(i * channels + c) * bytes, bytes);
-        }
-    }
+    const int64_t channels = data->out_channels, planes = data->planes,
+                  points = data->out_points / planes;
+    char *to = mpno_sample(j->y->data, data->format, data->out_points * channels, sample);
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t i = 0; i < points; i++)
+            for (int64_t k = 0; k < planes; k++)
+                memcpy(to + (size_t)((c * points + i) * planes + k) * bytes,
+                       (const char *)y + (size_t)((i * planes + k) * channels + c) * bytes, bytes);
 }
 
 static mpno_status draw(job *j, int64_t sample, const void *prediction) {
@@ -98,7 +130,7 @@ static mpno_status draw(job *j, int64_t sample, const void *prediction) {
 
 static mpno_status predict_batch(job *j, mpno_predictor *predictor, int64_t first, int64_t batch) {
     const mpno_dataset *data = j->data;
-    const int64_t values = data->points * data->out_channels;
+    const int64_t values = data->out_points * data->out_channels;
     MPNO_TRY(mpno_predictor_run(predictor, first, batch));
     for (int64_t i = 0; i < batch; i++) {
         const void *y = mpno_sample(predictor->y, data->format, values, i);
@@ -106,8 +138,8 @@ static mpno_status predict_batch(job *j, mpno_predictor *predictor, int64_t firs
         if (j->pictures) MPNO_TRY(draw(j, first + i, y));
     }
     if (!j->has_truth) return MPNO_OK;
-    return mpno_metrics_add(j->ctx, &j->metrics, data->format, batch, data->ndim, data->grid,
-                            data->out_channels, predictor->y,
+    return mpno_metrics_add(j->ctx, &j->metrics, data->format, batch, data->ndim, data->out_grid,
+                            data->planes, data->out_channels, predictor->y,
                             mpno_sample(data->y, data->format, values, first));
 }
 
@@ -116,7 +148,7 @@ static mpno_status predict_all(job *j) {
     mpno_predictor predictor;
     MPNO_TRY(
         mpno_predictor_create(j->restored->model, j->ctx, j->data, j->data->n, &opts, &predictor));
-    mpno_status status = MPNO_OK;
+    mpno_status status = make_output(j, &predictor);
     for (int64_t first = 0; first < j->data->n && status == MPNO_OK;) {
         const int64_t left = j->data->n - first;
         const int64_t batch = left < predictor.opts.batch ? left : predictor.opts.batch;
@@ -132,7 +164,7 @@ static mpno_status report(job *j, const char *output, const mpno_sink *sink, cha
     mpno_ctx *ctx = j->ctx;
     mpno_value *map = NULL;
     char key[64];
-    mpno_grid_key(j->data->ndim, j->data->grid, key, sizeof key);
+    mpno_grid_key(j->data->ndim, j->data->out_grid, key, sizeof key);
     mpno_say(sink, "%lld predictions on a grid of %s in %s\n", (long long)j->data->n, key, output);
     if (j->has_truth) {
         mpno_say(sink, "relative L2 %.5f, relative H1 %.5f\n", j->metrics.l2, j->metrics.h1);
@@ -157,7 +189,6 @@ static mpno_status report(job *j, const char *output, const mpno_sink *sink, cha
 static mpno_status predict(job *j, const char *input, const char *output, const mpno_sink *sink,
                            char **json) {
     MPNO_TRY(read_input(j, input));
-    MPNO_TRY(make_output(j));
     if (j->pictures) MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
     MPNO_TRY(predict_all(j));
     MPNO_TRY(mpno_tensor_file_write(j->ctx, output, j->out));

@@ -2,6 +2,8 @@
  * A model applied to samples: see predictor.h. */
 #include "train/predictor.h"
 
+#include <string.h>
+
 #include "core/memory.h"
 
 mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_dataset *data,
@@ -10,11 +12,15 @@ mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_d
     if (out->opts.batch > n) out->opts.batch = n;
     mpno_network_opts network = MPNO_NETWORK_OPTS_INIT;
     for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) network.grid[d] = data->grid[d];
+    memcpy(network.output_grid, data->out_grid, sizeof network.output_grid);
     network.capacity = out->opts.batch;
     network.policy = opts->policy;
     network.half_format = opts->half;
     MPNO_TRY(mpno_network_create(model, &network, &out->network));
-    const size_t bytes = (size_t)(out->opts.batch * data->points * data->out_channels) *
+    mpno_network_output_grid(out->network, out->grid);
+    out->points = data->planes;
+    for (int d = 0; d < data->ndim; d++) out->points *= out->grid[d];
+    const size_t bytes = (size_t)(out->opts.batch * out->points * data->out_channels) *
                          mpno_format_bytes(data->format);
     mpno_status status = mpno_alloc(ctx, bytes, &out->y);
     if (status != MPNO_OK) mpno_predictor_destroy(out);
@@ -30,10 +36,13 @@ void mpno_predictor_destroy(mpno_predictor *predictor) {
 mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first, int64_t batch) {
     const mpno_dataset *data = predictor->data;
     const void *x = mpno_sample(data->x, data->format, data->points * data->in_channels, first);
+    if (data->embedding)
+        mpno_network_set_embedding(predictor->network, mpno_sample(data->embedding, data->format,
+                                                                   data->n_features, first));
     MPNO_TRY(mpno_network_forward(predictor->network, batch, x, predictor->y));
     if (predictor->opts.y) {
         mpno_normalizer_decode(predictor->opts.y, data->format, predictor->y,
-                               batch * data->points * data->out_channels);
+                               batch * predictor->points * data->out_channels);
     }
     return MPNO_OK;
 }
@@ -50,10 +59,10 @@ mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,
         int64_t batch = left < predictor.opts.batch ? left : predictor.opts.batch;
         status = mpno_predictor_run(&predictor, set->first + i, batch);
         if (status != MPNO_OK) break;
-        const void *truth =
-            mpno_sample(data->y, data->format, data->points * data->out_channels, set->first + i);
-        status = mpno_metrics_add(ctx, &metrics, data->format, batch, data->ndim, data->grid,
-                                  data->out_channels, predictor.y, truth);
+        const void *truth = mpno_sample(data->y, data->format,
+                                        data->out_points * data->out_channels, set->first + i);
+        status = mpno_metrics_add(ctx, &metrics, data->format, batch, data->ndim, data->out_grid,
+                                  data->planes, data->out_channels, predictor.y, truth);
     }
     mpno_predictor_destroy(&predictor);
     mpno_metrics_finish(&metrics);

@@ -20,10 +20,13 @@ typedef struct mpno_predictor {
     mpno_network *network;
     mpno_predictor_opts opts;
     const mpno_dataset *data;
-    void *y; /* [batch][grid..][out_channels] of the arithmetic format */
+    int64_t grid[MPNO_MAX_AXES]; /* of the predictions */
+    int64_t points;              /* rows of channels of one */
+    void *y;                     /* [batch][grid..][out_channels] of the arithmetic format */
 } mpno_predictor;
 
-/* For samples shaped like those of data (inputs encoded). opts.batch is cut to n samples. */
+/* For samples shaped like those of data (inputs encoded). opts.batch is cut to n samples.
+ * Predictions lie on the grid of data->y; where that is 0, on the one that the model gives. */
 MPNO_WARN_UNUSED mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx,
                                                    const mpno_dataset *data, int64_t n,
                                                    const mpno_predictor_opts *opts,

@@ -43,6 +43,7 @@ typedef struct profiler {
 static mpno_network_opts network_opts(const profiler *p, const measured *m, bool training) {
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
     for (int d = 0; d < p->data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = p->data->grid[d];
+    memcpy(opts.output_grid, p->data->out_grid, sizeof opts.output_grid);
     opts.capacity = p->batch;
     opts.training = training;
     opts.loss = (mpno_loss)p->settings->opt.training_loss;
@@ -65,6 +66,7 @@ static mpno_status time_training(profiler *p, measured *m, int round) {
     const size_t before = mpno_resident_bytes(), held = mpno_ctx_bytes(p->ctx);
     mpno_network *network = NULL;
     MPNO_TRY(mpno_network_create(p->model, &opts, &network));
+    mpno_network_set_embedding(network, p->data->embedding);
     mpno_status status = one_step(p, m, network);
     if (round == 0) {
         const size_t after = mpno_resident_bytes();
@@ -87,6 +89,7 @@ static mpno_status time_prediction(profiler *p, measured *m, int round) {
     const mpno_network_opts opts = network_opts(p, m, false);
     mpno_network *network = NULL;
     MPNO_TRY(mpno_network_create(p->model, &opts, &network));
+    mpno_network_set_embedding(network, p->data->embedding);
     mpno_status status = mpno_network_forward(network, p->batch, p->data->x, p->y);
     const double start = mpno_seconds();
     for (int i = 0; i < STEPS && status == MPNO_OK; i++)
@@ -344,7 +347,7 @@ static mpno_status profile(profiler *p, const mpno_sets *sets, char **json) {
     const mpno_format arithmetic = mpno_settings_arithmetic(s);
     MPNO_TRY(mpno_model_create(p->ctx, &config, arithmetic, (uint64_t)s->seed, &p->model));
     p->batch = s->data.batch_size < sets->train.n ? s->data.batch_size : sets->train.n;
-    MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)(p->batch * data->points * data->out_channels),
+    MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)(p->batch * data->out_points * data->out_channels),
                               mpno_format_bytes(data->format), &p->y));
     MPNO_TRY(plan_policies(p));
     MPNO_TRY(measure(p));

@@ -18,12 +18,11 @@ static int planes_of(const mpno_dataset *data) {
     return data->ndim >= 3 ? MPNO_PICTURE_PLANES : 1;
 }
 
-static plane plane_of(const mpno_dataset *data, int k) {
-    const int ndim = data->ndim;
+static plane plane_of(int ndim, const int64_t *grid, int k) {
     int64_t stride[MPNO_MAX_DIMS + 1];
     stride[ndim - 1] = 1;
-    for (int d = ndim - 1; d > 0; d--) stride[d - 1] = stride[d] * data->grid[d];
-    plane p = {0, data->grid[0], 1, stride[0], 1, -1};
+    for (int d = ndim - 1; d > 0; d--) stride[d - 1] = stride[d] * grid[d];
+    plane p = {0, grid[0], 1, stride[0], 1, -1};
     if (ndim == 1) return p;
     int axes[2] = {0, 1};
     if (ndim >= 3) {
@@ -31,11 +30,11 @@ static plane plane_of(const mpno_dataset *data, int k) {
         axes[0] = k == 0 ? first + 1 : first;
         axes[1] = k == 2 ? first + 1 : first + 2;
         p.fixed = first + k;
-        for (int d = 0; d < first; d++) p.start += data->grid[d] / 2 * stride[d];
-        p.start += data->grid[p.fixed] / 2 * stride[p.fixed];
+        for (int d = 0; d < first; d++) p.start += grid[d] / 2 * stride[d];
+        p.start += grid[p.fixed] / 2 * stride[p.fixed];
     }
-    p.n1 = data->grid[axes[0]], p.stride1 = stride[axes[0]];
-    p.n2 = data->grid[axes[1]], p.stride2 = stride[axes[1]];
+    p.n1 = grid[axes[0]], p.stride1 = stride[axes[0]];
+    p.n2 = grid[axes[1]], p.stride2 = stride[axes[1]];
     return p;
 }
 
@@ -60,7 +59,7 @@ static void write_label(const mpno_dataset *data, const plane *p, const char *la
     int n = snprintf(out, capacity, "%.60s", label);
     if (several) n += snprintf(out + n, capacity - (size_t)n, ", channel %d", (int)channel);
     if (p->fixed >= 0) {
-        const int64_t size = data->grid[p->fixed];
+        const int64_t size = data->out_grid[p->fixed];
         snprintf(out + n, capacity - (size_t)n, ", plane x%d = %.3g", p->fixed + 1,
                  (double)(size / 2) / (double)size);
     }
@@ -85,17 +84,19 @@ static int64_t shown(int64_t channels) {
 /* Inputs beyond the outputs get rows of their own; a single input stands beside every output. */
 static void add_rows(const mpno_dataset *data, const void *prediction, const void *truth,
                      const char *label, mpno_sample_picture *picture) {
-    const int64_t in = data->in_channels, out = data->out_channels;
+    /* of complex fields the real parts are the first channels, the imaginary ones the others */
+    const int64_t in = data->planes * data->in_channels, out = data->planes * data->out_channels;
     const int64_t n = shown(in > out ? in : out);
     float *to = picture->values;
     for (int64_t c = 0; c < n; c++) {
         for (int k = 0; k < planes_of(data); k++) {
-            const plane p = plane_of(data, k);
+            const plane p = plane_of(data->ndim, data->out_grid, k),
+                        q = plane_of(data->ndim, data->grid, k);
             mpno_panel_row *row = &picture->rows[picture->n_rows];
             char *text = picture->labels[picture->n_rows++];
             write_label(data, &p, label, c, n > 1, text, sizeof picture->labels[0]);
             row->label = text;
-            if (c < in || in == 1) row->input = cut(data, &p, picture->x, in, c < in ? c : 0, &to);
+            if (c < in || in == 1) row->input = cut(data, &q, picture->x, in, c < in ? c : 0, &to);
             if (c < out) row->prediction = cut(data, &p, prediction, out, c, &to);
             if (c < out && truth) row->truth = cut(data, &p, truth, out, c, &to);
         }
@@ -119,8 +120,9 @@ mpno_status mpno_sample_picture_make(mpno_ctx *ctx, const mpno_settings *setting
     *out = (mpno_sample_picture){.opts = MPNO_PANEL_OPTS_INIT};
     int64_t points = 0;
     for (int k = 0; k < planes_of(data); k++) {
-        const plane p = plane_of(data, k);
-        points += p.n1 * p.n2;
+        const plane p = plane_of(data->ndim, data->out_grid, k),
+                    q = plane_of(data->ndim, data->grid, k);
+        points += p.n1 * p.n2 > q.n1 * q.n2 ? p.n1 * p.n2 : q.n1 * q.n2;
     }
     mpno_status status = copy_input(ctx, data, i, x, &out->x);
     if (status == MPNO_OK) {
@@ -131,12 +133,12 @@ mpno_status mpno_sample_picture_make(mpno_ctx *ctx, const mpno_settings *setting
         mpno_sample_picture_clear(ctx, out);
         return status;
     }
-    const int64_t values = data->points * data->out_channels;
+    const int64_t values = data->out_points * data->out_channels;
     const void *y = truth ? mpno_sample(data->y, data->format, values, i) : NULL;
     write_headings(settings, out);
     out->opts.joined_rows = planes_of(data);
-    if (data->ndim == 1 && data->grid[0] > 1) { /* points lie at i / n */
-        out->opts.x_high = (double)(data->grid[0] - 1) / (double)data->grid[0];
+    if (data->ndim == 1 && data->out_grid[0] > 1) { /* points lie at i / n */
+        out->opts.x_high = (double)(data->out_grid[0] - 1) / (double)data->out_grid[0];
     }
     add_rows(data, prediction, y, label, out);
     return MPNO_OK;

@@ -21,15 +21,31 @@ const char *mpno_grid_key(int ndim, const int64_t *grid, char *out, size_t capac
     return out;
 }
 
-static mpno_status read_file(mpno_ctx *ctx, const mpno_settings *s, const char *path,
-                             int64_t n_samples, mpno_dataset **out) {
+mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *s) {
     mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
     opts.x_key = s->data.x_key;
     opts.y_key = s->data.y_key;
     opts.axes = s->data.axes;
+    opts.embedding_key = s->data.embedding_key;
     opts.ndim = (int)s->model.n_modes.n;
-    opts.n_samples = n_samples == MPNO_UNSET ? 0 : n_samples;
     opts.format = mpno_settings_arithmetic(s);
+    opts.complex_data = s->model.complex_data;
+    opts.other_grid =
+        s->data.output_grid == MPNO_OUTPUT_GRID_OWN || s->model.resolution_scaling_factor.n > 0;
+    return opts;
+}
+
+size_t mpno_sets_keys(const mpno_settings *s, const char *keys[3]) {
+    keys[0] = s->data.x_key;
+    keys[1] = s->data.y_key;
+    keys[2] = s->data.embedding_key;
+    return s->data.embedding_key ? 3 : 2;
+}
+
+static mpno_status read_file(mpno_ctx *ctx, const mpno_settings *s, const char *path,
+                             int64_t n_samples, mpno_dataset **out) {
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    opts.n_samples = n_samples == MPNO_UNSET ? 0 : n_samples;
     return mpno_dataset_read(ctx, path, &opts, out);
 }
 
@@ -52,6 +68,10 @@ static mpno_status check_fit(mpno_ctx *ctx, const char *path, const mpno_dataset
     MPNO_CHECK(ctx, data->out_channels == s->model.out_channels, MPNO_E_SHAPE,
                "%s: '%s' has %lld channels, the model gives %lld", path, s->data.y_key,
                (long long)data->out_channels, (long long)s->model.out_channels);
+    MPNO_CHECK(ctx, !s->data.embedding_key || data->n_features == s->model.ada_in_features,
+               MPNO_E_SHAPE, "%s: '%s' has %lld numbers a sample, the model takes %lld", path,
+               s->data.embedding_key, (long long)data->n_features,
+               (long long)s->model.ada_in_features);
     return MPNO_OK;
 }
 
@@ -73,6 +93,9 @@ mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const mpno_dat
                            &settings->model.in_channels));
     MPNO_TRY(take_channels(ctx, settings->data.train, "model.out_channels", data->out_channels,
                            &settings->model.out_channels));
+    if (settings->data.embedding_key)
+        MPNO_TRY(take_channels(ctx, settings->data.train, "model.ada_in_features", data->n_features,
+                               &settings->model.ada_in_features));
     return check_modes(ctx, settings, data);
 }
 
@@ -80,10 +103,11 @@ static uint64_t checksum(mpno_ctx *ctx, const mpno_dataset *data) {
     mpno_crc64 *crc = NULL;
     if (mpno_alloc(ctx, sizeof *crc, &crc) != MPNO_OK) return 0;
     const size_t bytes = mpno_format_bytes(data->format);
-    const size_t values = (size_t)(data->n * data->points);
+    const size_t n = (size_t)data->n;
     mpno_crc64_start(crc);
-    mpno_crc64_add(crc, data->x, values * (size_t)data->in_channels * bytes);
-    mpno_crc64_add(crc, data->y, values * (size_t)data->out_channels * bytes);
+    mpno_crc64_add(crc, data->x, n * (size_t)(data->points * data->in_channels) * bytes);
+    mpno_crc64_add(crc, data->y, n * (size_t)(data->out_points * data->out_channels) * bytes);
+    if (data->embedding) mpno_crc64_add(crc, data->embedding, n * (size_t)data->n_features * bytes);
     uint64_t value = mpno_crc64_value(crc);
     mpno_free(ctx, crc);
     return value;
@@ -98,16 +122,15 @@ static mpno_set set_of(mpno_dataset *data, int64_t first, int64_t n) {
 /* Normalisers see the training samples only. */
 static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_dataset *data,
                        int64_t n_train, mpno_train_state *state) {
-    const int64_t values = n_train * data->points;
     state->encode_x = s->data.encode_input;
     state->encode_y = s->data.encode_output;
     if (state->encode_x) {
-        MPNO_TRY(
-            mpno_normalizer_fit(ctx, data->format, data->x, values * data->in_channels, &state->x));
+        MPNO_TRY(mpno_normalizer_fit(ctx, data->format, data->x,
+                                     n_train * data->points * data->in_channels, &state->x));
     }
     if (state->encode_y) {
-        MPNO_TRY(mpno_normalizer_fit(ctx, data->format, data->y, values * data->out_channels,
-                                     &state->y));
+        MPNO_TRY(mpno_normalizer_fit(ctx, data->format, data->y,
+                                     n_train * data->out_points * data->out_channels, &state->y));
     }
     return MPNO_OK;
 }
@@ -146,7 +169,7 @@ mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno
     encode_x(state, data);
     if (state->encode_y) {
         mpno_normalizer_encode(&state->y, data->format, data->y,
-                               n_train * data->points * data->out_channels);
+                               n_train * data->out_points * data->out_channels);
     }
     if (settings->data.validation) {
         MPNO_TRY(read_validation(ctx, settings, state, sets));

@@ -26,6 +26,11 @@ typedef struct mpno_sets {
 /* "16", "16x24" into out. */
 const char *mpno_grid_key(int ndim, const int64_t *grid, char *out, size_t capacity);
 
+/* How the data of a run are read. */
+mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *settings);
+/* The keys of the tensors that a sample is made of, into keys: x, y and what steers it, if any;
+ * gives their number. */
+size_t mpno_sets_keys(const mpno_settings *settings, const char *keys[3]);
 /* Fills the channels that the settings leave open from the training data, checks those they give,
  * and n_modes against the grid. */
 MPNO_WARN_UNUSED mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings,

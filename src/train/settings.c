@@ -48,6 +48,12 @@ static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
                (long long)s->model.n_modes.n);
     MPNO_CHECK(ctx, s->model.hidden_channels != MPNO_UNSET, MPNO_E_CONFIG,
                "model.hidden_channels is missing: give the width of the network, such as 24");
+    const bool steered = s->model.norm == MPNO_NORM_ADA_IN;
+    MPNO_CHECK(ctx, !steered || s->data.embedding_key, MPNO_E_CONFIG,
+               "model.norm is ada_in, but data.embedding_key is missing: name the tensor of the "
+               "data that steers the norm");
+    MPNO_CHECK(ctx, steered || !s->data.embedding_key, MPNO_E_CONFIG,
+               "data.embedding_key is given but model.norm is not ada_in: nothing would read it");
     return check_lists(ctx, s);
 }
 
@@ -202,6 +208,7 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     c.positional_embedding = (mpno_embedding)s->model.positional_embedding;
     c.norm = (mpno_norm)s->model.norm;
     c.norm_groups = s->model.norm_groups;
+    if (s->model.ada_in_features != MPNO_UNSET) c.ada_in_features = s->model.ada_in_features;
     c.use_channel_mlp = s->model.use_channel_mlp;
     c.channel_mlp_expansion = s->model.channel_mlp_expansion;
     c.channel_mlp_dropout = s->model.channel_mlp_dropout;
@@ -210,6 +217,7 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     c.conv_bias_kernel = s->model.conv_bias_kernel;
     c.preactivation = s->model.preactivation;
     c.separable = s->model.separable;
+    c.complex_data = s->model.complex_data;
     c.stabilizer = mpno_settings_stabilizer(s, phase);
     fill_lists(s, &c);
     c.compat = (mpno_compat)s->compat;

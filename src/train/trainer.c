@@ -34,10 +34,11 @@ static mpno_status open_buffers(mpno_trainer *t) {
     const int64_t batch = t->settings->data.batch_size < t->sets.train.n
                               ? t->settings->data.batch_size
                               : t->sets.train.n;
-    const size_t bytes = (size_t)(batch * data->points) * mpno_format_bytes(data->format);
+    const size_t bytes = (size_t)batch * mpno_format_bytes(data->format);
     MPNO_TRY(mpno_alloc_array(t->ctx, (size_t)t->sets.train.n, sizeof *t->order, &t->order));
-    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)data->in_channels, &t->x));
-    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)data->out_channels, &t->y));
+    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)(data->points * data->in_channels), &t->x));
+    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)(data->out_points * data->out_channels), &t->y));
+    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)data->n_features, &t->embedding));
     return mpno_alloc_array(t->ctx, t->sets.n_tests, sizeof *t->tests, &t->tests);
 }
 
@@ -118,6 +119,7 @@ void mpno_trainer_close(mpno_trainer *t) {
     mpno_free(t->ctx, t->order);
     mpno_free(t->ctx, t->x);
     mpno_free(t->ctx, t->y);
+    mpno_free(t->ctx, t->embedding);
     mpno_free(t->ctx, t->tests);
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
 }
@@ -128,11 +130,11 @@ static mpno_status check_output_grid(const mpno_trainer *t) {
     int64_t grid[MPNO_MAX_AXES];
     mpno_network_output_grid(t->network, grid);
     for (int d = 0; d < data->ndim; d++)
-        MPNO_CHECK(t->ctx, grid[d] == data->grid[d], MPNO_E_SHAPE,
-                   "model.resolution_scaling_factor leaves %lld of %lld points on axis %d, but the "
-                   "outputs of the training data lie on the grid of the inputs: let the factors of "
-                   "an axis multiply to 1",
-                   (long long)grid[d], (long long)data->grid[d], d);
+        MPNO_CHECK(t->ctx, grid[d] == data->out_grid[d], MPNO_E_SHAPE,
+                   "model.resolution_scaling_factor makes %lld of the %lld points on axis %d, but "
+                   "the outputs of the training data have %lld there: change the factors, or give "
+                   "data.output_grid = own",
+                   (long long)grid[d], (long long)data->grid[d], d, (long long)data->out_grid[d]);
     return MPNO_OK;
 }
 
@@ -147,6 +149,8 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(s, p));
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
     for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
+    if (s->data.output_grid == MPNO_OUTPUT_GRID_OWN)
+        memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
     opts.capacity = s->data.batch_size < t->sets.train.n ? s->data.batch_size : t->sets.train.n;
     opts.training = true;
     opts.loss = (mpno_loss)s->opt.training_loss;
@@ -161,7 +165,7 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
 /* Copies the samples order[first ..] side by side. */
 static void gather(mpno_trainer *t, int64_t first, int64_t batch) {
     const mpno_dataset *data = t->sets.train.data;
-    const int64_t nx = data->points * data->in_channels, ny = data->points * data->out_channels;
+    const int64_t nx = data->points * data->in_channels, ny = data->out_points * data->out_channels;
     const size_t bytes = mpno_format_bytes(data->format);
     for (int64_t i = 0; i < batch; i++) {
         const int64_t sample = t->order[first + i];
@@ -169,6 +173,10 @@ static void gather(mpno_trainer *t, int64_t first, int64_t batch) {
                mpno_sample(data->x, data->format, nx, sample), (size_t)nx * bytes);
         memcpy(mpno_sample(t->y, data->format, ny, i),
                mpno_sample(data->y, data->format, ny, sample), (size_t)ny * bytes);
+        if (data->embedding)
+            memcpy(mpno_sample(t->embedding, data->format, data->n_features, i),
+                   mpno_sample(data->embedding, data->format, data->n_features, sample),
+                   (size_t)data->n_features * bytes);
     }
 }
 
@@ -199,6 +207,7 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, in
     mpno_step_result result = {0};
     const double scale = mpno_trainer_loss_scale(t);
     gather(t, first, batch);
+    mpno_network_set_embedding(t->network, t->embedding);
     /* a batch's number over the run: the same after a resume */
     const int64_t batches = (t->sets.train.n - 1) / t->settings->data.batch_size + 1;
     mpno_network_set_dropout(t->network, (uint64_t)t->settings->seed,

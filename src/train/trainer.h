@@ -31,11 +31,11 @@ typedef struct mpno_trainer {
     mpno_sets sets;
     mpno_model *model;
     mpno_optimizer *optimizer;
-    mpno_ema *ema;         /* NULL: no averages are kept */
-    mpno_network *network; /* of the current phase */
-    int phase;             /* -1: no network yet */
-    int64_t *order;        /* [train.n] */
-    void *x, *y;           /* one batch */
+    mpno_ema *ema;           /* NULL: no averages are kept */
+    mpno_network *network;   /* of the current phase */
+    int phase;               /* -1: no network yet */
+    int64_t *order;          /* [train.n] */
+    void *x, *y, *embedding; /* one batch */
     mpno_runlog *log;
     mpno_tensorboard *board; /* NULL: not wanted */
     mpno_progress progress;

@@ -52,7 +52,7 @@ static void agree_with_the_reference(void **state) {
         mpno_metrics m = {0};
         for (int64_t s = 0; s < n; s++) { /* in pieces: the sums must not care */
             assert_int_equal(
-                mpno_metrics_add(ctx, &m, MPNO_F64, 1, cases[k].ndim, cases[k].grid, channels,
+                mpno_metrics_add(ctx, &m, MPNO_F64, 1, cases[k].ndim, cases[k].grid, 1, channels,
                                  x + s * channels * points, y + s * channels * points),
                 MPNO_OK);
         }
