@@ -25,11 +25,21 @@ static const char *const same_name[] = {"n_modes",
                                         "lifting_channel_ratio",
                                         "projection_channel_ratio",
                                         "positional_embedding",
+                                        "max_n_modes",
                                         "norm",
+                                        "norm_groups",
+                                        "ada_in_features",
                                         "use_channel_mlp",
                                         "channel_mlp_expansion",
+                                        "channel_mlp_dropout",
                                         "fno_skip",
                                         "channel_mlp_skip",
+                                        "conv_bias_kernel",
+                                        "preactivation",
+                                        "separable",
+                                        "complex_data",
+                                        "domain_padding",
+                                        "resolution_scaling_factor",
                                         "stabilizer"};
 
 /* Arguments that must stand at a value which means "not used". */
@@ -38,13 +48,6 @@ static const struct {
     const char *neutral[3]; /* texts that are fine besides null */
 } unused[] = {
     {"factorization", {"Dense", "dense", NULL}},
-    {"separable", {"false", NULL, NULL}},
-    {"preactivation", {"false", NULL, NULL}},
-    {"complex_data", {"false", NULL, NULL}},
-    {"domain_padding", {NULL, NULL, NULL}},
-    {"resolution_scaling_factor", {NULL, NULL, NULL}},
-    {"max_n_modes", {NULL, NULL, NULL}},
-    {"conv_bias_kernel", {"1", NULL, NULL}},
     {"fixed_rank_modes", {"false", NULL, NULL}},
     {"non_linearity", {"<global torch._C._nn.gelu>", "<global torch._C._nn gelu>", NULL}}};
 
@@ -103,7 +106,10 @@ static mpno_status set_key(mpno_ctx *ctx, const char *key, const mpno_value *val
 
 mpno_status mpno_state_dict_settings(mpno_ctx *ctx, const mpno_tensor_file *file,
                                      mpno_settings *settings) {
-    MPNO_CHECK(ctx, mpno_tensor_file_find(file, "lifting.fcs.0.weight") != NULL, MPNO_E_FORMAT,
+    MPNO_CHECK(ctx,
+               mpno_tensor_file_find(file, "lifting.fcs.0.weight") != NULL ||
+                   mpno_tensor_file_find(file, "lifting.fr.fcs.0.weight") != NULL,
+               MPNO_E_FORMAT,
                "no tensor lifting.fcs.0.weight: this is not the state dict of an FNO");
     settings->compat = MPNO_COMPAT_NEURALOP;
     settings->data.encode_input = settings->data.encode_output = false;
