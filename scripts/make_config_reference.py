@@ -20,7 +20,8 @@ error that names the nearest one. Data paths in a file are relative to that file
 folder. `null` means not given. A run can be resumed only with the same values of the keys marked *result*.
 """
 SECTIONS = {
-    "": "The run", "model": "Network", "data": "Data", "opt": "Training", "precision": "Precision",
+    "": "The run", "model": "Network", "data": "Data", "augment": "Augmentation",
+    "opt": "Training", "precision": "Precision",
     "eval": "Evaluation", "checkpoint": "Checkpoints",
 }
 TYPES = {

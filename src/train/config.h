@@ -54,6 +54,11 @@ typedef struct mpno_settings {
         bool encode_input, encode_output;
     } data;
     struct {
+        mpno_int_list flip;
+        bool transpose, rotate;
+        mpno_int_list shift, x_vectors, y_vectors;
+    } augment;
+    struct {
         int64_t n_epochs;
         double learning_rate, weight_decay;
         int optimizer, convention;

@@ -369,6 +369,7 @@ static mpno_status read_shapes(planner *p, mpno_settings *s) {
                          .in_channels = train->in_channels,
                          .out_channels = train->out_channels};
     memcpy(seen.grid, train->grid, sizeof train->grid);
+    memcpy(seen.out_grid, train->out_grid, sizeof train->out_grid);
     MPNO_TRY(mpno_sets_fit(p->ctx, s, &seen));
     p->n_train = train->n - s->data.n_validation;
     for (size_t i = 0; i < s->data.test.n && i < MAX_TESTS; i++) {

@@ -7,6 +7,7 @@
 
 #include "core/checksum.h"
 #include "core/memory.h"
+#include "train/augment.h"
 
 const char *mpno_grid_key(int ndim, const int64_t *grid, char *out, size_t capacity) {
     bool square = true;
@@ -96,7 +97,8 @@ mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const mpno_dat
     if (settings->data.embedding_key)
         MPNO_TRY(take_channels(ctx, settings->data.train, "model.ada_in_features", data->n_features,
                                &settings->model.ada_in_features));
-    return check_modes(ctx, settings, data);
+    MPNO_TRY(check_modes(ctx, settings, data));
+    return mpno_augment_check_data(ctx, settings, data);
 }
 
 static uint64_t checksum(mpno_ctx *ctx, const mpno_dataset *data) {

@@ -32,11 +32,11 @@ mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *settings);
  * gives their number. */
 size_t mpno_sets_keys(const mpno_settings *settings, const char *keys[3]);
 /* Fills the channels that the settings leave open from the training data, checks those they give,
- * and n_modes against the grid. */
+ * and n_modes and augmentation against the grid. */
 MPNO_WARN_UNUSED mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings,
                                            const mpno_dataset *data);
 /* Training and validation sets. Fills the channels of the model that the settings leave open,
- * checks those they give and n_modes against the grid, and writes normalisers and checksum into the
+ * checks those they give, n_modes and augmentation against the grid, and writes normalisers and checksum into the
  * state. */
 MPNO_WARN_UNUSED mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings,
                                                      mpno_train_state *state, mpno_sets *sets);

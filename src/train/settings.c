@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/augment.h"
 
 static mpno_status replace_text(mpno_ctx *ctx, const char *text, char **at) {
     char *copy = NULL;
@@ -150,6 +151,7 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_TRY(check_model(ctx, s));
     MPNO_CHECK(ctx, !s->data.validation || s->data.n_validation == 0, MPNO_E_CONFIG,
                "data.validation and data.n_validation are both given: keep one");
+    MPNO_TRY(mpno_augment_check(ctx, s));
     MPNO_TRY(resolve_lr(ctx, s));
     MPNO_TRY(check_stopping(ctx, s));
     MPNO_TRY(check_optimizer(ctx, s));

@@ -9,7 +9,9 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "core/rng.h"
+#include "train/augment.h"
 #include "train/sink.h"
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
@@ -162,22 +164,58 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
 }
 
-/* Copies the samples order[first ..] side by side. */
-static void gather(mpno_trainer *t, int64_t first, int64_t batch) {
+typedef struct gathering {
+    mpno_trainer *trainer;
+    int64_t epoch, first;
+    bool augment;
+    mpno_field_shape x, y;
+} gathering;
+
+static void copy_field(const mpno_symmetry *symmetry, const mpno_field_shape *shape,
+                       const void *from, void *to, int64_t values) {
+    if (symmetry)
+        mpno_symmetry_apply(symmetry, shape, from, to);
+    else
+        memcpy(to, from, (size_t)values * mpno_format_bytes(shape->format));
+}
+
+/* Sample order[first + i] to place i of the batch. */
+static void gather_sample(void *argument, int64_t i, int thread) {
+    const gathering *g = argument;
+    mpno_trainer *t = g->trainer;
     const mpno_dataset *data = t->sets.train.data;
+    const mpno_format format = data->format;
+    const int64_t sample = t->order[g->first + i];
     const int64_t nx = data->points * data->in_channels, ny = data->out_points * data->out_channels;
-    const size_t bytes = mpno_format_bytes(data->format);
-    for (int64_t i = 0; i < batch; i++) {
-        const int64_t sample = t->order[first + i];
-        memcpy(mpno_sample(t->x, data->format, nx, i),
-               mpno_sample(data->x, data->format, nx, sample), (size_t)nx * bytes);
-        memcpy(mpno_sample(t->y, data->format, ny, i),
-               mpno_sample(data->y, data->format, ny, sample), (size_t)ny * bytes);
-        if (data->embedding)
-            memcpy(mpno_sample(t->embedding, data->format, data->n_features, i),
-                   mpno_sample(data->embedding, data->format, data->n_features, sample),
-                   (size_t)data->n_features * bytes);
-    }
+    mpno_symmetry drawn;
+    (void)thread;
+    if (g->augment) drawn = mpno_augment_draw(t->settings, data, g->epoch, sample);
+    const mpno_symmetry *symmetry = g->augment ? &drawn : NULL;
+    copy_field(symmetry, &g->x, mpno_sample(data->x, format, nx, sample),
+               mpno_sample(t->x, format, nx, i), nx);
+    copy_field(symmetry, &g->y, mpno_sample(data->y, format, ny, sample),
+               mpno_sample(t->y, format, ny, i), ny);
+    if (data->embedding)
+        memcpy(mpno_sample(t->embedding, format, data->n_features, i),
+               mpno_sample(data->embedding, format, data->n_features, sample),
+               (size_t)data->n_features * mpno_format_bytes(format));
+}
+
+/* The samples order[first ..] side by side. */
+static void gather(mpno_trainer *t, int64_t epoch, int64_t first, int64_t batch) {
+    const mpno_dataset *data = t->sets.train.data;
+    const mpno_settings *s = t->settings;
+    gathering g = {
+        .trainer = t,
+        .epoch = epoch,
+        .first = first,
+        .augment = mpno_augment_wanted(s),
+        .x = {data->grid, data->planes, data->in_channels, data->format, s->augment.x_vectors.v,
+              s->augment.x_vectors.n, t->state.encode_x ? &t->state.x : NULL},
+        .y = {data->out_grid, data->planes, data->out_channels, data->format,
+              s->augment.y_vectors.v, s->augment.y_vectors.n,
+              t->state.encode_y ? &t->state.y : NULL}};
+    mpno_parallel(t->ctx->n_threads, batch, gather_sample, &g);
 }
 
 static void take_step(mpno_trainer *t, int64_t epoch, double scale) {
@@ -206,7 +244,7 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, in
         (index + 1) % t->settings->opt.accumulate == 0 || first + batch == t->sets.train.n;
     mpno_step_result result = {0};
     const double scale = mpno_trainer_loss_scale(t);
-    gather(t, first, batch);
+    gather(t, epoch, first, batch);
     mpno_network_set_embedding(t->network, t->embedding);
     /* a batch's number over the run: the same after a resume */
     const int64_t batches = (t->sets.train.n - 1) / t->settings->data.batch_size + 1;

@@ -72,6 +72,14 @@ def other_shapes(folder):
                                   "y": Tensor([1.0] * 192, (3, 8, 8))})
 
 
+def two_grids(name, grid_x, grid_y):
+    """A maker of a data file with inputs and outputs on these grids."""
+    def make(folder):
+        save_pt(folder / name, {"x": Tensor([1.0, 2.0] * (2 * grid_x[0] * grid_x[1]), (4, *grid_x)),
+                                "y": Tensor([1.0, 2.0] * (2 * grid_y[0] * grid_y[1]), (4, *grid_y))})
+    return make
+
+
 # name: (what to do in the folder, words, exit status, what the one error line must hold)
 CASES = {
     # configuration files
@@ -148,6 +156,40 @@ CASES = {
                                     ["train.pt", "3"]),
     "groups that do not divide": (None, TRAIN + ("model.norm=group_norm", "model.norm_groups=3"),
                                   USAGE, ["norm_groups", "3", "4"]),
+    # augmentation
+    "flip of an axis that is not": (None, TRAIN + ("augment.flip=[0, 2]",), USAGE,
+                                    ["augment.flip", "no axis 2", "model.n_modes"]),
+    "flip of an axis twice": (None, TRAIN + ("augment.flip=[1, 1]",), USAGE,
+                              ["augment.flip", "axis 1 stands twice"]),
+    "flip of an axis before the first": (None, TRAIN + ("augment.flip=[-1]",), USAGE,
+                                         ["augment.flip", "-1", "[0,7]"]),
+    "flip by yes or no": (None, TRAIN + ("augment.flip=true",), USAGE,
+                          ["augment.flip", "list", "true"]),
+    "shift of an axis that is not": (None, TRAIN + ("augment.shift=[3]",), USAGE,
+                                     ["augment.shift", "no axis 3"]),
+    "augmentation misspelt": (None, TRAIN + ("augment.transpos=true",), USAGE,
+                              ["did you mean augment.transpose?"]),
+    "transposition of axes that differ": (
+        two_grids("bar.pt", (8, 6), (8, 6)),
+        TRAIN + ("data.train=bar.pt", "data.test=[]", "augment.transpose=true"), USAGE,
+        ["augment.transpose", "(8, 6)"]),
+    "rotation in a plan of axes that differ": (
+        two_grids("bar.pt", (8, 6), (8, 6)),
+        ("plan", "config.yaml", "data.train=bar.pt", "data.test=[]", "augment.rotate=true"), USAGE,
+        ["augment.rotate", "(8, 6)"]),
+    "shift that outputs cannot follow": (
+        two_grids("own.pt", (8, 8), (8, 9)),
+        TRAIN + ("data.train=own.pt", "data.test=[]", "data.output_grid=own",
+                 "augment.shift=[0, 1]"), USAGE,
+        ["augment.shift", "axis 1", "8 points", "outputs 9"]),
+    "vectors that overlap": (None, TRAIN + ("augment.rotate=true", "augment.x_vectors=[0, 1]"),
+                             USAGE, ["augment.x_vectors", "0 and 1 overlap"]),
+    "vector beyond the channels": (None, TRAIN + ("augment.rotate=true", "augment.y_vectors=[0]"),
+                                   USAGE, ["augment.y_vectors", "2 components", "1 channels"]),
+    "vectors of no augmentation": (None, TRAIN + ("augment.x_vectors=[0]",), USAGE,
+                                   ["augment.x_vectors", "augment.flip"]),
+    "resume with augmentation": (None, AGAIN + ("--resume", "augment.transpose=true"), USAGE,
+                                 ["augment.transpose", "true", "false"]),
     # optimisers and learning rates
     "optimizer unknown": (None, TRAIN + ("opt.optimizer=adamax",), USAGE,
                           ["opt.optimizer", "adamax", "adamw", "lion"]),
