@@ -53,8 +53,10 @@ static int grid_of(const builder *b, int edge) {
 
 typedef mpno_status part_builder(builder *b, const char *prefix, int x, int *y);
 
-/* y = part(prefix, x), or of complex fields part(prefix.fr, x) + i part(prefix.fi, x). */
-static mpno_status in_parts(builder *b, part_builder *part, const char *prefix, int x, int *y) {
+/* y = part(prefix, x), or of complex fields part(prefix.fr, x) + i part(prefix.fi, x), a tensor of
+ * that role. */
+static mpno_status in_parts(builder *b, part_builder *part, const char *prefix, mpno_role role,
+                            int x, int *y) {
     char name[48];
     int real, both[2];
     if (!b->config->complex_data) return part(b, prefix, x, y);
@@ -64,7 +66,7 @@ static mpno_status in_parts(builder *b, part_builder *part, const char *prefix, 
     MPNO_TRY(part(b, name, x, &both[1]));
     MPNO_TRY(unary(b, &mpno_op_times_i, both[1], "times i", &both[1]));
     both[0] = real;
-    return add(b, &mpno_op_add, 2, both, NULL, "complex sum", y);
+    return mpno_graph_add(b->graph, &mpno_op_add, 2, both, NULL, role, "complex sum", y);
 }
 
 static mpno_status drop(builder *b, int *y) {
@@ -168,9 +170,9 @@ static mpno_status add_skip(builder *b, mpno_skip kind, const char *name, int la
     if (kind == MPNO_SKIP_LINEAR && kernel[1] >= 0) /* conv_bias_kernel */
         MPNO_TRY(add(b, &mpno_op_convolve, 2, kernel, &width, "skip", &skip));
     else if (kind == MPNO_SKIP_LINEAR)
-        MPNO_TRY(in_parts(b, linear_skip_part, prefix, x, &skip));
+        MPNO_TRY(in_parts(b, linear_skip_part, prefix, MPNO_ROLE_ACTIVATION, x, &skip));
     else if (kind == MPNO_SKIP_SOFT_GATING)
-        MPNO_TRY(in_parts(b, gate_part, prefix, x, &skip));
+        MPNO_TRY(in_parts(b, gate_part, prefix, MPNO_ROLE_ACTIVATION, x, &skip));
     else if (b->config->complex_data && b->config->compat == MPNO_COMPAT_NEURALOP) {
         /* upstream wraps the identity too: x + i x */
         int both[] = {x, -1};
@@ -266,7 +268,7 @@ static mpno_status channel_mlp(builder *b, int layer, int x, int *y) {
     char prefix[40];
     if (!b->config->use_channel_mlp) return MPNO_OK;
     snprintf(prefix, sizeof prefix, "fno_blocks.channel_mlp.%d", layer);
-    MPNO_TRY(in_parts(b, block_mlp_part, prefix, *y, y));
+    MPNO_TRY(in_parts(b, block_mlp_part, prefix, MPNO_ROLE_ACTIVATION, *y, y));
     return add_skip(b, b->config->channel_mlp_skip, "channel_mlp_skips", layer, x, y);
 }
 
@@ -390,7 +392,7 @@ mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_opts *opts, m
     memcpy(place.box.stop, c->grid_stop, sizeof place.box.stop);
     if (c->positional_embedding == MPNO_EMBEDDING_GRID)
         MPNO_TRY(add(&b, &mpno_op_grid_embed, 1, &x, &place, "embedded input", &x));
-    MPNO_TRY(in_parts(&b, lifting_part, "lifting", x, &x));
+    MPNO_TRY(in_parts(&b, lifting_part, "lifting", MPNO_ROLE_ACTIVATION, x, &x));
     MPNO_TRY(blocks(&b, &x));
-    return in_parts(&b, projection_part, "projection", x, &edges->output);
+    return in_parts(&b, projection_part, "projection", MPNO_ROLE_OUTPUT, x, &edges->output);
 }

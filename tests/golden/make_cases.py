@@ -88,7 +88,7 @@ def derivatives(x, d):
 
 def relative(difference, target, eps=1e-8):
     """Sum over samples and channels of |difference| / (|target| + eps), each a list of fields. What LpLoss and H1Loss
-    compute of real numbers; H1Loss squares complex ones, here they count by their absolute value."""
+    compute of real numbers; complex ones, which they square, count by their absolute value here."""
     norm = [sum(t.abs().square().flatten(2).sum(-1) for t in terms).sqrt()
             for terms in (difference, target)]
     return (norm[0] / (norm[1] + eps)).sum()
