@@ -26,20 +26,20 @@ typedef enum mpno_statistics {
 typedef struct mpno_network_opts {
     size_t size;
     int64_t grid[MPNO_MAX_AXES];
-    int64_t capacity;    /* largest batch */
-    bool training;       /* false: forward only, far less memory */
-    mpno_loss loss;      /* training only */
-    bool input_gradient; /* training only: mpno_network_input_gradient is wanted */
-    bool unfused;        /* every op on its own, all values stored: a check of the lowering */
+    int64_t capacity;         /* largest batch */
+    bool training;            /* false: forward only, far less memory */
+    mpno_objective objective; /* training only; its channel weights outlive the network */
+    bool input_gradient;      /* training only: mpno_network_input_gradient is wanted */
+    bool unfused;             /* every op on its own, all values stored: a check of the lowering */
     const char *policy;
     mpno_format half_format;
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
     mpno_statistics statistics;
 } mpno_network_opts;
-#define MPNO_NETWORK_OPTS_INIT                                                                  \
-    {                                                                                           \
-        sizeof(mpno_network_opts), {0}, 1, false, MPNO_LOSS_H1, false, false, "full", MPNO_F16, \
-            {0}, MPNO_STATISTICS_AUTO                                                           \
+#define MPNO_NETWORK_OPTS_INIT                                                               \
+    {                                                                                        \
+        sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full", \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO                                              \
     }
 
 typedef struct mpno_network mpno_network;

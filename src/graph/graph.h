@@ -66,9 +66,9 @@ typedef struct mpno_attr {
     const int32_t *mode_rows; /* borrowed: kept mode -> block of the spectral weight */
     int64_t groups;           /* of a norm */
     double eps;
-    mpno_loss loss;
-    int64_t channels; /* of take_channels: how many are kept */
-    mpno_box box;     /* of grid_embed */
+    const mpno_objective *objective; /* borrowed: of the loss */
+    int64_t channels;                /* of take_channels: how many are kept */
+    mpno_box box;                    /* of grid_embed */
     /* of take_modes: for each mode of the output (n_modes) the one of the operand, -1 for zero, and
      * for each of the operand (n_given) the one of the output, -1 for none; borrowed */
     const int32_t *take, *give;

@@ -102,13 +102,14 @@ typedef struct mpno_field_kernels {
     int (*statistics_of)(void *mean, void *variance, const double *sums, int64_t batch,
                          int64_t points, int64_t channels);
 
-    /* One sample: out[2c] = loss of channel c, out[2c+1] = factor that loss_grad needs.
-     * Definitions: mpno/loss.h. */
-    void (*loss)(mpno_loss kind, double *out, const void *prediction, const void *target,
-                 const mpno_grid *grid, int64_t channels);
+    /* One sample: out[channels][1 + n_terms] = the weighted loss of a channel, then for each term
+     * the factor that loss_grad needs. Definitions: mpno/loss.h. */
+    void (*loss)(const mpno_objective *objective, double *out, const void *prediction,
+                 const void *target, const mpno_grid *grid, int64_t channels);
     /* One sample: dprediction of scale * sum_c loss_c. Returns 1 when a value is not finite. */
-    int (*loss_grad)(mpno_loss kind, void *dprediction, const void *prediction, const void *target,
-                     const double *loss, double scale, const mpno_grid *grid, int64_t channels);
+    int (*loss_grad)(const mpno_objective *objective, void *dprediction, const void *prediction,
+                     const void *target, const double *loss, double scale, const mpno_grid *grid,
+                     int64_t channels);
 } mpno_field_kernels;
 
 /* arithmetic: MPNO_F32 or MPNO_F64. */

@@ -44,7 +44,7 @@ static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
     MPNO_TRY(mpno_graph_input(net->graph, "target", net->model->config.out_channels, &net->target));
     net->graph->edges[net->target].grid = net->graph->edges[net->edges.output].grid;
     const int in[] = {net->edges.output, net->target};
-    const mpno_attr attr = {.loss = net->opts.loss};
+    const mpno_attr attr = {.objective = &net->opts.objective};
     MPNO_TRY(mpno_graph_add(net->graph, &mpno_op_loss, 2, in, &attr, MPNO_ROLE_SUMS, "loss",
                             &net->loss));
     MPNO_TRY(mpno_graph_differentiate(net->graph, net->loss, net->param_grads,
@@ -289,7 +289,7 @@ mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, c
     if (bad >= 0) return not_finite(net, bad, "forward");
     const double *losses = mpno_exec_data(net->exec, net->loss);
     for (int64_t i = 0; i < batch * net->model->config.out_channels; i++)
-        result->loss += losses[2 * i];
+        result->loss += losses[i * (1 + net->opts.objective.n_terms)];
     if (!isfinite(result->loss)) return not_finite(net, net->loss, "forward");
     move_statistics(net);
     const int bad_gradient = mpno_exec_run(net->exec, MPNO_PASS_BACKWARD, batch, loss_scale);

@@ -22,6 +22,7 @@ typedef enum mpno_weights_choice {
     MPNO_WEIGHTS_EMA
 } mpno_weights_choice;
 typedef enum mpno_output_grid_choice { MPNO_OUTPUT_GRID_OWN = 1 } mpno_output_grid_choice;
+typedef enum mpno_reduction { MPNO_REDUCTION_SUM, MPNO_REDUCTION_MEAN } mpno_reduction;
 typedef enum mpno_stabilizer_choice { MPNO_STABILIZER_AUTO = 2 } mpno_stabilizer_choice;
 
 typedef struct mpno_settings {
@@ -71,7 +72,11 @@ typedef struct mpno_settings {
         double ema_decay;
         int64_t early_stopping;
         double min_delta;
-        int training_loss, scheduler;
+        char *training_loss;
+        int loss_reduction;
+        mpno_real_list loss_weights, loss_measure;
+        mpno_text_list h1_boundary;
+        int scheduler;
         int64_t step_size;
         mpno_int_list milestones;
         double gamma;

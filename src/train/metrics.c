@@ -8,9 +8,10 @@
 #include "kernel/field_kernels.h"
 #include "number/format.h"
 
-mpno_status mpno_metrics_add(mpno_ctx *ctx, mpno_metrics *metrics, mpno_format format, int64_t n,
-                             int ndim, const int64_t *grid, int planes, int64_t channels,
-                             const void *prediction, const void *truth) {
+mpno_status mpno_metrics_add(mpno_ctx *ctx, mpno_metrics *metrics, const mpno_objective *norms,
+                             mpno_format format, int64_t n, int ndim, const int64_t *grid,
+                             int planes, int64_t channels, const void *prediction,
+                             const void *truth) {
     const mpno_field_kernels *kernels = mpno_field_kernels_get(format);
     MPNO_CHECK(ctx, kernels != NULL, MPNO_E_ARGUMENT, "errors are computed in f32 or f64, not %s",
                mpno_format_get(format)->name);
@@ -20,6 +21,10 @@ mpno_status mpno_metrics_add(mpno_ctx *ctx, mpno_metrics *metrics, mpno_format f
     for (int d = 0; d < ndim; d++) {
         shape.size[d] = grid[d];
         shape.points *= grid[d];
+        MPNO_CHECK(ctx, !norms->one_sided[d] || grid[d] >= MPNO_ONE_SIDED_POINTS, MPNO_E_SHAPE,
+                   "H1 errors with one-sided differences need at least %d points along axis %d, "
+                   "found %lld: let opt.h1_boundary be periodic there",
+                   MPNO_ONE_SIDED_POINTS, d, (long long)grid[d]);
     }
     double *out = NULL;
     MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)channels, sizeof *out, &out));
@@ -33,7 +38,11 @@ mpno_status mpno_metrics_add(mpno_ctx *ctx, mpno_metrics *metrics, mpno_format f
         const char *p = (const char *)prediction + (size_t)s * sample;
         const char *y = (const char *)truth + (size_t)s * sample;
         for (size_t k = 0; k < sizeof terms / sizeof terms[0]; k++) {
-            kernels->loss(terms[k].kind, out, p, y, &shape, channels);
+            mpno_objective one = *norms;
+            one.n_terms = 1;
+            one.term[0] = (mpno_loss_term){terms[k].kind, false, 1.0};
+            one.channel_weights = NULL;
+            kernels->loss(&one, out, p, y, &shape, channels);
             for (int64_t c = 0; c < channels; c++) *terms[k].sum += out[2 * c];
         }
     }

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "mpno/run.h"
 #include "report/human.h"
+#include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/sink.h"
 #include "train/trainer.h"
@@ -88,7 +89,7 @@ static mpno_status plan_network(const planner *p, const char *policy, bool train
     memcpy(opts.output_grid, on->out_grid, sizeof opts.output_grid);
     opts.capacity = batch;
     opts.training = training;
-    opts.loss = (mpno_loss)p->settings->opt.training_loss;
+    MPNO_TRY(mpno_settings_objective(p->ctx, p->settings, &opts.objective));
     opts.policy = policy;
     opts.half_format = mpno_settings_half(p->settings);
     return mpno_network_plan(p->model, &opts, out);

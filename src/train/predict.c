@@ -9,6 +9,7 @@
 #include "data/readers.h"
 #include "data/select.h"
 #include "mpno/run.h"
+#include "train/objective.h"
 #include "train/restore.h"
 #include "train/sample_picture.h"
 #include "train/sink.h"
@@ -138,8 +139,9 @@ static mpno_status predict_batch(job *j, mpno_predictor *predictor, int64_t firs
         if (j->pictures) MPNO_TRY(draw(j, first + i, y));
     }
     if (!j->has_truth) return MPNO_OK;
-    return mpno_metrics_add(j->ctx, &j->metrics, data->format, batch, data->ndim, data->out_grid,
-                            data->planes, data->out_channels, predictor->y,
+    const mpno_objective norms = mpno_settings_norms(&j->restored->checkpoint->settings);
+    return mpno_metrics_add(j->ctx, &j->metrics, &norms, data->format, batch, data->ndim,
+                            data->out_grid, data->planes, data->out_channels, predictor->y,
                             mpno_sample(data->y, data->format, values, first));
 }
 

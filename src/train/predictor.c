@@ -61,8 +61,9 @@ mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,
         if (status != MPNO_OK) break;
         const void *truth = mpno_sample(data->y, data->format,
                                         data->out_points * data->out_channels, set->first + i);
-        status = mpno_metrics_add(ctx, &metrics, data->format, batch, data->ndim, data->out_grid,
-                                  data->planes, data->out_channels, predictor.y, truth);
+        status =
+            mpno_metrics_add(ctx, &metrics, &opts->norms, data->format, batch, data->ndim,
+                             data->out_grid, data->planes, data->out_channels, predictor.y, truth);
     }
     mpno_predictor_destroy(&predictor);
     mpno_metrics_finish(&metrics);

@@ -12,6 +12,7 @@ typedef struct mpno_predictor_opts {
     mpno_format half;
     int64_t batch;
     const mpno_normalizer *y; /* borrowed; NULL: the model's outputs are physical as they are */
+    mpno_objective norms;     /* boundary and measure of the errors */
 } mpno_predictor_opts;
 
 /* Borrows the model. One thread at a time. */

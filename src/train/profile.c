@@ -13,6 +13,7 @@
 #include "model/model.h"
 #include "mpno/run.h"
 #include "report/human.h"
+#include "train/objective.h"
 #include "train/sink.h"
 #include "train/trainer.h"
 
@@ -40,16 +41,16 @@ typedef struct profiler {
     int n_policies, n_layers;
 } profiler;
 
-static mpno_network_opts network_opts(const profiler *p, const measured *m, bool training) {
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    for (int d = 0; d < p->data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = p->data->grid[d];
-    memcpy(opts.output_grid, p->data->out_grid, sizeof opts.output_grid);
-    opts.capacity = p->batch;
-    opts.training = training;
-    opts.loss = (mpno_loss)p->settings->opt.training_loss;
-    opts.policy = m->phase.policy;
-    opts.half_format = mpno_settings_half(p->settings);
-    return opts;
+static mpno_status network_opts(const profiler *p, const measured *m, bool training,
+                                mpno_network_opts *out) {
+    *out = (mpno_network_opts)MPNO_NETWORK_OPTS_INIT;
+    for (int d = 0; d < p->data->ndim && d < MPNO_MAX_AXES; d++) out->grid[d] = p->data->grid[d];
+    memcpy(out->output_grid, p->data->out_grid, sizeof out->output_grid);
+    out->capacity = p->batch;
+    out->training = training;
+    out->policy = m->phase.policy;
+    out->half_format = mpno_settings_half(p->settings);
+    return mpno_settings_objective(p->ctx, p->settings, &out->objective);
 }
 
 static mpno_status one_step(const profiler *p, const measured *m, mpno_network *network) {
@@ -61,7 +62,8 @@ static mpno_status one_step(const profiler *p, const measured *m, mpno_network *
 
 /* The first step of a network touches its memory and is not timed. */
 static mpno_status time_training(profiler *p, measured *m, int round) {
-    const mpno_network_opts opts = network_opts(p, m, true);
+    mpno_network_opts opts;
+    MPNO_TRY(network_opts(p, m, true, &opts));
     mpno_release_freed();
     const size_t before = mpno_resident_bytes(), held = mpno_ctx_bytes(p->ctx);
     mpno_network *network = NULL;
@@ -86,7 +88,8 @@ static mpno_status time_training(profiler *p, measured *m, int round) {
 }
 
 static mpno_status time_prediction(profiler *p, measured *m, int round) {
-    const mpno_network_opts opts = network_opts(p, m, false);
+    mpno_network_opts opts;
+    MPNO_TRY(network_opts(p, m, false, &opts));
     mpno_network *network = NULL;
     MPNO_TRY(mpno_network_create(p->model, &opts, &network));
     mpno_network_set_embedding(network, p->data->embedding);
@@ -329,7 +332,8 @@ static mpno_status plan_policies(profiler *p) {
         MPNO_TRY(mpno_schedule_parse(p->ctx, mpno_policy_name(i), 1, &alone));
         m->phase = alone.phase[0];
         mpno_model_set_stabilizer(p->model, mpno_settings_stabilizer(p->settings, &m->phase));
-        const mpno_network_opts opts = network_opts(p, m, true);
+        mpno_network_opts opts;
+        MPNO_TRY(network_opts(p, m, true, &opts));
         MPNO_TRY(mpno_network_plan(p->model, &opts, &m->planned));
         p->n_policies++;
     }

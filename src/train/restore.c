@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/objective.h"
 
 /* The architecture is the checkpoint's: a key that says otherwise is a mistake. */
 static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *overrides,
@@ -99,7 +100,8 @@ mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
     return (mpno_predictor_opts){.policy = restored->policy,
                                  .half = restored->half,
                                  .batch = c->settings.data.test_batch_size,
-                                 .y = c->state.encode_y ? &c->state.y : NULL};
+                                 .y = c->state.encode_y ? &c->state.y : NULL,
+                                 .norms = mpno_settings_norms(&c->settings)};
 }
 
 mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {

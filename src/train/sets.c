@@ -8,6 +8,7 @@
 #include "core/checksum.h"
 #include "core/memory.h"
 #include "train/augment.h"
+#include "train/objective.h"
 
 const char *mpno_grid_key(int ndim, const int64_t *grid, char *out, size_t capacity) {
     bool square = true;
@@ -89,6 +90,20 @@ static mpno_status check_modes(mpno_ctx *ctx, const mpno_settings *s, const mpno
     return MPNO_OK;
 }
 
+/* The loss on the channels and the grid of the outputs. */
+static mpno_status check_loss(mpno_ctx *ctx, const mpno_settings *s, const mpno_dataset *data) {
+    mpno_objective objective;
+    MPNO_TRY(mpno_settings_objective(ctx, s, &objective));
+    for (int d = 0; d < data->ndim; d++) {
+        MPNO_CHECK(ctx, !objective.one_sided[d] || data->out_grid[d] >= MPNO_ONE_SIDED_POINTS,
+                   MPNO_E_CONFIG,
+                   "opt.h1_boundary: one-sided differences need %d points, but the training data "
+                   "have %lld along axis %d: let it be periodic there",
+                   MPNO_ONE_SIDED_POINTS, (long long)data->out_grid[d], d);
+    }
+    return MPNO_OK;
+}
+
 mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const mpno_dataset *data) {
     MPNO_TRY(take_channels(ctx, settings->data.train, "model.in_channels", data->in_channels,
                            &settings->model.in_channels));
@@ -97,6 +112,7 @@ mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const mpno_dat
     if (settings->data.embedding_key)
         MPNO_TRY(take_channels(ctx, settings->data.train, "model.ada_in_features", data->n_features,
                                &settings->model.ada_in_features));
+    MPNO_TRY(check_loss(ctx, settings, data));
     MPNO_TRY(check_modes(ctx, settings, data));
     return mpno_augment_check_data(ctx, settings, data);
 }

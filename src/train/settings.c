@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "train/augment.h"
+#include "train/objective.h"
 
 static mpno_status replace_text(mpno_ctx *ctx, const char *text, char **at) {
     char *copy = NULL;
@@ -148,7 +149,9 @@ static mpno_status check_stopping(mpno_ctx *ctx, const mpno_settings *s) {
 }
 
 mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
+    mpno_objective objective;
     MPNO_TRY(check_model(ctx, s));
+    MPNO_TRY(mpno_settings_objective(ctx, s, &objective));
     MPNO_CHECK(ctx, !s->data.validation || s->data.n_validation == 0, MPNO_E_CONFIG,
                "data.validation and data.n_validation are both given: keep one");
     MPNO_TRY(mpno_augment_check(ctx, s));

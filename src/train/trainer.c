@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/rng.h"
 #include "train/augment.h"
+#include "train/objective.h"
 #include "train/sink.h"
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
@@ -155,7 +156,7 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
         memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
     opts.capacity = s->data.batch_size < t->sets.train.n ? s->data.batch_size : t->sets.train.n;
     opts.training = true;
-    opts.loss = (mpno_loss)s->opt.training_loss;
+    MPNO_TRY(mpno_settings_objective(t->ctx, s, &opts.objective));
     opts.policy = p->policy;
     opts.half_format = mpno_settings_half(s);
     MPNO_TRY(mpno_network_create(t->model, &opts, &t->network));
@@ -218,10 +219,18 @@ static void gather(mpno_trainer *t, int64_t epoch, int64_t first, int64_t batch)
     mpno_parallel(t->ctx->n_threads, batch, gather_sample, &g);
 }
 
+/* What the sum over samples and channels of `samples` is divided by. */
+static double reduction(const mpno_trainer *t, int64_t samples) {
+    const mpno_settings *s = t->settings;
+    return s->opt.loss_reduction == MPNO_REDUCTION_MEAN
+               ? (double)samples * (double)s->model.out_channels
+               : 1.0;
+}
+
 static void take_step(mpno_trainer *t, int64_t epoch, double scale) {
     const char *policy = t->schedule.phase[t->phase].policy;
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
-    mpno_optimizer_step(t->optimizer, t->network, t->rate, scale);
+    mpno_optimizer_step(t->optimizer, t->network, t->rate, scale * reduction(t, t->step_samples));
     t->state.step++;
     if (t->ema) mpno_ema_update(t->ema, t->state.step);
     const double norm = mpno_optimizer_gradient_norm(t->optimizer);
@@ -252,6 +261,7 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, in
                              (uint64_t)(epoch * batches + index));
     MPNO_TRY(mpno_network_step(t->network, batch, t->x, t->y, scale, &result));
     *loss += result.loss;
+    t->step_samples += batch;
     if (result.overflow) {
         mpno_loss_scale_overflow(&t->state.loss_scale);
         mpno_optimizer_discard(t->optimizer);
@@ -260,7 +270,10 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, in
     }
     if (!t->broken && !ends) mpno_optimizer_accumulate(t->optimizer, t->network);
     if (!t->broken && ends) take_step(t, epoch, scale);
-    if (ends) t->broken = false;
+    if (ends) {
+        t->broken = false;
+        t->step_samples = 0;
+    }
     return MPNO_OK;
 }
 
@@ -299,13 +312,13 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
             const double time = mpno_seconds();
             const int64_t done = first + batch;
             mpno_progress_state state =
-                progress_state(t, epoch, done, loss / (double)done, time - start);
+                progress_state(t, epoch, done, loss / (double)done / reduction(t, 1), time - start);
             t->progress.width = t->sink->columns; /* the terminal may have been resized */
             mpno_progress_step(&t->progress, &state, time);
         }
     }
     *seconds = mpno_seconds() - start;
-    t->train_loss = loss / (double)n;
+    t->train_loss = loss / (double)n / reduction(t, 1);
     return MPNO_OK;
 }
 
@@ -315,7 +328,8 @@ static mpno_status evaluate_model(mpno_trainer *t, bool tests) {
     const mpno_predictor_opts opts = {.policy = t->schedule.phase[t->phase].policy,
                                       .half = mpno_settings_half(s),
                                       .batch = s->data.test_batch_size,
-                                      .y = t->state.encode_y ? &t->state.y : NULL};
+                                      .y = t->state.encode_y ? &t->state.y : NULL,
+                                      .norms = mpno_settings_norms(s)};
     if (t->sets.validation.n > 0) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.validation, &opts, &t->validation));
     }

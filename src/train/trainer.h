@@ -40,11 +40,12 @@ typedef struct mpno_trainer {
     mpno_tensorboard *board; /* NULL: not wanted */
     mpno_progress progress;
     mpno_metrics validation;
-    mpno_metrics *tests; /* [sets.n_tests], of the last evaluation */
-    int64_t evaluated;   /* epochs done when that was; 0: never */
-    int64_t validated;   /* the same of the validation data alone */
-    bool broken;         /* an overflow has spoilt the step that is being accumulated */
-    double rate;         /* of the last step */
+    mpno_metrics *tests;  /* [sets.n_tests], of the last evaluation */
+    int64_t evaluated;    /* epochs done when that was; 0: never */
+    int64_t validated;    /* the same of the validation data alone */
+    int64_t step_samples; /* of the step that is being made, so far */
+    bool broken;          /* an overflow has spoilt the step that is being accumulated */
+    double rate;          /* of the last step */
     mpno_clipping clipping;
     double train_loss;   /* mean over the samples of the last epoch */
     double seconds;      /* in training steps, by this process */

@@ -185,7 +185,7 @@ static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, co
     mpno_step_result result;
     if (floor == 0) return MPNO_OK; /* the case has none of this loss */
     opts.training = opts.input_gradient = true;
-    opts.loss = loss;
+    opts.objective.term[0].kind = loss;
     MPNO_TRY(set_params(r, "param"));
     MPNO_TRY(make_network(r, &opts, &net));
     mpno_status status = mpno_network_step(net, r->batch, x, target, 1.0, &result);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * dprediction of loss_scale times the sum of the losses: prediction, target [batch][points][C],
- * losses [batch][C][2] (loss)
- * -> [batch][points][C]. */
+ * losses [batch][C][1 + terms]
+ * (loss) -> [batch][points][C]. */
 #include <stdatomic.h>
 
 #include "core/parallel.h"
@@ -20,10 +20,11 @@ static void one_sample(void *argument, int64_t sample, int thread) {
         (size_t)(sample * mpno_graph_grid(call->graph, call->node->in[0])->points * channels) *
         mpno_format_bytes(call->in[0].format);
     (void)thread;
+    const int64_t stride = 1 + call->node->attr.objective->n_terms;
     if (call->fields->loss_grad(
-            call->node->attr.loss, (char *)call->out[0].data + offset,
+            call->node->attr.objective, (char *)call->out[0].data + offset,
             (char *)call->in[0].data + offset, (char *)call->in[1].data + offset,
-            (const double *)call->in[2].data + sample * 2 * channels, call->loss_scale,
+            (const double *)call->in[2].data + sample * stride * channels, call->loss_scale,
             mpno_graph_grid(call->graph, call->node->in[0]), channels))
         atomic_store_explicit(&s->nonfinite, true, memory_order_relaxed);
 }

@@ -247,13 +247,43 @@ static inline double NAME(error_at)(const T *p, const T *y, int64_t i) {
     return p != NULL ? (double)p[i] - (double)y[i] : (double)y[i];
 }
 
-/* |e|^2 (+ sum_j |D_j e|^2 for H1) of one channel of one sample. */
-static double NAME(square_norm)(mpno_loss kind, const T *p, const T *y, const mpno_grid *grid,
-                                int64_t channels) {
+/* 2 h D e at node k of the line of n nodes, `step` values apart, whose first is value `first`. */
+static inline double NAME(slope)(const T *p, const T *y, int64_t first, int64_t step, int64_t k,
+                                 int64_t n, bool one_sided) {
+    if (one_sided && (k == 0 || k == n - 1)) {
+        const int64_t at = first + k * step, inward = k == 0 ? step : -step;
+        double sum = 0;
+        for (int i = 0; i < 4; i++) sum += edge_row[i] * NAME(error_at)(p, y, at + i * inward);
+        return k == 0 ? sum : -sum;
+    }
+    const int64_t next = k + 1 == n ? 0 : k + 1, last = k == 0 ? n - 1 : k - 1;
+    return NAME(error_at)(p, y, first + next * step) - NAME(error_at)(p, y, first + last * step);
+}
+
+/* (2 h)^2 D' D e at node k of a line: each row of D that reads node k, times its coefficient. */
+static inline double NAME(slope_adjoint)(const T *p, const T *y, int64_t first, int64_t step,
+                                         int64_t k, int64_t n, bool one_sided) {
+    if (!one_sided) {
+        const double e = NAME(error_at)(p, y, first + k * step);
+        const int64_t next = (k + 2) % n, last = (k + 2 * n - 2) % n;
+        return 2 * e - NAME(error_at)(p, y, first + next * step) -
+               NAME(error_at)(p, y, first + last * step);
+    }
+    double sum = 0;
+    if (k > 1) sum += NAME(slope)(p, y, first, step, k - 1, n, true);
+    if (k < n - 2) sum -= NAME(slope)(p, y, first, step, k + 1, n, true);
+    if (k < 4) sum += edge_row[k] * NAME(slope)(p, y, first, step, 0, n, true);
+    if (n - 1 - k < 4) sum -= edge_row[n - 1 - k] * NAME(slope)(p, y, first, step, n - 1, n, true);
+    return sum;
+}
+
+/* |e|^2 (+ sum_j |D_j e|^2 for H1; the sum of |e| for L1) of one channel of one sample. */
+static double NAME(size_of)(const mpno_objective *o, mpno_loss kind, const T *p, const T *y,
+                            const mpno_grid *grid, int64_t channels) {
     double total = 0;
     for (int64_t i = 0; i < grid->points; i++) {
         const double e = NAME(error_at)(p, y, i * channels);
-        total += e * e;
+        total += kind == MPNO_LOSS_L1 ? fabs(e) : e * e;
     }
     if (kind != MPNO_LOSS_H1) return total;
     int64_t stride = grid->points;
@@ -261,61 +291,95 @@ static double NAME(square_norm)(mpno_loss kind, const T *p, const T *y, const mp
         const int64_t n = grid->size[d], block = stride;
         stride /= n;
         double sum = 0;
-        for (int64_t i = 0; i < grid->points; i++) {
-            const int64_t k = i / stride % n, base = i / block * block + i % stride;
-            const int64_t next = base + (k + 1) % n * stride,
-                          last = base + (k + n - 1) % n * stride;
-            const double e =
-                NAME(error_at)(p, y, next * channels) - NAME(error_at)(p, y, last * channels);
-            sum += e * e;
-        }
-        total += sum * 0.25 * (double)n * (double)n;
+        for (int64_t base = 0; base < grid->points; base += block)
+            for (int64_t k = 0; k < n; k++)
+                for (int64_t i = base; i < base + stride; i++) {
+                    const double e =
+                        NAME(slope)(p, y, i * channels, stride * channels, k, n, o->one_sided[d]);
+                    sum += e * e;
+                }
+        total += sum * slope_factor(o, grid, d);
     }
     return total;
 }
 
-static void NAME(loss)(mpno_loss kind, double *out, const void *prediction, const void *target,
-                       const mpno_grid *grid, int64_t channels) {
-    for (int64_t c = 0; c < channels; c++) {
+/* Value and factor of one term for one channel, without weights. */
+static void NAME(loss_term)(const mpno_objective *o, const mpno_loss_term *term, double *out,
+                            double *factor, const T *p, const T *y, const mpno_grid *grid,
+                            int64_t channels) {
+    const double error = NAME(size_of)(o, term->kind, p, y, grid, channels);
+    const double cell = cell_volume(o, grid);
+    if (term->kind == MPNO_LOSS_MSE) {
+        *out = error / (double)grid->points;
+        *factor = 2.0 / (double)grid->points;
+        return;
+    }
+    const double size =
+        term->absolute ? 1.0 / cell : NAME(size_of)(o, term->kind, NULL, y, grid, channels);
+    const double below =
+        (term->kind == MPNO_LOSS_L1 ? size : sqrt(size)) + (term->absolute ? 0.0 : 1e-8);
+    if (term->kind == MPNO_LOSS_L1) {
+        *out = error / below;
+        *factor = 1.0 / below;
+    } else {
+        *out = sqrt(error) / below;
+        *factor = error > 0 ? 1.0 / (sqrt(error) * below) : 0.0;
+    }
+}
+
+static void NAME(loss)(const mpno_objective *o, double *out, const void *prediction,
+                       const void *target, const mpno_grid *grid, int64_t channels) {
+    for (int64_t c = 0; c < channels; c++, out += 1 + o->n_terms) {
         const T *p = (const T *)prediction + c, *y = (const T *)target + c;
-        const double error = NAME(square_norm)(kind, p, y, grid, channels);
-        if (kind == MPNO_LOSS_MSE) {
-            out[2 * c] = error / (double)grid->points;
-            out[2 * c + 1] = 2.0 / (double)grid->points;
-        } else {
-            const double below = sqrt(NAME(square_norm)(kind, NULL, y, grid, channels)) + 1e-8;
-            out[2 * c] = sqrt(error) / below;
-            out[2 * c + 1] = error > 0 ? 1.0 / (sqrt(error) * below) : 0.0;
+        out[0] = 0;
+        for (int t = 0; t < o->n_terms; t++) {
+            const double weight =
+                o->term[t].weight * (o->channel_weights != NULL ? o->channel_weights[c] : 1.0);
+            double value;
+            NAME(loss_term)(o, &o->term[t], &value, &out[1 + t], p, y, grid, channels);
+            out[0] += weight * value;
+            out[1 + t] *= weight;
         }
     }
 }
 
-/* D_j' D_j e at a point is (2 e_i - e_(i+2) - e_(i-2)) N^2 / 4 with periodic central differences.
- */
-static int NAME(loss_grad)(mpno_loss kind, void *dprediction, const void *prediction,
+/* Half the derivative of a term's squared size by the error at point i (L1: its sign). index: of
+ * the point, by axes. */
+static double NAME(direction)(const mpno_objective *o, mpno_loss kind, const T *p, const T *y,
+                              int64_t i, const int64_t *index, const mpno_grid *grid,
+                              int64_t channels) {
+    const double e = NAME(error_at)(p, y, i * channels);
+    if (kind == MPNO_LOSS_L1) return (double)((e > 0) - (e < 0));
+    double sum = e;
+    int64_t stride = grid->points;
+    for (int d = 0; kind == MPNO_LOSS_H1 && d < grid->ndim; d++) {
+        const int64_t n = grid->size[d];
+        stride /= n;
+        sum += NAME(slope_adjoint)(p, y, (i - index[d] * stride) * channels, stride * channels,
+                                   index[d], n, o->one_sided[d]) *
+               slope_factor(o, grid, d);
+    }
+    return sum;
+}
+
+static int NAME(loss_grad)(const mpno_objective *o, void *dprediction, const void *prediction,
                            const void *target, const double *loss, double scale,
                            const mpno_grid *grid, int64_t channels) {
+    const int64_t planes = grid->planes > 1 ? grid->planes : 1;
     int nonfinite = 0;
-    for (int64_t c = 0; c < channels; c++) {
+    for (int64_t c = 0; c < channels; c++, loss += 1 + o->n_terms) {
         const T *p = (const T *)prediction + c, *y = (const T *)target + c;
         T *to = (T *)dprediction + c;
-        const double factor = scale * loss[2 * c + 1];
+        int64_t index[MPNO_GRID_MAX_DIMS] = {0};
         for (int64_t i = 0; i < grid->points; i++) {
-            const double e = NAME(error_at)(p, y, i * channels);
-            double sum = e;
-            int64_t stride = grid->points;
-            for (int d = 0; kind == MPNO_LOSS_H1 && d < grid->ndim; d++) {
-                const int64_t n = grid->size[d], block = stride;
-                stride /= n;
-                const int64_t k = i / stride % n, base = i / block * block + i % stride;
-                const int64_t next = base + (k + 2) % n * stride,
-                              last = base + (k + 2 * n - 2) % n * stride;
-                sum += (2 * e - NAME(error_at)(p, y, next * channels) -
-                        NAME(error_at)(p, y, last * channels)) *
-                       0.25 * (double)n * (double)n;
-            }
-            to[i * channels] = (T)(factor * sum);
+            double sum = 0;
+            for (int t = 0; t < o->n_terms; t++)
+                sum += scale * loss[1 + t] *
+                       NAME(direction)(o, o->term[t].kind, p, y, i, index, grid, channels);
+            to[i * channels] = (T)sum;
             nonfinite |= !isfinite(to[i * channels]);
+            if ((i + 1) % planes != 0) continue;
+            for (int d = grid->ndim - 1; d >= 0 && ++index[d] == grid->size[d]; d--) index[d] = 0;
         }
     }
     return nonfinite;

@@ -13,6 +13,17 @@
 #include "graph/graph.h"
 
 enum { RIG_WIDER = 1, RIG_COMPLEX = 2 }; /* grids besides the first */
+/* The last has several terms, one-sided along axis 1, on a domain that is no unit cube. */
+static const mpno_objective rig_objectives[] = {
+    {.n_terms = 1, .term = {{MPNO_LOSS_L2, false, 1}}},
+    {.n_terms = 1, .term = {{MPNO_LOSS_H1, false, 1}}},
+    {.n_terms = 1, .term = {{MPNO_LOSS_MSE, false, 1}}},
+    {.n_terms = 3,
+     .term = {{MPNO_LOSS_H1, false, 0.5}, {MPNO_LOSS_L2, true, 2}, {MPNO_LOSS_MSE, false, 3}},
+     .one_sided = {false, true},
+     .measure = {2, 0.5}}};
+enum { RIG_OBJECTIVES = sizeof rig_objectives / sizeof rig_objectives[0] };
+
 enum { RIG_EDGES = 128, RIG_INPUTS = 3 /* channels of x, the letter f below */ };
 
 typedef struct rig {
@@ -85,7 +96,7 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
                           .mode_rows = r->mode_rows,
                           .groups = RIG_INPUTS,
                           .eps = 1e-5,
-                          .loss = MPNO_LOSS_L2,
+                          .objective = &rig_objectives[0],
                           .channels = RIG_INPUTS,
                           .box = {{-1, 0, 0.5, 0}, {1, 2, 0.75, 1}},
                           .margin = {1, 1, 1, 1},

@@ -434,7 +434,8 @@ static double loss_value(training *t) {
     assert_int_equal(mpno_exec_run(t->r.exec, MPNO_PASS_FORWARD, t->r.batch, 1.0), -1);
     const double *losses = mpno_exec_data(t->r.exec, t->loss);
     double sum = 0;
-    for (size_t i = 0; i < rig_count(&t->r, t->loss); i += 2) sum += losses[i];
+    const size_t stride = 1 + (size_t)t->r.attr.objective->n_terms;
+    for (size_t i = 0; i < rig_count(&t->r, t->loss); i += stride) sum += losses[i];
     return sum;
 }
 
@@ -513,9 +514,9 @@ static void check_training(training *t, int prediction, const char *what) {
 }
 
 /* kind: letter of the input's kind of field. */
-static void start(training *t, int grid, char kind, mpno_fft_weighting weighting, mpno_loss loss) {
+static void start(training *t, int grid, char kind, mpno_fft_weighting weighting, int loss) {
     rig_create(&t->r, ctx, grids[grid].ndim, grids[grid].size, weighting);
-    t->r.attr.loss = loss;
+    t->r.attr.objective = &rig_objectives[loss];
     t->r.attr.groups = grid % 2 == 0 ? RIG_INPUTS : 1;
     t->input = make_operand(&t->r, kind);
 }
@@ -531,8 +532,7 @@ static int rig_doubled(rig *r, int x) {
 /* The graph around one op: its fields come from the input (the second one through a linear map),
  * its spectra from a transform, its sums from a reduction; a spectrum that it gives is transformed
  * back. */
-static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting weighting,
-                              mpno_loss loss) {
+static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting weighting, int loss) {
     training t;
     int in[MPNO_OP_MAX_IN], fields = 0;
     const char *operands = signature_of(op)->operands;
@@ -571,8 +571,8 @@ static void gradient_of_every_op(void **state) {
         const mpno_op *op = mpno_op_get(i);
         if (op->backward == NULL || op == &mpno_op_loss) continue;
         for (int g = 0; g < N_GRIDS; g++)
-            for (int loss = MPNO_LOSS_L2; loss <= MPNO_LOSS_MSE; loss++)
-                check_op_gradient(op, g, (mpno_fft_weighting)(loss % 2), (mpno_loss)loss);
+            for (int loss = 0; loss < RIG_OBJECTIVES; loss++)
+                check_op_gradient(op, g, (mpno_fft_weighting)(loss % 2), loss);
     }
 }
 
@@ -583,7 +583,7 @@ static void gradient_of_blocks(void **state) {
             for (int g = skip % 2; g < N_GRIDS; g += 2) {
                 training t;
                 char what[32];
-                start(&t, g, 'f', MPNO_FFT_HERMITIAN, (mpno_loss)((norm + skip) % 3));
+                start(&t, g, 'f', MPNO_FFT_HERMITIAN, (norm + skip) % RIG_OBJECTIVES);
                 snprintf(what, sizeof what, "norm %d skip %d", norm, skip);
                 /* Two of them, so that every value has several consumers. */
                 const int middle = rig_block(&t.r, t.input, norm, skip);

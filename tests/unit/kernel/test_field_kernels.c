@@ -311,17 +311,31 @@ static double value_at(const double *e, const mpno_grid *grid, const int64_t *in
     return e[point * channels + c];
 }
 
-static double norm_squared(mpno_loss kind, const double *e, const mpno_grid *grid, int64_t channels,
-                           int64_t c) {
+/* The slope along axis d at a point, from the definition in mpno/loss.h. */
+static double slope_at(const mpno_objective *o, const double *e, const mpno_grid *grid,
+                       const int64_t *index, int d, int64_t channels, int64_t c) {
+    const double h = (o->measure[d] > 0 ? o->measure[d] : 1.0) / (double)grid->size[d];
+    const int64_t k = index[d], n = grid->size[d];
+    if (!o->one_sided[d] || (k > 0 && k < n - 1))
+        return (value_at(e, grid, index, d, 1, channels, c) -
+                value_at(e, grid, index, d, -1, channels, c)) /
+               (2 * h);
+    const int way = k == 0 ? 1 : -1;
+    double v[4];
+    for (int i = 0; i < 4; i++) v[i] = value_at(e, grid, index, d, way * i, channels, c);
+    return way * (-11 * v[0] + 18 * v[1] - 9 * v[2] + 2 * v[3]) / (6 * h);
+}
+
+/* The sum of |e| for L1, else of squares. */
+static double size_of(const mpno_objective *o, mpno_loss kind, const double *e,
+                      const mpno_grid *grid, int64_t channels, int64_t c) {
     double total = 0;
     int64_t index[MPNO_GRID_MAX_DIMS] = {0};
     for (int64_t p = 0; p < grid->points; p++) {
-        total += e[p * channels + c] * e[p * channels + c];
+        const double value = e[p * channels + c];
+        total += kind == MPNO_LOSS_L1 ? fabs(value) : value * value;
         for (int d = 0; kind == MPNO_LOSS_H1 && d < grid->ndim; d++) {
-            const double h = 1.0 / (double)grid->size[d];
-            const double slope = (value_at(e, grid, index, d, 1, channels, c) -
-                                  value_at(e, grid, index, d, -1, channels, c)) /
-                                 (2 * h);
+            const double slope = slope_at(o, e, grid, index, d, channels, c);
             total += slope * slope;
         }
         for (int d = grid->ndim - 1; d >= 0 && ++index[d] == grid->size[d]; d--) index[d] = 0;
@@ -329,37 +343,54 @@ static double norm_squared(mpno_loss kind, const double *e, const mpno_grid *gri
     return total;
 }
 
-static double restated_loss(mpno_loss kind, const double *p, const double *y, const mpno_grid *grid,
-                            int64_t channels, int64_t c) {
-    double *e = malloc((size_t)(grid->points * channels) * sizeof *e);
+static double restated_loss(const mpno_objective *o, const double *p, const double *y,
+                            const mpno_grid *grid, int64_t channels, int64_t c) {
+    double *e = malloc((size_t)(grid->points * channels) * sizeof *e), total = 0, cell = 1;
     for (int64_t i = 0; i < grid->points * channels; i++) e[i] = p[i] - y[i];
-    const double error = norm_squared(kind, e, grid, channels, c);
-    const double size = norm_squared(kind, y, grid, channels, c);
+    for (int d = 0; d < grid->ndim; d++)
+        cell *= (o->measure[d] > 0 ? o->measure[d] : 1.0) / (double)grid->size[d];
+    for (int t = 0; t < o->n_terms; t++) {
+        const mpno_loss kind = o->term[t].kind;
+        const double root = kind == MPNO_LOSS_L1 ? 1.0 : 0.5;
+        const double error = size_of(o, kind, e, grid, channels, c);
+        const double size = size_of(o, kind, y, grid, channels, c);
+        const double weight =
+            o->term[t].weight * (o->channel_weights != NULL ? o->channel_weights[c] : 1.0);
+        if (kind == MPNO_LOSS_MSE)
+            total += weight * error / (double)grid->points;
+        else if (o->term[t].absolute)
+            total += weight * pow(cell * error, root);
+        else
+            total += weight * pow(error, root) / (pow(size, root) + 1e-8);
+    }
     free(e);
-    return kind == MPNO_LOSS_MSE ? error / (double)grid->points : sqrt(error) / (sqrt(size) + 1e-8);
+    return total;
 }
 
-static void check_loss(mpno_format type, mpno_loss kind, const mpno_grid *grid, int64_t channels) {
+static void check_loss(mpno_format type, const mpno_objective *o, const mpno_grid *grid,
+                       int64_t channels) {
     const mpno_field_kernels *k = mpno_field_kernels_get(type);
-    const int64_t values = grid->points * channels;
+    const int64_t values = grid->points * channels, stride = 1 + o->n_terms;
     const double scale = 4.0;
     double *p = normals(values), *y = normals(values);
     void *tp = typed(type, p, values), *ty = typed(type, y, values),
          *tg = typed(type, NULL, values);
-    double *out = malloc((size_t)(2 * channels) * sizeof *out);
-    k->loss(kind, out, tp, ty, grid, channels);
+    double *out = malloc((size_t)(stride * channels) * sizeof *out);
+    k->loss(o, out, tp, ty, grid, channels);
     for (int64_t c = 0; c < channels; c++)
-        assert_near(out[2 * c], restated_loss(kind, p, y, grid, channels, c),
-                    1e-13 * (1 + out[2 * c]));
-    assert_int_equal(k->loss_grad(kind, tg, tp, ty, out, scale, grid, channels), 0);
+        assert_near(out[stride * c], restated_loss(o, p, y, grid, channels, c),
+                    1e-13 * (1 + out[stride * c]));
+    assert_int_equal(k->loss_grad(o, tg, tp, ty, out, scale, grid, channels), 0);
     double *g = back(type, tg, values);
     for (int64_t i = 0; i < values; i++) {
-        /* The loss is smooth here; fourth-order differences leave about 1e-10. */
+        /* The loss is smooth here; fourth-order differences leave about 1e-10 (f32 numbers are at
+         * least 1e-3 apart from a change of sign but for one in a thousand). */
         const double at = p[i], h = 1e-3;
         double v[4];
+        if (fabs(at - y[i]) < 3 * h) continue;
         for (int j = 0; j < 4; j++) {
             p[i] = at + h * (j < 2 ? j - 2 : j - 1);
-            v[j] = restated_loss(kind, p, y, grid, channels, i % channels);
+            v[j] = restated_loss(o, p, y, grid, channels, i % channels);
         }
         p[i] = at;
         const double slope = scale * (v[0] - 8 * v[1] + 8 * v[2] - v[3]) / (12 * h);
@@ -368,19 +399,43 @@ static void check_loss(mpno_format type, mpno_loss kind, const mpno_grid *grid, 
     free(p), free(y), free(tp), free(ty), free(out), free(g);
 }
 
+static mpno_objective single(mpno_loss kind, bool absolute) {
+    return (mpno_objective){.n_terms = 1, .term = {{kind, absolute, 1}}};
+}
+
 static void losses(void **state) {
     (void)state;
+    static const double weights[] = {0.25, 3};
     for (int t = 0; t < 2; t++)
-        for (int g = 2; g < N_GRIDS; g++)
-            for (int kind = MPNO_LOSS_L2; kind <= MPNO_LOSS_MSE; kind++)
-                check_loss(types[t], (mpno_loss)kind, &grids[g], 1 + g % 2);
+        for (int g = 2; g < N_GRIDS; g++) {
+            mpno_objective all = {.n_terms = MPNO_MAX_LOSS_TERMS,
+                                  .term = {{MPNO_LOSS_H1, true, 0.5},
+                                           {MPNO_LOSS_L1, false, 2},
+                                           {MPNO_LOSS_L2, true, 0.25},
+                                           {MPNO_LOSS_MSE, false, 7}},
+                                  .measure = {2, 0.5, 3},
+                                  .channel_weights = weights,
+                                  .n_channel_weights = 2};
+            for (int kind = MPNO_LOSS_L2; kind <= MPNO_LOSS_L1; kind++)
+                for (int absolute = 0; absolute < 2; absolute++) {
+                    const mpno_objective o = single((mpno_loss)kind, absolute != 0);
+                    check_loss(types[t], &o, &grids[g], 1 + g % 2);
+                }
+            mpno_objective h1 = single(MPNO_LOSS_H1, false);
+            for (int d = 0; d < grids[g].ndim; d++)
+                all.one_sided[d] = h1.one_sided[d] = grids[g].size[d] >= MPNO_ONE_SIDED_POINTS;
+            check_loss(types[t], &h1, &grids[g], 1 + g % 2);
+            check_loss(types[t], &all, &grids[g], 1 + g % 2);
+        }
     /* Two points have no central slope, one point has none either. */
     for (int g = 0; g < 2; g++) {
         const double p[] = {1, 2}, y[] = {3, 5};
         double h1[2], l2[2];
+        const mpno_objective with = single(MPNO_LOSS_H1, false),
+                             without = single(MPNO_LOSS_L2, false);
         const mpno_field_kernels *k = mpno_field_kernels_get(MPNO_F64);
-        k->loss(MPNO_LOSS_H1, h1, p, y, &grids[g], 1);
-        k->loss(MPNO_LOSS_L2, l2, p, y, &grids[g], 1);
+        k->loss(&with, h1, p, y, &grids[g], 1);
+        k->loss(&without, l2, p, y, &grids[g], 1);
         assert_true(h1[0] == l2[0] && h1[1] == l2[1]);
     }
 }
@@ -391,23 +446,24 @@ static void loss_corners(void **state) {
     (void)state;
     const mpno_grid grid = {1, {5}, 5, 1};
     const double y[] = {1, -2, 3, 0.5, 1}, zero[5] = {0};
-    for (int kind = MPNO_LOSS_L2; kind <= MPNO_LOSS_MSE; kind++) {
+    for (int kind = MPNO_LOSS_L2; kind <= MPNO_LOSS_L1; kind++) {
         const mpno_field_kernels *k = mpno_field_kernels_get(MPNO_F64);
+        const mpno_objective o = single((mpno_loss)kind, false);
         double out[2], g[5];
-        k->loss((mpno_loss)kind, out, y, y, &grid, 1);
+        k->loss(&o, out, y, y, &grid, 1);
         assert_true(out[0] == 0);
-        assert_int_equal(k->loss_grad((mpno_loss)kind, g, y, y, out, 1.0, &grid, 1), 0);
+        assert_int_equal(k->loss_grad(&o, g, y, y, out, 1.0, &grid, 1), 0);
         for (int i = 0; i < 5; i++) assert_true(g[i] == 0);
-        k->loss((mpno_loss)kind, out, y, zero, &grid, 1);
+        k->loss(&o, out, y, zero, &grid, 1);
         assert_true(isfinite(out[0]) && out[0] > 0);
         if (kind == MPNO_LOSS_L2) assert_near(out[0], sqrt(15.25) / 1e-8, 1);
     }
     const float p[] = {1e30f, 0, 0, 0, 0}, target[] = {1, 1, 1, 1, 1};
     const double factor[] = {0, 1e30};
+    const mpno_objective mse = single(MPNO_LOSS_MSE, false);
     float g[5];
-    assert_int_equal(mpno_field_kernels_get(MPNO_F32)->loss_grad(MPNO_LOSS_MSE, g, p, target,
-                                                                 factor, 1.0, &grid, 1),
-                     1);
+    assert_int_equal(
+        mpno_field_kernels_get(MPNO_F32)->loss_grad(&mse, g, p, target, factor, 1.0, &grid, 1), 1);
 }
 
 int main(void) {

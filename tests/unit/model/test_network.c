@@ -270,7 +270,7 @@ static numeric make_numeric(bool training, const char *policy, mpno_format half)
     numeric n = {.ctx = make_ctx(2)};
     const mpno_fno_config config = small_config(2);
     mpno_network_opts opts = make_opts(2, grid, 2, training, policy, half);
-    opts.loss = MPNO_LOSS_L2;
+    opts.objective.term[0].kind = MPNO_LOSS_L2;
     n.model = make_model(n.ctx, &config, MPNO_F32);
     n.network = make_network(n.ctx, n.model, &opts);
     n.x = make_data(MPNO_F32, NUMERIC_VALUES, 0), n.y = make_data(MPNO_F32, NUMERIC_VALUES, 1);
@@ -402,7 +402,7 @@ static void no_overflow_is_silent(void **state) {
     for (int which = ANYTHING; which < N_CULPRITS; which++) {
         mpno_model *model = make_culprit(ctx, (culprit)which);
         mpno_network_opts opts = make_opts(2, grid, 2, true, "full", MPNO_F16);
-        opts.loss = MPNO_LOSS_L2;
+        opts.objective.term[0].kind = MPNO_LOSS_L2;
         mpno_network *network = make_network(ctx, model, &opts);
         int quiet = 0, loud = 0;
         for (int power = 150; power > 40; power--) {

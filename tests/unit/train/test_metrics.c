@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "kernel/field_kernels.h"
 #include "train/metrics.h"
 #include "unit/train/vectors.h"
 
@@ -33,6 +36,7 @@ static void agree_with_the_reference(void **state) {
         {"x2d", "y2d", "lp2_2d_mean_rel", "h1_2d_per1_rel", 2, 3, 2, {9, 11}},
         {"x3d", "y3d", "lp2_3d_mean_rel", "h1_3d_per1_rel", 3, 2, 1, {7, 6, 8}},
     };
+    const mpno_objective norms = MPNO_OBJECTIVE_INIT;
     mpno_ctx *ctx = NULL;
     static vectors v;
     assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
@@ -52,8 +56,8 @@ static void agree_with_the_reference(void **state) {
         mpno_metrics m = {0};
         for (int64_t s = 0; s < n; s++) { /* in pieces: the sums must not care */
             assert_int_equal(
-                mpno_metrics_add(ctx, &m, MPNO_F64, 1, cases[k].ndim, cases[k].grid, 1, channels,
-                                 x + s * channels * points, y + s * channels * points),
+                mpno_metrics_add(ctx, &m, &norms, MPNO_F64, 1, cases[k].ndim, cases[k].grid, 1,
+                                 channels, x + s * channels * points, y + s * channels * points),
                 MPNO_OK);
         }
         mpno_metrics_finish(&m);
@@ -70,7 +74,66 @@ static void agree_with_the_reference(void **state) {
     mpno_ctx_destroy(&ctx);
 }
 
+/* Every value of the reference that a term stands for: sums over samples and channels. */
+static void terms_agree_with_the_reference(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        mpno_loss kind;
+        bool absolute, one_sided;
+        double measure;
+        bool mean;
+    } values[] = {{"lp1_%s_sum_rel", MPNO_LOSS_L1, false, false, 1, false},
+                  {"lp1_%s_sum_abs", MPNO_LOSS_L1, true, false, 1, false},
+                  {"lp2_%s_sum_rel", MPNO_LOSS_L2, false, false, 1, false},
+                  {"lp2_%s_sum_abs", MPNO_LOSS_L2, true, false, 1, false},
+                  {"lp2_%s_measure2_abs", MPNO_LOSS_L2, true, false, 2, false},
+                  {"h1_%s_per1_rel", MPNO_LOSS_H1, false, false, 1, false},
+                  {"h1_%s_per1_abs", MPNO_LOSS_H1, true, false, 1, false},
+                  {"h1_%s_per0_rel", MPNO_LOSS_H1, false, true, 1, false},
+                  {"h1_%s_per0_abs", MPNO_LOSS_H1, true, true, 1, false},
+                  {"h1_%s_measure2_mean_rel", MPNO_LOSS_H1, false, false, 2, true}};
+    static const mpno_grid grids[] = {
+        {1, {17}, 17, 1}, {2, {9, 11}, 99, 1}, {3, {7, 6, 8}, 336, 1}};
+    static const int64_t samples[] = {3, 3, 2}, channels[] = {2, 2, 1};
+    static vectors v;
+    vectors_open("tests/data/losses", &v);
+    for (int g = 0; g < 3; g++) {
+        char dimension[4], x_name[8], y_name[8], name[64];
+        size_t count = 0;
+        snprintf(dimension, sizeof dimension, "%dd", g + 1);
+        snprintf(x_name, sizeof x_name, "x%s", dimension);
+        snprintf(y_name, sizeof y_name, "y%s", dimension);
+        double *x = channels_last(vectors_get(&v, "input", x_name, &count), samples[g], channels[g],
+                                  grids[g].points);
+        double *y = channels_last(vectors_get(&v, "input", y_name, &count), samples[g], channels[g],
+                                  grids[g].points);
+        for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
+            mpno_objective o = {.n_terms = 1, .term = {{values[k].kind, values[k].absolute, 1}}};
+            double sum = 0, out[4];
+            for (int d = 0; d <= g; d++) {
+                o.one_sided[d] = values[k].one_sided;
+                o.measure[d] = values[k].measure;
+            }
+            for (int64_t s = 0; s < samples[g]; s++) {
+                const int64_t at = s * grids[g].points * channels[g];
+                mpno_field_kernels_get(MPNO_F64)->loss(&o, out, x + at, y + at, &grids[g],
+                                                       channels[g]);
+                for (int64_t c = 0; c < channels[g]; c++) sum += out[2 * c];
+            }
+            if (values[k].mean) sum /= (double)(samples[g] * channels[g]);
+            strcpy(name, values[k].name);
+            memcpy(strstr(name, "%s"), dimension, 2);
+            if (!(fabs(sum / vectors_scalar(&v, name) - 1) < 1e-6))
+                fail_msg("%s: %.9g, the reference has %.9g", name, sum, vectors_scalar(&v, name));
+        }
+        free(x), free(y);
+    }
+    free(v.bytes);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(agree_with_the_reference)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(agree_with_the_reference),
+                                       cmocka_unit_test(terms_agree_with_the_reference)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

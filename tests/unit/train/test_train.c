@@ -190,8 +190,6 @@ static void choices_follow_their_tables(void **state) {
                         "soft-gating");
     s.model.norm = MPNO_NORM_INSTANCE;
     assert_string_equal(mpno_settings_choice(&s, "model.norm", name, sizeof name), "instance_norm");
-    s.opt.training_loss = MPNO_LOSS_MSE;
-    assert_string_equal(mpno_settings_choice(&s, "opt.training_loss", name, sizeof name), "mse");
     for (int i = 0; mpno_optimizer_rule_get((mpno_optimizer_kind)i); i++) {
         s.opt.optimizer = i;
         assert_string_equal(mpno_settings_choice(&s, "opt.optimizer", name, sizeof name),
