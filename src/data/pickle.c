@@ -24,6 +24,7 @@ typedef struct object_block {
 struct mpno_pickle {
     object_block *blocks;
     mpno_pickle_object *top;
+    size_t size, n_storages;
 };
 
 mpno_status(mpno_pickle_bad)(const mpno_pickle_reader *r, const char *format, ...) {
@@ -46,6 +47,7 @@ mpno_status mpno_pickle_new(mpno_pickle_reader *r, mpno_pickle_kind kind,
     }
     *out = &block->objects[block->n++];
     (*out)->kind = kind;
+    if (kind == MPNO_PICKLE_STORAGE) r->pickle->n_storages++;
     return MPNO_OK;
 }
 
@@ -553,6 +555,7 @@ mpno_status mpno_pickle_parse(mpno_ctx *ctx, const void *data, size_t size, mpno
     mpno_pickle_reader r = {.ctx = ctx, .data = data, .size = size};
     MPNO_TRY(mpno_alloc(ctx, sizeof *r.pickle, &r.pickle));
     mpno_status status = run(&r);
+    r.pickle->size = r.at;
     mpno_free(ctx, r.stack);
     mpno_free(ctx, r.memo);
     mpno_free(ctx, r.marks);
@@ -578,4 +581,18 @@ void mpno_pickle_destroy(mpno_ctx *ctx, mpno_pickle **pickle) {
 
 const mpno_pickle_object *mpno_pickle_top(const mpno_pickle *pickle) {
     return pickle->top;
+}
+
+size_t mpno_pickle_size(const mpno_pickle *pickle) {
+    return pickle->size;
+}
+
+mpno_status mpno_pickle_storages(mpno_ctx *ctx, const mpno_pickle *pickle,
+                                 const mpno_pickle_object ***out, size_t *n) {
+    *n = 0;
+    MPNO_TRY(mpno_alloc_array(ctx, pickle->n_storages, sizeof **out, out));
+    for (const object_block *block = pickle->blocks; block; block = block->next)
+        for (size_t i = 0; i < block->n; i++)
+            if (block->objects[i].kind == MPNO_PICKLE_STORAGE) (*out)[(*n)++] = &block->objects[i];
+    return MPNO_OK;
 }

@@ -58,6 +58,11 @@ MPNO_WARN_UNUSED mpno_status mpno_pickle_parse(mpno_ctx *ctx, const void *data, 
 void mpno_pickle_destroy(mpno_ctx *ctx,
                          mpno_pickle **pickle); /* accepts NULL and *pickle == NULL */
 const mpno_pickle_object *mpno_pickle_top(const mpno_pickle *pickle);
+size_t mpno_pickle_size(const mpno_pickle *pickle); /* bytes up to its end, of those given */
+/* All storages that it names, in no order, one entry for each time; *out is owned by the caller
+ * (mpno_free). */
+MPNO_WARN_UNUSED mpno_status mpno_pickle_storages(mpno_ctx *ctx, const mpno_pickle *pickle,
+                                                  const mpno_pickle_object ***out, size_t *n);
 bool mpno_pickle_text_is(mpno_pickle_text text, const char *expected);
 
 /* The parts of the reader below are shared by pickle.c (opcodes) and pickle_build.c (constructors).

@@ -34,6 +34,14 @@ static mpno_status make_opaque(mpno_pickle_reader *r, const mpno_pickle_object *
 
 mpno_status mpno_pickle_persistent(mpno_pickle_reader *r, const mpno_pickle_object *id,
                                    mpno_pickle_object **out) {
+    bool module = id->kind == MPNO_PICKLE_TUPLE && id->n == 4 && /* class, its file, its source */
+                  id->items[0]->kind == MPNO_PICKLE_STRING &&
+                  mpno_pickle_text_is(id->items[0]->text, "module") &&
+                  id->items[1]->kind == MPNO_PICKLE_GLOBAL;
+    if (module) {
+        *out = id->items[1];
+        return MPNO_OK;
+    }
     bool storage =
         id->kind == MPNO_PICKLE_TUPLE && id->n >= 5 && id->items[0]->kind == MPNO_PICKLE_STRING &&
         mpno_pickle_text_is(id->items[0]->text, "storage") &&
@@ -47,6 +55,10 @@ mpno_status mpno_pickle_persistent(mpno_pickle_reader *r, const mpno_pickle_obje
     const mpno_pickle_object *class = id->items[1];
     if (id->items[4]->integer < 0)
         return mpno_pickle_bad(r, "a storage has %lld elements", (long long)id->items[4]->integer);
+    if (id->n > 5 && id->items[5]->kind != MPNO_PICKLE_NONE)
+        return mpno_pickle_bad(r,
+                               "a storage is a part of another one; save tensor.clone() instead of "
+                               "such a view");
     if (!mpno_pickle_text_is(class->module, "torch")) return make_opaque(r, class, out);
     for (size_t i = 0; i < sizeof STORAGE_CLASSES / sizeof *STORAGE_CLASSES; i++) {
         if (!mpno_pickle_text_is(class->text, STORAGE_CLASSES[i].name)) continue;

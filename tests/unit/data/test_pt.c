@@ -324,12 +324,133 @@ static void wrong_archives_are_errors(void **state) {
     assert_fails(ctx, parse(ctx, z.data, z.n, &file), MPNO_E_FORMAT, "data.pkl");
 }
 
+/* -------- the format before PyTorch 1.6 -------- */
+
+static void assert_same_tensors(const mpno_tensor_file *a, const mpno_tensor_file *b) {
+    assert_int_equal(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++) {
+        assert_string_equal(a->tensors[i].name, b->tensors[i].name);
+        assert_int_equal(a->tensors[i].element, b->tensors[i].element);
+        assert_int_equal(a->tensors[i].ndim, b->tensors[i].ndim);
+        assert_int_equal(a->tensors[i].bytes, b->tensors[i].bytes);
+        assert_memory_equal(a->tensors[i].data, b->tensors[i].data, a->tensors[i].bytes);
+    }
+}
+
+static void old_files_hold_the_same_tensors(void **state) {
+    mpno_ctx *ctx = *state;
+    mpno_tensor_file *new = read_pt(ctx, "tests/data/fno_tiny_state_dict.pt");
+    mpno_tensor_file *old = read_pt(ctx, "tests/data/fno_tiny_legacy.pt");
+    assert_same_tensors(new, old);
+    const mpno_value *modes = mpno_value_get(mpno_value_get(old->object, "_metadata"), "n_modes");
+    assert_int_equal(modes->items[1]->integer, 4);
+    mpno_tensor_file_destroy(ctx, &new);
+    mpno_tensor_file_destroy(ctx, &old);
+}
+
+static void old_files_hold_views_of_all_types(void **state) {
+    mpno_ctx *ctx = *state;
+    static const double view[] = {1, 9, 2, 10, 3, 11};
+    static const float spectrum[] = {1, 2, 3, -4};
+    mpno_tensor_file *file = read_pt(ctx, "tests/data/views_legacy.pt");
+    assert_memory_equal(mpno_tensor_file_find(file, "view")->data, view, sizeof view);
+    assert_true(*(double *)mpno_tensor_file_find(file, "shared.1")->data == 5);
+    assert_int_equal(*(int64_t *)mpno_tensor_file_find(file, "counter")->data, 7);
+    assert_memory_equal(mpno_tensor_file_find(file, "flags")->data, "\1\0\1", 3);
+    assert_memory_equal(mpno_tensor_file_find(file, "spectrum")->data, spectrum, sizeof spectrum);
+    assert_memory_equal(mpno_tensor_file_find(file, "half")->data, "\0\x38", 2);
+    assert_int_equal(mpno_tensor_file_find(file, "empty")->bytes, 0);
+    assert_int_equal(mpno_value_get(file->object, "epoch")->integer, 4);
+    mpno_tensor_file_destroy(ctx, &file);
+}
+
+/* Truncation always errors; a flipped bit may change a number (there is no checksum) but neither
+ * crashes nor leaks. */
+static void damaged_old_files_do_no_harm(void **state) {
+    mpno_ctx *ctx = *state;
+    mpno_tensor_file *file;
+    bytes b = load("tests/data/views_legacy.pt");
+    for (size_t n = 0; n < b.size; n++) assert_true(parse(ctx, b.data, n, &file) != MPNO_OK);
+    for (size_t bit = 0; bit < 8 * b.size; bit++) {
+        b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        mpno_status status = parse(ctx, b.data, b.size, &file);
+        assert_true(status == MPNO_OK || status == MPNO_E_FORMAT || status == MPNO_E_UNSUPPORTED);
+        mpno_tensor_file_destroy(ctx, &file);
+        b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    free(b.data);
+    b = load("tests/data/fno_tiny_legacy.pt");
+    for (size_t n = 0; n < b.size; n += 31) assert_true(parse(ctx, b.data, n, &file) != MPNO_OK);
+    free(b.data);
+}
+
+#define MAGIC "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19."
+#define VERSION "\x80\2M\xe9\3."
+#define LITTLE "\x80\2}X\r\0\0\0little_endian\x88s."
+#define OLD_STORAGE(count) \
+    "(X\7\0\0\0storagectorch\nByteStorage\nX\1\0\0\0000X\3\0\0\0cpuK" count "NtQ"
+#define OLD_TENSOR(count) \
+    "ctorch._utils\n_rebuild_tensor_v2\n(" OLD_STORAGE(count) "K\0K\2\x85K\1\x85\x89)tR"
+#define OLD_FILE(object, keys, rest) PICKLE(MAGIC VERSION LITTLE "\x80\2" object "." keys rest)
+#define KEYS "\x80\2]X\1\0\0\0000a."
+#define TWO_BYTES "\2\0\0\0\0\0\0\0\5\6"
+
+static void wrong_old_files_are_errors(void **state) {
+    mpno_ctx *ctx = *state;
+    static const struct {
+        const char *data;
+        size_t size;
+        mpno_status status;
+        const char *part;
+    } cases[] = {
+        {PICKLE(MAGIC "\x80\2M\xe8\3."), MPNO_E_UNSUPPORTED, "version 1001"},
+        {PICKLE(MAGIC VERSION "\x80\2}X\r\0\0\0little_endian\x89s."), MPNO_E_UNSUPPORTED,
+         "big-endian"},
+        {PICKLE(MAGIC VERSION "\x80\2}."), MPNO_E_FORMAT, "byte order"},
+        {PICKLE(MAGIC VERSION LITTLE "\x80\2" OLD_TENSOR("\2") "."), MPNO_E_FORMAT,
+         "list of storages"},
+        {OLD_FILE(OLD_TENSOR("\2"), "\x80\2N.", ""), MPNO_E_FORMAT, "not a list"},
+        {OLD_FILE(OLD_TENSOR("\2"), "\x80\2].", ""), MPNO_E_FORMAT, "lacks its storage"},
+        {OLD_FILE(OLD_TENSOR("\2"), "\x80\2]X\1\0\0\0001a.", TWO_BYTES), MPNO_E_UNSUPPORTED,
+         "storage '1' belongs to no tensor"},
+        {OLD_FILE(OLD_TENSOR("\2"), "\x80\2]K\0a.", TWO_BYTES), MPNO_E_UNSUPPORTED,
+         "belongs to no tensor"},
+        {OLD_FILE(OLD_TENSOR("\2"), "\x80\2](X\1\0\0\0000X\1\0\0\0000e.", TWO_BYTES TWO_BYTES),
+         MPNO_E_FORMAT, "listed twice"},
+        {OLD_FILE(OLD_TENSOR("\2"), KEYS, "\3\0\0\0\0\0\0\0\5\6\7"), MPNO_E_FORMAT,
+         "has 3 values, its tensors expect 2"},
+        {OLD_FILE(OLD_TENSOR("\2"), KEYS, TWO_BYTES "\0"), MPNO_E_FORMAT, "1 bytes follow"},
+        {OLD_FILE("](" OLD_TENSOR("\2") OLD_TENSOR("\3") "e", KEYS, TWO_BYTES), MPNO_E_FORMAT,
+         "two types or sizes"},
+        {OLD_FILE("(X\7\0\0\0storagectorch\nByteStorage\nX\1\0\0\0000X\3\0\0\0cpuK\2"
+                  "(X\1\0\0\0001K\0K\1ttQ",
+                  KEYS, TWO_BYTES),
+         MPNO_E_FORMAT, "part of another one"},
+        {OLD_FILE("(X\6\0\0\0modulecm\nC\nX\1\0\0\0fX\1\0\0\0stQ", "\x80\2].", "junk"),
+         MPNO_E_FORMAT, "4 bytes follow"},
+    };
+    mpno_tensor_file *file;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_fails(ctx, parse(ctx, cases[i].data, cases[i].size, &file), cases[i].status,
+                     cases[i].part);
+    static const struct {
+        const char *data;
+        size_t size;
+    } good[] = {{OLD_FILE(OLD_TENSOR("\2"), KEYS, TWO_BYTES)},
+                /* a class with its source, which was kept beside storages */
+                {OLD_FILE("(X\6\0\0\0modulecm\nC\nX\1\0\0\0fX\1\0\0\0stQ", "\x80\2].", "")}};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(ctx, parse(ctx, good[i].data, good[i].size, &file));
+        assert_int_equal(file->n, 1 - i);
+        if (i == 0) assert_memory_equal(file->tensors[0].data, "\5\6", 2);
+        if (i == 1) assert_string_equal(file->object->string, "<global m.C>");
+        mpno_tensor_file_destroy(ctx, &file);
+    }
+}
+
 static void other_formats_are_named(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file;
-    static const char legacy[] = "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\2M";
-    assert_fails(ctx, parse(ctx, legacy, sizeof legacy, &file), MPNO_E_UNSUPPORTED,
-                 "before PyTorch 1.6");
     assert_fails(ctx, parse(ctx, "\x80\2N.", 4, &file), MPNO_E_UNSUPPORTED, "bare Python pickle");
     assert_fails(ctx, parse(ctx, "text", 4, &file), MPNO_E_FORMAT, "zip");
     assert_fails(ctx, parse(ctx, "", 0, &file), MPNO_E_FORMAT, "zip");
@@ -392,9 +513,11 @@ static void memory_may_run_out_anywhere(void **state) {
     mpno_ctx *ctx = *state;
     static zip_maker z;
     mpno_tensor_file *file;
-    bytes b = load("tests/data/fno_tiny_state_dict.pt");
+    const bytes files[] = {load("tests/data/fno_tiny_state_dict.pt"),
+                           load("tests/data/views_legacy.pt")};
     make_archive(&z, PICKLE(VIEWS), 12);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
+        const bytes b = files[i == 2];
         mpno_status status = MPNO_E_MEMORY;
         for (int64_t n = 0; status == MPNO_E_MEMORY; n++) {
             mpno_alloc_fail_after(ctx, n);
@@ -406,7 +529,7 @@ static void memory_may_run_out_anywhere(void **state) {
         mpno_alloc_fail_after(ctx, -1);
         mpno_tensor_file_destroy(ctx, &file);
     }
-    free(b.data);
+    for (int i = 0; i < 2; i++) free(files[i].data);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_context, end_context)
@@ -422,6 +545,10 @@ int main(void) {
         TEST(values_of_all_kinds_are_converted),
         TEST(hostile_pickles_run_nothing),
         TEST(wrong_archives_are_errors),
+        TEST(old_files_hold_the_same_tensors),
+        TEST(old_files_hold_views_of_all_types),
+        TEST(damaged_old_files_do_no_harm),
+        TEST(wrong_old_files_are_errors),
         TEST(other_formats_are_named),
         TEST(every_truncation_is_an_error),
         TEST(flipped_bits_never_change_a_tensor),
