@@ -44,7 +44,7 @@ const cli_page cli_generate_page = {
     .examples =
         "    mpno generate darcy --n_samples 1000 --resolution 64 -o darcy_64.h5\n"
         "    mpno generate darcy --n_samples 1000 --resolution 16 --solve_resolution 256 \\\n"
-        "        --high 0.36 --low 0.02 --x phase -o darcy_16.h5\n"
+        "        --high 0.36 --low 0.02 --alpha 3 --tau 10 -o darcy_16.h5\n"
         "    mpno generate darcy --resume -o darcy_64.h5\n",
     .files = "    Writes FILE, which must not exist unless --resume is given.\n",
     .options = CLI_OPTION_RESUME | CLI_OPTION_OUTPUT,

@@ -79,7 +79,7 @@ void cli_output_open(cli_output *output, bool json, bool quiet) {
 static void on_signal(int number) {
     (void)number;
     static const char text[] =
-        "\nmpno: finishing this epoch, then saving; once more to quit at once\n";
+        "\nmpno: finishing what is in work, then saving; once more to quit at once\n";
     if (stop_requested) _exit(CLI_STOPPED);
     stop_requested = 1;
     int saved = errno;

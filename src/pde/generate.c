@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/value.h"
 #include "pde/generator.h"
 
 const char *mpno_equation_text(size_t equation, const char *what) {
@@ -62,24 +63,39 @@ void mpno_generator_destroy(mpno_generator **generator) {
     *generator = NULL;
 }
 
+/* The row of `name`, or E_CONFIG with the nearest one. */
+static mpno_status find_field(const mpno_generator *g, const char *name, size_t *out) {
+    const char **names = NULL;
+    const size_t n = g->pde->n_fields;
+    for (*out = 0; *out < n; (*out)++) {
+        if (strcmp(g->pde->fields[*out].key, name) == 0) return MPNO_OK;
+    }
+    MPNO_TRY(mpno_alloc_array(g->ctx, n, sizeof *names, &names));
+    for (size_t i = 0; i < n; i++) names[i] = g->pde->fields[i].key;
+    const char *near = mpno_nearest_name(name, names, n);
+    mpno_free(g->ctx, names);
+    if (near) {
+        return mpno_fail(g->ctx, MPNO_E_CONFIG, "%s has no parameter %.60s; did you mean %s?",
+                         g->pde->name, name, near);
+    }
+    return mpno_fail(g->ctx, MPNO_E_CONFIG,
+                     "%s has no parameter %.60s; 'mpno generate %s --help' lists them",
+                     g->pde->name, name, g->pde->name);
+}
+
 mpno_status mpno_generator_set(mpno_generator *g, const char *name, const char *text) {
     enum { CAPACITY = 256 };
-    const mpno_field *field = NULL;
+    size_t i;
     char list[CAPACITY];
-    mpno_status status = mpno_fields_find(g->ctx, name, g->pde->fields, g->pde->n_fields, &field);
-    if (status != MPNO_OK) {
-        return mpno_fail_in(g->ctx, status, "mpno generate %s", g->pde->name);
-    }
+    MPNO_TRY(find_field(g, name, &i));
+    const mpno_field *field = &g->pde->fields[i];
     if (field->type == MPNO_FIELD_INTS && text[0] != '[' && strcmp(text, "null") != 0) {
         MPNO_CHECK(g->ctx, strlen(text) + 3 < sizeof list, MPNO_E_CONFIG,
-                   "%s: a text of %zu bytes "
-                   "is no list of whole numbers",
-                   name, strlen(text));
+                   "%s: a text of %zu bytes is no list of whole numbers", name, strlen(text));
         (void)snprintf(list, sizeof list, "[%s]", text);
         text = list;
     }
     MPNO_TRY(mpno_field_set_text(g->ctx, field, text, g->settings));
-    const size_t i = (size_t)(field - g->pde->fields);
     mpno_free(g->ctx, g->given[i]);
     g->given[i] = NULL;
     return mpno_strdup(g->ctx, text, &g->given[i]);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -39,6 +40,7 @@ typedef struct run {
     size_t bytes[MPNO_PDE_MAX_SETS];             /* of one sample */
     unsigned char **buffers;                     /* owned: [worker * MPNO_PDE_MAX_SETS + set] */
     int fd;
+    bool created;               /* by this run */
     int64_t begun, done, first; /* samples found, complete, and the first one of this round */
     atomic_llong iterations, most;
     double started, said;
@@ -93,8 +95,9 @@ static mpno_status adopt(run *r, const mpno_value *found) {
     for (size_t i = 0; status == MPNO_OK && i < n; i++) {
         if (g->given[i]) status = mpno_field_set_text(g->ctx, &fields[i], g->given[i], given);
     }
-    if (status == MPNO_OK) status = resolve(g, given);
     if (status == MPNO_OK) status = resolve(g, g->settings);
+    /* Parameters that do not fit together differ from those of the file, which do. */
+    const mpno_status fits = status == MPNO_OK ? resolve(g, given) : MPNO_OK;
     for (size_t i = 0; status == MPNO_OK && i < n; i++) {
         char a[64], b[64];
         bool equal = true;
@@ -110,7 +113,7 @@ static mpno_status adopt(run *r, const mpno_value *found) {
     }
     mpno_fields_clear(g->ctx, fields, n, given);
     mpno_free(g->ctx, given);
-    return status;
+    return status == MPNO_OK ? fits : status;
 }
 
 static const char *text_of(const mpno_value *map, const char *key) {
@@ -187,6 +190,27 @@ static mpno_status attributes(const mpno_generator *g, mpno_value **out) {
     return status;
 }
 
+static mpno_status fail_file(const run *r, const char *verb, int error) {
+    char reason[128];
+    if (strerror_r(error, reason, sizeof reason) != 0) {
+        (void)snprintf(reason, sizeof reason, "error %d", error);
+    }
+    return mpno_fail(r->generator->ctx, MPNO_E_IO, "cannot %s '%s': %s; %s", verb, r->path, reason,
+                     r->done > 0 ? "its complete samples are kept, --resume goes on"
+                                 : "check the disk and its free space");
+}
+
+/* Takes the space now, so that a disk that is too small is known before the first sample. */
+static mpno_status reserve(const run *r, const char *path) {
+    struct stat info;
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return fail_file(r, "open", errno);
+    int error = fstat(fd, &info) == 0 ? posix_fallocate(fd, 0, info.st_size) : errno;
+    if (error == EINVAL || error == EOPNOTSUPP) error = 0; /* such a file system cannot tell */
+    (void)close(fd);
+    return error ? fail_file(r, "write", error) : MPNO_OK;
+}
+
 static mpno_status create_file(run *r) {
     mpno_generator *g = r->generator;
     mpno_value *all = NULL, *meanings[MPNO_PDE_MAX_SETS] = {NULL};
@@ -203,6 +227,7 @@ static mpno_status create_file(run *r) {
     if (status == MPNO_OK) {
         status = mpno_hdf5_create(g->ctx, mpno_writer_temporary(writer), (size_t)r->n_sets + 1,
                                   r->places, all);
+        if (status == MPNO_OK) status = reserve(r, mpno_writer_temporary(writer));
         if (status == MPNO_OK) {
             status = mpno_writer_commit(&writer);
         } else {
@@ -215,16 +240,6 @@ static mpno_status create_file(run *r) {
     }
     mpno_value_destroy(g->ctx, &all);
     return status;
-}
-
-static mpno_status fail_file(const run *r, const char *verb, int error) {
-    char reason[128];
-    if (strerror_r(error, reason, sizeof reason) != 0) {
-        (void)snprintf(reason, sizeof reason, "error %d", error);
-    }
-    return mpno_fail(r->generator->ctx, MPNO_E_IO,
-                     "cannot %s '%s': %s; %lld samples are complete, --resume goes on", verb,
-                     r->path, reason, (long long)r->done);
 }
 
 /* All bytes at their place, or the reason; 0 on success. */
@@ -405,6 +420,7 @@ static mpno_status begin(run *r, bool resume) {
     r->n_workers = (int)(n < r->common->n_samples ? n : r->common->n_samples);
     MPNO_TRY(allocate(r)); /* before the file: what cannot run leaves none */
     if (!exists) MPNO_TRY(create_file(r));
+    r->created = !exists;
     return open_file(r);
 }
 
@@ -419,6 +435,9 @@ mpno_status mpno_generator_run(mpno_generator *generator, const char *path, bool
     }
     if (status == MPNO_OK) status = make_all(&r);
     if (status == MPNO_OK && json) status = summarize(&r, mpno_seconds() - started, json);
+    if (status != MPNO_OK && status != MPNO_E_STOPPED && r.created && r.done == 0) {
+        (void)unlink(path); /* nothing is in it, and it would be in the way */
+    }
     release(&r);
     return status;
 }

@@ -14,6 +14,7 @@ from support import CONFIG, Case, Tensor, make_data, make_project, run, save_pt,
 USAGE, FAILURE = 2, 1
 TRAIN = ("train", "config.yaml", "output=new")
 AGAIN = ("train", "config.yaml")
+GENERATE = ("generate", "darcy", "-o", "new.h5", "--n_samples", 2, "--resolution", 8)
 
 
 def config(folder, old, new):
@@ -406,6 +407,50 @@ CASES = {
     "resume with damaged events": (lambda f: flip(f / "run/events.out.tfevents.mpno", 0.5),
                                    AGAIN + ("--resume",), FAILURE,
                                    ["events.out.tfevents.mpno", "damaged"]),
+    # generate
+    "generate without an equation": (None, ("generate", "-o", "new.h5"), USAGE, ["EQUATION"]),
+    "generate an unknown equation": (None, ("generate", "darzy", "-o", "new.h5"), USAGE,
+                                     ["unknown equation 'darzy'", "darcy"]),
+    "generate without a file": (None, GENERATE[:2], USAGE, ["-o FILE is missing"]),
+    "generate without samples": (None, ("generate", "darcy", "-o", "new.h5", "--resolution", 8),
+                                 USAGE, ["n_samples is missing"]),
+    "generate without a resolution": (None, ("generate", "darcy", "-o", "new.h5", "--n_samples", 2),
+                                      USAGE, ["resolution is missing"]),
+    "generate with a parameter misspelt": (None, GENERATE + ("--alpa", 2), USAGE,
+                                           ["no parameter alpa", "did you mean alpha?"]),
+    "generate with an unknown parameter": (None, GENERATE + ("--viscosity", 2), USAGE,
+                                           ["viscosity", "mpno generate darcy --help"]),
+    "generate no samples": (None, GENERATE + ("--n_samples", 0), USAGE, ["n_samples", "0"]),
+    "generate at one point": (None, GENERATE + ("--resolution", 1), USAGE, ["resolution", "[2,"]),
+    "generate with three axes in 2-D": (None, GENERATE + ("--resolution", "[8, 8, 8]"), USAGE,
+                                        ["resolution", "expected one number or 2", "found 3"]),
+    "generate with a text for a resolution": (None, GENERATE + ("--resolution", "fine"), USAGE,
+                                              ["resolution", "fine"]),
+    "generate with stretched axes": (None, GENERATE + ("--resolution", "8,17"), USAGE,
+                                     ["resolution", "8 and 17", "twice"]),
+    "generate from a grid that does not fit": (None, GENERATE + ("--solve_resolution", 12), USAGE,
+                                               ["solve_resolution: 12", "resolution 8", "16"]),
+    "generate with a negative phase": (None, GENERATE + ("--low", -3), USAGE, ["low", "(0,inf)"]),
+    "generate with tau zero": (None, GENERATE + ("--tau", 0), USAGE, ["tau", "(0,inf)"]),
+    "generate with an amplitude out of range": (
+        None, GENERATE + ("--tau", "1e-300", "--alpha", 4), USAGE, ["sigma", "give sigma"]),
+    "generate in four dimensions": (None, GENERATE + ("--ndim", 4), USAGE, ["ndim", "[1,3]"]),
+    "generate with an unknown boundary": (None, GENERATE + ("--boundary", "robin"), USAGE,
+                                          ["boundary", "neumann, dirichlet, periodic"]),
+    "generate with no tolerance": (None, GENERATE + ("--tolerance", 0), USAGE, ["tolerance"]),
+    "generate below what f64 can reach": (None, GENERATE + ("--tolerance", "1e-30"), FAILURE,
+                                          ["darcy, sample", "residual", "tolerance 1e-30"]),
+    "generate more than fits in memory": (
+        None, GENERATE + ("--resolution", 65536, "--ndim", 3), FAILURE, ["memory"]),
+    "generate over a file": (None, ("generate", "darcy", "-o", "train.pt", "--n_samples", 1,
+                                    "--resolution", 8), USAGE, ["train.pt", "exists", "--resume"]),
+    "generate into a folder": (None, ("generate", "darcy", "-o", "run", "--resume"), FAILURE,
+                               ["run", "directory"]),
+    "generate into no folder": (None, ("generate", "darcy", "-o", "nowhere/new.h5", "--n_samples",
+                                       1, "--resolution", 8), FAILURE,
+                                ["nowhere", "no such file"]),
+    "generate on after another format": (None, ("generate", "darcy", "-o", "train.pt", "--resume"),
+                                         FAILURE, ["train.pt", "HDF5"]),
     "plan of a bad configuration": (None, ("plan", "config.yaml", "model.n_modes=none"), USAGE,
                                     ["model.n_modes"]),
 }
