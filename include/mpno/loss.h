@@ -4,9 +4,9 @@
  *   L2   |e| / (|y| + 1e-8)                  the PyTorch library's LpLoss(p = 2)
  *   L1   the same with sums of |e| and |y|   LpLoss(p = 1)
  *   H1   the L2 one with |e|^2 + sum_j |D_j e|^2, D_j central differences (H1Loss)
- *   MSE  mean over the points of e^2
- * or absolute instead of relative: (h_1 .. h_d sum |e|^p)^(1/p). What is minimised is a weighted
- * sum of these over terms, channels and the batch.
+ *   MSE  mean over the points of |e|^2
+ * or absolute instead of relative: (h_1 .. h_d sum |e|^p)^(1/p). Complex values count by their
+ * modulus. What is minimised is a weighted sum of these over terms, channels and the batch.
  * D_j wraps around; where one_sided[j], its first and last rows are instead the third-order
  * (-11, 18, -9, 2) / (6 h_j) and its mirror image, as H1Loss has them without periodicity. */
 #ifndef MPNO_LOSS_H

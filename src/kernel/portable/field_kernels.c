@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "core/rng.h"
+#include "kernel/portable/losses.h"
 
 enum { REDUCE_BLOCK = 256 };
 
@@ -57,28 +58,15 @@ static void drop_words(const mpno_drop *drop, uint64_t block, uint32_t words[4])
     mpno_philox4x32(counter, key, words);
 }
 
-/* 2 h D at the first node of a line, from the first four. */
-static const double edge_row[4] = {-11.0 / 3, 18.0 / 3, -9.0 / 3, 2.0 / 3};
-
-/* 1 / (2 h)^2 along axis d. */
-static double slope_factor(const mpno_objective *o, const mpno_grid *grid, int d) {
-    const double n = (double)grid->size[d], measure = o->measure[d] > 0 ? o->measure[d] : 1.0;
-    return 0.25 * n * n / (measure * measure);
-}
-
-static double cell_volume(const mpno_objective *o, const mpno_grid *grid) {
-    double volume = (double)(grid->planes > 1 ? grid->planes : 1) / (double)grid->points;
-    for (int d = 0; d < grid->ndim; d++) volume *= o->measure[d] > 0 ? o->measure[d] : 1.0;
-    return volume;
-}
-
 #define T float
 #define NAME(x) x##_f32
+#include "kernel/tmpl/losses.h"
 #include "kernel/tmpl/field_kernels.h"
 #undef T
 #undef NAME
 #define T double
 #define NAME(x) x##_f64
+#include "kernel/tmpl/losses.h"
 #include "kernel/tmpl/field_kernels.h"
 #undef T
 #undef NAME

@@ -98,7 +98,7 @@ static void gradients_are_those_of_differences(void **state) {
         const option *with = &options[i / 3];
         if (i % 3 + 1 > with->n_axes) continue;
         rig r = make_rig(with, i % 3 + 1, grids[i % 3], MPNO_F64, "full", MPNO_F16, 1);
-        r.opts.loss = i % 2 ? MPNO_LOSS_H1 : MPNO_LOSS_L2;
+        r.opts.objective.term[0].kind = i % 2 ? MPNO_LOSS_H1 : MPNO_LOSS_L2;
         check_gradients(&r);
         drop_rig(&r);
     }
