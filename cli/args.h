@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CLI_MAX_ARGUMENTS 2
+#define CLI_MAX_ARGUMENTS 3
 
 /* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --help)
  * belongs to all. */

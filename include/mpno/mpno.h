@@ -17,6 +17,7 @@
 #define MPNO_MPNO_H
 
 #include "mpno/context.h"
+#include "mpno/data.h"
 #include "mpno/format.h"
 #include "mpno/generate.h"
 #include "mpno/model.h"

@@ -12,13 +12,13 @@
 #include "data/safetensors.h"
 
 static const struct reader {
-    const char *name, *extensions;
+    const char *name, *extensions, *checksum;
     mpno_status (*read)(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
     mpno_status (*list)(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
     mpno_status (*fetch)(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces);
 } READERS[] = {
-#define MPNO_READER(name, extensions, function, list, fetch) \
-    {#name, extensions, function, list, fetch},
+#define MPNO_READER(name, extensions, function, list, fetch, checksum) \
+    {#name, extensions, checksum, function, list, fetch},
 #include "data/readers.def"
 #undef MPNO_READER
 };
@@ -78,6 +78,12 @@ mpno_status mpno_tensor_file_read(mpno_ctx *ctx, const char *path, const char *r
     *out = NULL;
     MPNO_TRY(find_reader(ctx, path, reader, &r));
     return r->read(ctx, path, out);
+}
+
+const char *mpno_tensor_file_checksum(const char *path) {
+    for (int i = 0; i < N_READERS; i++)
+        if (has_extension(path, READERS[i].extensions)) return READERS[i].checksum;
+    return "none";
 }
 
 mpno_status mpno_tensor_file_list(mpno_ctx *ctx, const char *path, const char *reader,

@@ -12,6 +12,8 @@ MPNO_WARN_UNUSED mpno_status mpno_tensor_file_read(mpno_ctx *ctx, const char *pa
 /* The same without values where the format allows it: then data is NULL. */
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_list(mpno_ctx *ctx, const char *path,
                                                    const char *reader, mpno_tensor_file **out);
+/* What guards the values of a file with this extension, and was checked when it was read whole. */
+const char *mpno_tensor_file_checksum(const char *path);
 /* Reads pieces of tensors in a file that was listed so (`list`, of the same file and reader): from
  * the list where it has the values, else from the file. */
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *path,

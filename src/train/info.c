@@ -131,7 +131,7 @@ static mpno_status describe_path(mpno_ctx *ctx, const char *path, const mpno_sin
         MPNO_TRY(mpno_path_join(ctx, path, "last.safetensors", inside, sizeof inside));
         path = inside;
     }
-    MPNO_TRY(mpno_tensor_file_read(ctx, path, NULL, &file));
+    MPNO_TRY(mpno_tensor_file_list(ctx, path, NULL, &file));
     mpno_status status = describe_file(ctx, path, file, sink, map);
     mpno_tensor_file_destroy(ctx, &file);
     return status;
