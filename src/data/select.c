@@ -186,10 +186,21 @@ static mpno_status cut(const selection *s, const term *t, const mpno_named_tenso
     return MPNO_OK;
 }
 
-/* Of which axis of the result the samples are. */
-static int sample_axis(const selection *s) {
-    const char *n = s->opts->axes ? strchr(s->opts->axes, 'n') : NULL;
-    return n ? (int)(n - s->opts->axes) : 0;
+/* Where axis `letter` of the tensor stands, -1: nowhere. */
+static int find_axis(const char *axes, bool no_channels, char letter) {
+    int at = 0;
+    for (; *axes; axes++) {
+        if (no_channels && *axes == 'c') continue;
+        if (*axes == letter) return at;
+        at++;
+    }
+    return -1;
+}
+
+/* Which axis of a part with ndim axes counts the samples. */
+static int sample_axis(const selection *s, int ndim) {
+    const char *axes = s->opts->axes;
+    return axes ? find_axis(axes, ndim == (int)strlen(axes) - 1, 'n') : 0;
 }
 
 /* Takes only the first samples, where so many are wanted: along the piece's axis that is left as
@@ -209,14 +220,14 @@ static void limit_samples(const selection *s, const term *t, int axis, mpno_piec
 static mpno_status read_parts(const selection *s, const term *t, mpno_tensor_file *to,
                               int64_t *available, mpno_named_tensor **out) {
     const mpno_named_tensor *first = &s->list->tensors[t->found[0]];
-    const int axis = sample_axis(s);
     int ndim, n_dims;
     int64_t shape[MPNO_MAX_DIMS + 1], other[MPNO_MAX_DIMS];
     mpno_piece p, *pieces;
     MPNO_TRY(cut(s, t, first, &p, &ndim, shape + t->stacked));
+    ndim += t->stacked;
+    const int axis = sample_axis(s, ndim);
     if (t->stacked) {
         shape[0] = (int64_t)t->n_found;
-        ndim++;
         MPNO_CHECK(s->ctx, axis == 0, MPNO_E_CONFIG,
                    "'%s' counts samples over names: the axes must begin with n", t->key);
     }
@@ -263,17 +274,6 @@ static mpno_status check_axes(mpno_ctx *ctx, const char *axes) {
                "the axes '%s' are not letters of n c x y z t, each at most once and n among them",
                axes);
     return MPNO_OK;
-}
-
-/* Where axis `letter` of the tensor stands, -1: nowhere. */
-static int find_axis(const char *axes, bool no_channels, char letter) {
-    int at = 0;
-    for (; *axes; axes++) {
-        if (no_channels && *axes == 'c') continue;
-        if (*axes == letter) return at;
-        at++;
-    }
-    return -1;
 }
 
 /* Gives t the order n, c, x, y, z, t in new memory. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the program share: running it, a scratch folder, data files in PyTorch's format."""
+import functools
 import io
 import json
 import math
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import types
 import unittest
 import zipfile
@@ -203,6 +205,34 @@ def load_safetensors(path):
     data = content[8 + size:]
     return {name: (entry["dtype"], entry["shape"], data[slice(*entry["data_offsets"])])
             for name, entry in header.items()}
+
+
+@functools.cache
+def find_peer():
+    """A Python with NumPy and h5py (Debian's, where another one comes first in the path)."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        done = subprocess.run([python, "-c", "import numpy, h5py"], check=False,
+                              stderr=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return python
+    raise FileNotFoundError("no Python with numpy and h5py: install what packages.txt lists")
+
+
+def run_peer(script, folder):
+    """Runs a script with NumPy as np and h5py in the folder; gives the JSON object that it prints, if any."""
+    head = "import json, h5py\nimport numpy as np\n"
+    done = subprocess.run([find_peer(), "-c", head + textwrap.dedent(script)], cwd=folder,
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def npy(descr="<f4", shape=(4, 8, 8), data=None, order=False, version=1):
+    """The bytes of a .npy file, right or wrong."""
+    header = f"{{'descr': {descr!r}, 'fortran_order': {order}, 'shape': {shape!r}, }}".encode()
+    size = struct.pack("<H" if version == 1 else "<I", len(header))
+    data = bytes(4 * math.prod(shape)) if data is None else data
+    return b"\x93NUMPY" + bytes([version, 0]) + size + header + data
 
 
 def tree(folder):

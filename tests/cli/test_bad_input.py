@@ -4,12 +4,14 @@ is changed and none is left behind, not even a temporary one."""
 import os
 import pickle
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
 import zipfile
 
-from support import CONFIG, Case, Tensor, make_data, make_project, run, save_pt, tree
+from support import (CONFIG, ROOT, Case, Tensor, make_data, make_project, npy, run, save_pt,
+                     tree)
 
 USAGE, FAILURE = 2, 1
 TRAIN = ("train", "config.yaml", "output=new")
@@ -80,6 +82,39 @@ def two_grids(name, grid_x, grid_y):
                                 "y": Tensor([1.0, 2.0] * (2 * grid_y[0] * grid_y[1]), (4, *grid_y))})
     return make
 
+
+def sample(name, change=None, *arguments):
+    """Puts a file of tests/data into the folder, changed by cut, flip or damage."""
+    def prepare(folder):
+        path = folder / name
+        path.write_bytes((ROOT / "tests/data" / name).read_bytes())
+        if change:
+            change(path, *arguments)
+    return prepare
+
+
+def damage(path, old, new):
+    """Replaces bytes that stand in the file once or more."""
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+
+
+def array(*arguments, **options):
+    """Makes train.npy by support.npy."""
+    return lambda folder: (folder / "train.npy").write_bytes(npy(*arguments, **options))
+
+
+def archive_of(name, content):
+    """Makes train.npz with one entry."""
+    def prepare(folder):
+        with zipfile.ZipFile(folder / "train.npz", "w") as archive:
+            archive.writestr(name, content)
+    return prepare
+
+
+H5 = TRAIN + ("data.train=sample.h5", "data.test=[]")
+NPY = TRAIN + ("data.train=train.npy", "data.test=[]")
 
 # name: (what to do in the folder, words, exit status, what the one error line must hold)
 CASES = {
@@ -453,6 +488,100 @@ CASES = {
                                          FAILURE, ["train.pt", "HDF5"]),
     "plan of a bad configuration": (None, ("plan", "config.yaml", "model.n_modes=none"), USAGE,
                                     ["model.n_modes"]),
+    # data files of other formats, keys and mpno data
+    "hdf5 cut short": (sample("sample.h5", cut, 0.9), ("data", "info", "sample.h5"), FAILURE,
+                       ["sample.h5", "truncated file", "cut short"]),
+    "hdf5 empty": (lambda f: (f / "e.h5").write_bytes(b""), ("data", "check", "e.h5"), FAILURE,
+                   ["e.h5", "not an HDF5 file"]),
+    "hdf5 that is something else": (lambda f: (f / "e.hdf5").write_bytes(b"MATLAB 5.0" * 99),
+                                    ("data", "stats", "e.hdf5"), FAILURE,
+                                    ["e.hdf5", "not an HDF5 file", "7.3"]),
+    "hdf5 missing": (None, ("data", "info", "nowhere.h5"), FAILURE, ["nowhere.h5", "no such file"]),
+    "hdf5 with a wrong fletcher32": (
+        sample("sample.h5", damage, struct.pack("<8d", *range(8)), struct.pack("<8d", *range(1, 9))),
+        ("data", "check", "sample.h5"), FAILURE, ["sample.h5", "fletcher32", "damaged"]),
+    "hdf5 key missing": (sample("sample.h5"), H5 + ("data.x_key=trutj",), FAILURE,
+                         ["sample.h5", "no tensor 'trutj'", "did you mean 'truth'"]),
+    "hdf5 key of texts": (sample("sample.h5"), H5 + ("data.x_key=text",), FAILURE,
+                          ["sample.h5", "'text'", "texts", "not a tensor"]),
+    "hdf5 key of records": (sample("sample.h5"), ("data", "stats", "sample.h5:records"), FAILURE,
+                            ["records", "compound"]),
+    "hdf5 key of a scalar": (sample("sample.h5"), H5 + ("data.x_key=scalar", "data.y_key=scalar"),
+                             FAILURE, ["scalar", "()", "samples"]),
+    "hdf5 key of an empty set": (sample("sample.h5"), H5 + ("data.x_key=empty", "data.y_key=empty"),
+                                 FAILURE, ["empty", "(0, 3)"]),
+    "hdf5 pairs that differ": (sample("sample.h5"), H5 + ("data.x_key=packed/gzip",
+                                                          "data.y_key=truth", "model.n_modes=[4]"),
+                               FAILURE, ["packed/gzip", "truth", "same number of samples"]),
+    "key with an open bracket": (sample("sample.h5"), ("data", "info", "sample.h5:truth[0"), USAGE,
+                                 ["truth[0", "not well-formed"]),
+    "key with a step of zero": (sample("sample.h5"), ("data", "info", "sample.h5:truth[::0]"), USAGE,
+                                ["truth[::0]", "not well-formed"]),
+    "key with a step back": (sample("sample.h5"), ("data", "info", "sample.h5:truth[::-1]"), USAGE,
+                             ["truth[::-1]", "not well-formed"]),
+    "key with words for numbers": (sample("sample.h5"), ("data", "info", "sample.h5:truth[a:b]"),
+                                   USAGE, ["truth[a:b]", "not well-formed"]),
+    "key that leaves the tensor": (sample("sample.h5"), ("data", "info", "sample.h5:truth[0:3]"),
+                                   USAGE, ["truth[0:3]", "axis 0", "(2, 2)"]),
+    "key with an index beyond the end": (sample("sample.h5"), ("data", "info", "sample.h5:truth[2]"),
+                                         USAGE, ["truth[2]", "axis 0", "(2, 2)"]),
+    "key of an empty part": (sample("sample.h5"), ("data", "info", "sample.h5:truth[1:1]"), USAGE,
+                             ["truth[1:1]", "empty"]),
+    "key with an axis too many": (sample("sample.h5"), ("data", "info", "sample.h5:truth[:,:,0]"),
+                                  USAGE, ["3 axes", "(2, 2)"]),
+    "key with a sum that lacks a side": (sample("sample.h5"), ("data", "info", "sample.h5:truth+"),
+                                         USAGE, ["truth+", "not well-formed"]),
+    "key with a sum of unlike tensors": (sample("sample.h5"),
+                                         ("data", "info", "sample.h5:truth+packed/gzip"), FAILURE,
+                                         ["truth+packed/gzip", "differs"]),
+    "key with a star that nothing fits": (sample("sample.h5"), ("data", "info", "sample.h5:q*/x"),
+                                          FAILURE, ["q*/x", "no tensor"]),
+    "key with a star over unlike tensors": (sample("sample.h5"),
+                                            ("data", "info", "sample.h5:packed/*"), FAILURE,
+                                            ["packed/*", "differ in type or shape"]),
+    "key left out behind the colon": (sample("sample.h5"), ("data", "info", "sample.h5:"), USAGE,
+                                      ["sample.h5:", "no key"]),
+    "axes with a wrong letter": (None, TRAIN + ("data.axes=nxq",), USAGE, ["nxq", "n c x y z t"]),
+    "axes with a letter twice": (None, TRAIN + ("data.axes=nxx",), USAGE, ["nxx", "at most once"]),
+    "axes without samples": (None, TRAIN + ("data.axes=xyc",), USAGE, ["xyc", "n"]),
+    "axes that are too many": (None, TRAIN + ("data.axes=nxyzt",), USAGE,
+                               ["train.pt", "'x'", "(16, 8, 8)", "nxyzt"]),
+    "npy of objects": (array("|O", (2,), bytes(16)), NPY, FAILURE,
+                       ["train.npy", "Python objects"]),
+    "npy of texts": (array("<U3", (2,), bytes(24)), NPY, FAILURE, ["train.npy", "<U3"]),
+    "npy cut short": (array(data=bytes(1000)), NPY, FAILURE, ["train.npy", "1024 bytes", "1000"]),
+    "npy with bytes to spare": (array(data=bytes(1025)), NPY, FAILURE, ["train.npy", "1025"]),
+    "npy of a later version": (array(version=9), NPY, FAILURE, ["train.npy", "9.0"]),
+    "npy that is a zip": (lambda f: (f / "train.npy").write_bytes(b"PK\3\4" * 30), NPY, FAILURE,
+                          ["train.npy", "not a .npy file"]),
+    "npy asked for a name": (array(), NPY, FAILURE, ["train.npy", "'x'", "without a name"]),
+    "npz with a foreign entry": (archive_of("readme.txt", "hello"), ("data", "info", "train.npz"),
+                                 FAILURE, ["train.npz", "readme.txt", "not a .npy"]),
+    "npz with a damaged header": (archive_of("x.npy", b"\x93NUMPY\1\0\5\0{'de}"),
+                                  ("data", "info", "train.npz"), FAILURE, ["train.npz", "x.npy"]),
+    "npz cut short": (sample("sample.npz", cut, 0.8), ("data", "info", "sample.npz"), FAILURE,
+                      ["sample.npz", "cut short"]),
+    "npz with a flipped bit": (sample("sample.npz", damage, bytes([0, 0, 0, 3, 0, 1]),
+                                      bytes([0, 0, 0, 3, 0, 2])),
+                               ("data", "check", "sample.npz"), FAILURE, ["sample.npz", "CRC"]),
+    "check of values that are not finite": (
+        array(data=struct.pack("<256f", *[1.0] * 255, float("nan"))), ("data", "check", "train.npy"),
+        FAILURE, ["train.npy", "1 NaN", "(3, 7, 7)"]),
+    "check of pairs that differ": (other_shapes, ("data", "check", "train.pt"), FAILURE,
+                                   ["train.pt", "(2, 8, 8)", "(3, 8, 8)"]),
+    "convert to an unknown format": (None, ("data", "convert", "train.pt", "out.csv"), USAGE,
+                                     ["out.csv", "no writer", ".npy"]),
+    "convert of two tensors to npy": (None, ("data", "convert", "train.pt", "out.npy"), USAGE,
+                                      ["out.npy", "one tensor, not 2"]),
+    "convert into no folder": (None, ("data", "convert", "train.pt", "nowhere/out.h5"), FAILURE,
+                               ["nowhere/out.h5"]),
+    "convert without OUT": (None, ("data", "convert", "train.pt"), USAGE, ["IN[:KEY] and OUT"]),
+    "data without a tool": (None, ("data",), USAGE, ["info|check|stats|convert|where is missing"]),
+    "data with an unknown tool": (None, ("data", "inf", "train.pt"), USAGE, ["'inf'", "info, stats"]),
+    "data with a file too many": (None, ("data", "info", "train.pt", "test8.pt"), USAGE,
+                                  ["data info takes", "one FILE"]),
+    "data where for an unknown set": (None, ("data", "where", "darci"), USAGE,
+                                      ["darci", "did you mean 'darcy'"]),
 }
 
 FINISHED = tempfile.TemporaryDirectory(prefix="mpno-cli-finished-")
