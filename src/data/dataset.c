@@ -273,6 +273,65 @@ mpno_status mpno_dataset_read(mpno_ctx *ctx, const char *path, const mpno_datase
     return status;
 }
 
+/* Nodes of samples of n values a node, kept in the order they stand. */
+static void keep_nodes(const mpno_dataset *from, const int64_t *grid, int64_t factor, size_t row,
+                       const char *values, char *out) {
+    int64_t node[MPNO_MAX_DIMS] = {0}, points = 1;
+    for (int d = 0; d < from->ndim; d++) points *= grid[d];
+    for (int64_t j = 0; j < from->n * points; j++) {
+        bool kept = true;
+        for (int d = 0; d < from->ndim; d++) kept = kept && node[d] % factor == 0;
+        if (kept) {
+            memcpy(out, values + (size_t)j * row, row);
+            out += row;
+        }
+        for (int d = from->ndim - 1; d >= 0 && ++node[d] == grid[d]; d--) node[d] = 0;
+    }
+}
+
+static mpno_status subsample(mpno_ctx *ctx, const mpno_dataset *from, int64_t factor,
+                             mpno_dataset *set) {
+    const size_t bytes = mpno_format_bytes(from->format);
+    const size_t row_x = (size_t)(from->planes * from->in_channels) * bytes;
+    const size_t row_y = (size_t)(from->planes * from->out_channels) * bytes;
+    const size_t features = (size_t)from->n_features * bytes, n = (size_t)from->n;
+    *set = *from;
+    set->x = set->y = set->embedding = NULL;
+    set->points = set->out_points = from->planes;
+    for (int d = 0; d < from->ndim; d++) {
+        char x[128], y[128];
+        MPNO_CHECK(ctx, from->grid[d] % factor == 0 && from->out_grid[d] % factor == 0,
+                   MPNO_E_SHAPE,
+                   "%lld does not divide the points of all axes: inputs lie on %s, outputs on %s",
+                   (long long)factor, mpno_shape_text(from->ndim, from->grid, x, sizeof x),
+                   mpno_shape_text(from->ndim, from->out_grid, y, sizeof y));
+        set->points *= set->grid[d] /= factor;
+        set->out_points *= set->out_grid[d] /= factor;
+    }
+    MPNO_TRY(mpno_alloc_array(ctx, n * (size_t)(set->points * set->in_channels), bytes, &set->x));
+    MPNO_TRY(
+        mpno_alloc_array(ctx, n * (size_t)(set->out_points * set->out_channels), bytes, &set->y));
+    keep_nodes(from, from->grid, factor, row_x, from->x, set->x);
+    keep_nodes(from, from->out_grid, factor, row_y, from->y, set->y);
+    if (!from->embedding) return MPNO_OK;
+    MPNO_TRY(mpno_alloc_array(ctx, n, features, &set->embedding));
+    memcpy(set->embedding, from->embedding, n * features);
+    return MPNO_OK;
+}
+
+mpno_status mpno_dataset_subsample(mpno_ctx *ctx, const mpno_dataset *dataset, int64_t factor,
+                                   mpno_dataset **out) {
+    mpno_dataset *set;
+    *out = NULL;
+    MPNO_CHECK(ctx, factor >= 1, MPNO_E_ARGUMENT, "every %lldth node cannot be kept",
+               (long long)factor);
+    MPNO_TRY(mpno_alloc(ctx, sizeof *set, &set));
+    mpno_status status = subsample(ctx, dataset, factor, set);
+    if (status != MPNO_OK) mpno_dataset_destroy(ctx, &set);
+    if (status == MPNO_OK) *out = set;
+    return status;
+}
+
 void mpno_dataset_destroy(mpno_ctx *ctx, mpno_dataset **dataset) {
     if (!dataset || !*dataset) return;
     mpno_free(ctx, (*dataset)->x);

@@ -54,6 +54,15 @@ MPNO_WARN_UNUSED mpno_status mpno_dataset_from_tensors(mpno_ctx *ctx, const char
                                                        const mpno_tensor_file *tensors,
                                                        const mpno_dataset_opts *opts,
                                                        mpno_dataset **out);
+/* Every factor-th node of each axis, of x and of y: nodes i/N become i/(N/factor). E_SHAPE unless
+ * factor divides the points of all axes. */
+MPNO_WARN_UNUSED mpno_status mpno_dataset_subsample(mpno_ctx *ctx, const mpno_dataset *dataset,
+                                                    int64_t factor, mpno_dataset **out);
 void mpno_dataset_destroy(mpno_ctx *ctx, mpno_dataset **dataset); /* accepts NULL, *dataset NULL */
+
+/* Address of sample i of an array of `values` numbers a sample. */
+static inline void *mpno_sample(const void *data, mpno_format format, int64_t values, int64_t i) {
+    return (char *)data + (size_t)(i * values) * mpno_format_bytes(format);
+}
 
 #endif

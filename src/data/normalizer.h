@@ -18,7 +18,17 @@ typedef struct mpno_normalizer {
     double mean, std;
 } mpno_normalizer;
 
-/* data: n values, n >= 2. E_NUMERIC when they are not finite. */
+/* Values of f32 or f64, borrowed. */
+typedef struct mpno_values {
+    const void *data;
+    int64_t n;
+} mpno_values;
+
+/* Of all parts together. At least 2 values. E_NUMERIC when they are not finite. */
+MPNO_WARN_UNUSED mpno_status mpno_normalizer_fit_parts(mpno_ctx *ctx, mpno_format format,
+                                                       const mpno_values *parts, size_t n_parts,
+                                                       mpno_normalizer *out);
+/* Of one. */
 MPNO_WARN_UNUSED mpno_status mpno_normalizer_fit(mpno_ctx *ctx, mpno_format format,
                                                  const void *data, int64_t n, mpno_normalizer *out);
 /* From a checkpoint: E_FORMAT unless mean is finite and std finite and not negative. */

@@ -71,8 +71,8 @@ static const char *type_name(mpno_field_type type) {
 
 mpno_key_info mpno_config_key(int index) {
     const mpno_field *f = &fields[index];
-    return (mpno_key_info){f->key,     type_name(f->type), f->domain,
-                           f->initial, f->help,            matters[index]};
+    return (mpno_key_info){f->key,  type_name(f->type), f->domain, f->initial,
+                           f->help, matters[index]};
 }
 
 mpno_status mpno_settings_default(mpno_ctx *ctx, mpno_settings *settings) {
@@ -147,7 +147,9 @@ static mpno_status make_absolute(mpno_ctx *ctx, const char *folder, char **path)
 }
 
 static mpno_status make_data_absolute(mpno_ctx *ctx, const char *folder, mpno_settings *s) {
-    MPNO_TRY(make_absolute(ctx, folder, &s->data.train));
+    for (size_t i = 0; i < s->data.train.n; i++) {
+        MPNO_TRY(make_absolute(ctx, folder, &s->data.train.v[i]));
+    }
     MPNO_TRY(make_absolute(ctx, folder, &s->data.validation));
     for (size_t i = 0; i < s->data.test.n; i++) {
         MPNO_TRY(make_absolute(ctx, folder, &s->data.test.v[i]));
@@ -263,7 +265,7 @@ mpno_status mpno_config_resolve(mpno_config *config, const char **yaml) {
     mpno_value *tree = NULL;
     char *text = NULL;
     mpno_status status = mpno_settings_resolve(ctx, &config->settings);
-    if (status == MPNO_OK && !config->settings.data.train) {
+    if (status == MPNO_OK && config->settings.data.train.n == 0) {
         status = mpno_fail(ctx, MPNO_E_CONFIG,
                            "data.train is missing: give the file of the training data");
     }

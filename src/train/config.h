@@ -44,7 +44,8 @@ typedef struct mpno_settings {
         int fno_skip, channel_mlp_skip, stabilizer;
     } model;
     struct {
-        char *train;
+        mpno_text_list train;
+        mpno_int_list train_subsampling;
         mpno_text_list test;
         char *validation;
         int64_t n_validation, n_train, n_test;

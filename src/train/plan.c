@@ -20,15 +20,28 @@ typedef struct shape {
     int ndim;
     int64_t grid[MPNO_MAX_AXES], out_grid[MPNO_MAX_AXES];
     int64_t n, in_values, out_values; /* numbers of a sample */
-    int64_t in_channels, out_channels, n_features;
+    int64_t n_features;
     size_t file_bytes;
+    int64_t batch; /* of training; 0: an earlier set on this grid has the network */
 } shape;
 
-/* Through the first sample alone, whatever the size of the file. */
-static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char *path,
-                              int64_t n_samples, shape *out) {
+static shape shape_of(const mpno_dataset *data, int64_t n) {
+    shape out = {.ndim = data->ndim,
+                 .n = n,
+                 .in_values = data->points * data->in_channels,
+                 .out_values = data->out_points * data->out_channels,
+                 .n_features = data->n_features};
+    memcpy(out.grid, data->grid, sizeof out.grid);
+    memcpy(out.out_grid, data->out_grid, sizeof out.out_grid);
+    return out;
+}
+
+/* The first sample alone, whatever the size of the file; how many there are and what all of them
+ * take there. */
+static mpno_status read_first(mpno_ctx *ctx, const mpno_settings *s, const char *path,
+                              int64_t n_samples, mpno_dataset **out, int64_t *n,
+                              size_t *file_bytes) {
     mpno_tensor_file *file = NULL;
-    mpno_dataset *data = NULL;
     mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
     const char *keys[3];
     const size_t n_keys = mpno_sets_keys(s, keys);
@@ -36,25 +49,25 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
         .axes = s->data.axes, .n = n_keys, .n_required = n_keys, .keys = keys, .n_samples = 1};
     MPNO_TRY(mpno_tensor_file_select(ctx, path, &first, &file));
     opts.n_samples = 1;
-    *out = (shape){0};
-    mpno_status status = mpno_dataset_from_tensors(ctx, path, file, &opts, &data);
-    if (status == MPNO_OK) {
-        out->ndim = data->ndim;
-        memcpy(out->grid, data->grid, sizeof out->grid);
-        memcpy(out->out_grid, data->out_grid, sizeof out->out_grid);
-        out->in_values = data->points * data->in_channels;
-        out->out_values = data->out_points * data->out_channels;
-        out->n_features = data->n_features;
-        out->in_channels = data->in_channels;
-        out->out_channels = data->out_channels;
-        out->n = first.available;
-        if (n_samples != MPNO_UNSET && n_samples < out->n) out->n = n_samples;
-        for (size_t i = 0; i < file->n; i++)
-            out->file_bytes += file->tensors[i].bytes * (size_t)out->n;
-    }
-    mpno_dataset_destroy(ctx, &data);
+    mpno_status status = mpno_dataset_from_tensors(ctx, path, file, &opts, out);
+    *n = first.available;
+    if (n_samples != MPNO_UNSET && n_samples < *n) *n = n_samples;
+    *file_bytes = 0;
+    for (size_t i = 0; i < file->n; i++) *file_bytes += file->tensors[i].bytes * (size_t)*n;
     mpno_tensor_file_destroy(ctx, &file);
     return status;
+}
+
+static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char *path,
+                              int64_t n_samples, shape *out) {
+    mpno_dataset *data = NULL;
+    int64_t n = 0;
+    size_t file_bytes = 0;
+    MPNO_TRY(read_first(ctx, s, path, n_samples, &data, &n, &file_bytes));
+    *out = shape_of(data, n);
+    out->file_bytes = file_bytes;
+    mpno_dataset_destroy(ctx, &data);
+    return MPNO_OK;
 }
 
 /* Bytes of n samples in memory. */
@@ -69,16 +82,17 @@ typedef struct need {
     double flops;
 } need;
 
-enum { MAX_TESTS = 64 };
+enum { MAX_SETS = 64 };
 
 typedef struct planner {
     mpno_ctx *ctx;
     const mpno_settings *settings;
     const mpno_sink *sink;
     mpno_model *model;
-    int64_t train_batch, test_batch, n_train;
-    shape train, tests[MAX_TESTS];
-    size_t n_tests;
+    int64_t test_batch, n_train;
+    shape train[MAX_SETS], tests[MAX_SETS];
+    size_t n_sets, n_tests;
+    const shape *finest;   /* of the training sets: what tables of layers and tensors are about */
     size_t states, arrays; /* as large as the weights: in a checkpoint, in memory */
 } planner;
 
@@ -112,6 +126,25 @@ static mpno_status find_need(const planner *p, const char *policy, bool training
     return MPNO_OK;
 }
 
+/* All networks of training, one for each grid; the operations are those of the largest. */
+static mpno_status training_need(const planner *p, const char *policy, need *out) {
+    *out = (need){0};
+    for (size_t i = 0; i < p->n_sets; i++) {
+        const shape *on = &p->train[i];
+        need n;
+        if (on->batch == 0) continue;
+        MPNO_TRY(find_need(p, policy, true, on, on->batch, &n));
+        const size_t shared = i == 0 ? 0 : p->arrays * n.weights; /* the optimiser's are one */
+        out->weights = n.weights;
+        out->state += n.state - shared;
+        out->activations += n.activations;
+        out->tables += n.tables;
+        out->flops = n.flops > out->flops ? n.flops : out->flops;
+    }
+    out->total = out->weights + out->state + out->activations;
+    return MPNO_OK;
+}
+
 /* What a checkpoint takes on its way to the disk: weights and the optimiser's states in the outside
  * order, one of them in f64. */
 static size_t checkpoint_bytes(const planner *p, size_t weights) {
@@ -128,10 +161,15 @@ static size_t checkpoint_bytes(const planner *p, size_t weights) {
 static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
     const mpno_format format = mpno_model_arithmetic(p->model);
     need n;
-    MPNO_TRY(find_need(p, policy, true, &p->train, p->train_batch, &n));
-    size_t base = n.total + n.tables + sample_bytes(&p->train, p->train.n, format) +
-                  sample_bytes(&p->train, p->train_batch, format) +
-                  (size_t)p->n_train * sizeof(int64_t);
+    MPNO_TRY(training_need(p, policy, &n));
+    size_t base = n.total + n.tables + (size_t)p->n_train * sizeof(int64_t);
+    size_t reading = 0, before = 0; /* a file beside its samples and those read before */
+    for (size_t i = 0; i < p->n_sets; i++) {
+        const shape *train = &p->train[i];
+        before += sample_bytes(train, train->n, format);
+        if (before + train->file_bytes > reading) reading = before + train->file_bytes;
+    }
+    base += before + sample_bytes(p->finest, p->finest->batch, format);
     size_t most = checkpoint_bytes(p, n.weights);
     for (size_t i = 0; i < p->n_tests; i++) {
         const shape *test = &p->tests[i];
@@ -142,7 +180,6 @@ static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
         if (evaluation > most) most = evaluation;
         base += sample_bytes(test, test->n, format);
     }
-    const size_t reading = p->train.file_bytes + sample_bytes(&p->train, p->train.n, format);
     *out = base + most > reading ? base + most : reading;
     return MPNO_OK;
 }
@@ -165,8 +202,8 @@ static mpno_status row_of_policy(const planner *p, const char *policy, mpno_tabl
     for (int training = 1; training >= 0; training--) {
         char a[MPNO_HUMAN_CAPACITY], b[MPNO_HUMAN_CAPACITY], c[MPNO_HUMAN_CAPACITY];
         need n;
-        MPNO_TRY(find_need(p, policy, training != 0, &p->train,
-                           training ? p->train_batch : p->test_batch, &n));
+        MPNO_TRY(training ? training_need(p, policy, &n)
+                          : find_need(p, policy, false, p->finest, p->test_batch, &n));
         MPNO_TRY(put_need(p->ctx, entry, training ? "training" : "inference", &n));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.state, a)));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.activations, b)));
@@ -239,7 +276,7 @@ static mpno_status layer_rows(const planner *p, bool training, mpno_network *con
 static mpno_status layers(const planner *p, bool training, mpno_table *table, mpno_value *map) {
     mpno_network *networks[MAX_POLICIES] = {NULL};
     mpno_value *lists[MAX_POLICIES], *by_policy = NULL;
-    const int64_t batch = training ? p->train_batch : p->test_batch;
+    const int64_t batch = training ? p->finest->batch : p->test_batch;
     MPNO_CHECK(p->ctx, mpno_policy_count() <= MAX_POLICIES, MPNO_E_UNSUPPORTED,
                "a plan compares at most %d policies", MAX_POLICIES);
     MPNO_TRY(mpno_value_set_map(p->ctx, map, training ? "training_layers" : "inference_layers",
@@ -255,7 +292,7 @@ static mpno_status layers(const planner *p, bool training, mpno_table *table, mp
         if (status == MPNO_OK) status = mpno_value_list(p->ctx, &lists[i]);
         if (status == MPNO_OK) status = mpno_value_set(p->ctx, by_policy, name, lists[i]);
         if (status == MPNO_OK)
-            status = plan_network(p, name, training, &p->train, batch, &networks[i]);
+            status = plan_network(p, name, training, p->finest, batch, &networks[i]);
     }
     if (status == MPNO_OK) status = layer_rows(p, training, networks, table, lists);
     for (int i = 0; i < MAX_POLICIES; i++) mpno_network_destroy(&networks[i]);
@@ -322,7 +359,7 @@ static mpno_status inference_layers(const planner *p, const mpno_network *networ
 /* Stored tensors of one phase. */
 static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno_value *map) {
     mpno_network *network = NULL;
-    MPNO_TRY(plan_network(p, phase->policy, true, &p->train, p->train_batch, &network));
+    MPNO_TRY(plan_network(p, phase->policy, true, p->finest, p->finest->batch, &network));
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
     mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
              (long long)phase->first + 1, (long long)phase->end);
@@ -331,18 +368,48 @@ static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno
     return status;
 }
 
+/* The grids of several training sets. */
+static mpno_status put_grids(const planner *p, mpno_value *map) {
+    mpno_value *list = NULL;
+    if (p->n_sets == 1) return MPNO_OK;
+    MPNO_TRY(mpno_value_list(p->ctx, &list));
+    MPNO_TRY(mpno_value_set(p->ctx, map, "grids", list));
+    for (size_t i = 0; i < p->n_sets; i++) {
+        char key[64];
+        mpno_value *item = NULL;
+        mpno_grid_key(p->train[i].ndim, p->train[i].grid, key, sizeof key);
+        MPNO_TRY(mpno_value_string(p->ctx, key, &item));
+        MPNO_TRY(mpno_value_append(p->ctx, list, item));
+    }
+    return MPNO_OK;
+}
+
+static void say_grids(const planner *p) {
+    if (p->n_sets == 1) return;
+    mpno_say(p->sink, "training sets on grids");
+    for (size_t i = 0; i < p->n_sets; i++) {
+        char key[64];
+        mpno_grid_key(p->train[i].ndim, p->train[i].grid, key, sizeof key);
+        mpno_say(p->sink, "%s %s", i ? "," : "", key);
+    }
+    mpno_say(p->sink,
+             ": a network for each, all in memory; layers and tensors below are of the finest\n");
+}
+
 static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpno_value *map) {
     mpno_ctx *ctx = p->ctx;
     char key[64];
     mpno_value *phases = NULL;
-    mpno_grid_key(p->train.ndim, p->train.grid, key, sizeof key);
+    mpno_grid_key(p->finest->ndim, p->finest->grid, key, sizeof key);
     const size_t n_weights = mpno_model_n_weights(p->model);
     MPNO_TRY(mpno_value_set_int(ctx, map, "parameters", (int64_t)n_weights));
     MPNO_TRY(mpno_value_set_string(ctx, map, "grid", key));
-    MPNO_TRY(mpno_value_set_int(ctx, map, "batch_size", p->train_batch));
+    MPNO_TRY(put_grids(p, map));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "batch_size", p->finest->batch));
     MPNO_TRY(mpno_value_set_int(ctx, map, "test_batch_size", p->test_batch));
     mpno_say(p->sink, "%zu parameters; grid %s, batches of %lld (training) and %lld samples\n",
-             n_weights, key, (long long)p->train_batch, (long long)p->test_batch);
+             n_weights, key, (long long)p->finest->batch, (long long)p->test_batch);
+    say_grids(p);
     MPNO_TRY(say_section(p, policies_section, NULL, map));
     mpno_say(p->sink, "\nstate + most memory of tensors at once, layer by layer\n");
     MPNO_TRY(say_section(p, training_layers, NULL, map));
@@ -362,22 +429,51 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     return MPNO_OK;
 }
 
+/* One training set for each resolution of a file. */
+static mpno_status read_training_shapes(planner *p, mpno_settings *s, const char *path) {
+    mpno_dataset *whole = NULL, *parts[MPNO_MAX_INTS];
+    int64_t n = 0;
+    size_t file_bytes = 0, n_parts = 0;
+    MPNO_TRY(read_first(p->ctx, s, path, s->data.n_train, &whole, &n, &file_bytes));
+    MPNO_TRY(mpno_sets_subsample(p->ctx, s, path, &whole, parts, &n_parts));
+    mpno_status status = MPNO_OK;
+    for (size_t i = 0; i < n_parts; i++) {
+        if (status == MPNO_OK) status = mpno_sets_fit(p->ctx, s, path, n, parts[i]);
+        if (p->n_sets < MAX_SETS) {
+            shape *set = &p->train[p->n_sets++];
+            *set = shape_of(parts[i], n);
+            set->file_bytes = file_bytes;
+        }
+        mpno_dataset_destroy(p->ctx, &parts[i]);
+    }
+    p->n_train += (int64_t)n_parts * (n - s->data.n_validation);
+    return status;
+}
+
+/* The batch of each network: the largest of the sets on its grid. */
+static void find_batches(planner *p, const mpno_settings *s) {
+    p->finest = &p->train[0];
+    for (size_t i = 0; i < p->n_sets; i++) {
+        shape *set = &p->train[i];
+        const int64_t n = set->n - s->data.n_validation;
+        size_t twin = 0;
+        while (memcmp(p->train[twin].grid, set->grid, sizeof set->grid) != 0 ||
+               memcmp(p->train[twin].out_grid, set->out_grid, sizeof set->out_grid) != 0)
+            twin++;
+        const int64_t batch = s->data.batch_size < n ? s->data.batch_size : n;
+        if (batch > p->train[twin].batch) p->train[twin].batch = batch;
+        if (p->finest->in_values < set->in_values) p->finest = set;
+    }
+}
+
 static mpno_status read_shapes(planner *p, mpno_settings *s) {
-    const shape *train = &p->train;
-    MPNO_TRY(read_shape(p->ctx, s, s->data.train, s->data.n_train, &p->train));
-    mpno_dataset seen = {.ndim = train->ndim,
-                         .n_features = train->n_features,
-                         .in_channels = train->in_channels,
-                         .out_channels = train->out_channels};
-    memcpy(seen.grid, train->grid, sizeof train->grid);
-    memcpy(seen.out_grid, train->out_grid, sizeof train->out_grid);
-    MPNO_TRY(mpno_sets_fit(p->ctx, s, &seen));
-    p->n_train = train->n - s->data.n_validation;
-    for (size_t i = 0; i < s->data.test.n && i < MAX_TESTS; i++) {
+    for (size_t i = 0; i < s->data.train.n; i++)
+        MPNO_TRY(read_training_shapes(p, s, s->data.train.v[i]));
+    for (size_t i = 0; i < s->data.test.n && i < MAX_SETS; i++) {
         MPNO_TRY(read_shape(p->ctx, s, s->data.test.v[i], s->data.n_test, &p->tests[i]));
         p->n_tests++;
     }
-    p->train_batch = s->data.batch_size < p->n_train ? s->data.batch_size : p->n_train;
+    find_batches(p, s);
     p->test_batch = s->data.test_batch_size;
     return MPNO_OK;
 }

@@ -41,9 +41,4 @@ MPNO_WARN_UNUSED mpno_status mpno_predictor_run(mpno_predictor *predictor, int64
 MPNO_WARN_UNUSED mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,
                                            const mpno_predictor_opts *opts, mpno_metrics *out);
 
-/* Address of sample i of an array of `values` numbers a sample. */
-static inline void *mpno_sample(const void *data, mpno_format format, int64_t values, int64_t i) {
-    return (char *)data + (size_t)(i * values) * mpno_format_bytes(format);
-}
-
 #endif

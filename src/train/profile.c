@@ -343,14 +343,15 @@ static mpno_status plan_policies(profiler *p) {
 
 static mpno_status profile(profiler *p, const mpno_sets *sets, char **json) {
     const mpno_settings *s = p->settings;
-    const mpno_dataset *data = p->data = sets->train.data;
+    const mpno_set *finest = mpno_sets_finest(sets);
+    const mpno_dataset *data = p->data = finest->data;
     mpno_schedule schedule;
     mpno_value *map = NULL;
     MPNO_TRY(mpno_settings_schedule(p->ctx, s, &schedule));
     const mpno_fno_config config = mpno_settings_model(s, &schedule.phase[0]);
     const mpno_format arithmetic = mpno_settings_arithmetic(s);
     MPNO_TRY(mpno_model_create(p->ctx, &config, arithmetic, (uint64_t)s->seed, &p->model));
-    p->batch = s->data.batch_size < sets->train.n ? s->data.batch_size : sets->train.n;
+    p->batch = s->data.batch_size < finest->n ? s->data.batch_size : finest->n;
     MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)(p->batch * data->out_points * data->out_channels),
                               mpno_format_bytes(data->format), &p->y));
     MPNO_TRY(plan_policies(p));
@@ -369,7 +370,7 @@ mpno_status mpno_profile(mpno_ctx *ctx, mpno_config *config, const mpno_sink *si
     if (json) *json = NULL;
     MPNO_TRY(mpno_config_resolve(config, NULL));
     mpno_settings *s = &config->settings;
-    MPNO_CHECK(ctx, s->data.train, MPNO_E_CONFIG,
+    MPNO_CHECK(ctx, s->data.train.n > 0, MPNO_E_CONFIG,
                "data.train is missing: give a file, its first batch is what is measured on");
     MPNO_TRY(mpno_alloc(ctx, sizeof *p, &p));
     *p = (profiler){.ctx = ctx, .settings = s, .sink = sink};

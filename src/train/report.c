@@ -49,10 +49,10 @@ static mpno_status read_summary(job *j, const char *path) {
     return status;
 }
 
-/* The first file of the tests that is not there any more, NULL: none. */
-static const char *missing_test(const mpno_settings *s) {
-    for (size_t i = 0; i < s->data.test.n; i++)
-        if (!mpno_path_exists(s->data.test.v[i])) return s->data.test.v[i];
+/* The first file of the list that is not there any more, NULL: none. */
+static const char *missing(const mpno_text_list *files) {
+    for (size_t i = 0; i < files->n; i++)
+        if (!mpno_path_exists(files->v[i])) return files->v[i];
     return NULL;
 }
 
@@ -60,7 +60,7 @@ static const char *missing_test(const mpno_settings *s) {
 static mpno_status make_plan(job *j) {
     const mpno_settings *s = &j->config->settings;
     char *json = NULL;
-    if (!s->data.train || !mpno_path_exists(s->data.train) || missing_test(s)) return MPNO_OK;
+    if (s->data.train.n == 0 || missing(&s->data.train) || missing(&s->data.test)) return MPNO_OK;
     mpno_status status = mpno_plan(j->ctx, j->config, NULL, &json);
     if (status == MPNO_OK) {
         status = mpno_json_parse(j->ctx, "plan", json, strlen(json), &j->plan);
@@ -199,7 +199,7 @@ static mpno_status add_predictions(job *j) {
     mpno_restored restored;
     mpno_report_result *result = j->result;
     const mpno_settings *s = &j->config->settings;
-    const char *gone = missing_test(s);
+    const char *gone = missing(&s->data.test);
     MPNO_TRY(mpno_path_join(j->ctx, j->run, "last.safetensors", path, sizeof path));
     result->predictions = mpno_path_exists(path) && s->data.test.n > 0 && !gone;
     if (result->predictions) {

@@ -57,7 +57,7 @@ static mpno_status take_channels(mpno_ctx *ctx, const char *path, const char *ke
     if (*given == MPNO_UNSET) *given = found;
     MPNO_CHECK(ctx, *given == found, MPNO_E_CONFIG,
                "%s is %lld, but the number of channels in %s is %lld: give that or leave the key "
-               "out",
+               "out; all training files have the same",
                key, (long long)*given, path, (long long)found);
     return MPNO_OK;
 }
@@ -79,12 +79,15 @@ static mpno_status check_fit(mpno_ctx *ctx, const char *path, const mpno_dataset
 
 /* The PyTorch library takes more modes than points and ignores the surplus weights; trained on that
  * grid they stay at their random start and spoil finer grids, so that it is an error here. */
-static mpno_status check_modes(mpno_ctx *ctx, const mpno_settings *s, const mpno_dataset *data) {
+static mpno_status check_modes(mpno_ctx *ctx, const mpno_settings *s, const char *path,
+                               const mpno_dataset *data) {
     for (int d = 0; d < data->ndim && s->compat == MPNO_COMPAT_NONE; d++) {
+        char key[64];
         MPNO_CHECK(ctx, s->model.n_modes.v[d] <= data->grid[d], MPNO_E_CONFIG,
-                   "model.n_modes[%d] = %lld is above the %lld points of the training grid along "
-                   "that axis: give at most %lld",
-                   d, (long long)s->model.n_modes.v[d], (long long)data->grid[d],
+                   "model.n_modes[%d] = %lld is above the %lld points of a training grid along "
+                   "that axis, %s at %s: give at most %lld",
+                   d, (long long)s->model.n_modes.v[d], (long long)data->grid[d], path,
+                   mpno_grid_key(data->ndim, data->grid, key, sizeof key),
                    (long long)data->grid[d]);
     }
     return MPNO_OK;
@@ -104,53 +107,102 @@ static mpno_status check_loss(mpno_ctx *ctx, const mpno_settings *s, const mpno_
     return MPNO_OK;
 }
 
-mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const mpno_dataset *data) {
-    MPNO_TRY(take_channels(ctx, settings->data.train, "model.in_channels", data->in_channels,
+mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const char *path, int64_t n,
+                          const mpno_dataset *data) {
+    MPNO_CHECK(ctx, settings->data.n_validation < n, MPNO_E_CONFIG,
+               "data.n_validation = %lld leaves nothing of the %lld training samples of %s",
+               (long long)settings->data.n_validation, (long long)n, path);
+    MPNO_TRY(take_channels(ctx, path, "model.in_channels", data->in_channels,
                            &settings->model.in_channels));
-    MPNO_TRY(take_channels(ctx, settings->data.train, "model.out_channels", data->out_channels,
+    MPNO_TRY(take_channels(ctx, path, "model.out_channels", data->out_channels,
                            &settings->model.out_channels));
     if (settings->data.embedding_key)
-        MPNO_TRY(take_channels(ctx, settings->data.train, "model.ada_in_features", data->n_features,
+        MPNO_TRY(take_channels(ctx, path, "model.ada_in_features", data->n_features,
                                &settings->model.ada_in_features));
     MPNO_TRY(check_loss(ctx, settings, data));
-    MPNO_TRY(check_modes(ctx, settings, data));
+    MPNO_TRY(check_modes(ctx, settings, path, data));
     return mpno_augment_check_data(ctx, settings, data);
 }
 
-static uint64_t checksum(mpno_ctx *ctx, const mpno_dataset *data) {
+mpno_status mpno_sets_subsample(mpno_ctx *ctx, const mpno_settings *settings, const char *path,
+                                mpno_dataset **whole, mpno_dataset **out, size_t *n) {
+    const mpno_int_list *factors = &settings->data.train_subsampling;
+    mpno_status status = MPNO_OK;
+    bool kept = factors->n == 0;
+    *n = 0;
+    if (kept) out[(*n)++] = *whole;
+    for (int64_t i = 0; i < factors->n && status == MPNO_OK; i++) {
+        if (factors->v[i] == 1) {
+            out[(*n)++] = *whole;
+            kept = true;
+            continue;
+        }
+        status = mpno_dataset_subsample(ctx, *whole, factors->v[i], &out[*n]);
+        if (status == MPNO_OK) (*n)++;
+    }
+    if (!kept) mpno_dataset_destroy(ctx, whole);
+    *whole = NULL;
+    if (status == MPNO_OK) return MPNO_OK;
+    while (*n > 0) mpno_dataset_destroy(ctx, &out[--*n]);
+    return mpno_fail_in(ctx, status, "data.train_subsampling: %s", path);
+}
+
+static uint64_t checksum(mpno_ctx *ctx, const mpno_sets *sets) {
     mpno_crc64 *crc = NULL;
     if (mpno_alloc(ctx, sizeof *crc, &crc) != MPNO_OK) return 0;
-    const size_t bytes = mpno_format_bytes(data->format);
-    const size_t n = (size_t)data->n;
     mpno_crc64_start(crc);
-    mpno_crc64_add(crc, data->x, n * (size_t)(data->points * data->in_channels) * bytes);
-    mpno_crc64_add(crc, data->y, n * (size_t)(data->out_points * data->out_channels) * bytes);
-    if (data->embedding) mpno_crc64_add(crc, data->embedding, n * (size_t)data->n_features * bytes);
+    for (size_t i = 0; i < sets->n_train; i++) {
+        const mpno_dataset *data = sets->train[i].data;
+        const size_t n = (size_t)data->n * mpno_format_bytes(data->format);
+        mpno_crc64_add(crc, data->x, n * (size_t)(data->points * data->in_channels));
+        mpno_crc64_add(crc, data->y, n * (size_t)(data->out_points * data->out_channels));
+        if (data->embedding) mpno_crc64_add(crc, data->embedding, n * (size_t)data->n_features);
+    }
     uint64_t value = mpno_crc64_value(crc);
     mpno_free(ctx, crc);
     return value;
 }
 
-static mpno_set set_of(mpno_dataset *data, int64_t first, int64_t n) {
-    mpno_set set = {data, first, n, ""};
-    mpno_grid_key(data->ndim, data->grid, set.key, sizeof set.key);
-    return set;
+/* Adds a range of a dataset to an array of sets, under a key that no other has. */
+static void add_set(mpno_set *sets, size_t *n, mpno_dataset *data, int64_t first, int64_t samples) {
+    mpno_set *set = &sets[(*n)++];
+    *set = (mpno_set){data, first, samples, ""};
+    mpno_grid_key(data->ndim, data->grid, set->key, sizeof set->key);
+    const size_t length = strlen(set->key);
+    int same = 1;
+    for (const mpno_set *other = sets; other < set; other++) {
+        const char *key = other->key;
+        const bool equal = strncmp(key, set->key, length) == 0;
+        same += equal && (key[length] == '\0' || key[length] == '#');
+    }
+    if (same > 1) snprintf(set->key + length, sizeof set->key - length, "#%d", same);
 }
 
-/* Normalisers see the training samples only. */
-static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_dataset *data,
-                       int64_t n_train, mpno_train_state *state) {
+static mpno_values values_of(const mpno_set *set, const void *data, int64_t sample) {
+    return (mpno_values){mpno_sample(data, set->data->format, sample, set->first), set->n * sample};
+}
+
+/* Normalisers see the training samples only, of all resolutions. */
+static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *sets,
+                       mpno_train_state *state) {
+    const size_t n = sets->n_train;
+    const mpno_format format = sets->train[0].data->format;
+    mpno_values *x = NULL, *y = NULL;
     state->encode_x = s->data.encode_input;
     state->encode_y = s->data.encode_output;
-    if (state->encode_x) {
-        MPNO_TRY(mpno_normalizer_fit(ctx, data->format, data->x,
-                                     n_train * data->points * data->in_channels, &state->x));
+    MPNO_TRY(mpno_alloc_array(ctx, 2 * n, sizeof *x, &x));
+    y = x + n;
+    for (size_t i = 0; i < n; i++) {
+        const mpno_dataset *data = sets->train[i].data;
+        x[i] = values_of(&sets->train[i], data->x, data->points * data->in_channels);
+        y[i] = values_of(&sets->train[i], data->y, data->out_points * data->out_channels);
     }
-    if (state->encode_y) {
-        MPNO_TRY(mpno_normalizer_fit(ctx, data->format, data->y,
-                                     n_train * data->out_points * data->out_channels, &state->y));
-    }
-    return MPNO_OK;
+    mpno_status status = MPNO_OK;
+    if (state->encode_x) status = mpno_normalizer_fit_parts(ctx, format, x, n, &state->x);
+    if (status == MPNO_OK && state->encode_y)
+        status = mpno_normalizer_fit_parts(ctx, format, y, n, &state->y);
+    mpno_free(ctx, x);
+    return status;
 }
 
 static void encode_x(const mpno_train_state *state, mpno_dataset *data) {
@@ -159,11 +211,30 @@ static void encode_x(const mpno_train_state *state, mpno_dataset *data) {
                            data->n * data->points * data->in_channels);
 }
 
+/* A training file at all its resolutions. */
+static mpno_status read_training(mpno_ctx *ctx, mpno_settings *s, const char *path,
+                                 mpno_sets *sets) {
+    mpno_dataset *whole = NULL, *parts[MPNO_MAX_INTS];
+    const size_t first = sets->n_train;
+    size_t n = 0;
+    MPNO_TRY(read_file(ctx, s, path, s->data.n_train, &whole));
+    MPNO_TRY(mpno_sets_subsample(ctx, s, path, &whole, parts, &n));
+    for (size_t i = 0; i < n; i++)
+        add_set(sets->train, &sets->n_train, parts[i], 0, parts[i]->n - s->data.n_validation);
+    for (size_t i = first; i < sets->n_train; i++) {
+        const mpno_set *set = &sets->train[i];
+        MPNO_TRY(mpno_sets_fit(ctx, s, path, set->data->n, set->data));
+        if (s->data.n_validation > 0)
+            add_set(sets->validation, &sets->n_validation, set->data, set->n, s->data.n_validation);
+    }
+    return MPNO_OK;
+}
+
 static mpno_status read_validation(mpno_ctx *ctx, mpno_settings *s, const mpno_train_state *state,
                                    mpno_sets *sets) {
     mpno_dataset *data = NULL;
     MPNO_TRY(read_file(ctx, s, s->data.validation, MPNO_UNSET, &data));
-    sets->validation = set_of(data, 0, data->n);
+    add_set(sets->validation, &sets->n_validation, data, 0, data->n);
     MPNO_TRY(check_fit(ctx, s->data.validation, data, s));
     encode_x(state, data);
     return MPNO_OK;
@@ -171,28 +242,46 @@ static mpno_status read_validation(mpno_ctx *ctx, mpno_settings *s, const mpno_t
 
 mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno_train_state *state,
                                     mpno_sets *sets) {
-    mpno_dataset *data = NULL;
-    MPNO_TRY(read_file(ctx, settings, settings->data.train, settings->data.n_train, &data));
-    sets->train = set_of(data, 0, data->n);
-    MPNO_TRY(mpno_sets_fit(ctx, settings, data));
-    const int64_t n_validation = settings->data.n_validation;
-    MPNO_CHECK(ctx, n_validation < data->n, MPNO_E_CONFIG,
-               "data.n_validation = %lld leaves nothing of the %lld training samples",
-               (long long)n_validation, (long long)data->n);
-    const int64_t n_train = data->n - n_validation;
-    sets->train.n = n_train;
-    if (n_validation > 0) sets->validation = set_of(data, n_train, n_validation);
-    state->data_checksum = checksum(ctx, data);
-    MPNO_TRY(fit(ctx, settings, data, n_train, state));
-    encode_x(state, data);
-    if (state->encode_y) {
-        mpno_normalizer_encode(&state->y, data->format, data->y,
-                               n_train * data->out_points * data->out_channels);
+    const mpno_text_list *files = &settings->data.train;
+    const size_t factors = (size_t)settings->data.train_subsampling.n;
+    const size_t most = files->n * (factors > 0 ? factors : 1);
+    MPNO_TRY(mpno_alloc_array(ctx, most, sizeof *sets->train, &sets->train));
+    MPNO_TRY(mpno_alloc_array(ctx, most, sizeof *sets->validation, &sets->validation));
+    for (size_t i = 0; i < files->n; i++) MPNO_TRY(read_training(ctx, settings, files->v[i], sets));
+    state->data_checksum = checksum(ctx, sets);
+    MPNO_TRY(fit(ctx, settings, sets, state));
+    for (size_t i = 0; i < sets->n_train; i++) {
+        mpno_dataset *data = sets->train[i].data;
+        encode_x(state, data);
+        if (state->encode_y)
+            mpno_normalizer_encode(&state->y, data->format, data->y,
+                                   sets->train[i].n * data->out_points * data->out_channels);
     }
-    if (settings->data.validation) {
-        MPNO_TRY(read_validation(ctx, settings, state, sets));
+    return settings->data.validation ? read_validation(ctx, settings, state, sets) : MPNO_OK;
+}
+
+size_t mpno_sets_twin(const mpno_sets *sets, size_t set) {
+    const mpno_dataset *data = sets->train[set].data;
+    for (size_t i = 0; i < set; i++) {
+        const mpno_dataset *other = sets->train[i].data;
+        if (memcmp(data->grid, other->grid, sizeof data->grid) == 0 &&
+            memcmp(data->out_grid, other->out_grid, sizeof data->out_grid) == 0)
+            return i;
     }
-    return MPNO_OK;
+    return set;
+}
+
+const mpno_set *mpno_sets_finest(const mpno_sets *sets) {
+    const mpno_set *finest = &sets->train[0];
+    for (size_t i = 1; i < sets->n_train; i++)
+        if (sets->train[i].data->points > finest->data->points) finest = &sets->train[i];
+    return finest;
+}
+
+int64_t mpno_sets_samples(const mpno_sets *sets) {
+    int64_t n = 0;
+    for (size_t i = 0; i < sets->n_train; i++) n += sets->train[i].n;
+    return n;
 }
 
 mpno_status mpno_sets_read_tests(mpno_ctx *ctx, const mpno_settings *settings,
@@ -203,30 +292,27 @@ mpno_status mpno_sets_read_tests(mpno_ctx *ctx, const mpno_settings *settings,
     for (size_t i = 0; i < files->n; i++) {
         mpno_dataset *data = NULL;
         MPNO_TRY(read_file(ctx, settings, files->v[i], settings->data.n_test, &data));
-        mpno_set set = set_of(data, 0, data->n);
-        int same = 1;
-        const size_t length = strlen(set.key);
-        for (size_t k = 0; k < i; k++) {
-            const char *key = sets->tests[k].key;
-            bool equal = strncmp(key, set.key, length) == 0;
-            same += equal && (key[length] == '\0' || key[length] == '#');
-        }
-        if (same > 1) {
-            snprintf(set.key + length, sizeof set.key - length, "#%d", same);
-        }
-        sets->tests[sets->n_tests++] = set;
+        add_set(sets->tests, &sets->n_tests, data, 0, data->n);
         MPNO_TRY(check_fit(ctx, files->v[i], data, settings));
         encode_x(state, data);
     }
     return MPNO_OK;
 }
 
+static bool is_training(const mpno_sets *sets, const mpno_dataset *data) {
+    for (size_t i = 0; i < sets->n_train; i++)
+        if (sets->train[i].data == data) return true;
+    return false;
+}
+
 void mpno_sets_clear(mpno_ctx *ctx, mpno_sets *sets) {
-    if (sets->validation.data != sets->train.data) {
-        mpno_dataset_destroy(ctx, &sets->validation.data);
-    }
-    mpno_dataset_destroy(ctx, &sets->train.data);
+    for (size_t i = 0; i < sets->n_validation; i++)
+        if (!is_training(sets, sets->validation[i].data))
+            mpno_dataset_destroy(ctx, &sets->validation[i].data);
+    for (size_t i = 0; i < sets->n_train; i++) mpno_dataset_destroy(ctx, &sets->train[i].data);
     for (size_t i = 0; i < sets->n_tests; i++) mpno_dataset_destroy(ctx, &sets->tests[i].data);
+    mpno_free(ctx, sets->train);
+    mpno_free(ctx, sets->validation);
     mpno_free(ctx, sets->tests);
     *sets = (mpno_sets){0};
 }

@@ -17,10 +17,11 @@ typedef struct mpno_set {
     char key[64];     /* "16" for a grid of 16 x 16, "16x24" */
 } mpno_set;
 
+/* Several training sets are of several resolutions or files; validation data are their ends or a
+ * file. */
 typedef struct mpno_sets {
-    mpno_set train, validation;
-    mpno_set *tests; /* owned */
-    size_t n_tests;
+    mpno_set *train, *validation, *tests; /* owned */
+    size_t n_train, n_validation, n_tests;
 } mpno_sets;
 
 /* "16", "16x24" into out. */
@@ -31,15 +32,25 @@ mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *settings);
 /* The keys of the tensors that a sample is made of, into keys: x, y and what steers it, if any;
  * gives their number. */
 size_t mpno_sets_keys(const mpno_settings *settings, const char *keys[3]);
-/* Fills the channels that the settings leave open from the training data, checks those they give,
- * and n_modes and augmentation against the grid. */
-MPNO_WARN_UNUSED mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings,
-                                           const mpno_dataset *data);
-/* Training and validation sets. Fills the channels of the model that the settings leave open,
- * checks those they give, n_modes and augmentation against the grid, and writes normalisers and checksum into the
- * state. */
+/* Of a training file (path: for messages) of n samples at one of data.train_subsampling: fills the
+ * channels that the settings leave open, checks those they give, and n_modes and augmentation
+ * against the grid.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const char *path,
+                                           int64_t n, const mpno_dataset *data);
+/* A dataset at each of data.train_subsampling, at most MPNO_MAX_INTS; takes *whole, on failure too.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_sets_subsample(mpno_ctx *ctx, const mpno_settings *settings,
+                                                 const char *path, mpno_dataset **whole,
+                                                 mpno_dataset **out, size_t *n);
+/* Training and validation sets, fitted as above; writes normalisers and checksum into the state. */
 MPNO_WARN_UNUSED mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings,
                                                      mpno_train_state *state, mpno_sets *sets);
+/* The first training set on the same grids as training set `set`. */
+size_t mpno_sets_twin(const mpno_sets *sets, size_t set);
+/* The first training set with the most points. */
+const mpno_set *mpno_sets_finest(const mpno_sets *sets);
+int64_t mpno_sets_samples(const mpno_sets *sets); /* of all training sets */
 /* The test sets, by the normalisers of `state`; channels must be known. */
 MPNO_WARN_UNUSED mpno_status mpno_sets_read_tests(mpno_ctx *ctx, const mpno_settings *settings,
                                                   const mpno_train_state *state, mpno_sets *sets);

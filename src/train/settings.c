@@ -148,12 +148,23 @@ static mpno_status check_stopping(mpno_ctx *ctx, const mpno_settings *s) {
     return MPNO_OK;
 }
 
+static mpno_status check_subsampling(mpno_ctx *ctx, const mpno_settings *s) {
+    const mpno_int_list *factors = &s->data.train_subsampling;
+    for (int64_t i = 0; i < factors->n; i++)
+        for (int64_t k = 0; k < i; k++)
+            MPNO_CHECK(ctx, factors->v[k] != factors->v[i], MPNO_E_CONFIG,
+                       "data.train_subsampling: %lld stands twice, expected each factor once",
+                       (long long)factors->v[i]);
+    return MPNO_OK;
+}
+
 mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     mpno_objective objective;
     MPNO_TRY(check_model(ctx, s));
     MPNO_TRY(mpno_settings_objective(ctx, s, &objective));
     MPNO_CHECK(ctx, !s->data.validation || s->data.n_validation == 0, MPNO_E_CONFIG,
                "data.validation and data.n_validation are both given: keep one");
+    MPNO_TRY(check_subsampling(ctx, s));
     MPNO_TRY(mpno_augment_check(ctx, s));
     MPNO_TRY(resolve_lr(ctx, s));
     MPNO_TRY(check_stopping(ctx, s));

@@ -71,7 +71,7 @@ static mpno_status run(mpno_ctx *ctx, mpno_config *config, bool resume, const mp
     mpno_trainer trainer;
     MPNO_TRY(mpno_trainer_open(ctx, &config->settings, resume, sink, &trainer));
     mpno_say(sink, "%zu parameters, %lld training samples, %d threads, %s\n",
-             mpno_model_n_weights(trainer.model), (long long)trainer.sets.train.n,
+             mpno_model_n_weights(trainer.model), (long long)mpno_sets_samples(&trainer.sets),
              mpno_ctx_n_threads(ctx), mpno_ctx_isa(ctx));
     if (resume) mpno_say(sink, "going on after epoch %lld\n", (long long)trainer.state.epoch);
     mpno_status status = mpno_trainer_run(&trainer);

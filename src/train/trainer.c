@@ -9,9 +9,6 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/memory.h"
-#include "core/parallel.h"
-#include "core/rng.h"
-#include "train/augment.h"
 #include "train/objective.h"
 #include "train/sink.h"
 
@@ -33,15 +30,10 @@ static mpno_status open_model(mpno_trainer *t) {
 }
 
 static mpno_status open_buffers(mpno_trainer *t) {
-    const mpno_dataset *data = t->sets.train.data;
-    const int64_t batch = t->settings->data.batch_size < t->sets.train.n
-                              ? t->settings->data.batch_size
-                              : t->sets.train.n;
-    const size_t bytes = (size_t)batch * mpno_format_bytes(data->format);
-    MPNO_TRY(mpno_alloc_array(t->ctx, (size_t)t->sets.train.n, sizeof *t->order, &t->order));
-    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)(data->points * data->in_channels), &t->x));
-    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)(data->out_points * data->out_channels), &t->y));
-    MPNO_TRY(mpno_alloc(t->ctx, bytes * (size_t)data->n_features, &t->embedding));
+    const size_t n = t->sets.n_train;
+    MPNO_TRY(mpno_alloc_array(t->ctx, n, sizeof(mpno_network *), &t->networks));
+    MPNO_TRY(mpno_alloc_array(t->ctx, n, sizeof *t->set_loss, &t->set_loss));
+    MPNO_TRY(mpno_batches_make(t->ctx, t->settings, &t->sets, &t->state, &t->batches));
     return mpno_alloc_array(t->ctx, t->sets.n_tests, sizeof *t->tests, &t->tests);
 }
 
@@ -52,9 +44,10 @@ static mpno_status read_checkpoint(mpno_trainer *t) {
     mpno_status status = mpno_checkpoint_same_run(t->ctx, checkpoint, t->settings);
     if (status == MPNO_OK && checkpoint->state.data_checksum != data_checksum) {
         status = mpno_fail(t->ctx, MPNO_E_CONFIG,
-                           "cannot resume: the data of %s are not those that the checkpoint was "
+                           "cannot resume: the data of %s%s are not those that the checkpoint was "
                            "trained on",
-                           t->settings->data.train);
+                           t->settings->data.train.v[0],
+                           t->settings->data.train.n > 1 ? " and what follows it" : "");
     }
     if (status == MPNO_OK) {
         t->state = checkpoint->state;
@@ -111,27 +104,31 @@ mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resum
     return status;
 }
 
+static void destroy_networks(mpno_trainer *t) {
+    for (size_t i = 0; t->networks && i < t->sets.n_train; i++)
+        mpno_network_destroy(&t->networks[i]);
+}
+
 void mpno_trainer_close(mpno_trainer *t) {
-    mpno_network_destroy(&t->network);
+    destroy_networks(t);
     mpno_optimizer_destroy(&t->optimizer);
     mpno_ema_destroy(&t->ema);
     mpno_model_destroy(&t->model);
+    mpno_batches_clear(&t->batches);
     mpno_sets_clear(t->ctx, &t->sets);
     mpno_runlog_close(&t->log);
     mpno_tensorboard_close(&t->board);
-    mpno_free(t->ctx, t->order);
-    mpno_free(t->ctx, t->x);
-    mpno_free(t->ctx, t->y);
-    mpno_free(t->ctx, t->embedding);
+    mpno_free(t->ctx, t->networks);
+    mpno_free(t->ctx, t->set_loss);
     mpno_free(t->ctx, t->tests);
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
 }
 
 /* Targets lie where the model's scaling factors put its predictions. */
-static mpno_status check_output_grid(const mpno_trainer *t) {
-    const mpno_dataset *data = t->sets.train.data;
+static mpno_status check_output_grid(const mpno_trainer *t, size_t set) {
+    const mpno_dataset *data = t->sets.train[set].data;
     int64_t grid[MPNO_MAX_AXES];
-    mpno_network_output_grid(t->network, grid);
+    mpno_network_output_grid(t->networks[set], grid);
     for (int d = 0; d < data->ndim; d++)
         MPNO_CHECK(t->ctx, grid[d] == data->out_grid[d], MPNO_E_SHAPE,
                    "model.resolution_scaling_factor makes %lld of the %lld points on axis %d, but "
@@ -141,82 +138,37 @@ static mpno_status check_output_grid(const mpno_trainer *t) {
     return MPNO_OK;
 }
 
-/* The network of the phase that `epoch` belongs to. Weights and moments stay as they are. */
-static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
-    const int phase = mpno_schedule_at(&t->schedule, epoch);
-    if (phase == t->phase) return MPNO_OK;
+/* A network on the grid of a training set, for the largest batch of all sets on that grid. */
+static mpno_status make_network(mpno_trainer *t, size_t set, const mpno_phase *phase) {
     const mpno_settings *s = t->settings;
-    const mpno_dataset *data = t->sets.train.data;
-    const mpno_phase *p = &t->schedule.phase[phase];
-    mpno_network_destroy(&t->network);
-    mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(s, p));
+    const mpno_dataset *data = t->sets.train[set].data;
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
     for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
     if (s->data.output_grid == MPNO_OUTPUT_GRID_OWN)
         memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
-    opts.capacity = s->data.batch_size < t->sets.train.n ? s->data.batch_size : t->sets.train.n;
+    for (size_t i = set; i < t->sets.n_train; i++) {
+        const int64_t batch = mpno_batches_capacity(s, &t->sets.train[i]);
+        if (mpno_sets_twin(&t->sets, i) == set && batch > opts.capacity) opts.capacity = batch;
+    }
     opts.training = true;
     MPNO_TRY(mpno_settings_objective(t->ctx, s, &opts.objective));
-    opts.policy = p->policy;
+    opts.policy = phase->policy;
     opts.half_format = mpno_settings_half(s);
-    MPNO_TRY(mpno_network_create(t->model, &opts, &t->network));
-    MPNO_TRY(check_output_grid(t));
+    MPNO_TRY(mpno_network_create(t->model, &opts, &t->networks[set]));
+    return check_output_grid(t, set);
+}
+
+/* The networks of the phase that `epoch` belongs to. Weights and moments stay as they are. */
+static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
+    const int phase = mpno_schedule_at(&t->schedule, epoch);
+    if (phase == t->phase) return MPNO_OK;
+    const mpno_phase *p = &t->schedule.phase[phase];
+    destroy_networks(t);
+    mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(t->settings, p));
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        if (mpno_sets_twin(&t->sets, i) == i) MPNO_TRY(make_network(t, i, p));
     t->phase = phase;
     return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
-}
-
-typedef struct gathering {
-    mpno_trainer *trainer;
-    int64_t epoch, first;
-    bool augment;
-    mpno_field_shape x, y;
-} gathering;
-
-static void copy_field(const mpno_symmetry *symmetry, const mpno_field_shape *shape,
-                       const void *from, void *to, int64_t values) {
-    if (symmetry)
-        mpno_symmetry_apply(symmetry, shape, from, to);
-    else
-        memcpy(to, from, (size_t)values * mpno_format_bytes(shape->format));
-}
-
-/* Sample order[first + i] to place i of the batch. */
-static void gather_sample(void *argument, int64_t i, int thread) {
-    const gathering *g = argument;
-    mpno_trainer *t = g->trainer;
-    const mpno_dataset *data = t->sets.train.data;
-    const mpno_format format = data->format;
-    const int64_t sample = t->order[g->first + i];
-    const int64_t nx = data->points * data->in_channels, ny = data->out_points * data->out_channels;
-    mpno_symmetry drawn;
-    (void)thread;
-    if (g->augment) drawn = mpno_augment_draw(t->settings, data, g->epoch, sample);
-    const mpno_symmetry *symmetry = g->augment ? &drawn : NULL;
-    copy_field(symmetry, &g->x, mpno_sample(data->x, format, nx, sample),
-               mpno_sample(t->x, format, nx, i), nx);
-    copy_field(symmetry, &g->y, mpno_sample(data->y, format, ny, sample),
-               mpno_sample(t->y, format, ny, i), ny);
-    if (data->embedding)
-        memcpy(mpno_sample(t->embedding, format, data->n_features, i),
-               mpno_sample(data->embedding, format, data->n_features, sample),
-               (size_t)data->n_features * mpno_format_bytes(format));
-}
-
-/* The samples order[first ..] side by side. */
-static void gather(mpno_trainer *t, int64_t epoch, int64_t first, int64_t batch) {
-    const mpno_dataset *data = t->sets.train.data;
-    const mpno_settings *s = t->settings;
-    gathering g = {
-        .trainer = t,
-        .epoch = epoch,
-        .first = first,
-        .augment = mpno_augment_wanted(s),
-        .x = {data->grid, data->planes, data->in_channels, data->format, s->augment.x_vectors.v,
-              s->augment.x_vectors.n, t->state.encode_x ? &t->state.x : NULL},
-        .y = {data->out_grid, data->planes, data->out_channels, data->format,
-              s->augment.y_vectors.v, s->augment.y_vectors.n,
-              t->state.encode_y ? &t->state.y : NULL}};
-    mpno_parallel(t->ctx->n_threads, batch, gather_sample, &g);
 }
 
 /* What the sum over samples and channels of `samples` is divided by. */
@@ -227,10 +179,13 @@ static double reduction(const mpno_trainer *t, int64_t samples) {
                : 1.0;
 }
 
-static void take_step(mpno_trainer *t, int64_t epoch, double scale) {
+static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, double scale) {
     const char *policy = t->schedule.phase[t->phase].policy;
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
-    mpno_optimizer_step(t->optimizer, t->network, t->rate, scale * reduction(t, t->step_samples));
+    mpno_optimizer_step(t->optimizer, network, t->rate, scale * reduction(t, t->step_samples));
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        if (t->networks[i] && t->networks[i] != network)
+            mpno_network_refresh_weights(t->networks[i]);
     t->state.step++;
     if (t->ema) mpno_ema_update(t->ema, t->state.step);
     const double norm = mpno_optimizer_gradient_norm(t->optimizer);
@@ -246,30 +201,31 @@ static void take_step(mpno_trainer *t, int64_t epoch, double scale) {
 
 /* Batch `index` of an epoch. opt.accumulate batches, or what is left of an epoch, make a step; an
  * overflow of scaled gradients in one of them skips it. */
-static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, int64_t batch,
+static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, int64_t *done,
                                double *loss) {
-    const int64_t index = first / t->settings->data.batch_size;
-    const bool ends =
-        (index + 1) % t->settings->opt.accumulate == 0 || first + batch == t->sets.train.n;
+    const mpno_batches *batches = &t->batches;
+    const bool ends = (index + 1) % t->settings->opt.accumulate == 0 || index + 1 == batches->n;
     mpno_step_result result = {0};
     const double scale = mpno_trainer_loss_scale(t);
-    gather(t, epoch, first, batch);
-    mpno_network_set_embedding(t->network, t->embedding);
+    const mpno_batch *batch = mpno_batches_gather(&t->batches, index);
+    mpno_network *network = t->networks[mpno_sets_twin(&t->sets, batch->set)];
+    mpno_network_set_embedding(network, batches->embedding);
     /* a batch's number over the run: the same after a resume */
-    const int64_t batches = (t->sets.train.n - 1) / t->settings->data.batch_size + 1;
-    mpno_network_set_dropout(t->network, (uint64_t)t->settings->seed,
-                             (uint64_t)(epoch * batches + index));
-    MPNO_TRY(mpno_network_step(t->network, batch, t->x, t->y, scale, &result));
+    mpno_network_set_dropout(network, (uint64_t)t->settings->seed,
+                             (uint64_t)(epoch * batches->n + index));
+    MPNO_TRY(mpno_network_step(network, batch->n, batches->x, batches->y, scale, &result));
     *loss += result.loss;
-    t->step_samples += batch;
+    *done += batch->n;
+    t->step_samples += batch->n;
+    t->set_loss[batch->set] += result.loss / (double)t->sets.train[batch->set].n / reduction(t, 1);
     if (result.overflow) {
         mpno_loss_scale_overflow(&t->state.loss_scale);
         mpno_optimizer_discard(t->optimizer);
         t->broken = true;
         MPNO_TRY(mpno_trainer_log_skip(t, index));
     }
-    if (!t->broken && !ends) mpno_optimizer_accumulate(t->optimizer, t->network);
-    if (!t->broken && ends) take_step(t, epoch, scale);
+    if (!t->broken && !ends) mpno_optimizer_accumulate(t->optimizer, network);
+    if (!t->broken && ends) take_step(t, network, epoch, scale);
     if (ends) {
         t->broken = false;
         t->step_samples = 0;
@@ -277,9 +233,9 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t first, in
     return MPNO_OK;
 }
 
-static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, int64_t done,
-                                          double loss, double seconds) {
-    const int64_t n = t->sets.train.n, batch = t->settings->data.batch_size;
+static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, int64_t step,
+                                          int64_t done, double loss, double seconds) {
+    const int64_t n = mpno_sets_samples(&t->sets);
     const double epochs_left =
         (double)(t->settings->opt.n_epochs - epoch) - (double)done / (double)n;
     const double samples = (double)done + (double)n * (double)t->epochs_here;
@@ -287,8 +243,8 @@ static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, 
     return (mpno_progress_state){
         .epoch = epoch,
         .n_epochs = t->settings->opt.n_epochs,
-        .step = (done + batch - 1) / batch,
-        .n_steps = (n + batch - 1) / batch,
+        .step = step,
+        .n_steps = t->batches.n,
         .loss = loss,
         .samples_per_second = seconds > 0 ? (double)done / seconds : 0,
         .eta_seconds = samples > 0 ? spent / samples * (double)n * epochs_left : -1,
@@ -298,27 +254,43 @@ static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, 
 }
 
 static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) {
-    const int64_t n = t->sets.train.n, size = t->settings->data.batch_size;
-    mpno_rng rng = mpno_rng_make((uint64_t)t->settings->seed, MPNO_STREAM_SHUFFLE, (uint32_t)epoch);
-    mpno_rng_permutation(&rng, n, t->order);
     const double start = mpno_seconds();
     double loss = 0;
+    int64_t done = 0;
+    mpno_batches_begin(&t->batches, epoch);
+    memset(t->set_loss, 0, t->sets.n_train * sizeof *t->set_loss);
     t->clipping = (mpno_clipping){0};
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
-    for (int64_t first = 0; first < n; first += size) {
-        const int64_t batch = n - first < size ? n - first : size;
-        MPNO_TRY(train_batch(t, epoch, first, batch, &loss));
+    for (int64_t i = 0; i < t->batches.n; i++) {
+        MPNO_TRY(train_batch(t, epoch, i, &done, &loss));
         if (t->progress.write) {
             const double time = mpno_seconds();
-            const int64_t done = first + batch;
-            mpno_progress_state state =
-                progress_state(t, epoch, done, loss / (double)done / reduction(t, 1), time - start);
+            mpno_progress_state state = progress_state(
+                t, epoch, i + 1, done, loss / (double)done / reduction(t, 1), time - start);
             t->progress.width = t->sink->columns; /* the terminal may have been resized */
             mpno_progress_step(&t->progress, &state, time);
         }
     }
     *seconds = mpno_seconds() - start;
-    t->train_loss = loss / (double)n / reduction(t, 1);
+    t->train_loss = loss / (double)done / reduction(t, 1);
+    return MPNO_OK;
+}
+
+/* The mean over all validation samples, of whatever resolution. */
+static mpno_status validate(mpno_trainer *t, const mpno_predictor_opts *opts) {
+    double samples = 0;
+    t->validation = (mpno_metrics){0};
+    for (size_t i = 0; i < t->sets.n_validation; i++) samples += (double)t->sets.validation[i].n;
+    for (size_t i = 0; i < t->sets.n_validation; i++) {
+        const mpno_set *set = &t->sets.validation[i];
+        const double part = (double)set->n / samples;
+        mpno_metrics metrics;
+        MPNO_TRY(mpno_evaluate(t->model, t->ctx, set, opts, &metrics));
+        t->validation.l2 += part * metrics.l2;
+        t->validation.h1 += part * metrics.h1;
+        t->validation.mse += part * metrics.mse;
+        t->validation.count += metrics.count;
+    }
     return MPNO_OK;
 }
 
@@ -330,9 +302,7 @@ static mpno_status evaluate_model(mpno_trainer *t, bool tests) {
                                       .batch = s->data.test_batch_size,
                                       .y = t->state.encode_y ? &t->state.y : NULL,
                                       .norms = mpno_settings_norms(s)};
-    if (t->sets.validation.n > 0) {
-        MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.validation, &opts, &t->validation));
-    }
+    MPNO_TRY(validate(t, &opts));
     for (size_t i = 0; tests && i < t->sets.n_tests; i++) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.tests[i], &opts, &t->tests[i]));
     }
@@ -351,7 +321,7 @@ static mpno_status evaluate(mpno_trainer *t, bool tests) {
 
 /* Whether the run listens to the validation error after every epoch, whatever eval.every says. */
 static bool listens(const mpno_trainer *t) {
-    return t->sets.validation.n > 0 &&
+    return t->sets.n_validation > 0 &&
            (t->settings->opt.early_stopping != MPNO_UNSET || t->lr.kind == MPNO_LR_plateau);
 }
 
@@ -359,7 +329,7 @@ static bool listens(const mpno_trainer *t) {
  * error. */
 static void heed(mpno_trainer *t, int64_t epoch) {
     const mpno_settings *s = t->settings;
-    const bool validated = t->sets.validation.n > 0 && s->compat == MPNO_COMPAT_NONE;
+    const bool validated = t->sets.n_validation > 0 && s->compat == MPNO_COMPAT_NONE;
     mpno_lr_epoch_end(&t->lr, &t->state.lr, epoch, validated ? t->validation.l2 : t->train_loss);
     if (s->opt.early_stopping == MPNO_UNSET) return;
     mpno_early_stopping_add(&t->state.early, t->validation.l2, s->opt.early_stopping,
@@ -409,7 +379,7 @@ static mpno_status restore_best(mpno_trainer *t) {
 static mpno_status keep(mpno_trainer *t, bool evaluated, bool last) {
     const bool due = last || t->state.epoch % t->settings->checkpoint.every == 0;
     bool best = due;
-    if (t->sets.validation.n > 0) {
+    if (t->sets.n_validation > 0) {
         best = evaluated && !(t->validation.l2 >= t->state.best_error);
         if (best) t->state.best_error = t->validation.l2;
     }
@@ -430,7 +400,7 @@ static void report_epoch(mpno_trainer *t, int64_t epoch, bool evaluated, double 
     if (!t->progress.write) return;
     char extra[256] = "";
     size_t length = 0;
-    if (t->validated == t->state.epoch && t->sets.validation.n > 0) {
+    if (t->validated == t->state.epoch && t->sets.n_validation > 0) {
         length = (size_t)snprintf(extra, sizeof extra, "validation L2 %.4f", t->validation.l2);
     }
     for (size_t i = 0; evaluated && i < t->sets.n_tests && length < sizeof extra; i++) {
@@ -439,7 +409,8 @@ static void report_epoch(mpno_trainer *t, int64_t epoch, bool evaluated, double 
                      length ? "  " : "", t->sets.tests[i].key, t->tests[i].l2, t->tests[i].h1);
         if (more > 0) length += (size_t)more;
     }
-    mpno_progress_state state = progress_state(t, epoch, t->sets.train.n, t->train_loss, seconds);
+    mpno_progress_state state =
+        progress_state(t, epoch, t->batches.n, mpno_sets_samples(&t->sets), t->train_loss, seconds);
     mpno_progress_epoch(&t->progress, &state, *extra ? extra : NULL);
 }
 

@@ -10,6 +10,7 @@
 #include "report/progress.h"
 #include "report/runlog.h"
 #include "report/tensorboard.h"
+#include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/predictor.h"
@@ -32,10 +33,9 @@ typedef struct mpno_trainer {
     mpno_model *model;
     mpno_optimizer *optimizer;
     mpno_ema *ema;           /* NULL: no averages are kept */
-    mpno_network *network;   /* of the current phase */
+    mpno_network **networks; /* [sets.n_train], of the current phase; NULL: that of the twin */
     int phase;               /* -1: no network yet */
-    int64_t *order;          /* [train.n] */
-    void *x, *y, *embedding; /* one batch */
+    mpno_batches batches;
     mpno_runlog *log;
     mpno_tensorboard *board; /* NULL: not wanted */
     mpno_progress progress;
@@ -48,6 +48,7 @@ typedef struct mpno_trainer {
     double rate;          /* of the last step */
     mpno_clipping clipping;
     double train_loss;   /* mean over the samples of the last epoch */
+    double *set_loss;    /* [sets.n_train]: the same of each training set */
     double seconds;      /* in training steps, by this process */
     int64_t epochs_here; /* run by this process */
 } mpno_trainer;

@@ -45,6 +45,11 @@ static mpno_status write_config(mpno_trainer *t, bool resume) {
     return status;
 }
 
+/* Whether the training loss is told by resolution too. */
+static bool several(const mpno_trainer *t) {
+    return t->sets.n_train > 1;
+}
+
 static mpno_status open_runlog(mpno_trainer *t, bool resume) {
     static const char *const fixed[FIXED_COLUMNS] = {"epoch",      "phase",         "learning_rate",
                                                      "loss_scale", "skipped_steps", "train_loss"};
@@ -52,9 +57,14 @@ static mpno_status open_runlog(mpno_trainer *t, bool resume) {
     const char *columns[MAX_COLUMNS];
     size_t n = 0;
     for (; n < FIXED_COLUMNS; n++) columns[n] = fixed[n];
-    if (t->sets.validation.n > 0) {
+    if (t->sets.n_validation > 0) {
         columns[n++] = "validation_l2";
         columns[n++] = "validation_h1";
+    }
+    for (size_t i = 0; several(t) && i < t->sets.n_train && n < MAX_COLUMNS; i++) {
+        snprintf(names[n], COLUMN_NAME, "train_%s_loss", t->sets.train[i].key);
+        columns[n] = names[n];
+        n++;
     }
     for (size_t i = 0; i < t->sets.n_tests && n + 2 <= MAX_COLUMNS; i++) {
         snprintf(names[n], COLUMN_NAME, "test_%s_l2", t->sets.tests[i].key);
@@ -134,19 +144,23 @@ mpno_status mpno_tensors_list(mpno_ctx *ctx, const mpno_network *network, mpno_v
 static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     const mpno_settings *s = t->settings;
     const mpno_phase *phase = &t->schedule.phase[t->phase];
-    const mpno_network_cost cost = mpno_network_get_cost(t->network);
+    const size_t finest = (size_t)(mpno_sets_finest(&t->sets) - t->sets.train);
+    size_t activations = 0, state = mpno_optimizer_bytes(t->optimizer);
+    for (size_t i = 0; i < t->sets.n_train; i++) {
+        if (!t->networks[i]) continue;
+        const mpno_network_cost cost = mpno_network_get_cost(t->networks[i]);
+        activations += cost.activation_bytes;
+        state += cost.gradient_bytes + cost.weight_copy_bytes;
+    }
     const bool tanh = mpno_settings_stabilizer(s, phase) == MPNO_STABILIZER_TANH;
     mpno_value *tensors = NULL;
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", phase->policy));
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "half",
                                    mpno_format_get(mpno_settings_half(s))->name));
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", tanh ? "tanh" : "none"));
-    MPNO_TRY(
-        mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)cost.activation_bytes));
-    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes",
-                                (int64_t)(cost.gradient_bytes + cost.weight_copy_bytes +
-                                          mpno_optimizer_bytes(t->optimizer))));
-    MPNO_TRY(mpno_tensors_list(t->ctx, t->network, &tensors));
+    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)activations));
+    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes", (int64_t)state));
+    MPNO_TRY(mpno_tensors_list(t->ctx, t->networks[finest], &tensors));
     return mpno_value_set(t->ctx, fields, "tensors", tensors);
 }
 
@@ -203,7 +217,7 @@ mpno_status mpno_metrics_put(mpno_ctx *ctx, mpno_value *map, const char *key,
 
 static mpno_status put_errors(mpno_trainer *t, mpno_value *map) {
     mpno_value *tests = NULL;
-    if (t->sets.validation.n > 0) {
+    if (t->sets.n_validation > 0) {
         MPNO_TRY(mpno_metrics_put(t->ctx, map, "validation", &t->validation));
     }
     MPNO_TRY(mpno_value_set_map(t->ctx, map, "test", &tests));
@@ -222,10 +236,12 @@ static mpno_status write_row(mpno_trainer *t, bool evaluated) {
                                (double)t->state.loss_scale.skipped,
                                t->train_loss};
     size_t n = FIXED_COLUMNS;
-    if (t->sets.validation.n > 0) {
+    if (t->sets.n_validation > 0) {
         row[n++] = validated ? t->validation.l2 : NAN;
         row[n++] = validated ? t->validation.h1 : NAN;
     }
+    for (size_t i = 0; several(t) && i < t->sets.n_train && n < MAX_COLUMNS; i++)
+        row[n++] = t->set_loss[i];
     for (size_t i = 0; i < t->sets.n_tests && n + 2 <= MAX_COLUMNS; i++) {
         row[n++] = evaluated ? t->tests[i].l2 : NAN;
         row[n++] = evaluated ? t->tests[i].h1 : NAN;
@@ -241,6 +257,15 @@ static mpno_status put_clipping(mpno_trainer *t, mpno_value *fields) {
     return mpno_value_set_int(t->ctx, fields, "clipped_steps", c->clipped);
 }
 
+static mpno_status put_set_losses(mpno_trainer *t, mpno_value *fields) {
+    mpno_value *map = NULL;
+    if (!several(t)) return MPNO_OK;
+    MPNO_TRY(mpno_value_set_map(t->ctx, fields, "train", &map));
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        MPNO_TRY(mpno_value_set_real(t->ctx, map, t->sets.train[i].key, t->set_loss[i]));
+    return MPNO_OK;
+}
+
 static mpno_status fill_epoch(mpno_trainer *t, double seconds, bool evaluated, mpno_value *fields) {
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", t->schedule.phase[t->phase].policy));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "phase", t->phase + 1));
@@ -250,9 +275,10 @@ static mpno_status fill_epoch(mpno_trainer *t, double seconds, bool evaluated, m
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "train_loss", t->train_loss));
     MPNO_TRY(mpno_value_set_real(t->ctx, fields, "seconds", seconds));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "bytes", (int64_t)mpno_ctx_bytes(t->ctx)));
+    MPNO_TRY(put_set_losses(t, fields));
     MPNO_TRY(put_clipping(t, fields));
     if (evaluated) return put_errors(t, fields);
-    if (t->sets.validation.n == 0 || t->validated != t->state.epoch) return MPNO_OK;
+    if (t->sets.n_validation == 0 || t->validated != t->state.epoch) return MPNO_OK;
     return mpno_metrics_put(t->ctx, fields, "validation", &t->validation);
 }
 

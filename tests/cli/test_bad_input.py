@@ -250,6 +250,37 @@ CASES = {
                                    ["augment.x_vectors", "augment.flip"]),
     "resume with augmentation": (None, AGAIN + ("--resume", "augment.transpose=true"), USAGE,
                                  ["augment.transpose", "true", "false"]),
+    # several resolutions
+    "modes above the coarsest grid": (None, TRAIN + ("data.train_subsampling=[1, 4]",), USAGE,
+                                      ["model.n_modes[0] = 4", "2 points", "train.pt at 2"]),
+    "modes above the coarsest grid, in a plan": (
+        None, ("plan", "config.yaml", "data.train_subsampling=[1, 4]"), USAGE,
+        ["model.n_modes[0] = 4", "2 points"]),
+    "subsampling that does not divide": (None, TRAIN + ("data.train_subsampling=[1, 3]",), FAILURE,
+                                         ["data.train_subsampling", "train.pt", "3", "(8, 8)"]),
+    "subsampling twice": (None, TRAIN + ("data.train_subsampling=[2, 2]",), USAGE,
+                          ["data.train_subsampling", "2 stands twice"]),
+    "subsampling to nothing": (None, TRAIN + ("data.train_subsampling=[0]",), USAGE,
+                               ["data.train_subsampling", "0", "[1,4096]"]),
+    "no training file in the list": (None, TRAIN + ("data.train=[]",), USAGE,
+                                     ["data.train is missing"]),
+    "a number among training files": (None, TRAIN + ("data.train=[train.pt, 3]",), USAGE,
+                                      ["data.train", "text", "3"]),
+    "second training file missing": (None, TRAIN + ("data.train=[train.pt, gone.pt]",), FAILURE,
+                                     ["gone.pt", "no such file"]),
+    "second training file with other channels": (
+        two_channels, TRAIN + ("data.train=[train.pt, two.pt]",), USAGE,
+        ["model.in_channels is 1", "two.pt is 2", "all training files"]),
+    "second training file too short": (
+        lambda f: make_data(f / "few.pt", samples=4, grid=8),
+        TRAIN + ("data.train=[train.pt, few.pt]", "data.n_validation=4"), USAGE,
+        ["data.n_validation = 4", "few.pt"]),
+    "resume at more resolutions": (None, AGAIN + ("--resume", "data.train_subsampling=[1, 2]"),
+                                   USAGE, ["data.train_subsampling", "[1, 2]", "null"]),
+    "resume with a further training file": (
+        lambda f: make_data(f / "more.pt", samples=4, grid=8),
+        AGAIN + ("--resume", "data.train=[train.pt, more.pt]"), USAGE,
+        ["cannot resume", "train.pt", "not those"]),
     # optimisers and learning rates
     "optimizer unknown": (None, TRAIN + ("opt.optimizer=adamax",), USAGE,
                           ["opt.optimizer", "adamax", "adamw", "lion"]),

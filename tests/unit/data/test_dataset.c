@@ -98,6 +98,37 @@ static void channels_first_is_turned_around(void **state) {
     mpno_tensor_file_destroy(ctx, &file);
 }
 
+/* Node (i, j) of a 2 x 3 part of a 4 x 6 grid is node (2i, 2j); y lies on 8 x 6. */
+static void every_second_node(void **state) {
+    mpno_ctx *ctx = *state;
+    const int64_t x[] = {2, 3, 4, 6}, y[] = {2, 8, 6};
+    mpno_tensor_file *file = make_pair(ctx, 4, x, 3, y);
+    mpno_dataset_opts opts = MPNO_DATASET_OPTS_INIT;
+    mpno_dataset *set, *part;
+    opts.ndim = 2;
+    opts.other_grid = true;
+    opts.format = MPNO_F64;
+    assert_ok(ctx, mpno_dataset_from_tensors(ctx, "pair", file, &opts, &set));
+    assert_ok(ctx, mpno_dataset_subsample(ctx, set, 2, &part));
+    assert_int_equal(part->points, 6);
+    assert_int_equal(part->out_points, 12);
+    for (int n = 0; n < 2; n++)
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 3; j++) {
+                const double *u = part->x, *v = part->y;
+                for (int c = 0; c < 3 && i < 2; c++)
+                    assert_true(u[((n * 2 + i) * 3 + j) * 3 + c] ==
+                                ((n * 3 + c) * 4 + 2 * i) * 6 + 2 * j);
+                assert_true(v[(n * 4 + i) * 3 + j] == (n * 8 + 2 * i) * 6 + 2 * j);
+            }
+    mpno_dataset_destroy(ctx, &part);
+    assert_fails(ctx, mpno_dataset_subsample(ctx, set, 4, &part), MPNO_E_SHAPE,
+                 "4 does not divide the points of all axes: inputs lie on (4, 6)");
+    assert_null(part);
+    mpno_dataset_destroy(ctx, &set);
+    mpno_tensor_file_destroy(ctx, &file);
+}
+
 static void shapes_that_do_not_fit_are_explained(void **state) {
     static const struct {
         int nx, ny, ndim;
@@ -202,6 +233,7 @@ int main(void) {
         TEST(darcy_becomes_pairs_of_fields),
         TEST(offset_and_number_choose_samples),
         TEST(channels_first_is_turned_around),
+        TEST(every_second_node),
         TEST(shapes_that_do_not_fit_are_explained),
         TEST(values_that_are_not_finite_are_located),
         TEST(keys_and_readers_can_be_chosen),

@@ -18,6 +18,9 @@ static void darcy_has_the_known_statistics(void **state) {
     assert_ok(ctx, mpno_normalizer_fit(ctx, MPNO_F32, y->data, n, &normalizer));
     assert_true(fabs(normalizer.mean - 0.3863156) < 5e-8);
     assert_true(fabs(normalizer.std - 0.3399716) < 5e-8);
+    const mpno_values parts[2] = {{y->data, 1000}, {(const float *)y->data + 1000, n - 1000}};
+    assert_ok(ctx, mpno_normalizer_fit_parts(ctx, MPNO_F32, parts, 2, &again));
+    assert_true(again.mean == normalizer.mean && again.std == normalizer.std);
     mpno_normalizer_encode(&normalizer, MPNO_F32, y->data, n);
     assert_ok(ctx, mpno_normalizer_fit(ctx, MPNO_F32, y->data, n, &again));
     assert_true(fabs(again.mean) < 1e-7 && fabs(again.std - 1) < 1e-6);
