@@ -329,6 +329,18 @@ class Interruption(Project):
             for path in (self.folder / "parts").iterdir():
                 path.unlink()
 
+    def test_statistics_and_dropout_resume_with_the_same_bits(self):
+        words = ("model.norm=batch_norm", "model.channel_mlp_dropout=0.2", "opt.t_max=6")
+        self.mpno("train", "config.yaml", *words, "opt.n_epochs=6", "output=whole")
+        self.mpno("train", "config.yaml", *words, "opt.n_epochs=6", "output=other", "seed=4")
+        self.mpno("train", "config.yaml", *words, "opt.n_epochs=2", "output=parts")
+        self.mpno("train", "config.yaml", *words, "opt.n_epochs=6", "output=parts", "--resume")
+        whole = self.weights("whole")
+        self.assertEqual(whole, self.weights("parts"))
+        self.assertNotEqual(whole, self.weights("other"))
+        name = "fno_blocks.norm.0.norm.num_batches_tracked"
+        self.assertEqual(struct.unpack("<f", whole[name][2]), (12,))
+
     def test_resume_of_a_finished_run_changes_no_weight(self):
         self.mpno("train", "config.yaml")
         before = self.weights("run")
