@@ -18,6 +18,7 @@
 
 #include "mpno/context.h"
 #include "mpno/data.h"
+#include "mpno/data_source.h"
 #include "mpno/format.h"
 #include "mpno/generate.h"
 #include "mpno/model.h"
@@ -25,5 +26,6 @@
 #include "mpno/optimizer.h"
 #include "mpno/run.h"
 #include "mpno/status.h"
+#include "mpno/trained.h"
 
 #endif

@@ -39,6 +39,7 @@ mpno_status mpno_ctx_create(const mpno_ctx_opts *opts, mpno_ctx **out) {
 
 void mpno_ctx_destroy(mpno_ctx **ctx) {
     if (ctx == NULL) return;
+    if (*ctx != NULL) mpno_free(*ctx, (*ctx)->sources);
     mpno_free(NULL, *ctx);
     *ctx = NULL;
 }

@@ -15,6 +15,8 @@ struct mpno_ctx {
     char error[1024]; /* sentence of the last failure */
     /* allocator state, see core/memory.h */
     size_t bytes, peak_bytes;
+    struct mpno_source_entry *sources; /* owned: data/source.c */
+    size_t n_sources;
     int64_t n_allocs;   /* successful allocations so far */
     int64_t fail_after; /* < 0: never fail; n: the (n+1)-th allocation from now fails, and every
                            later one */
@@ -30,7 +32,8 @@ mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...)
 mpno_status mpno_fail_in(mpno_ctx *ctx, mpno_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tells the compiler that a failure is never MPNO_OK, so that it does not see ways on which outputs stay unset. */
+/* Tells the compiler that a failure is never MPNO_OK, so that it does not see ways on which outputs
+ * stay unset. */
 static inline mpno_status mpno_is_failure(mpno_status status) {
     if (status == MPNO_OK) __builtin_unreachable();
     return status;

@@ -10,6 +10,7 @@
 #include "data/npy.h"
 #include "data/pt.h"
 #include "data/safetensors.h"
+#include "data/source.h"
 
 static const struct reader {
     const char *name, *extensions, *checksum;
@@ -38,9 +39,11 @@ enum {
     KNOWN_TEXT = 400
 };
 
-/* True when one word of `extensions` ends the path; upper and lower case are the same. */
+/* True when one word of `extensions` ends the path; upper and lower case are the same. What begins
+ * as a source is one, whatever its end. */
 static bool has_extension(const char *path, const char *extensions) {
     size_t n_path = strlen(path);
+    if (mpno_path_is_source(path)) return strcmp(extensions, MPNO_SOURCE_PREFIX) == 0;
     while (*extensions) {
         size_t n = strcspn(extensions, " ");
         if (n_path > n && strncasecmp(path + n_path - n, extensions, n) == 0) return true;

@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "core/memory.h"
+#include "data/source.h"
 
 #define MAX_PATH 4096
 
@@ -131,9 +132,9 @@ mpno_status mpno_settings_parse(mpno_ctx *ctx, const char *file, const mpno_valu
     return status;
 }
 
-/* Makes *path absolute, taking it relative to folder (NULL: the current one). */
+/* Makes *path absolute, taking it relative to folder (NULL: the current one); a source stays. */
 static mpno_status make_absolute(mpno_ctx *ctx, const char *folder, char **path) {
-    if (!*path) return MPNO_OK;
+    if (!*path || mpno_path_is_source(*path)) return MPNO_OK;
     char here[MAX_PATH], base[MAX_PATH], joined[MAX_PATH], real[MAX_PATH];
     MPNO_CHECK(ctx, getcwd(here, sizeof here) != NULL, MPNO_E_IO,
                "the current folder has no path, run from one that exists");

@@ -27,29 +27,9 @@ typedef struct job {
     mpno_named_tensor *y; /* [n][channel][grid..], in out */
 } job;
 
-/* Predictions lie where the truth does, else where predict.output_shape says, else where the model
- * puts them. */
-static mpno_status choose_grid(mpno_ctx *ctx, const mpno_settings *s, bool has_truth,
-                               mpno_dataset *data) {
-    const mpno_int_list *asked = &s->predict.output_shape;
-    MPNO_CHECK(ctx, asked->n == 0 || asked->n == data->ndim, MPNO_E_CONFIG,
-               "predict.output_shape has %lld entries: give one for each of the %d axes",
-               (long long)asked->n, data->ndim);
-    for (int d = 0; d < data->ndim; d++) {
-        MPNO_CHECK(ctx, asked->n == 0 || !has_truth || asked->v[d] == data->out_grid[d],
-                   MPNO_E_CONFIG,
-                   "predict.output_shape[%d] is %lld, but the true outputs in the file have %lld "
-                   "points there: leave the key out",
-                   d, (long long)asked->v[d], (long long)data->out_grid[d]);
-        if (!has_truth) data->out_grid[d] = asked->n > 0 ? asked->v[d] : 0;
-    }
-    return MPNO_OK;
-}
-
 static mpno_status read_input(job *j, const char *input) {
     mpno_ctx *ctx = j->ctx;
-    const mpno_checkpoint *c = j->restored->checkpoint;
-    const mpno_settings *s = &c->settings;
+    const mpno_settings *s = &j->restored->checkpoint->settings;
     mpno_tensor_file *file = NULL;
     /* the truth may be missing */
     const char *const keys[3] = {s->data.x_key, s->data.embedding_key, s->data.y_key};
@@ -60,27 +40,10 @@ static mpno_status read_input(job *j, const char *input) {
                                .n_required = steered ? 2 : 1,
                                .keys = steered ? keys : plain};
     MPNO_TRY(mpno_tensor_file_select(ctx, input, &wanted, &file));
-    j->has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
-    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
-    if (!j->has_truth) opts.y_key = s->data.x_key;
-    opts.other_grid = true;
-    opts.format = mpno_model_arithmetic(j->restored->model);
-    mpno_status status = mpno_dataset_from_tensors(ctx, input, file, &opts, &j->data);
+    mpno_status status =
+        mpno_restored_dataset(ctx, j->restored, input, file, &j->has_truth, &j->data);
     mpno_tensor_file_destroy(ctx, &file);
-    MPNO_TRY(status);
-    MPNO_CHECK(ctx, j->data->in_channels == s->model.in_channels, MPNO_E_SHAPE,
-               "%s: '%s' has %lld channels, the model takes %lld", input, s->data.x_key,
-               (long long)j->data->in_channels, (long long)s->model.in_channels);
-    MPNO_CHECK(ctx, !j->has_truth || j->data->out_channels == s->model.out_channels, MPNO_E_SHAPE,
-               "%s: '%s' has %lld channels, the model gives %lld", input, s->data.y_key,
-               (long long)j->data->out_channels, (long long)s->model.out_channels);
-    j->data->out_channels = s->model.out_channels;
-    MPNO_TRY(choose_grid(ctx, s, j->has_truth, j->data));
-    if (c->state.encode_x) {
-        mpno_normalizer_encode(&c->state.x, j->data->format, j->data->x,
-                               j->data->n * j->data->points * j->data->in_channels);
-    }
-    return MPNO_OK;
+    return status;
 }
 
 static mpno_status make_output(job *j, const mpno_predictor *predictor) {

@@ -104,6 +104,59 @@ mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
                                  .norms = mpno_settings_norms(&c->settings)};
 }
 
+/* Predictions lie where the truth does, else where predict.output_shape says, else where the model
+ * puts them. */
+static mpno_status choose_grid(mpno_ctx *ctx, const mpno_settings *s, bool has_truth,
+                               mpno_dataset *data) {
+    const mpno_int_list *asked = &s->predict.output_shape;
+    MPNO_CHECK(ctx, asked->n == 0 || asked->n == data->ndim, MPNO_E_CONFIG,
+               "predict.output_shape has %lld entries: give one for each of the %d axes",
+               (long long)asked->n, data->ndim);
+    for (int d = 0; d < data->ndim; d++) {
+        MPNO_CHECK(ctx, asked->n == 0 || !has_truth || asked->v[d] == data->out_grid[d],
+                   MPNO_E_CONFIG,
+                   "predict.output_shape[%d] is %lld, but the true outputs in the file have %lld "
+                   "points there: leave the key out",
+                   d, (long long)asked->v[d], (long long)data->out_grid[d]);
+        if (!has_truth) data->out_grid[d] = asked->n > 0 ? asked->v[d] : 0;
+    }
+    return MPNO_OK;
+}
+
+static mpno_status fit_dataset(mpno_ctx *ctx, const mpno_restored *r, const char *name,
+                               bool has_truth, mpno_dataset *data) {
+    const mpno_checkpoint *c = r->checkpoint;
+    const mpno_settings *s = &c->settings;
+    MPNO_CHECK(ctx, data->in_channels == s->model.in_channels, MPNO_E_SHAPE,
+               "%s: '%s' has %lld channels, the model takes %lld", name, s->data.x_key,
+               (long long)data->in_channels, (long long)s->model.in_channels);
+    MPNO_CHECK(ctx, !has_truth || data->out_channels == s->model.out_channels, MPNO_E_SHAPE,
+               "%s: '%s' has %lld channels, the model gives %lld", name, s->data.y_key,
+               (long long)data->out_channels, (long long)s->model.out_channels);
+    data->out_channels = s->model.out_channels;
+    MPNO_TRY(choose_grid(ctx, s, has_truth, data));
+    if (c->state.encode_x) {
+        mpno_normalizer_encode(&c->state.x, data->format, data->x,
+                               data->n * data->points * data->in_channels);
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const char *name,
+                                  const mpno_tensor_file *file, bool *has_truth,
+                                  mpno_dataset **out) {
+    const mpno_settings *s = &r->checkpoint->settings;
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    *has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
+    if (!*has_truth) opts.y_key = s->data.x_key;
+    opts.other_grid = true;
+    opts.format = mpno_model_arithmetic(r->model);
+    MPNO_TRY(mpno_dataset_from_tensors(ctx, name, file, &opts, out));
+    mpno_status status = fit_dataset(ctx, r, name, *has_truth, *out);
+    if (status != MPNO_OK) mpno_dataset_destroy(ctx, out);
+    return status;
+}
+
 mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {
     const bool tanh = mpno_model_config(r->model)->stabilizer == MPNO_STABILIZER_TANH;
     MPNO_TRY(mpno_value_set_string(ctx, map, "checkpoint", r->checkpoint->path));

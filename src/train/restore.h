@@ -21,6 +21,11 @@ MPNO_WARN_UNUSED mpno_status mpno_restore(mpno_ctx *ctx, const char *path,
                                           const mpno_config *overrides, mpno_restored *out);
 void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored);
 mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored);
+/* Inputs to predict from, encoded, of tensors under the names that the checkpoint's settings say; y
+ * is a copy of x where there is no truth. out_grid is 0 where the model decides. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *restored,
+                                                   const char *name, const mpno_tensor_file *file,
+                                                   bool *has_truth, mpno_dataset **out);
 /* What a report says of it: checkpoint, epoch, weights, policy, format, stabilizer, arithmetic,
  * parameters, isa, threads. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *restored,

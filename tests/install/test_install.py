@@ -234,5 +234,104 @@ class Completion(Installed):
         self.assertIn("'model.norm:", said.replace('"', "'"))
 
 
+CMAKE_LISTS = """\
+cmake_minimum_required(VERSION 3.21)
+project(user LANGUAGES C)
+find_package(mpno {version} CONFIG REQUIRED)
+foreach(example {names})
+  add_executable(${{example}}_shared {folder}/${{example}}.c)
+  target_link_libraries(${{example}}_shared PRIVATE mpno::mpno m)
+  add_executable(${{example}}_static {folder}/${{example}}.c)
+  target_link_libraries(${{example}}_static PRIVATE mpno::mpno_static m)
+endforeach()
+"""
+EXAMPLES = sorted(path.stem for path in ROOT.glob("examples/*.c"))
+
+
+class Examples(Installed):
+    """Every example in four builds; the four programs must say the same."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = cls.scratch / "examples"
+        cls.folder.mkdir()
+        for name in EXAMPLES:
+            for way, words in (("pkg_shared", ["--libs"]), ("pkg_static", ["--static", "--libs"])):
+                cls.compile(name, way, words)
+        cls.compile_by_cmake()
+
+    @classmethod
+    def compile(cls, name, way, words):
+        """Against the library as pkg-config describes it; static: with the shared one out of sight."""
+        flags = run("pkg-config", "--cflags", *words, "mpno", env=cls.environment).split()
+        if way == "pkg_static":
+            flags = ["-l:libmpno.a" if flag == "-lmpno" else flag for flag in flags]
+        run(COMPILER, "-std=c17", "-O1", *WARNINGS, *FLAGS, ROOT / f"examples/{name}.c", *flags, "-lm",
+            f"-Wl,-rpath,{cls.library}", "-o", cls.folder / f"{name}_{way}")
+
+    @classmethod
+    def compile_by_cmake(cls):
+        """A project of the user's that finds the package."""
+        source = cls.scratch / "project"
+        source.mkdir()
+        version = run(cls.prefix / "bin/mpno", "--version").split()[1].rsplit(".", 1)[0]
+        (source / "CMakeLists.txt").write_text(CMAKE_LISTS.format(
+            version=version, names=" ".join(EXAMPLES), folder=ROOT / "examples"))
+        run("cmake", "-S", source, "-B", source / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={cls.prefix}",
+            f"-DCMAKE_C_COMPILER={COMPILER}", f"-DCMAKE_C_FLAGS=-O1 {' '.join([*WARNINGS, *FLAGS])}",
+            f"-DCMAKE_RUNTIME_OUTPUT_DIRECTORY={cls.folder}", env=cls.environment)
+        run("cmake", "--build", source / "build", env=cls.environment)
+
+    def say(self, name, *words):
+        """Runs the four builds of an example; what they say, which must not depend on the build."""
+        said = set()
+        for way in ("pkg_shared", "pkg_static", "shared", "static"):
+            place = self.scratch / f"in_{way}"
+            place.mkdir(exist_ok=True)
+            text = run(self.folder / f"{name}_{way}", *words, cwd=place, env=self.environment)
+            said.add(re.sub(r'"seconds_per_epoch": [^,]*|[\d.]+ m?s per epoch|[\d.]+ samples/s', "", text))
+        self.assertEqual(len(said), 1, said)
+        return text
+
+    def test_train_and_predict_at_another_resolution(self):
+        said = self.say("01_train", ROOT / "examples/darcy16.yaml", "output=run", "opt.n_epochs=1",
+                        "data.n_train=32", "data.n_test=4", "model.hidden_channels=8", "report.html=false")
+        self.assertIn('"test": {"16": {"l2": ', said)
+        self.assertRegex(self.say("02_predict", "run", 32), r"^at the centre of 32 x 32 points: -?[\d.]+\n$")
+
+    def test_custom_data(self):
+        said = self.say("03_custom_data", "heat_run")
+        self.assertLess(float(re.search(r'"validation": {"l2": ([\d.e-]+)', said)[1]), 0.1)
+
+    def test_own_optimizer(self):
+        first, last = re.findall(r"loss ([\d.]+)", self.say("04_own_optimizer"))
+        self.assertLess(float(last), 0.5 * float(first))
+
+    def test_plan(self):
+        said = self.say("05_plan", 500)
+        full, mixed = (int(batch) for batch in re.findall(r"batch +(\d+)", said))
+        self.assertLess(full, mixed)
+
+    def test_wrong_input_ends_with_a_sentence(self):
+        text = run(self.folder / "02_predict_static", "nowhere", 8, status=1, cwd=self.scratch,
+                   env=self.environment)
+        self.assertIn("nowhere", text)
+
+    def test_the_shared_one_is_shared_and_the_static_one_is_not(self):
+        for way, shared in (("pkg_shared", True), ("shared", True), ("pkg_static", False), ("static", False)):
+            needed = run("readelf", "-d", self.folder / f"05_plan_{way}")
+            self.assertEqual("libmpno.so.0" in needed, shared, way)
+
+    def test_the_documents_quote_the_examples(self):
+        sources = "\n".join(path.read_text() for path in ROOT.glob("examples/*.c"))
+        lines = {line.strip() for line in sources.splitlines()}
+        page = (ROOT / "docs/howto/embed.md").read_text()
+        blocks = re.findall(r"^```c\n(.*?)^```$", page, re.M | re.S)
+        self.assertTrue(blocks)
+        for line in "".join(blocks).splitlines():
+            self.assertIn(line.strip(), lines | {"", "..."})
+
+
 if __name__ == "__main__":
     unittest.main()
