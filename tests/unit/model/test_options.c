@@ -179,6 +179,25 @@ static void threads_do_not_change_bits(void **state) {
     }
 }
 
+/* Without narrow formats a store is exact. */
+static void full_is_the_same_fused_or_not(void **state) {
+    (void)state;
+    for (int i = 0; i < 3 * 2 * N_OPTIONS; i++) {
+        const int ndim = 1 + i % 3;
+        rig r = make_rig(&options[i / 6], ndim, bit_grids[ndim - 1],
+                         i / 3 % 2 ? MPNO_F64 : MPNO_F32, "full", MPNO_F16, 1);
+        rig other =
+            make_rig(&options[i / 6], ndim, bit_grids[ndim - 1], r.arithmetic, "full", MPNO_F16, 1);
+        other.opts.unfused = true;
+        outcome fused = compute(&r), unfused = compute(&other);
+        if (fused.n != unfused.n || memcmp(fused.bytes, unfused.bytes, fused.n) != 0 ||
+            fused.loss != unfused.loss)
+            fail_msg("%s, %d axes: other bits unfused", r.with->name, ndim);
+        free(fused.bytes), free(unfused.bytes);
+        drop_rig(&r), drop_rig(&other);
+    }
+}
+
 static void every_policy_is_finite(void **state) {
     (void)state;
     static const char *const policies[] = {"amp", "half", "fft32", "mixed"};
@@ -275,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_differences),
         cmocka_unit_test(threads_do_not_change_bits),
+        cmocka_unit_test(full_is_the_same_fused_or_not),
         cmocka_unit_test(every_policy_is_finite),
         cmocka_unit_test(plans_tell_the_memory_and_running_takes_none),
         cmocka_unit_test(failing_allocations_leave_nothing),
