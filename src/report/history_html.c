@@ -40,6 +40,11 @@ static bool is_error(const char *name) {
     return strncmp(name, "test/", 5) == 0 || strncmp(name, "validation/", 11) == 0;
 }
 
+/* "train/16": the training loss by resolution, where there are several. */
+static bool is_loss(const char *name) {
+    return strcmp(name, "train_loss") == 0 || strncmp(name, "train/", 6) == 0;
+}
+
 static bool ends_with(const char *text, const char *end) {
     const size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
@@ -104,6 +109,28 @@ static mpno_status errors_chart(const mpno_history *h, const double *epoch, mpno
     return n ? draw(h, "Relative errors", "", true, series, n, out) : MPNO_OK;
 }
 
+/* Of all samples and, in other colours, of each resolution. */
+static mpno_status loss_chart(const mpno_history *h, const double *epoch, mpno_text *out) {
+    const struct known k = known_of("train_loss");
+    const double *all = mpno_history_column(h, "train_loss");
+    mpno_chart_series series[MAX_ERRORS];
+    size_t n = 0;
+    if (!all) return MPNO_OK;
+    series[n++] = (mpno_chart_series){k.title, epoch, all, h->n_epochs, 0, false};
+    for (size_t i = 0; i < h->n_columns && n < MAX_ERRORS; i++) {
+        const char *name = h->names[i];
+        if (!is_loss(name) || strcmp(name, "train_loss") == 0) continue;
+        series[n] = (mpno_chart_series){name + strlen("train/"),
+                                        epoch,
+                                        h->values + i * h->n_epochs,
+                                        h->n_epochs,
+                                        (int)n,
+                                        false};
+        n++;
+    }
+    return draw(h, k.title, k.unit, k.logarithmic, series, n, out);
+}
+
 static mpno_status column_chart(const mpno_history *h, const double *epoch, const char *name,
                                 mpno_text *out) {
     const struct known k = known_of(name);
@@ -122,11 +149,11 @@ mpno_status mpno_history_charts(const mpno_history *h, mpno_text *out) {
     MPNO_CHECK(h->ctx, epoch != NULL, MPNO_E_FORMAT,
                "the epochs of the run's log have no number; is it a log of this program?");
     MPNO_TRY(mpno_text_add(out, "<div class=\"charts\">\n"));
-    if (mpno_history_column(h, "train_loss")) MPNO_TRY(column_chart(h, epoch, "train_loss", out));
+    MPNO_TRY(loss_chart(h, epoch, out));
     MPNO_TRY(errors_chart(h, epoch, out));
     for (size_t i = 0; i < h->n_columns; i++) {
         const char *name = h->names[i];
-        if (!known_of(name).shown || is_error(name) || strcmp(name, "train_loss") == 0) continue;
+        if (!known_of(name).shown || is_error(name) || is_loss(name)) continue;
         if (!varies(h->values + i * h->n_epochs, h->n_epochs)) continue;
         MPNO_TRY(column_chart(h, epoch, name, out));
     }

@@ -22,7 +22,9 @@ typedef struct shape {
     int64_t n, in_values, out_values; /* numbers of a sample */
     int64_t n_features;
     size_t file_bytes;
-    int64_t batch; /* of training; 0: an earlier set on this grid has the network */
+    /* of training: the largest batch, and batches an epoch; 0: an earlier set on this grid has the
+     * network */
+    int64_t batch, batches;
 } shape;
 
 static shape shape_of(const mpno_dataset *data, int64_t n) {
@@ -126,8 +128,10 @@ static mpno_status find_need(const planner *p, const char *policy, bool training
     return MPNO_OK;
 }
 
-/* All networks of training, one for each grid; the operations are those of the largest. */
+/* All networks of training, one for each grid; operations are the mean over the batches of an
+ * epoch. */
 static mpno_status training_need(const planner *p, const char *policy, need *out) {
+    double batches = 0;
     *out = (need){0};
     for (size_t i = 0; i < p->n_sets; i++) {
         const shape *on = &p->train[i];
@@ -139,8 +143,10 @@ static mpno_status training_need(const planner *p, const char *policy, need *out
         out->state += n.state - shared;
         out->activations += n.activations;
         out->tables += n.tables;
-        out->flops = n.flops > out->flops ? n.flops : out->flops;
+        out->flops += n.flops * (double)on->batches;
+        batches += (double)on->batches;
     }
+    out->flops /= batches;
     out->total = out->weights + out->state + out->activations;
     return MPNO_OK;
 }
@@ -462,6 +468,7 @@ static void find_batches(planner *p, const mpno_settings *s) {
             twin++;
         const int64_t batch = s->data.batch_size < n ? s->data.batch_size : n;
         if (batch > p->train[twin].batch) p->train[twin].batch = batch;
+        p->train[twin].batches += (n - 1) / s->data.batch_size + 1;
         if (p->finest->in_values < set->in_values) p->finest = set;
     }
 }

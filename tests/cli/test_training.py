@@ -286,6 +286,23 @@ class Data(Project):
         self.assertNotEqual(self.weights("run", "best"), self.weights("run"))
         return errors
 
+    def test_several_resolutions(self):
+        """What the plan adds up for two resolutions is what the run takes; the losses are told one by one."""
+        words = ("config.yaml", "output=two", "data.train_subsampling=[1, 2]", "model.n_modes=[2, 2]")
+        plan = self.mpno("plan", *words, "--json").json()
+        self.assertEqual(plan["grids"], ["8", "4"])
+        one = self.mpno("plan", "config.yaml", "model.n_modes=[2, 2]", "--json").json()
+        self.assertGreater(plan["policies"]["full"]["training"]["peak_bytes"],
+                           one["policies"]["full"]["training"]["peak_bytes"])
+        summary = self.mpno("train", *words, "--json").json()
+        self.assertLess(abs(summary["peak_bytes"] / plan["policies"]["full"]["run_peak_bytes"] - 1), 0.1)
+        events = [json.loads(line) for line in (self.folder / "two/log.jsonl").read_text().splitlines()]
+        last = [event for event in events if event["event"] == "epoch"][-1]
+        self.assertEqual(sorted(last["train"]), ["4", "8"])
+        self.assertAlmostEqual(sum(last["train"].values()) / 2, last["train_loss"], places=12)
+        header = (self.folder / "two/metrics.csv").read_text().splitlines()[0]
+        self.assertIn("train_loss,train_8_loss,train_4_loss,", header)
+
     def test_best_by_a_validation_file(self):
         make_data(self.folder / "held.pt", samples=5, grid=12, seed=8)
         errors = self.check_best("data.validation=held.pt")

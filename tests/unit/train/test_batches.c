@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "core/memory.h"
 #include "mpno/network.h"
 #include "train/batches.h"
 #include "unit/train/project.h"
@@ -218,12 +219,44 @@ static void files_on_one_grid(void **state) {
     close_fixture(f);
 }
 
+/* Whatever is missing, what was read goes away again. */
+static void memory_may_run_out_anywhere(void **state) {
+    (void)state;
+    const char *const words[] = {"data.train_subsampling",
+                                 "[4, 1, 2]",
+                                 "data.n_validation",
+                                 "4",
+                                 "model.n_modes",
+                                 "[4]",
+                                 NULL};
+    mpno_config *config = make_config("none", words);
+    assert_int_equal(mpno_config_resolve(config, NULL), MPNO_OK);
+    const size_t before = mpno_ctx_bytes(ctx);
+    mpno_status status = MPNO_E_MEMORY;
+    for (int64_t n = 0; status != MPNO_OK; n++) {
+        mpno_train_state train_state = {0};
+        mpno_sets sets = {0};
+        mpno_batches batches = {.ctx = ctx};
+        mpno_alloc_fail_after(ctx, n);
+        status = mpno_sets_read_training(ctx, &config->settings, &train_state, &sets);
+        if (status == MPNO_OK)
+            status = mpno_batches_make(ctx, &config->settings, &sets, &train_state, &batches);
+        mpno_alloc_fail_after(ctx, -1);
+        assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
+        mpno_batches_clear(&batches);
+        mpno_sets_clear(ctx, &sets);
+        assert_int_equal(mpno_ctx_bytes(ctx), before);
+    }
+    mpno_config_destroy(&config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sample_once_and_resolutions_in_turn),
         cmocka_unit_test(steps_are_those_of_each_resolution_alone),
         cmocka_unit_test(stops_and_threads_change_nothing),
         cmocka_unit_test(files_on_one_grid),
+        cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, start, finish);
 }
