@@ -53,6 +53,9 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_eval(mpno_ctx *ctx, const char *check
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *input,
                                                    const char *output, const char *pictures, mpno_config *overrides,
                                                    const mpno_sink *sink, char **json);
+/* output: .pt (a state dict of the PyTorch library), .safetensors, .h5. Averages where the run kept them. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_export(mpno_ctx *ctx, const char *checkpoint, const char *output,
+                                                  mpno_config *overrides, const mpno_sink *sink, char **json);
 /* path: a checkpoint, a data file or NULL (the machine and the build). */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_info(mpno_ctx *ctx, const char *path, const mpno_sink *sink, char **json);
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json);

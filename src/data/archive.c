@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <zip.h>
 
+#include "core/files.h"
 #include "core/memory.h"
 
 enum {
@@ -155,4 +156,68 @@ mpno_status mpno_archive_read_rest(mpno_archive *a) {
         mpno_free(a->ctx, bytes);
     }
     return MPNO_OK;
+}
+
+/* ---- writing ---- */
+
+static mpno_status fail_write(mpno_ctx *ctx, zip_error_t *error) {
+    return mpno_fail(ctx, MPNO_E_IO, "the zip archive cannot be made: %s",
+                     zip_error_strerror(error));
+}
+
+/* All entries, uncompressed and without the time of day. */
+static mpno_status add_entries(mpno_ctx *ctx, zip_t *zip, const mpno_archive_entry *entries,
+                               size_t n) {
+    enum { FIRST_DATE = 1 << 5 | 1 }; /* 1980-01-01, the earliest that the format knows */
+    for (size_t i = 0; i < n; i++) {
+        zip_source_t *source = zip_source_buffer(zip, entries[i].data, entries[i].bytes, 0);
+        const zip_int64_t index =
+            source ? zip_file_add(zip, entries[i].name, source, ZIP_FL_ENC_UTF_8) : -1;
+        if (index < 0) {
+            zip_source_free(source);
+            return fail_write(ctx, zip_get_error(zip));
+        }
+        const zip_uint64_t at = (zip_uint64_t)index;
+        if (zip_set_file_compression(zip, at, ZIP_CM_STORE, 0) != 0 ||
+            zip_file_set_dostime(zip, at, 0, FIRST_DATE, 0) != 0)
+            return fail_write(ctx, zip_get_error(zip));
+    }
+    return MPNO_OK;
+}
+
+/* Copies what libzip has put into the buffer to the file. */
+static mpno_status copy_out(mpno_ctx *ctx, zip_source_t *buffer, const char *path) {
+    char piece[16384];
+    mpno_writer *writer;
+    if (zip_source_open(buffer) != 0) return fail_write(ctx, zip_source_error(buffer));
+    mpno_status status = mpno_writer_open(ctx, path, &writer);
+    zip_int64_t got = 0;
+    while (status == MPNO_OK && (got = zip_source_read(buffer, piece, sizeof piece)) > 0)
+        status = mpno_writer_write(writer, piece, (size_t)got);
+    if (status == MPNO_OK && got < 0) status = fail_write(ctx, zip_source_error(buffer));
+    zip_source_close(buffer);
+    if (status != MPNO_OK) {
+        mpno_writer_abandon(&writer);
+        return status;
+    }
+    return mpno_writer_commit(&writer);
+}
+
+mpno_status mpno_archive_write(mpno_ctx *ctx, const char *path, const mpno_archive_entry *entries,
+                               size_t n) {
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *buffer = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_t *zip = buffer ? zip_open_from_source(buffer, ZIP_TRUNCATE, &error) : NULL;
+    mpno_status status = zip ? MPNO_OK : fail_write(ctx, &error);
+    if (zip) zip_source_keep(buffer); /* closing the archive would free it */
+    if (status == MPNO_OK) status = add_entries(ctx, zip, entries, n);
+    if (status == MPNO_OK && zip_close(zip) != 0) status = fail_write(ctx, zip_get_error(zip));
+    if (status == MPNO_OK)
+        status = copy_out(ctx, buffer, path);
+    else if (zip)
+        zip_discard(zip);
+    zip_source_free(buffer);
+    zip_error_fini(&error);
+    return status;
 }

@@ -17,6 +17,13 @@
 
 #include "data/tensors.h"
 
+/* The same form, as torch.save would write it: an OrderedDict of the tensors in their order, and
+ * behind them the entries of file->object (NULL or a map without tensors; lists become lists), each
+ * tensor in a storage of its own. Written atomically. E_UNSUPPORTED for element types that torch
+ * has no storage for. */
+MPNO_WARN_UNUSED mpno_status mpno_pt_write(mpno_ctx *ctx, const char *path,
+                                           const mpno_tensor_file *file);
+
 MPNO_WARN_UNUSED mpno_status mpno_pt_read(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
 /* The same from the bytes of a file (borrowed during the call). */
 MPNO_WARN_UNUSED mpno_status mpno_pt_parse(mpno_ctx *ctx, const void *data, size_t size,

@@ -4,7 +4,7 @@ import unittest
 
 from support import Case
 
-COMMANDS = ("train", "eval", "predict", "info", "plan", "profile")
+COMMANDS = ("train", "eval", "predict", "export", "info", "plan", "profile")
 SECTIONS = ("SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "FILES", "ENVIRONMENT", "EXIT STATUS")
 
 
