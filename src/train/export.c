@@ -85,6 +85,12 @@ static mpno_status put_argument(mpno_ctx *ctx, const mpno_settings *s, const cha
         mpno_value_destroy(ctx, &value);
         MPNO_TRY(mpno_value_null(ctx, &value));
     }
+    /* one number for all axes or blocks is a number there, a list of one is a mistake */
+    if (field->type == MPNO_FIELD_REALS && value->kind == MPNO_VALUE_LIST && value->n == 1) {
+        const double only = value->items[0]->real;
+        mpno_value_destroy(ctx, &value);
+        MPNO_TRY(mpno_value_real(ctx, only, &value));
+    }
     return mpno_value_set(ctx, map, name, value);
 }
 
