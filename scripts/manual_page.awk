@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # A help text as a manual page: `name` (mpno-train), `section`, `version` and `also` (see also) are given by -v.
 # The text: a first line "mpno train - summary"; headings in capitals; below them lines indented by four or more.
-# Outside of running text "    TERM  meaning" (two blanks or more between) or "    TERM" is an entry of a list; deeper lines
-# go on with it.
+# Outside of running text "    TERM  meaning" (two blanks or more between) or "    TERM" is an entry of a list, in running
+# text only where TERM is one word; deeper lines go on with it.
 
 function escape(text) {
     gsub(/\\/, "\\e", text)
@@ -29,7 +29,7 @@ NR == 1 {
 /^[A-Z][A-Z ]*$/ {
     close_block()
     heading = $0
-    blank = 0
+    blank = listing = 0
     print ".SH " heading
     if (heading == "SYNOPSIS" || heading == "EXAMPLES") {
         print ".nf"
@@ -42,14 +42,17 @@ NR == 1 {
     if (heading == "SYNOPSIS" || heading == "EXAMPLES") {
         if (blank) print ""
         print escape(substr($0, 5))
-    } else if (!running() && /^    [^ ]/) {
+    } else if (/^    [^ ]/ && (!running() || /^    [a-z_]+   *[^ ]/)) {
+        close_block()
+        listing = 1
         text = substr($0, 5)
         if (!match(text, /   *[^ ]/)) RSTART = length(text) + 1
         print ".TP\n" escape(substr(text, 1, RSTART - 1))
         if (RSTART <= length(text)) print escape(substr(text, RSTART + RLENGTH - 1))
-    } else if (/^    [^ ]/ || !running()) {
-        if (blank) print ".PP"
+    } else if (/^    [^ ]/ || !running() || listing) {
+        if (blank || (listing && /^    [^ ]/)) print ".PP"
         close_block()
+        if (/^    [^ ]/) listing = 0
         sub(/^ */, "")
         if (section == 5 && /^(number|whole number|one of|text|true or false|list of)/) print ".br"
         print escape($0)
