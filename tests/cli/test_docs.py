@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the documents say is so: links lead somewhere, tables equal the sources, and every block of commands that begins
-with ```sh run does what it shows."""
+with ```sh run does what it shows. One that begins with ```sh run on goes on in the folder of the blocks before it."""
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from support import BUILD, ROOT, TIMEOUT
 
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"),
                                  *ROOT.glob("examples/**/*.md")])
-BLOCK = re.compile(r"^```sh run\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```sh run( on)?\n(.*?)^```$", re.M | re.S)
+CACHE = (BUILD / "CMakeCache.txt").read_text()
+SANITIZED = "MPNO_SANITIZE:BOOL=ON" in CACHE
 
 
 class Links(unittest.TestCase):
@@ -66,8 +69,17 @@ class Commands(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="mpno-docs-") as folder:
             (Path(folder) / "build").symlink_to(BUILD)
             shutil.copytree(ROOT / "examples", Path(folder) / "examples")
+            environment = dict(os.environ)
+            if SANITIZED:  # what links the library needs what it was built with
+                tools = Path(folder) / "tools"
+                tools.mkdir()
+                compiler = re.search(r"^CMAKE_C_COMPILER:\w+=(.*)$", CACHE, re.M)[1]
+                (tools / "cc").write_text(f'#!/bin/sh\nexec {compiler} -fsanitize=address,undefined "$@"\n')
+                (tools / "cc").chmod(0o755)
+                environment["PATH"] = f"{tools}:{environment['PATH']}"
             done = subprocess.run(["sh", "-eu"], input=commands, cwd=folder, check=False, text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
+                                  env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  timeout=TIMEOUT)
             self.assertEqual(done.returncode, 0, f"{commands}\n{done.stdout}\n{done.stderr}")
 
 
@@ -75,9 +87,20 @@ def add_block(name, commands):
     setattr(Commands, name, lambda self: self.check(commands))
 
 
+def scripts(text):
+    """The blocks of a page that are to be run, each with those that go on from it."""
+    found = []
+    for goes_on, block in BLOCK.findall(text):
+        if goes_on:
+            found[-1] += block
+        else:
+            found.append(block)
+    return found
+
+
 for doc in PAGES:
-    for number, block in enumerate(BLOCK.findall(doc.read_text()), 1):
-        add_block(f"test_{doc.stem}_{number}", block)
+    for number, script in enumerate(scripts(doc.read_text()), 1):
+        add_block(f"test_{doc.stem}_{number}", script)
 
 
 if __name__ == "__main__":
