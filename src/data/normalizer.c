@@ -1,73 +1,233 @@
 /* SPDX-License-Identifier: MIT
- * Scalar normaliser: see normalizer.h. */
+ * Normalisers: see normalizer.h. */
 #include "data/normalizer.h"
 
 #include <math.h>
+
+#include "core/memory.h"
+#include "data/tensors.h"
 
 static double value_at(mpno_format format, const void *data, int64_t i) {
     return format == MPNO_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
 }
 
-mpno_status mpno_normalizer_fit_parts(mpno_ctx *ctx, mpno_format format, const mpno_values *parts,
-                                      size_t n_parts, mpno_normalizer *out) {
+static void put(mpno_format format, void *data, int64_t i, double value) {
+    if (format == MPNO_F64)
+        ((double *)data)[i] = value;
+    else
+        ((float *)data)[i] = (float)value;
+}
+
+const char *mpno_encoding_name(mpno_encoding encoding) {
+    static const char *const names[] = {"scalar", "channel-wise", "pixel-wise"};
+    return names[encoding];
+}
+
+static int64_t points_of(const mpno_field_layout *layout) {
+    int64_t points = 1;
+    for (int d = 0; d < layout->ndim; d++) points *= layout->grid[d];
+    return points;
+}
+
+int64_t mpno_normalizer_count(const mpno_normalizer *n) {
+    if (n->encoding == MPNO_ENCODING_SCALAR) return 0;
+    const int64_t points = n->encoding == MPNO_ENCODING_PIXEL_WISE ? points_of(&n->layout) : 1;
+    return points * n->layout.channels;
+}
+
+/* ---- fitting ---- */
+
+static mpno_status fit_scalar(mpno_ctx *ctx, mpno_format format, const mpno_values *parts,
+                              size_t n_parts, mpno_normalizer *out) {
     double sum = 0, squares = 0;
     int64_t n = 0;
-    MPNO_CHECK(ctx, format == MPNO_F32 || format == MPNO_F64, MPNO_E_ARGUMENT,
-               "a normaliser is fitted to f32 or f64 values only");
     for (size_t p = 0; p < n_parts; p++) n += parts[p].n;
     MPNO_CHECK(ctx, n >= 2, MPNO_E_ARGUMENT, "a normaliser needs at least 2 values, not %lld",
                (long long)n);
     for (size_t p = 0; p < n_parts; p++)
         for (int64_t i = 0; i < parts[p].n; i++) sum += value_at(format, parts[p].data, i);
     const double mean = sum / (double)n;
-    for (size_t p = 0; p < n_parts; p++) {
+    for (size_t p = 0; p < n_parts; p++)
         for (int64_t i = 0; i < parts[p].n; i++) {
             const double deviation = value_at(format, parts[p].data, i) - mean;
             squares += deviation * deviation;
         }
-    }
     const double std = sqrt(squares / (double)(n - 1));
     MPNO_CHECK(
         ctx, isfinite(mean) && isfinite(std), MPNO_E_NUMERIC,
         "mean %g and standard deviation %g of the values are not finite: clean the data first",
         mean, std);
-    *out = (mpno_normalizer){mean, std};
+    *out = (mpno_normalizer){.mean = mean, .std = std};
     return MPNO_OK;
+}
+
+/* The place of a row of channels in means and stds, and how many came there before (Welford). */
+static int64_t first_of(const mpno_normalizer *n, int64_t row, int64_t *before) {
+    const int64_t channels = n->layout.channels, planes = n->layout.planes;
+    *before = row;
+    if (n->encoding == MPNO_ENCODING_CHANNEL_WISE) return 0;
+    const int64_t points = mpno_normalizer_count(n) / channels;
+    *before = row / planes / points * planes + row % planes;
+    return row / planes % points * channels;
+}
+
+/* stds hold sums of squared deviations until the last value came. */
+static mpno_status fit_places(mpno_ctx *ctx, mpno_format format, const mpno_values *parts,
+                              size_t n_parts, mpno_normalizer *out) {
+    const int64_t channels = out->layout.channels, count = mpno_normalizer_count(out);
+    int64_t row = 0, before;
+    for (size_t p = 0; p < n_parts; p++)
+        for (int64_t i = 0; i < parts[p].n; i += channels, row++) {
+            const int64_t first = first_of(out, row, &before);
+            for (int64_t c = 0; c < channels; c++) {
+                double *mean = &out->means[first + c];
+                const double x = value_at(format, parts[p].data, i + c), deviation = x - *mean;
+                *mean += deviation / (double)(before + 1);
+                out->stds[first + c] += deviation * (x - *mean);
+            }
+        }
+    const int64_t each = row * channels / count;
+    MPNO_CHECK(ctx, each >= 2, MPNO_E_CONFIG,
+               "data.encoding = %s needs at least 2 values at each place, found %lld: give more "
+               "training samples",
+               mpno_encoding_name(out->encoding), (long long)each);
+    for (int64_t i = 0; i < count; i++) {
+        out->stds[i] = sqrt(out->stds[i] / (double)(each - 1));
+        MPNO_CHECK(ctx, isfinite(out->means[i]) && isfinite(out->stds[i]), MPNO_E_NUMERIC,
+                   "mean %g and standard deviation %g of channel %lld are not finite: clean the "
+                   "data first",
+                   out->means[i], out->stds[i], (long long)(i % channels));
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_normalizer_fit_parts(mpno_ctx *ctx, mpno_encoding encoding,
+                                      const mpno_field_layout *layout, mpno_format format,
+                                      const mpno_values *parts, size_t n_parts,
+                                      mpno_normalizer *out) {
+    MPNO_CHECK(ctx, format == MPNO_F32 || format == MPNO_F64, MPNO_E_ARGUMENT,
+               "a normaliser is fitted to f32 or f64 values only");
+    if (encoding == MPNO_ENCODING_SCALAR) return fit_scalar(ctx, format, parts, n_parts, out);
+    mpno_normalizer fitted;
+    MPNO_TRY(mpno_normalizer_allocate(ctx, encoding, layout, &fitted));
+    const mpno_status status = fit_places(ctx, format, parts, n_parts, &fitted);
+    if (status == MPNO_OK)
+        *out = fitted;
+    else
+        mpno_normalizer_clear(ctx, &fitted);
+    return status;
 }
 
 mpno_status mpno_normalizer_fit(mpno_ctx *ctx, mpno_format format, const void *data, int64_t n,
                                 mpno_normalizer *out) {
     const mpno_values all = {data, n};
-    return mpno_normalizer_fit_parts(ctx, format, &all, 1, out);
+    return mpno_normalizer_fit_parts(ctx, MPNO_ENCODING_SCALAR, NULL, format, &all, 1, out);
+}
+
+/* ---- keeping ---- */
+
+static mpno_status check_pair(mpno_ctx *ctx, double mean, double std) {
+    MPNO_CHECK(ctx, isfinite(mean) && isfinite(std) && std >= 0, MPNO_E_FORMAT,
+               "a normaliser with mean %g and standard deviation %g is not possible", mean, std);
+    return MPNO_OK;
 }
 
 mpno_status mpno_normalizer_restore(mpno_ctx *ctx, double mean, double std, mpno_normalizer *out) {
-    MPNO_CHECK(ctx, isfinite(mean) && isfinite(std) && std >= 0, MPNO_E_FORMAT,
-               "a normaliser with mean %g and standard deviation %g is not possible", mean, std);
-    *out = (mpno_normalizer){mean, std};
+    MPNO_TRY(check_pair(ctx, mean, std));
+    *out = (mpno_normalizer){.mean = mean, .std = std};
     return MPNO_OK;
+}
+
+mpno_status mpno_normalizer_allocate(mpno_ctx *ctx, mpno_encoding encoding,
+                                     const mpno_field_layout *layout, mpno_normalizer *out) {
+    *out = (mpno_normalizer){.encoding = encoding, .layout = *layout};
+    const size_t count = (size_t)mpno_normalizer_count(out);
+    mpno_status status = mpno_alloc_array(ctx, count, sizeof(double), &out->means);
+    if (status == MPNO_OK) status = mpno_alloc_array(ctx, count, sizeof(double), &out->stds);
+    if (status != MPNO_OK) mpno_normalizer_clear(ctx, out);
+    return status;
+}
+
+mpno_status mpno_normalizer_check(mpno_ctx *ctx, const mpno_normalizer *n) {
+    for (int64_t i = 0; i < mpno_normalizer_count(n); i++)
+        MPNO_TRY(check_pair(ctx, n->means[i], n->stds[i]));
+    return MPNO_OK;
+}
+
+void mpno_normalizer_clear(mpno_ctx *ctx, mpno_normalizer *n) {
+    mpno_free(ctx, n->means);
+    mpno_free(ctx, n->stds);
+    *n = (mpno_normalizer){0};
+}
+
+mpno_status mpno_normalizer_check_grid(mpno_ctx *ctx, const mpno_normalizer *n, const char *what,
+                                       int ndim, const int64_t *grid) {
+    char own[128], found[128];
+    bool same = n->encoding != MPNO_ENCODING_PIXEL_WISE || ndim == n->layout.ndim;
+    for (int d = 0; same && n->encoding == MPNO_ENCODING_PIXEL_WISE && d < ndim; d++)
+        same = grid[d] == n->layout.grid[d];
+    MPNO_CHECK(ctx, same, MPNO_E_SHAPE,
+               "data.encoding = pixel-wise normalises %s on the training grid %s alone, these lie "
+               "on %s: use that grid, or train with data.encoding=channel-wise",
+               what, mpno_shape_text(n->layout.ndim, n->layout.grid, own, sizeof own),
+               mpno_shape_text(ndim, grid, found, sizeof found));
+    return MPNO_OK;
+}
+
+/* ---- applying ---- */
+
+static void encode_run(mpno_format format, void *data, int64_t first, int64_t n, double mean,
+                       double scale) {
+    if (format == MPNO_F64) {
+        double *x = (double *)data + first;
+        for (int64_t i = 0; i < n; i++) x[i] = (x[i] - mean) / scale;
+    } else {
+        float *x = (float *)data + first;
+        for (int64_t i = 0; i < n; i++) x[i] = (float)((x[i] - mean) / scale);
+    }
+}
+
+static void decode_run(mpno_format format, void *data, int64_t first, int64_t n, double mean,
+                       double scale) {
+    if (format == MPNO_F64) {
+        double *x = (double *)data + first;
+        for (int64_t i = 0; i < n; i++) x[i] = x[i] * scale + mean;
+    } else {
+        float *x = (float *)data + first;
+        for (int64_t i = 0; i < n; i++) x[i] = (float)(x[i] * scale + mean);
+    }
 }
 
 void mpno_normalizer_encode(const mpno_normalizer *normalizer, mpno_format format, void *data,
                             int64_t n) {
-    double mean = normalizer->mean, scale = normalizer->std + MPNO_NORMALIZER_EPS;
-    if (format == MPNO_F64) {
-        double *x = data;
-        for (int64_t i = 0; i < n; i++) x[i] = (x[i] - mean) / scale;
-    } else {
-        float *x = data;
-        for (int64_t i = 0; i < n; i++) x[i] = (float)((x[i] - mean) / scale);
+    const int64_t channels = normalizer->layout.channels;
+    int64_t before;
+    if (normalizer->encoding == MPNO_ENCODING_SCALAR) {
+        encode_run(format, data, 0, n, normalizer->mean, normalizer->std + MPNO_NORMALIZER_EPS);
+        return;
+    }
+    for (int64_t i = 0; i < n; i += channels) {
+        const int64_t first = first_of(normalizer, i / channels, &before);
+        const double *mean = normalizer->means + first, *std = normalizer->stds + first;
+        for (int64_t c = 0; c < channels; c++)
+            put(format, data, i + c,
+                (value_at(format, data, i + c) - mean[c]) / (std[c] + MPNO_NORMALIZER_EPS));
     }
 }
 
 void mpno_normalizer_decode(const mpno_normalizer *normalizer, mpno_format format, void *data,
                             int64_t n) {
-    double mean = normalizer->mean, scale = normalizer->std + MPNO_NORMALIZER_EPS;
-    if (format == MPNO_F64) {
-        double *x = data;
-        for (int64_t i = 0; i < n; i++) x[i] = x[i] * scale + mean;
-    } else {
-        float *x = data;
-        for (int64_t i = 0; i < n; i++) x[i] = (float)(x[i] * scale + mean);
+    const int64_t channels = normalizer->layout.channels;
+    int64_t before;
+    if (normalizer->encoding == MPNO_ENCODING_SCALAR) {
+        decode_run(format, data, 0, n, normalizer->mean, normalizer->std + MPNO_NORMALIZER_EPS);
+        return;
+    }
+    for (int64_t i = 0; i < n; i += channels) {
+        const int64_t first = first_of(normalizer, i / channels, &before);
+        const double *mean = normalizer->means + first, *std = normalizer->stds + first;
+        for (int64_t c = 0; c < channels; c++)
+            put(format, data, i + c,
+                value_at(format, data, i + c) * (std[c] + MPNO_NORMALIZER_EPS) + mean[c]);
     }
 }

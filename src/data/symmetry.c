@@ -26,6 +26,12 @@ mpno_symmetry mpno_symmetry_compose(const mpno_symmetry *a, const mpno_symmetry 
     return c;
 }
 
+static void statistics_of(const mpno_normalizer *n, int64_t channel, double *mean, double *scale) {
+    const bool own = n->encoding == MPNO_ENCODING_CHANNEL_WISE;
+    *mean = own ? n->means[channel] : n->mean;
+    *scale = (own ? n->stds[channel] : n->std) + MPNO_NORMALIZER_EPS;
+}
+
 /* Components along axis d of the result, from those along axis[d], at one node and plane. Both are
  * normalised, each in its way: u = U scale + mean. */
 static void turn_vector(const mpno_symmetry *s, const mpno_field_shape *shape, int64_t first,
@@ -34,8 +40,11 @@ static void turn_vector(const mpno_symmetry *s, const mpno_field_shape *shape, i
         const int64_t in = first + s->axis[d], out = first + d;
         double factor = s->flip[d] ? -1 : 1, offset = 0;
         if (shape->normalizer) {
-            const double scale = shape->normalizer->std + MPNO_NORMALIZER_EPS;
-            offset = (factor - 1) * shape->normalizer->mean / scale;
+            double mean, scale, to_mean, to_scale;
+            statistics_of(shape->normalizer, in, &mean, &scale);
+            statistics_of(shape->normalizer, out, &to_mean, &to_scale);
+            offset = (factor * mean - to_mean) / to_scale;
+            factor *= scale / to_scale;
         }
         if (shape->format == MPNO_F64)
             ((double *)to)[out] = factor * ((const double *)from)[in] + offset;

@@ -31,7 +31,8 @@ typedef struct mpno_field_shape {
     mpno_format format;
     const int64_t *vectors;
     int64_t n_vectors;
-    const mpno_normalizer *normalizer; /* that the values went through; NULL: none */
+    const mpno_normalizer
+        *normalizer; /* that the values went through, not pixel-wise; NULL: none */
 } mpno_field_shape;
 
 /* Does nothing; shifts are counted in parts[d] of a period (NULL: there are none). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Checkpoints: safetensors with the weights under the PyTorch library's names, shapes and order
  * (f32 or f64, complex ones as the safetensors layer writes them), the optimiser's states
- * as "optimizer.STATE.NAME" ("optimizer.exp_avg.NAME"), averages of the weights as "ema.NAME", and
+ * as "optimizer.STATE.NAME" ("optimizer.exp_avg.NAME"), averages of the weights as "ema.NAME",
+ * normalisers that are not scalar as "normalizer.x.mean", ".std" (f64, [grid..,] channels), and
  * three texts: "version" (of this layout), "config" (JSON of config.def without what does not
  * decide the numbers of a run but for the data files) and "state" (JSON of mpno_train_state). No
  * times, no machine: equal runs give equal bytes. */
@@ -22,7 +23,7 @@
 
 #define MPNO_CHECKPOINT_VERSION "1"
 
-/* Where a run stands between two epochs. Plain value. */
+/* Where a run stands between two epochs. Owns what the normalisers own. */
 typedef struct mpno_train_state {
     int64_t epoch, step; /* epochs done; optimiser steps done (skipped ones are not) */
     mpno_loss_scale loss_scale;
@@ -34,6 +35,8 @@ typedef struct mpno_train_state {
     int64_t best_epoch; /* 0: none yet */
     double best_error;  /* relative L2 on the validation data; NaN without one */
 } mpno_train_state;
+
+void mpno_train_state_clear(mpno_ctx *ctx, mpno_train_state *state);
 
 /* A checkpoint in memory. */
 typedef struct mpno_checkpoint {

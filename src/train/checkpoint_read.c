@@ -34,11 +34,55 @@ static mpno_status want_int(mpno_ctx *ctx, const mpno_value *map, const char *ke
     return MPNO_OK;
 }
 
-static mpno_status read_normalizer(mpno_ctx *ctx, const mpno_value *map, const char *key,
-                                   bool *used, mpno_normalizer *out) {
+/* The tensor "normalizer.KEY.PART", checked against the configuration. */
+static mpno_status read_statistics(mpno_ctx *ctx, const mpno_checkpoint *c, const char *key,
+                                   const char *part, const mpno_normalizer *n,
+                                   const mpno_named_tensor **out) {
+    char name[64];
+    snprintf(name, sizeof name, "normalizer.%s.%s", key, part);
+    const mpno_named_tensor *tensor = mpno_tensor_file_find(c->file, name);
+    MPNO_CHECK(ctx, tensor, MPNO_E_FORMAT, "there is no tensor %s, which data.encoding = %s needs",
+               name, mpno_encoding_name(n->encoding));
+    const int axes = n->encoding == MPNO_ENCODING_PIXEL_WISE ? (int)c->settings.model.n_modes.n : 0;
+    const int64_t channels =
+        key[0] == 'x' ? c->settings.model.in_channels : c->settings.model.out_channels;
+    MPNO_CHECK(ctx,
+               tensor->element == MPNO_ELEMENT_F64 && tensor->ndim == axes + 1 &&
+                   tensor->shape[axes] == channels,
+               MPNO_E_FORMAT, "tensor %s does not have the type f64, %d axes and %lld channels",
+               name, axes, (long long)channels);
+    *out = tensor;
+    return MPNO_OK;
+}
+
+/* Mean and deviation of each channel, or of each at each point. */
+static mpno_status read_places(mpno_ctx *ctx, const mpno_checkpoint *c, const char *key,
+                               mpno_normalizer *out) {
+    const mpno_named_tensor *mean = NULL, *std = NULL;
+    MPNO_TRY(read_statistics(ctx, c, key, "mean", out, &mean));
+    MPNO_TRY(read_statistics(ctx, c, key, "std", out, &std));
+    mpno_field_layout layout = {.ndim = mean->ndim - 1,
+                                .planes = c->settings.model.complex_data ? 2 : 1,
+                                .channels = mean->shape[mean->ndim - 1]};
+    for (int d = 0; d < layout.ndim; d++) {
+        layout.grid[d] = mean->shape[d];
+        MPNO_CHECK(ctx, std->shape[d] == mean->shape[d], MPNO_E_FORMAT,
+                   "the tensors normalizer.%s.mean and .std differ in shape", key);
+    }
+    MPNO_TRY(mpno_normalizer_allocate(ctx, out->encoding, &layout, out));
+    const int64_t n = mpno_normalizer_count(out);
+    MPNO_TRY(mpno_named_tensor_values(ctx, mean, 0, n, MPNO_F64, out->means));
+    MPNO_TRY(mpno_named_tensor_values(ctx, std, 0, n, MPNO_F64, out->stds));
+    return mpno_normalizer_check(ctx, out);
+}
+
+static mpno_status read_normalizer(mpno_ctx *ctx, const mpno_checkpoint *c, const mpno_value *map,
+                                   const char *key, bool *used, mpno_normalizer *out) {
     const mpno_value *entry = mpno_value_get(map, key), *mean = NULL, *std = NULL;
     *used = entry != NULL;
     if (!entry) return MPNO_OK;
+    out->encoding = (mpno_encoding)c->settings.data.encoding;
+    if (out->encoding != MPNO_ENCODING_SCALAR) return read_places(ctx, c, key, out);
     MPNO_TRY(want(ctx, entry, "mean", MPNO_VALUE_REAL, &mean));
     MPNO_TRY(want(ctx, entry, "std", MPNO_VALUE_REAL, &std));
     return mpno_normalizer_restore(ctx, mean->real, std->real, out);
@@ -79,8 +123,9 @@ static mpno_status read_memory(mpno_ctx *ctx, const mpno_value *map, const mpno_
     return MPNO_OK;
 }
 
-static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, const mpno_settings *settings,
-                              mpno_train_state *state) {
+static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpoint *c) {
+    const mpno_settings *settings = &c->settings;
+    mpno_train_state *state = &c->state;
     const mpno_value *scale = NULL, *factor = NULL, *normalizers = NULL, *best = NULL;
     const mpno_value *checksum = NULL;
     MPNO_TRY(want_int(ctx, map, "epoch", &state->epoch));
@@ -93,8 +138,8 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, const mpno_s
     MPNO_TRY(want_int(ctx, scale, "good_steps", &state->loss_scale.good_steps));
     MPNO_TRY(want_int(ctx, scale, "skipped", &state->loss_scale.skipped));
     MPNO_TRY(want(ctx, map, "normalizers", MPNO_VALUE_MAP, &normalizers));
-    MPNO_TRY(read_normalizer(ctx, normalizers, "x", &state->encode_x, &state->x));
-    MPNO_TRY(read_normalizer(ctx, normalizers, "y", &state->encode_y, &state->y));
+    MPNO_TRY(read_normalizer(ctx, c, normalizers, "x", &state->encode_x, &state->x));
+    MPNO_TRY(read_normalizer(ctx, c, normalizers, "y", &state->encode_y, &state->y));
     MPNO_TRY(want(ctx, map, "data_checksum", MPNO_VALUE_STRING, &checksum));
     MPNO_CHECK(ctx, sscanf(checksum->string, "%16" SCNx64, &state->data_checksum) == 1,
                MPNO_E_FORMAT, "the checksum of the data reads '%s'", checksum->string);
@@ -129,7 +174,7 @@ static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
                MPNO_E_FORMAT, "checkpoint version '%s', this program reads version %s",
                version && version->string ? version->string : "?", MPNO_CHECKPOINT_VERSION);
     MPNO_TRY(parse_entry(ctx, c, "state", &state));
-    status = read_state(ctx, state, &c->settings, &c->state);
+    status = read_state(ctx, state, c);
     mpno_value_destroy(ctx, &state);
     MPNO_TRY(status);
     return mpno_settings_resolve(ctx, &c->settings);
@@ -180,8 +225,14 @@ mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path, mpno_checkpoin
     return MPNO_OK;
 }
 
+void mpno_train_state_clear(mpno_ctx *ctx, mpno_train_state *state) {
+    mpno_normalizer_clear(ctx, &state->x);
+    mpno_normalizer_clear(ctx, &state->y);
+}
+
 void mpno_checkpoint_destroy(mpno_ctx *ctx, mpno_checkpoint **checkpoint) {
     if (!checkpoint || !*checkpoint) return;
+    mpno_train_state_clear(ctx, &(*checkpoint)->state);
     mpno_settings_clear(ctx, &(*checkpoint)->settings);
     mpno_tensor_file_destroy(ctx, &(*checkpoint)->file);
     mpno_free(ctx, *checkpoint);
@@ -243,7 +294,9 @@ static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *pre
 static mpno_status check_surplus(mpno_ctx *ctx, const mpno_checkpoint *c, const mpno_model *model) {
     for (size_t i = 0; i < c->file->n; i++) {
         const char *name = c->file->tensors[i].name;
-        if (strncmp(name, "optimizer.", 10) == 0 || strncmp(name, "ema.", 4) == 0) continue;
+        if (strncmp(name, "optimizer.", 10) == 0 || strncmp(name, "ema.", 4) == 0 ||
+            strncmp(name, "normalizer.", 11) == 0)
+            continue;
         MPNO_CHECK(ctx, mpno_model_find_param(model, name) >= 0, MPNO_E_FORMAT,
                    "%s: the model has no tensor %s: the checkpoint is of another architecture "
                    "than the configuration's",

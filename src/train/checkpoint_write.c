@@ -35,8 +35,31 @@ static mpno_status put_normalizer(mpno_ctx *ctx, mpno_value *map, const char *ke
     if (!used) return MPNO_OK;
     mpno_value *entry = NULL;
     MPNO_TRY(mpno_value_set_map(ctx, map, key, &entry));
+    if (normalizer->encoding != MPNO_ENCODING_SCALAR) /* put_statistics keeps the numbers */
+        return mpno_value_set_string(ctx, entry, "encoding",
+                                     mpno_encoding_name(normalizer->encoding));
     MPNO_TRY(mpno_value_set_real(ctx, entry, "mean", normalizer->mean));
     return mpno_value_set_real(ctx, entry, "std", normalizer->std);
+}
+
+/* "normalizer.KEY.mean" and ".std" of one that is not scalar. */
+static mpno_status put_statistics(mpno_ctx *ctx, const char *key, const mpno_normalizer *normalizer,
+                                  mpno_tensor_file *file) {
+    const mpno_field_layout *layout = &normalizer->layout;
+    if (!normalizer->means) return MPNO_OK;
+    const int axes = normalizer->encoding == MPNO_ENCODING_PIXEL_WISE ? layout->ndim : 0;
+    int64_t shape[MPNO_MAX_DIMS] = {0};
+    memcpy(shape, layout->grid, (size_t)axes * sizeof *shape);
+    shape[axes] = layout->channels;
+    for (int i = 0; i < 2; i++) {
+        char name[64];
+        mpno_named_tensor *tensor = NULL;
+        snprintf(name, sizeof name, "normalizer.%s.%s", key, i == 0 ? "mean" : "std");
+        MPNO_TRY(mpno_tensor_file_add(ctx, file, name, MPNO_ELEMENT_F64, axes + 1, shape, &tensor));
+        memcpy(tensor->data, i == 0 ? normalizer->means : normalizer->stds,
+               (size_t)mpno_normalizer_count(normalizer) * sizeof(double));
+    }
+    return MPNO_OK;
 }
 
 static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings, mpno_value *map) {
@@ -217,6 +240,8 @@ mpno_status mpno_checkpoint_write(mpno_ctx *ctx, const char *path, const mpno_se
     if (status == MPNO_OK && ema) {
         status = put_tensors(ctx, model, "ema.", give_average, ema, values, file);
     }
+    if (status == MPNO_OK) status = put_statistics(ctx, "x", &state->x, file);
+    if (status == MPNO_OK) status = put_statistics(ctx, "y", &state->y, file);
     if (status == MPNO_OK) status = put_metadata(ctx, settings, state, model, file);
     if (status == MPNO_OK) status = mpno_safetensors_write(ctx, path, file);
     mpno_tensor_file_destroy(ctx, &file);

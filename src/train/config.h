@@ -54,6 +54,7 @@ typedef struct mpno_settings {
         char *embedding_key;
         int output_grid;
         bool encode_input, encode_output;
+        int encoding; /* mpno_encoding */
     } data;
     struct {
         mpno_int_list flip;

@@ -20,6 +20,12 @@ mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_d
     mpno_network_output_grid(out->network, out->grid);
     out->points = data->planes;
     for (int d = 0; d < data->ndim; d++) out->points *= out->grid[d];
+    if (opts->y) {
+        const mpno_status fits =
+            mpno_normalizer_check_grid(ctx, opts->y, "predictions", data->ndim, out->grid);
+        if (fits != MPNO_OK) mpno_predictor_destroy(out);
+        MPNO_TRY(fits);
+    }
     const size_t bytes = (size_t)(out->opts.batch * out->points * data->out_channels) *
                          mpno_format_bytes(data->format);
     mpno_status status = mpno_alloc(ctx, bytes, &out->y);

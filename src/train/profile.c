@@ -381,5 +381,6 @@ mpno_status mpno_profile(mpno_ctx *ctx, mpno_config *config, const mpno_sink *si
     mpno_free(ctx, p->y);
     mpno_free(ctx, p);
     mpno_sets_clear(ctx, &sets);
+    mpno_train_state_clear(ctx, &state);
     return status;
 }

@@ -7,13 +7,14 @@
 #include "core/memory.h"
 #include "train/objective.h"
 
-/* The architecture is the checkpoint's: a key that says otherwise is a mistake. */
+/* Architecture and normalisers are the checkpoint's: a key that says otherwise is a mistake. */
 static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *overrides,
                                       const mpno_settings *settings) {
     const mpno_field *fields = mpno_settings_fields();
     for (size_t i = 0; overrides && i < mpno_settings_n_fields(); i++) {
-        bool fixed =
-            strncmp(fields[i].key, "model.", 6) == 0 || strcmp(fields[i].key, "compat") == 0;
+        const char *key = fields[i].key;
+        const bool fixed = strncmp(key, "model.", 6) == 0 || strncmp(key, "data.enc", 8) == 0 ||
+                           strcmp(key, "compat") == 0;
         if (!fixed || !overrides->touched[i]) continue;
         char was[256], is[256];
         bool equal;
@@ -136,6 +137,9 @@ static mpno_status fit_dataset(mpno_ctx *ctx, const mpno_restored *r, const char
     data->out_channels = s->model.out_channels;
     MPNO_TRY(choose_grid(ctx, s, has_truth, data));
     if (c->state.encode_x) {
+        const mpno_status fits =
+            mpno_normalizer_check_grid(ctx, &c->state.x, "inputs", data->ndim, data->grid);
+        if (fits != MPNO_OK) return mpno_fail_in(ctx, fits, "%s", name);
         mpno_normalizer_encode(&c->state.x, data->format, data->x,
                                data->n * data->points * data->in_channels);
     }

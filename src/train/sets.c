@@ -182,12 +182,26 @@ static mpno_values values_of(const mpno_set *set, const void *data, int64_t samp
     return (mpno_values){mpno_sample(data, set->data->format, sample, set->first), set->n * sample};
 }
 
+static mpno_status fit_one(mpno_ctx *ctx, const mpno_settings *s, const mpno_dataset *data,
+                           const int64_t *grid, int64_t channels, const mpno_values *parts,
+                           size_t n, mpno_normalizer *out) {
+    mpno_field_layout layout = {.ndim = data->ndim, .planes = data->planes, .channels = channels};
+    for (int d = 0; d < data->ndim; d++) layout.grid[d] = grid[d];
+    return mpno_normalizer_fit_parts(ctx, (mpno_encoding)s->data.encoding, &layout, data->format,
+                                     parts, n, out);
+}
+
 /* Normalisers see the training samples only, of all resolutions. */
 static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *sets,
                        mpno_train_state *state) {
     const size_t n = sets->n_train;
-    const mpno_format format = sets->train[0].data->format;
+    const mpno_dataset *one = sets->train[0].data;
     mpno_values *x = NULL, *y = NULL;
+    for (size_t i = 0; i < n && s->data.encoding == MPNO_ENCODING_PIXEL_WISE; i++)
+        MPNO_CHECK(ctx, mpno_sets_twin(sets, i) == 0, MPNO_E_CONFIG,
+                   "data.encoding = pixel-wise needs all training data on one grid, found %s and "
+                   "%s: give data.encoding=channel-wise",
+                   sets->train[0].key, sets->train[i].key);
     state->encode_x = s->data.encode_input;
     state->encode_y = s->data.encode_output;
     MPNO_TRY(mpno_alloc_array(ctx, 2 * n, sizeof *x, &x));
@@ -198,17 +212,27 @@ static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *s
         y[i] = values_of(&sets->train[i], data->y, data->out_points * data->out_channels);
     }
     mpno_status status = MPNO_OK;
-    if (state->encode_x) status = mpno_normalizer_fit_parts(ctx, format, x, n, &state->x);
+    if (state->encode_x)
+        status = fit_one(ctx, s, one, one->grid, one->in_channels, x, n, &state->x);
     if (status == MPNO_OK && state->encode_y)
-        status = mpno_normalizer_fit_parts(ctx, format, y, n, &state->y);
+        status = fit_one(ctx, s, one, one->out_grid, one->out_channels, y, n, &state->y);
     mpno_free(ctx, x);
     return status;
 }
 
-static void encode_x(const mpno_train_state *state, mpno_dataset *data) {
-    if (!state->encode_x) return;
-    mpno_normalizer_encode(&state->x, data->format, data->x,
-                           data->n * data->points * data->in_channels);
+/* Inputs encoded, in a file that the normalisers fit. */
+static mpno_status encode_x(mpno_ctx *ctx, const mpno_train_state *state, const char *path,
+                            mpno_dataset *data) {
+    mpno_status status = MPNO_OK;
+    if (state->encode_x)
+        status = mpno_normalizer_check_grid(ctx, &state->x, "inputs", data->ndim, data->grid);
+    if (status == MPNO_OK && state->encode_y)
+        status = mpno_normalizer_check_grid(ctx, &state->y, "outputs", data->ndim, data->out_grid);
+    if (status != MPNO_OK) return mpno_fail_in(ctx, status, "%s", path);
+    if (state->encode_x)
+        mpno_normalizer_encode(&state->x, data->format, data->x,
+                               data->n * data->points * data->in_channels);
+    return MPNO_OK;
 }
 
 /* A training file at all its resolutions. */
@@ -236,8 +260,7 @@ static mpno_status read_validation(mpno_ctx *ctx, mpno_settings *s, const mpno_t
     MPNO_TRY(read_file(ctx, s, s->data.validation, MPNO_UNSET, &data));
     add_set(sets->validation, &sets->n_validation, data, 0, data->n);
     MPNO_TRY(check_fit(ctx, s->data.validation, data, s));
-    encode_x(state, data);
-    return MPNO_OK;
+    return encode_x(ctx, state, s->data.validation, data);
 }
 
 mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno_train_state *state,
@@ -252,7 +275,7 @@ mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno
     MPNO_TRY(fit(ctx, settings, sets, state));
     for (size_t i = 0; i < sets->n_train; i++) {
         mpno_dataset *data = sets->train[i].data;
-        encode_x(state, data);
+        MPNO_TRY(encode_x(ctx, state, "the training data", data));
         if (state->encode_y)
             mpno_normalizer_encode(&state->y, data->format, data->y,
                                    sets->train[i].n * data->out_points * data->out_channels);
@@ -294,7 +317,7 @@ mpno_status mpno_sets_read_tests(mpno_ctx *ctx, const mpno_settings *settings,
         MPNO_TRY(read_file(ctx, settings, files->v[i], settings->data.n_test, &data));
         add_set(sets->tests, &sets->n_tests, data, 0, data->n);
         MPNO_TRY(check_fit(ctx, files->v[i], data, settings));
-        encode_x(state, data);
+        MPNO_TRY(encode_x(ctx, state, files->v[i], data));
     }
     return MPNO_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "data/normalizer.h"
 #include "train/augment.h"
 #include "train/objective.h"
 
@@ -158,6 +159,21 @@ static mpno_status check_subsampling(mpno_ctx *ctx, const mpno_settings *s) {
     return MPNO_OK;
 }
 
+static mpno_status check_encoding(mpno_ctx *ctx, const mpno_settings *s) {
+    const mpno_encoding encoding = (mpno_encoding)s->data.encoding;
+    MPNO_CHECK(ctx,
+               encoding == MPNO_ENCODING_SCALAR || s->data.encode_input || s->data.encode_output,
+               MPNO_E_CONFIG,
+               "data.encoding is %s, but nothing is encoded: give data.encode_input or "
+               "data.encode_output, or leave it out",
+               mpno_encoding_name(encoding));
+    MPNO_CHECK(
+        ctx, encoding != MPNO_ENCODING_PIXEL_WISE || !mpno_augment_wanted(s), MPNO_E_CONFIG,
+        "data.encoding = pixel-wise ties values to points, and augment moves them to others: "
+        "give data.encoding=channel-wise or leave augment out");
+    return MPNO_OK;
+}
+
 mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     mpno_objective objective;
     MPNO_TRY(check_model(ctx, s));
@@ -166,6 +182,7 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
                "data.validation and data.n_validation are both given: keep one");
     MPNO_TRY(check_subsampling(ctx, s));
     MPNO_TRY(mpno_augment_check(ctx, s));
+    MPNO_TRY(check_encoding(ctx, s));
     MPNO_TRY(resolve_lr(ctx, s));
     MPNO_TRY(check_stopping(ctx, s));
     MPNO_TRY(check_optimizer(ctx, s));

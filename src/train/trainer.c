@@ -50,7 +50,9 @@ static mpno_status read_checkpoint(mpno_trainer *t) {
                            t->settings->data.train.n > 1 ? " and what follows it" : "");
     }
     if (status == MPNO_OK) {
+        mpno_train_state_clear(t->ctx, &t->state);
         t->state = checkpoint->state;
+        checkpoint->state.x = checkpoint->state.y = (mpno_normalizer){0}; /* taken */
         status = open_model(t);
     }
     if (status == MPNO_OK) status = mpno_checkpoint_load_model(t->ctx, checkpoint, t->model);
@@ -116,6 +118,7 @@ void mpno_trainer_close(mpno_trainer *t) {
     mpno_model_destroy(&t->model);
     mpno_batches_clear(&t->batches);
     mpno_sets_clear(t->ctx, &t->sets);
+    mpno_train_state_clear(t->ctx, &t->state);
     mpno_runlog_close(&t->log);
     mpno_tensorboard_close(&t->board);
     mpno_free(t->ctx, t->networks);

@@ -201,6 +201,35 @@ CASES = {
         ["opt.h1_boundary", "2 axes", "found 3"]),
     "reduction unknown": (None, TRAIN + ("opt.loss_reduction=max",), USAGE,
                           ["opt.loss_reduction", "sum, mean", "max"]),
+    "encoding unknown": (None, TRAIN + ("data.encoding=pixelwise",), USAGE,
+                         ["data.encoding", "scalar, channel-wise, pixel-wise", "pixelwise"]),
+    "encoding of nothing": (
+        None, TRAIN + ("data.encoding=channel-wise", "data.encode_output=false"), USAGE,
+        ["data.encoding is channel-wise", "nothing is encoded"]),
+    "encoding by pixels with test data on a finer grid": (
+        None, TRAIN + ("data.encoding=pixel-wise",), FAILURE,
+        ["test16.pt", "outputs on the training grid (8, 8)", "(16, 16)", "channel-wise"]),
+    "encoding by pixels with validation data on a finer grid": (
+        None, TRAIN + ("data.encoding=pixel-wise", "data.test=[]", "data.validation=test16.pt"),
+        FAILURE, ["test16.pt", "(8, 8)", "(16, 16)"]),
+    "encoding by pixels with training data on two grids": (
+        None, TRAIN + ("data.encoding=pixel-wise", "data.test=[]", "data.train_subsampling=[1, 2]",
+                       "model.n_modes=[2, 2]"),
+        USAGE, ["one grid", "found 8 and 4"]),
+    "encoding by pixels of augmented data": (
+        None, TRAIN + ("data.encoding=pixel-wise", "augment.flip=[0]"), USAGE,
+        ["data.encoding = pixel-wise", "augment"]),
+    "encoding by pixels from one sample": (
+        None, TRAIN + ("data.encoding=pixel-wise", "data.test=[]", "data.n_train=1"), USAGE,
+        ["data.encoding = pixel-wise", "at least 2 values", "found 1"]),
+    "eval with another encoding": (None, ("eval", "run", "data.encoding=channel-wise"), USAGE,
+                                   ["data.encoding", "channel-wise", "scalar", "leave the key out"]),
+    "eval without the encoding of the run": (
+        None, ("eval", "run", "data.encode_output=false"), USAGE,
+        ["data.encode_output is false", "trained with true"]),
+    "resume with another encoding": (
+        None, AGAIN + ("--resume", "opt.n_epochs=4", "data.encoding=channel-wise"), USAGE,
+        ["data.encoding"]),
     "epochs zero": (None, TRAIN + ("opt.n_epochs=0",), USAGE, ["opt.n_epochs", "[1,inf)"]),
     "width beyond reason": (None, TRAIN + ("model.hidden_channels=3000000",), USAGE,
                             ["model.hidden_channels", "65536"]),

@@ -192,24 +192,31 @@ static void two_grids_move_together(void **state) {
     for (int i = 0; i < 4; i++) assert_true(moved_x[i] == (float)((4 - i) % 4));
 }
 
-/* A component that was normalised changes its physical sign. */
+/* A component that was normalised changes its physical sign, and takes the statistics of the
+ * channel that it comes to. */
 static void normalised_vectors_change_their_physical_sign(void **state) {
     (void)state;
     static double field[2 * N * N], plain[2 * N * N], turned[2 * N * N];
     const int64_t grid[2] = {N, N}, first = 0, n = 2 * N * N;
-    const mpno_normalizer normalizer = {3.5, 0.25};
+    double means[] = {3.5, -1}, stds[] = {0.25, 2};
+    const mpno_normalizer normalizers[] = {{.mean = 3.5, .std = 0.25},
+                                           {.encoding = MPNO_ENCODING_CHANNEL_WISE,
+                                            .layout = {2, 1, {N, N}, 2},
+                                            .means = means,
+                                            .stds = stds}};
     mpno_rng rng = mpno_rng_make(4, MPNO_STREAM_TEST, 4);
     mpno_field_shape shape = {grid, 1, 2, MPNO_F64, &first, 1, NULL};
     fill(&rng, field, n);
     for (int i = 0; i < 10; i++) {
         const mpno_symmetry s = draw(&rng, 2, grid);
+        const mpno_normalizer *normalizer = &normalizers[i % 2];
         shape.normalizer = NULL;
         mpno_symmetry_apply(&s, &shape, field, plain);
-        mpno_normalizer_encode(&normalizer, MPNO_F64, field, n);
-        shape.normalizer = &normalizer;
+        mpno_normalizer_encode(normalizer, MPNO_F64, field, n);
+        shape.normalizer = normalizer;
         mpno_symmetry_apply(&s, &shape, field, turned);
-        mpno_normalizer_decode(&normalizer, MPNO_F64, turned, n);
-        mpno_normalizer_decode(&normalizer, MPNO_F64, field, n);
+        mpno_normalizer_decode(normalizer, MPNO_F64, turned, n);
+        mpno_normalizer_decode(normalizer, MPNO_F64, field, n);
         for (int64_t k = 0; k < n; k++) assert_true(fabs(turned[k] - plain[k]) < 1e-10);
     }
 }
