@@ -77,6 +77,47 @@ static mpno_status check_folder(mpno_ctx *ctx, const char *folder) {
     return MPNO_OK;
 }
 
+/* A network on the grid of a training set, for the largest batch of all sets on that grid. */
+static mpno_status network_opts(const mpno_trainer *t, size_t set, const mpno_phase *phase,
+                                mpno_network_opts *out) {
+    const mpno_settings *s = t->settings;
+    const mpno_dataset *data = t->sets.train[set].data;
+    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
+    if (s->data.output_grid == MPNO_OUTPUT_GRID_OWN)
+        memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
+    for (size_t i = set; i < t->sets.n_train; i++) {
+        const int64_t batch = mpno_batches_capacity(s, &t->sets.train[i]);
+        if (mpno_sets_twin(&t->sets, i) == set && batch > opts.capacity) opts.capacity = batch;
+    }
+    opts.training = true;
+    MPNO_TRY(mpno_settings_objective(t->ctx, s, &opts.objective));
+    opts.policy = phase->policy;
+    opts.half_format = mpno_settings_half(s);
+    *out = opts;
+    return MPNO_OK;
+}
+
+/* Targets must lie where the model's scaling factors put its predictions: asked of networks that
+ * are only planned, before anything of the run is written. */
+static mpno_status check_output_grid(const mpno_trainer *t, size_t set) {
+    const mpno_dataset *data = t->sets.train[set].data;
+    int64_t grid[MPNO_MAX_AXES];
+    mpno_network *network;
+    mpno_network_opts opts;
+    MPNO_TRY(network_opts(t, set, &t->schedule.phase[0], &opts));
+    MPNO_TRY(mpno_network_plan(t->model, &opts, &network));
+    mpno_network_output_grid(network, grid);
+    mpno_network_destroy(&network);
+    for (int d = 0; d < data->ndim; d++)
+        MPNO_CHECK(t->ctx, grid[d] == data->out_grid[d], MPNO_E_SHAPE,
+                   "model.resolution_scaling_factor makes %lld of the %lld points on axis %d, but "
+                   "the outputs of the training data have %lld there: change the factors, or give "
+                   "data.output_grid = own",
+                   (long long)grid[d], (long long)data->grid[d], d, (long long)data->out_grid[d]);
+    return MPNO_OK;
+}
+
 static mpno_status open_all(mpno_trainer *t, bool resume) {
     mpno_settings *s = t->settings;
     if (!resume) MPNO_TRY(check_folder(t->ctx, s->output));
@@ -91,6 +132,7 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     MPNO_TRY(resume ? read_checkpoint(t) : open_model(t));
     MPNO_TRY(mpno_sets_read_tests(t->ctx, s, &t->state, &t->sets));
     MPNO_TRY(open_buffers(t));
+    for (size_t i = 0; i < t->sets.n_train; i++) MPNO_TRY(check_output_grid(t, i));
     return mpno_trainer_open_log(t, resume);
 }
 
@@ -127,40 +169,6 @@ void mpno_trainer_close(mpno_trainer *t) {
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
 }
 
-/* Targets lie where the model's scaling factors put its predictions. */
-static mpno_status check_output_grid(const mpno_trainer *t, size_t set) {
-    const mpno_dataset *data = t->sets.train[set].data;
-    int64_t grid[MPNO_MAX_AXES];
-    mpno_network_output_grid(t->networks[set], grid);
-    for (int d = 0; d < data->ndim; d++)
-        MPNO_CHECK(t->ctx, grid[d] == data->out_grid[d], MPNO_E_SHAPE,
-                   "model.resolution_scaling_factor makes %lld of the %lld points on axis %d, but "
-                   "the outputs of the training data have %lld there: change the factors, or give "
-                   "data.output_grid = own",
-                   (long long)grid[d], (long long)data->grid[d], d, (long long)data->out_grid[d]);
-    return MPNO_OK;
-}
-
-/* A network on the grid of a training set, for the largest batch of all sets on that grid. */
-static mpno_status make_network(mpno_trainer *t, size_t set, const mpno_phase *phase) {
-    const mpno_settings *s = t->settings;
-    const mpno_dataset *data = t->sets.train[set].data;
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
-    if (s->data.output_grid == MPNO_OUTPUT_GRID_OWN)
-        memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
-    for (size_t i = set; i < t->sets.n_train; i++) {
-        const int64_t batch = mpno_batches_capacity(s, &t->sets.train[i]);
-        if (mpno_sets_twin(&t->sets, i) == set && batch > opts.capacity) opts.capacity = batch;
-    }
-    opts.training = true;
-    MPNO_TRY(mpno_settings_objective(t->ctx, s, &opts.objective));
-    opts.policy = phase->policy;
-    opts.half_format = mpno_settings_half(s);
-    MPNO_TRY(mpno_network_create(t->model, &opts, &t->networks[set]));
-    return check_output_grid(t, set);
-}
-
 /* The networks of the phase that `epoch` belongs to. Weights and moments stay as they are. */
 static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     const int phase = mpno_schedule_at(&t->schedule, epoch);
@@ -169,7 +177,11 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     destroy_networks(t);
     mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(t->settings, p));
     for (size_t i = 0; i < t->sets.n_train; i++)
-        if (mpno_sets_twin(&t->sets, i) == i) MPNO_TRY(make_network(t, i, p));
+        if (mpno_sets_twin(&t->sets, i) == i) {
+            mpno_network_opts opts;
+            MPNO_TRY(network_opts(t, i, p, &opts));
+            MPNO_TRY(mpno_network_create(t->model, &opts, &t->networks[i]));
+        }
     t->phase = phase;
     return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
 }

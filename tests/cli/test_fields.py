@@ -102,6 +102,7 @@ class Fields(Case):
         self.assert_error(self.mpno("train", "c.yaml", "output=other",
                                     "model.resolution_scaling_factor=[3, 1]", status=1),
                           "72 of the 24 points", "48")
+        self.assertFalse((self.folder / "other").exists())
 
     def test_steered_samples(self):
         rng = random.Random(5)
