@@ -132,8 +132,93 @@ static void terms_agree_with_the_reference(void **state) {
     free(v.bytes);
 }
 
+/* Up to three numbers after "KEY": in the keys of a case, into out. */
+static void numbers_of(const char *keys, const char *key, double out[3]) {
+    const char *at = strstr(keys, key);
+    assert_non_null(at);
+    at += strcspn(at, ":") + 1;
+    if (*at == '[') at++;
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        out[i] = strtod(at, &end);
+        if (*end != ',') break;
+        at = end + 1;
+    }
+}
+
+static mpno_objective objective_of(const char *keys) {
+    mpno_objective o = {.n_terms = 1, .term = {{MPNO_LOSS_H1, false, 1}}};
+    double absolute[3] = {0}, one_sided[3] = {0}, measure[3] = {0};
+    if (strstr(keys, "\"l1\"")) o.term[0].kind = MPNO_LOSS_L1;
+    if (strstr(keys, "\"l2\"")) o.term[0].kind = MPNO_LOSS_L2;
+    numbers_of(keys, "\"absolute\"", absolute);
+    numbers_of(keys, "\"one_sided\"", one_sided);
+    numbers_of(keys, "\"measure\"", measure);
+    o.term[0].absolute = absolute[0] > 0;
+    for (int d = 0; d < 3; d++) {
+        o.one_sided[d] = one_sided[d] > 0;
+        o.measure[d] = measure[d];
+    }
+    return o;
+}
+
+/* Value i of a field (sample, channel, grid) as the index of one [sample][grid][channel]. */
+static size_t turned(size_t i, size_t points, size_t channels) {
+    const size_t row = i / points;
+    return (row / channels * points + i % points) * channels + row % channels;
+}
+
+/* Values and gradients in f64, with boundaries and lengths of their own for each axis. */
+static void gradients_agree_with_the_reference(void **state) {
+    (void)state;
+    static const mpno_grid grids[] = {{1, {13}, 13, 1}, {2, {6, 9}, 54, 1}, {3, {5, 4, 6}, 120, 1}};
+    enum { SAMPLES = 2, CHANNELS = 2, MOST = SAMPLES * CHANNELS * 120 };
+    static vectors v;
+    char name[64], keys[512];
+    int checked = 0;
+    vectors_open("tests/data/losses_f64", &v);
+    for (const char *at = NULL; vectors_next_case(&v, &at, name, keys); checked++) {
+        static double x[MOST], y[MOST], g[MOST];
+        const mpno_objective o = objective_of(keys);
+        double ndim[3], sum = 0, out[2 * CHANNELS], size = 0;
+        size_t n = 0;
+        numbers_of(keys, "\"ndim\"", ndim);
+        const mpno_grid *grid = &grids[(int)ndim[0] - 1];
+        const size_t points = (size_t)grid->points;
+        char x_name[8], y_name[8];
+        snprintf(x_name, sizeof x_name, "p%d", grid->ndim);
+        snprintf(y_name, sizeof y_name, "y%d", grid->ndim);
+        const double *given_x = vectors_get_f64(&v, "input", x_name, &n),
+                     *given_y = vectors_get_f64(&v, "input", y_name, &n),
+                     *expected = vectors_get_f64(&v, "grad", name, &n);
+        assert_int_equal(n, SAMPLES * CHANNELS * points);
+        for (size_t i = 0; i < n; i++) {
+            x[turned(i, points, CHANNELS)] = given_x[i];
+            y[turned(i, points, CHANNELS)] = given_y[i];
+            size = fmax(size, fabs(expected[i]));
+        }
+        for (size_t s = 0; s < SAMPLES; s++) {
+            const size_t first = s * points * CHANNELS;
+            const mpno_field_kernels *k = mpno_field_kernels_get(MPNO_F64);
+            k->loss(&o, out, x + first, y + first, grid, CHANNELS);
+            for (int c = 0; c < CHANNELS; c++) sum += out[2 * c];
+            assert_int_equal(
+                k->loss_grad(&o, g + first, x + first, y + first, out, 1.0, grid, CHANNELS), 0);
+        }
+        if (!(fabs(sum / vectors_scalar(&v, name) - 1) < 1e-13))
+            fail_msg("%s: %.17g, the reference has %.17g", name, sum, vectors_scalar(&v, name));
+        for (size_t i = 0; i < n; i++)
+            if (!(fabs(g[turned(i, points, CHANNELS)] - expected[i]) < 1e-13 * size))
+                fail_msg("%s: gradient %zu is %.17g, the reference has %.17g", name, i,
+                         g[turned(i, points, CHANNELS)], expected[i]);
+    }
+    assert_int_equal(checked, 3 * 4 + 2 * (2 + 4 + 8));
+    free(v.bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(agree_with_the_reference),
-                                       cmocka_unit_test(terms_agree_with_the_reference)};
+                                       cmocka_unit_test(terms_agree_with_the_reference),
+                                       cmocka_unit_test(gradients_agree_with_the_reference)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
