@@ -41,7 +41,7 @@ typedef struct mpno_settings {
         double channel_mlp_expansion, channel_mlp_dropout;
         int64_t conv_bias_kernel;
         bool preactivation, separable, complex_data;
-        int fno_skip, channel_mlp_skip, stabilizer;
+        int fno_skip, channel_mlp_skip, non_linearity, stabilizer;
     } model;
     struct {
         mpno_text_list train;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/foreign.h"
 #include "train/objective.h"
 
 /* Architecture and normalisers are the checkpoint's: a key that says otherwise is a mistake. */
@@ -71,6 +72,10 @@ static mpno_status restore(mpno_ctx *ctx, const char *path, const mpno_config *o
     mpno_phase phase;
     MPNO_TRY(mpno_checkpoint_read(ctx, path, &r->checkpoint));
     mpno_checkpoint *c = r->checkpoint;
+    if (mpno_foreign_naming(c->file)) {
+        const mpno_status status = mpno_foreign_convert(ctx, overrides, &c->settings, &c->file);
+        if (status != MPNO_OK) return mpno_fail_in(ctx, status, "%s", c->path);
+    }
     if (!c->foreign) MPNO_TRY(check_architecture(ctx, overrides, &c->settings));
     MPNO_TRY(last_phase(ctx, c, &phase));
     MPNO_TRY(apply(ctx, overrides, &phase, r));

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "train/foreign.h"
+
 /* The first arguments may have been given by position. */
 static const char *const positional[] = {"n_modes",
                                          "in_channels",
@@ -106,13 +108,14 @@ static mpno_status set_key(mpno_ctx *ctx, const char *key, const mpno_value *val
 
 mpno_status mpno_state_dict_settings(mpno_ctx *ctx, const mpno_tensor_file *file,
                                      mpno_settings *settings) {
+    settings->data.encode_input = settings->data.encode_output = false;
+    if (mpno_foreign_naming(file)) return MPNO_OK; /* what it is, mpno_restore finds out */
     MPNO_CHECK(ctx,
                mpno_tensor_file_find(file, "lifting.fcs.0.weight") != NULL ||
                    mpno_tensor_file_find(file, "lifting.fr.fcs.0.weight") != NULL,
                MPNO_E_FORMAT,
                "no tensor lifting.fcs.0.weight: this is not the state dict of an FNO");
     settings->compat = MPNO_COMPAT_NEURALOP;
-    settings->data.encode_input = settings->data.encode_output = false;
     const mpno_value *metadata = mpno_value_get(file->object, "_metadata");
     if (!metadata) return MPNO_OK;
     const mpno_value *name = mpno_value_get(metadata, "_name");
