@@ -44,7 +44,7 @@ endforeach()
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   set(openmp gomp) # found by other compilers too, unlike the path of this one's
 else()
-  set(openmp ${OpenMP_C_LIBRARIES})
+  set(openmp ${OpenMP_omp_LIBRARY})
 endif()
 set(MPNO_LINK ${DEPS_LDFLAGS} ${LZF_LIBRARY} ${openmp} m)
 
