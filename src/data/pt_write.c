@@ -15,7 +15,8 @@
 #define MARK "("
 #define STOP "."
 #define TUPLE "t"
-#define LIST "l"
+#define EMPTY_LIST "]"
+#define APPENDS "e"
 #define EMPTY_DICT "}"
 #define EMPTY_TUPLE ")"
 #define REDUCE "R"
@@ -111,9 +112,10 @@ static mpno_status put_value(mpno_text *out, const mpno_value *value) {
         case MPNO_VALUE_STRING:
             return put_string(out, value->string);
         case MPNO_VALUE_LIST:
-            MPNO_TRY(put(out, MARK));
+            /* torch.load with weights_only=True knows lists only in this form */
+            MPNO_TRY(put(out, EMPTY_LIST MARK));
             for (size_t i = 0; i < value->n; i++) MPNO_TRY(put_value(out, value->items[i]));
-            return put(out, LIST);
+            return put(out, APPENDS);
         case MPNO_VALUE_MAP:
             MPNO_TRY(put(out, EMPTY_DICT MARK));
             MPNO_TRY(put_items(out, value));

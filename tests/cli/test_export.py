@@ -3,6 +3,7 @@
 names; that the PyTorch library loads them and gives the same outputs was measured (docs/howto/compat.md)."""
 import json
 import pickle
+import pickletools
 import struct
 import unittest
 import zipfile
@@ -85,6 +86,12 @@ class Export(Case):
         self.assertEqual((metadata["_name"], metadata["_version"], metadata["args"]), ("FNO", "0.1.0", []))
         self.assertNotIn("norm_groups", metadata)
         self.assertEqual(Reader(self.folder / "m_metadata.pkl").load(), metadata)
+        with zipfile.ZipFile(self.folder / "m_state_dict.pt") as archive:
+            codes = {code.name for code, _, _ in pickletools.genops(archive.read("m_state_dict/data.pkl"))}
+        self.assertLessEqual(codes, {  # what torch.load reads with weights_only=True, its default
+            "PROTO", "GLOBAL", "EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "REDUCE", "MARK", "NONE", "BINUNICODE",
+            "BININT", "BININT1", "LONG1", "BINFLOAT", "NEWTRUE", "NEWFALSE", "TUPLE", "BINPERSID", "APPENDS",
+            "SETITEMS", "STOP"})
 
     def test_an_exported_model_is_the_model(self):
         self.train("data.encode_output=false", "opt.ema_decay=0.9", "precision.policy=mixed")
