@@ -12,15 +12,14 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/text.h"
 #include "data/hdf5_files.h"
 #include "data/lzf.h"
 
 enum {
     LZF = 32000,
+    REHEARSED_WHOLE = 64 << 20, /* bytes of a file */
     MAX_NAME = 1024,
     MAX_ATTRIBUTE = 1 << 20, /* bytes of an attribute that is read */
-    MAX_RATIO = 1040         /* deflate cannot expand by more than 1032 */
 };
 
 #define CHECKSUM "mpno.crc64"
@@ -56,6 +55,8 @@ static mpno_status enter(mpno_ctx *ctx, session *s) {
     static const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, LZF, 0, 1, "lzf", NULL, NULL, lzf_filter};
     if (pthread_mutex_lock(&lock) != 0)
         return mpno_fail(ctx, MPNO_E_UNSUPPORTED, "the lock of the HDF5 library cannot be taken");
+    (void)H5dont_atexit(); /* damaged files leave it in disorder, of which it would speak at the end
+                            */
     bool open = H5open() >= 0 && H5Eget_auto2(H5E_DEFAULT, &s->print, &s->user) >= 0 &&
                 H5Eset_auto2(H5E_DEFAULT, NULL, NULL) >= 0 && H5Zregister(&lzf) >= 0;
     if (open) return MPNO_OK;
@@ -88,8 +89,6 @@ fail_hdf5(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
                          ? "check the disk and the path"
                          : "the file is damaged, was cut short or needs a filter that is missing");
 }
-
-/* -------- types -------- */
 
 static hid_t half_type(size_t exponent, size_t mantissa, size_t bias) {
     hid_t type = H5Tcopy(H5T_IEEE_F32LE);
@@ -228,12 +227,11 @@ static const char *element_of(hid_t type, mpno_element *out) {
     }
 }
 
-/* -------- open objects -------- */
-
 typedef struct h5file {
     mpno_ctx *ctx;
     hid_t id;
     uint64_t bytes;       /* size of the file */
+    bool guarded;         /* its headers carry checksums */
     unsigned long number; /* HDF5's of this open file, to know objects of other files */
 } h5file;
 
@@ -255,7 +253,7 @@ static void close_set(h5set *s) {
 
 static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     *out = (h5file){.ctx = ctx, .id = -1};
-    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes));
+    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes, &out->guarded));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     /* strong: closing the file closes what may still be open in it. No locks: some file systems
      * have none */
@@ -326,8 +324,6 @@ static mpno_status open_set(h5file *f, const char *name, h5set *out) {
     return status;
 }
 
-/* -------- values -------- */
-
 /* Reads what `file_space` selects into out as `element`; count elements. */
 static mpno_status read_values(h5file *f, const char *name, const h5set *s, hid_t file_space,
                                hsize_t count, void *out) {
@@ -349,21 +345,6 @@ static void make_truths(mpno_element element, size_t n, void *values) {
     uint8_t *bytes = values;
     for (size_t i = 0; i < n && element == MPNO_ELEMENT_BOOL; i++) bytes[i] = bytes[i] != 0;
 }
-
-/* What the header promises must be possible for a file of this size before memory is taken. */
-static mpno_status check_size(h5file *f, const char *name, mpno_element element, int ndim,
-                              const int64_t *shape) {
-    int64_t count;
-    size_t bytes;
-    const uint64_t most = f->bytes > UINT64_MAX / MAX_RATIO ? UINT64_MAX : f->bytes * MAX_RATIO;
-    bool possible = mpno_shape_measure(element, ndim, shape, &count, &bytes) && bytes <= most;
-    MPNO_CHECK(f->ctx, possible, MPNO_E_FORMAT,
-               "data set '%s' promises more values than a file of %llu bytes can hold", name,
-               (unsigned long long)f->bytes);
-    return MPNO_OK;
-}
-
-/* -------- attributes -------- */
 
 /* Text of one attribute value; *out NULL: neither text nor number. */
 static mpno_status string_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, char **out) {
@@ -401,24 +382,7 @@ static mpno_status number_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, 
     if (H5Aread(attribute, real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64,
                 real ? (void *)reals : (void *)integers) < 0)
         return MPNO_OK;
-    mpno_text text = {.ctx = ctx};
-    mpno_status status = list ? mpno_text_add(&text, "[") : MPNO_OK;
-    for (hssize_t i = 0; i < n && status == MPNO_OK; i++) {
-        char number[MPNO_REAL_TEXT];
-        if (real)
-            mpno_real_text(reals[i], number);
-        else
-            (void)snprintf(number, sizeof number, "%lld", (long long)integers[i]);
-        const bool truth = element == MPNO_ELEMENT_BOOL;
-        status = mpno_text_add(&text, "%s%s", i > 0 ? ", " : "",
-                               truth ? (integers[i] ? "true" : "false") : number);
-    }
-    if (status == MPNO_OK && list) status = mpno_text_add(&text, "]");
-    if (status == MPNO_OK)
-        *out = text.data;
-    else
-        mpno_text_discard(&text);
-    return status;
+    return mpno_hdf5_numbers_text(ctx, (size_t)n, list, element, reals, integers, out);
 }
 
 static mpno_status attribute_text(mpno_ctx *ctx, hid_t object, const char *name, char **out) {
@@ -472,10 +436,13 @@ static mpno_status read_attributes(h5file *f, hid_t object, const char *set, mpn
 
 /* -------- reading a file -------- */
 
+/* How deep a file is read: not the values, the first of each set, all. */
+typedef enum depth { SHAPES, ONE_VALUE, ALL_VALUES } depth;
+
 typedef struct listing {
     h5file *f;
     mpno_tensor_file *out;
-    bool values;
+    depth depth;
     mpno_status status;
 } listing;
 
@@ -494,6 +461,33 @@ static mpno_status check_checksum(h5file *f, const h5set *s, const mpno_named_te
     return MPNO_OK;
 }
 
+static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
+    hsize_t start[MPNO_MAX_DIMS], count[MPNO_MAX_DIMS], step[MPNO_MAX_DIMS], n = 1;
+    MPNO_CHECK(f->ctx, !s->what && s->element == p->element && s->ndim == p->ndim, MPNO_E_FORMAT,
+               "data set '%s' is not what was listed: the file has changed", p->name);
+    MPNO_TRY(mpno_hdf5_check_size(f->ctx, f->bytes, p->name, p->element, p->ndim, p->count));
+    MPNO_TRY(mpno_piece_check(f->ctx, p, s->shape));
+    for (int d = 0; d < p->ndim; d++) {
+        start[d] = (hsize_t)p->start[d];
+        count[d] = (hsize_t)p->count[d];
+        step[d] = (hsize_t)p->step[d];
+        n *= count[d];
+    }
+    if (n > 0 && p->ndim > 0 &&
+        H5Sselect_hyperslab(s->space, H5S_SELECT_SET, start, step, count, NULL) < 0)
+        return fail_hdf5(f->ctx, MPNO_E_FORMAT, "a part of a data set cannot be chosen");
+    MPNO_TRY(read_values(f, p->name, s, s->space, n, p->out));
+    make_truths(p->element, n, p->out);
+    return MPNO_OK;
+}
+
+static mpno_status read_one(h5file *f, const char *name, const h5set *s) {
+    char value[16];
+    mpno_piece first = {.name = name, .element = s->element, .ndim = s->ndim, .out = value};
+    for (int d = 0; d < s->ndim; d++) first.count[d] = first.step[d] = s->shape[d] > 0;
+    return fetch_piece(f, &first, s);
+}
+
 static mpno_status add_set(listing *l, const char *name, const h5set *s) {
     mpno_ctx *ctx = l->f->ctx;
     if (s->what) {
@@ -501,10 +495,11 @@ static mpno_status add_set(listing *l, const char *name, const h5set *s) {
         (void)snprintf(text, sizeof text, "<%s>", s->what);
         return mpno_value_set_string(ctx, l->out->metadata, name, text);
     }
-    if (!l->values)
+    if (l->depth == ONE_VALUE) MPNO_TRY(read_one(l->f, name, s));
+    if (l->depth != ALL_VALUES)
         return mpno_tensor_file_add_view(ctx, l->out, name, s->element, s->ndim, s->shape, NULL);
     mpno_named_tensor *t;
-    MPNO_TRY(check_size(l->f, name, s->element, s->ndim, s->shape));
+    MPNO_TRY(mpno_hdf5_check_size(ctx, l->f->bytes, name, s->element, s->ndim, s->shape));
     MPNO_TRY(mpno_tensor_file_add(ctx, l->out, name, s->element, s->ndim, s->shape, &t));
     MPNO_TRY(read_values(l->f, name, s, H5S_ALL, (hsize_t)mpno_named_tensor_count(t), t->data));
     MPNO_TRY(check_checksum(l->f, s, t));
@@ -529,23 +524,47 @@ static herr_t visit_object(hid_t root, const char *name, const H5O_info_t *info,
     return l->status == MPNO_OK ? 0 : -1;
 }
 
-static mpno_status visit_file(h5file *f, bool values, mpno_tensor_file *out) {
-    listing l = {f, out, values, MPNO_OK};
+static mpno_status read_whole(h5file *f, depth deep, mpno_tensor_file *out) {
+    listing l = {f, out, deep, MPNO_OK};
     MPNO_TRY(read_attributes(f, f->id, NULL, out->metadata));
     if (H5Ovisit(f->id, H5_INDEX_NAME, H5_ITER_INC, visit_object, &l) >= 0) return MPNO_OK;
     if (l.status != MPNO_OK) return l.status;
     return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the groups of the file cannot be read");
 }
 
-static mpno_status read_whole(mpno_ctx *ctx, const char *path, bool values, mpno_tensor_file *out) {
+typedef struct rehearsal {
+    mpno_ctx *ctx;
+    const char *path;
+    depth depth;
+} rehearsal;
+
+/* Runs in a process of its own; what it returns is not looked at. */
+static void rehearse(void *user) {
+    const rehearsal *r = user;
+    h5file f;
+    mpno_tensor_file *file;
+    if (open_file(r->ctx, r->path, &f) == MPNO_OK &&
+        mpno_tensor_file_create(r->ctx, &file) == MPNO_OK)
+        (void)!read_whole(&f, r->depth, file);
+}
+
+static mpno_status open_and_read(mpno_ctx *ctx, const char *path, depth deep,
+                                 mpno_tensor_file *out) {
     h5file f;
     MPNO_TRY(open_file(ctx, path, &f));
-    mpno_status status = visit_file(&f, values, out);
+    if (!f.guarded) { /* closed meanwhile: the two processes would move one position in the file */
+        rehearsal r = {ctx, path, f.bytes <= REHEARSED_WHOLE ? ALL_VALUES : ONE_VALUE};
+        (void)H5Fclose(f.id);
+        MPNO_CHECK(ctx, !mpno_hdf5_kills(rehearse, &r), MPNO_E_FORMAT,
+                   "the file is damaged: reading it makes the HDF5 library crash");
+        MPNO_TRY(open_file(ctx, path, &f));
+    }
+    mpno_status status = read_whole(&f, deep, out);
     (void)H5Fclose(f.id);
     return status;
 }
 
-static mpno_status read_or_list(mpno_ctx *ctx, const char *path, bool values,
+static mpno_status read_or_list(mpno_ctx *ctx, const char *path, depth deep,
                                 mpno_tensor_file **out) {
     session s;
     mpno_tensor_file *file;
@@ -553,7 +572,7 @@ static mpno_status read_or_list(mpno_ctx *ctx, const char *path, bool values,
     MPNO_TRY(mpno_tensor_file_create(ctx, &file));
     mpno_status status = enter(ctx, &s);
     if (status == MPNO_OK) {
-        status = read_whole(ctx, path, values, file);
+        status = open_and_read(ctx, path, deep, file);
         leave(&s);
     }
     if (status != MPNO_OK) {
@@ -565,31 +584,11 @@ static mpno_status read_or_list(mpno_ctx *ctx, const char *path, bool values,
 }
 
 mpno_status mpno_hdf5_read(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
-    return read_or_list(ctx, path, true, out);
+    return read_or_list(ctx, path, ALL_VALUES, out);
 }
 
 mpno_status mpno_hdf5_list(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
-    return read_or_list(ctx, path, false, out);
-}
-
-static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
-    hsize_t start[MPNO_MAX_DIMS], count[MPNO_MAX_DIMS], step[MPNO_MAX_DIMS], n = 1;
-    MPNO_CHECK(f->ctx, !s->what && s->element == p->element && s->ndim == p->ndim, MPNO_E_FORMAT,
-               "data set '%s' is not what was listed: the file has changed", p->name);
-    MPNO_TRY(check_size(f, p->name, p->element, p->ndim, p->count));
-    MPNO_TRY(mpno_piece_check(f->ctx, p, s->shape));
-    for (int d = 0; d < p->ndim; d++) {
-        start[d] = (hsize_t)p->start[d];
-        count[d] = (hsize_t)p->count[d];
-        step[d] = (hsize_t)p->step[d];
-        n *= count[d];
-    }
-    if (n > 0 && p->ndim > 0 &&
-        H5Sselect_hyperslab(s->space, H5S_SELECT_SET, start, step, count, NULL) < 0)
-        return fail_hdf5(f->ctx, MPNO_E_FORMAT, "a part of a data set cannot be chosen");
-    MPNO_TRY(read_values(f, p->name, s, s->space, n, p->out));
-    make_truths(p->element, n, p->out);
-    return MPNO_OK;
+    return read_or_list(ctx, path, SHAPES, out);
 }
 
 static mpno_status fetch_pieces(mpno_ctx *ctx, const char *path, size_t n,

@@ -2,32 +2,78 @@
  * HDF5 files, the part that needs no HDF5 library: see hdf5.h and hdf5_files.h. */
 #include "data/hdf5_files.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/checksum.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "core/text.h"
 
-static bool has_signature(const mpno_mapping *m) {
-    if (m->size >= 8 && memcmp(m->data, "\211HDF\r\n\032\n", 8) == 0) return true;
-    for (size_t at = 512; at <= m->size && m->size - at >= 8; at *= 2)
-        if (memcmp(m->data + at, "\211HDF\r\n\032\n", 8) == 0) return true;
-    return false;
+enum { MAX_RATIO = 1040 }; /* deflate cannot expand by more than 1032 */
+
+/* The version of the superblock, -1 when no signature stands at the start or behind a user block.
+ */
+static int version_of(const mpno_mapping *m) {
+    for (size_t at = 0; at <= m->size && m->size - at > 8; at = at > 0 ? 2 * at : 512)
+        if (memcmp(m->data + at, "\211HDF\r\n\032\n", 8) == 0) return m->data[at + 8];
+    return -1;
 }
 
-mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes) {
+mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes, bool *guarded) {
     mpno_mapping mapping;
     MPNO_TRY(mpno_map_open(ctx, path, &mapping));
-    bool good = has_signature(&mapping);
+    const int version = version_of(&mapping);
     *bytes = mapping.size;
+    *guarded = version >= 2;
     mpno_map_close(&mapping);
     MPNO_CHECK(
-        ctx, good, MPNO_E_FORMAT,
+        ctx, version >= 0, MPNO_E_FORMAT,
         "this is not an HDF5 file: its signature is missing (MAT files before version 7.3 and "
         "classic NetCDF files are not HDF5)");
     return MPNO_OK;
+}
+
+mpno_status mpno_hdf5_check_size(mpno_ctx *ctx, uint64_t file_bytes, const char *name,
+                                 mpno_element element, int ndim, const int64_t *shape) {
+    int64_t count;
+    size_t bytes;
+    const uint64_t most = file_bytes > UINT64_MAX / MAX_RATIO ? UINT64_MAX : file_bytes * MAX_RATIO;
+    bool possible = mpno_shape_measure(element, ndim, shape, &count, &bytes) && bytes <= most;
+    MPNO_CHECK(ctx, possible, MPNO_E_FORMAT,
+               "data set '%s' promises more values than a file of %llu bytes can hold", name,
+               (unsigned long long)file_bytes);
+    return MPNO_OK;
+}
+
+bool mpno_hdf5_kills(void (*work)(void *user), void *user) {
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    const pid_t child = fork();
+    if (child == 0) {
+        /* the caller's handlers must not run here, and the C library's last words are not for
+         * people */
+        for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+            (void)signal(deadly[i], SIG_DFL);
+        const int nothing = open("/dev/null", O_WRONLY);
+        if (nothing >= 0) (void)dup2(nothing, STDERR_FILENO);
+        work(user);
+        _exit(0);
+    }
+    int state = 0;
+    pid_t ended;
+    do {
+        ended = waitpid(child, &state, 0);
+    } while (child > 0 && ended < 0 && errno == EINTR);
+    if (child <= 0 || ended != child || !WIFSIGNALED(state)) return false;
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+        if (WTERMSIG(state) == deadly[i]) return true;
+    return false;
 }
 
 bool mpno_hdf5_numbers(const mpno_value *v, bool *real, double *reals, int64_t *integers) {
@@ -43,6 +89,28 @@ bool mpno_hdf5_numbers(const mpno_value *v, bool *real, double *reals, int64_t *
         integers[i] = item->integer;
     }
     return true;
+}
+
+mpno_status mpno_hdf5_numbers_text(mpno_ctx *ctx, size_t n, bool list, mpno_element element,
+                                   const double *reals, const int64_t *integers, char **out) {
+    const bool real = element <= MPNO_ELEMENT_BF16, truth = element == MPNO_ELEMENT_BOOL;
+    mpno_text text = {.ctx = ctx};
+    mpno_status status = list ? mpno_text_add(&text, "[") : MPNO_OK;
+    for (size_t i = 0; i < n && status == MPNO_OK; i++) {
+        char number[MPNO_REAL_TEXT];
+        if (real)
+            mpno_real_text(reals[i], number);
+        else
+            (void)snprintf(number, sizeof number, "%lld", (long long)integers[i]);
+        status = mpno_text_add(&text, "%s%s", i > 0 ? ", " : "",
+                               truth ? (integers[i] ? "true" : "false") : number);
+    }
+    if (status == MPNO_OK && list) status = mpno_text_add(&text, "]");
+    if (status == MPNO_OK)
+        *out = text.data;
+    else
+        mpno_text_discard(&text);
+    return status;
 }
 
 void mpno_hdf5_checksum(const void *data, size_t bytes, char out[MPNO_HDF5_CHECKSUM_TEXT]) {
