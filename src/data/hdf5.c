@@ -231,7 +231,6 @@ typedef struct h5file {
     mpno_ctx *ctx;
     hid_t id;
     uint64_t bytes;       /* size of the file */
-    bool guarded;         /* its headers carry checksums */
     unsigned long number; /* HDF5's of this open file, to know objects of other files */
 } h5file;
 
@@ -253,7 +252,7 @@ static void close_set(h5set *s) {
 
 static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     *out = (h5file){.ctx = ctx, .id = -1};
-    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes, &out->guarded));
+    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     /* strong: closing the file closes what may still be open in it. No locks: some file systems
      * have none */
@@ -538,27 +537,23 @@ typedef struct rehearsal {
     depth depth;
 } rehearsal;
 
-/* Runs in a process of its own; what it returns is not looked at. */
-static void rehearse(void *user) {
+static mpno_status rehearse(const void *user) {
     const rehearsal *r = user;
     h5file f;
     mpno_tensor_file *file;
-    if (open_file(r->ctx, r->path, &f) == MPNO_OK &&
-        mpno_tensor_file_create(r->ctx, &file) == MPNO_OK)
-        (void)!read_whole(&f, r->depth, file);
+    MPNO_TRY(open_file(r->ctx, r->path, &f));
+    MPNO_TRY(mpno_tensor_file_create(r->ctx, &file));
+    return read_whole(&f, r->depth, file);
 }
 
 static mpno_status open_and_read(mpno_ctx *ctx, const char *path, depth deep,
                                  mpno_tensor_file *out) {
     h5file f;
+    uint64_t bytes;
+    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &bytes));
+    const rehearsal r = {ctx, path, bytes <= REHEARSED_WHOLE ? ALL_VALUES : ONE_VALUE};
+    MPNO_TRY(mpno_hdf5_apart(ctx, rehearse, &r));
     MPNO_TRY(open_file(ctx, path, &f));
-    if (!f.guarded) { /* closed meanwhile: the two processes would move one position in the file */
-        rehearsal r = {ctx, path, f.bytes <= REHEARSED_WHOLE ? ALL_VALUES : ONE_VALUE};
-        (void)H5Fclose(f.id);
-        MPNO_CHECK(ctx, !mpno_hdf5_kills(rehearse, &r), MPNO_E_FORMAT,
-                   "the file is damaged: reading it makes the HDF5 library crash");
-        MPNO_TRY(open_file(ctx, path, &f));
-    }
     mpno_status status = read_whole(&f, deep, out);
     (void)H5Fclose(f.id);
     return status;

@@ -18,23 +18,21 @@
 
 enum { MAX_RATIO = 1040 }; /* deflate cannot expand by more than 1032 */
 
-/* The version of the superblock, -1 when no signature stands at the start or behind a user block.
- */
-static int version_of(const mpno_mapping *m) {
-    for (size_t at = 0; at <= m->size && m->size - at > 8; at = at > 0 ? 2 * at : 512)
-        if (memcmp(m->data + at, "\211HDF\r\n\032\n", 8) == 0) return m->data[at + 8];
-    return -1;
+/* At the start or behind a user block. */
+static bool has_signature(const mpno_mapping *m) {
+    for (size_t at = 0; at <= m->size && m->size - at >= 8; at = at > 0 ? 2 * at : 512)
+        if (memcmp(m->data + at, "\211HDF\r\n\032\n", 8) == 0) return true;
+    return false;
 }
 
-mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes, bool *guarded) {
+mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes) {
     mpno_mapping mapping;
     MPNO_TRY(mpno_map_open(ctx, path, &mapping));
-    const int version = version_of(&mapping);
+    const bool good = has_signature(&mapping);
     *bytes = mapping.size;
-    *guarded = version >= 2;
     mpno_map_close(&mapping);
     MPNO_CHECK(
-        ctx, version >= 0, MPNO_E_FORMAT,
+        ctx, good, MPNO_E_FORMAT,
         "this is not an HDF5 file: its signature is missing (MAT files before version 7.3 and "
         "classic NetCDF files are not HDF5)");
     return MPNO_OK;
@@ -52,28 +50,44 @@ mpno_status mpno_hdf5_check_size(mpno_ctx *ctx, uint64_t file_bytes, const char 
     return MPNO_OK;
 }
 
-bool mpno_hdf5_kills(void (*work)(void *user), void *user) {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+/* What the child tells the parent. */
+typedef struct verdict {
+    mpno_status status;
+    char error[sizeof(((mpno_ctx *)NULL)->error)];
+} verdict;
+
+/* Ends the child, in which nothing of the caller's may run: neither its handlers nor what it does
+ * at exit. The last words of the C library are not for people. */
+static _Noreturn void rehearse_in_child(mpno_ctx *ctx, mpno_status (*work)(const void *user),
+                                        const void *user, int to) {
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPIPE};
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) (void)signal(deadly[i], SIG_DFL);
+    const int nothing = open("/dev/null", O_WRONLY);
+    if (nothing >= 0) (void)dup2(nothing, STDERR_FILENO);
+    verdict v = {work(user), ""};
+    memcpy(v.error, ctx->error, sizeof v.error);
+    /* shorter than PIPE_BUF: whole or not at all */
+    _exit(write(to, &v, sizeof v) == (ssize_t)sizeof v ? 0 : 1);
+}
+
+mpno_status mpno_hdf5_apart(mpno_ctx *ctx, mpno_status (*work)(const void *user),
+                            const void *user) {
+    int ends[2], state;
+    if (pipe(ends) != 0) return MPNO_OK;
     const pid_t child = fork();
-    if (child == 0) {
-        /* the caller's handlers must not run here, and the C library's last words are not for
-         * people */
-        for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
-            (void)signal(deadly[i], SIG_DFL);
-        const int nothing = open("/dev/null", O_WRONLY);
-        if (nothing >= 0) (void)dup2(nothing, STDERR_FILENO);
-        work(user);
-        _exit(0);
-    }
-    int state = 0;
-    pid_t ended;
-    do {
-        ended = waitpid(child, &state, 0);
-    } while (child > 0 && ended < 0 && errno == EINTR);
-    if (child <= 0 || ended != child || !WIFSIGNALED(state)) return false;
-    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
-        if (WTERMSIG(state) == deadly[i]) return true;
-    return false;
+    if (child == 0) rehearse_in_child(ctx, work, user, ends[1]);
+    (void)close(ends[1]);
+    verdict v;
+    ssize_t n = 0;
+    if (child > 0) do {
+            n = read(ends[0], &v, sizeof v);
+        } while (n < 0 && errno == EINTR);
+    (void)close(ends[0]);
+    if (child < 0) return MPNO_OK;
+    while (waitpid(child, &state, 0) < 0 && errno == EINTR) continue;
+    MPNO_CHECK(ctx, n == (ssize_t)sizeof v, MPNO_E_FORMAT,
+               "the file is damaged: reading it makes the HDF5 library crash");
+    return v.status == MPNO_OK ? MPNO_OK : mpno_fail(ctx, v.status, "%s", v.error);
 }
 
 bool mpno_hdf5_numbers(const mpno_value *v, bool *real, double *reals, int64_t *integers) {

@@ -7,17 +7,18 @@
 #include "data/hdf5.h"
 
 /* Says what is wrong with the file in the words of core/files.h, before the library sees it. bytes:
- * its size. guarded: its headers carry checksums (superblock 2 and later). */
-MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes,
-                                                  bool *guarded);
+ * its size. */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes);
 /* What a header promises must be possible for a file of this size before memory is taken. */
 MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_size(mpno_ctx *ctx, uint64_t file_bytes,
                                                   const char *name, mpno_element element, int ndim,
                                                   const int64_t *shape);
-/* True when `work` ends its process by a fault, tried in a process of its own: damaged headers
- * without checksums make HDF5 1.10 read and write where it must not (4 of 3000 changed bits of
- * tests/data/sample.h5). false too when no process can be made. */
-bool mpno_hdf5_kills(void (*work)(void *user), void *user);
+/* What `work` gives when it is tried in a process of its own, or E_FORMAT when that process ends by
+ * a fault: damaged files make HDF5 1.10 read and write where it must not (4 of 3000 changed bits of
+ * tests/data/sample.h5), and its ways out of errors leak and free what was never set. OK too when
+ * no process can be made. */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_apart(mpno_ctx *ctx, mpno_status (*work)(const void *user),
+                                             const void *user);
 
 enum { MPNO_HDF5_CHECKSUM_TEXT = 17 };
 void mpno_hdf5_checksum(const void *data, size_t bytes, char out[MPNO_HDF5_CHECKSUM_TEXT]);
