@@ -24,8 +24,6 @@ enum {
 
 #define CHECKSUM "mpno.crc64"
 
-/* -------- the library: lock, messages, filter -------- */
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What the caller's program had set for messages; valid while the lock is held. */
@@ -433,8 +431,6 @@ static mpno_status read_attributes(h5file *f, hid_t object, const char *set, mpn
                      set ? set : "/");
 }
 
-/* -------- reading a file -------- */
-
 /* How deep a file is read: not the values, the first of each set, all. */
 typedef enum depth { SHAPES, ONE_VALUE, ALL_VALUES } depth;
 
@@ -483,7 +479,10 @@ static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
 static mpno_status read_one(h5file *f, const char *name, const h5set *s) {
     char value[16];
     mpno_piece first = {.name = name, .element = s->element, .ndim = s->ndim, .out = value};
-    for (int d = 0; d < s->ndim; d++) first.count[d] = first.step[d] = s->shape[d] > 0;
+    for (int d = 0; d < s->ndim; d++) {
+        first.count[d] = s->shape[d] > 0;
+        first.step[d] = 1;
+    }
     return fetch_piece(f, &first, s);
 }
 
@@ -531,10 +530,13 @@ static mpno_status read_whole(h5file *f, depth deep, mpno_tensor_file *out) {
     return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the groups of the file cannot be read");
 }
 
+/* What is tried in a process of its own first: a reading, or n pieces. */
 typedef struct rehearsal {
     mpno_ctx *ctx;
     const char *path;
     depth depth;
+    size_t n;
+    const mpno_piece *pieces;
 } rehearsal;
 
 static mpno_status rehearse(const void *user) {
@@ -551,7 +553,8 @@ static mpno_status open_and_read(mpno_ctx *ctx, const char *path, depth deep,
     h5file f;
     uint64_t bytes;
     MPNO_TRY(mpno_hdf5_check_path(ctx, path, &bytes));
-    const rehearsal r = {ctx, path, bytes <= REHEARSED_WHOLE ? ALL_VALUES : ONE_VALUE};
+    const depth first = bytes <= REHEARSED_WHOLE && deep == ALL_VALUES ? ALL_VALUES : ONE_VALUE;
+    const rehearsal r = {ctx, path, first, 0, NULL};
     MPNO_TRY(mpno_hdf5_apart(ctx, rehearse, &r));
     MPNO_TRY(open_file(ctx, path, &f));
     mpno_status status = read_whole(&f, deep, out);
@@ -586,15 +589,15 @@ mpno_status mpno_hdf5_list(mpno_ctx *ctx, const char *path, mpno_tensor_file **o
     return read_or_list(ctx, path, SHAPES, out);
 }
 
-static mpno_status fetch_pieces(mpno_ctx *ctx, const char *path, size_t n,
-                                const mpno_piece *pieces) {
+static mpno_status fetch_pieces(const void *user) {
+    const rehearsal *o = user;
     h5file f;
-    MPNO_TRY(open_file(ctx, path, &f));
+    MPNO_TRY(open_file(o->ctx, o->path, &f));
     mpno_status status = MPNO_OK;
-    for (size_t i = 0; i < n && status == MPNO_OK; i++) {
+    for (size_t i = 0; i < o->n && status == MPNO_OK; i++) {
         h5set s;
-        status = open_set(&f, pieces[i].name, &s);
-        if (status == MPNO_OK) status = fetch_piece(&f, &pieces[i], &s);
+        status = open_set(&f, o->pieces[i].name, &s);
+        if (status == MPNO_OK) status = fetch_piece(&f, &o->pieces[i], &s);
         close_set(&s);
     }
     (void)H5Fclose(f.id);
@@ -604,12 +607,15 @@ static mpno_status fetch_pieces(mpno_ctx *ctx, const char *path, size_t n,
 mpno_status mpno_hdf5_fetch(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces) {
     session s;
     MPNO_TRY(enter(ctx, &s));
-    mpno_status status = fetch_pieces(ctx, path, n, pieces);
+    const rehearsal o = {ctx, path, SHAPES, n, pieces};
+    uint64_t bytes;
+    mpno_status status = mpno_hdf5_check_path(ctx, path, &bytes);
+    if (status == MPNO_OK && bytes <= REHEARSED_WHOLE)
+        status = mpno_hdf5_apart(ctx, fetch_pieces, &o);
+    if (status == MPNO_OK) status = fetch_pieces(&o);
     leave(&s);
     return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
 }
-
-/* -------- writing -------- */
 
 static mpno_status write_attribute(mpno_ctx *ctx, hid_t object, const char *name,
                                    const mpno_value *v) {

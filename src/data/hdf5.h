@@ -8,13 +8,15 @@
  * MPNO_MAX_DIMS dimensions) under its name, as "<WHAT IT IS>". Raw data in other files (external,
  * virtual) are refused. Data sets written by mpno_hdf5_write carry a checksum and are checked when
  * they are read as a whole; so is what HDF5 itself checks (fletcher32, headers of version 2).
- * A file is first read in a process of its own, up to 64 MiB as a whole and of a larger one all
- * headers and a value of each set, so that a damaged one that crashes the library is an error and
- * not the caller's end; mpno_hdf5_fetch is meant for files that were listed so. Writer: little
- * endian, contiguous, every byte at its place when the file is created, no time stamps: the same
- * input gives the same bytes. Superblock 2 and object headers 2, which carry checksums (HDF5 1.8
- * and later read them). Threads may call these functions at the same time: they take turns. HDF5
- * prints nothing. */
+ * What is asked for is first read in a process of its own, of a file above 64 MiB all headers and a
+ * value of each set, so that a damaged file that crashes the library, or makes it leak, is an error
+ * and not the caller's end.
+ *
+ * Writer: little endian, contiguous, every byte at its place when the file is created, no time
+ * stamps: the same input gives the same bytes. Superblock 2 and object headers 2, which carry
+ * checksums (HDF5 1.8 and later read them).
+ *
+ * Threads may call these functions at the same time: they take turns. HDF5 prints nothing. */
 #ifndef MPNO_DATA_HDF5_H
 #define MPNO_DATA_HDF5_H
 
