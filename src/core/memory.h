@@ -10,6 +10,10 @@
 #include "core/context.h"
 
 #define MPNO_ALIGN 64
+/* The next multiple of it: room for `bytes` before something that must be aligned. */
+static inline size_t mpno_aligned(size_t bytes) {
+    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
+}
 
 /* Zeroed. bytes == 0 gives a valid pointer. *out is NULL on failure (MPNO_E_MEMORY, message says
  * how many bytes). */

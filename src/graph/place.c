@@ -9,10 +9,6 @@
 
 #include "core/memory.h"
 
-static size_t aligned(size_t bytes) {
-    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
-}
-
 typedef struct entry {
     const mpno_place_item *item;
     int index;
@@ -38,7 +34,7 @@ static size_t best_gap(const entry *neighbours, int n, size_t bytes) {
             const size_t gap = other->offset - end;
             if (gap >= bytes && gap < best_size) best = end, best_size = gap;
         }
-        const size_t stop = other->offset + aligned(other->bytes);
+        const size_t stop = other->offset + mpno_aligned(other->bytes);
         if (stop > end) end = stop;
     }
     return best != SIZE_MAX ? best : end;
@@ -50,7 +46,7 @@ static size_t largest_live_set(const mpno_place_item *items, int n) {
         size_t alive = 0;
         for (int j = 0; j < n; j++)
             if (items[j].first <= items[i].first && items[i].first <= items[j].last)
-                alive += aligned(items[j].bytes);
+                alive += mpno_aligned(items[j].bytes);
         if (alive > most) most = alive;
     }
     return most;
@@ -73,8 +69,8 @@ mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *tot
                 neighbours[n_neighbours++] = order[j];
         }
         qsort(neighbours, (size_t)n_neighbours, sizeof *neighbours, lower_offset_first);
-        item->offset = best_gap(neighbours, n_neighbours, aligned(item->bytes));
-        const size_t stop = item->offset + aligned(item->bytes);
+        item->offset = best_gap(neighbours, n_neighbours, mpno_aligned(item->bytes));
+        const size_t stop = item->offset + mpno_aligned(item->bytes);
         if (stop > *total) *total = stop;
     }
     *lower_bound = largest_live_set(items, n);

@@ -5,10 +5,6 @@
 #include "core/memory.h"
 #include "graph/place.h"
 
-static size_t aligned(size_t bytes) {
-    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
-}
-
 typedef struct compiler {
     const mpno_graph *graph;
     const mpno_step *step;
@@ -41,7 +37,7 @@ static int use_pack(compiler *c, int edge, bool transposed) {
         if (p->packs[i].edge == edge && p->packs[i].transposed == transposed) return i;
     p->packs[p->n_packs] = (mpno_tile_pack){edge, transposed, p->pack_bytes};
     const mpno_weight *w = &c->graph->weights[c->graph->edges[edge].param];
-    p->pack_bytes += aligned(mpno_weight_count(w) * c->element) * (transposed ? 2 : 1);
+    p->pack_bytes += mpno_aligned(mpno_weight_count(w) * c->element) * (transposed ? 2 : 1);
     return p->n_packs++;
 }
 
@@ -52,7 +48,7 @@ static int add_partial(compiler *c, int edge, bool f64) {
     const int64_t count =
         per_sample ? e->channels : (int64_t)mpno_weight_count(&c->graph->weights[e->param]);
     p->partials[p->n_partials] = (mpno_tile_partial){edge, f64, per_sample, count, p->chunk_bytes};
-    p->chunk_bytes += aligned((size_t)count * (f64 ? sizeof(double) : c->element));
+    p->chunk_bytes += mpno_aligned((size_t)count * (f64 ? sizeof(double) : c->element));
     return p->n_partials++;
 }
 
@@ -82,7 +78,7 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
                          : add_partial(c, node->out[i], node->op->f64_sums);
     if (node->op->scratch != NULL) {
         const size_t bytes =
-            aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
+            mpno_aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
         if (bytes > c->program->op_scratch_bytes) c->program->op_scratch_bytes = bytes;
     }
 }

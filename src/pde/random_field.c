@@ -94,7 +94,7 @@ int64_t mpno_random_field_modes(const mpno_random_field *field, int axis) {
 }
 
 static size_t aligned(int64_t values) {
-    return ((size_t)values * sizeof(double) + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
+    return mpno_aligned((size_t)values * sizeof(double));
 }
 
 size_t mpno_random_field_scratch_bytes(const mpno_random_field *f) {

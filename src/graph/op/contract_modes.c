@@ -5,17 +5,13 @@
 #include "core/memory.h"
 #include "core/parallel.h"
 
-static size_t aligned(size_t bytes) {
-    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
-}
-
 /* The layout of a thread's scratch from `base` (may be NULL) on; gives its bytes. */
 static size_t lay_out(char *base, int64_t batch, int64_t inputs, int64_t outputs, size_t element,
                       mpno_mode_rooms *rooms) {
     const size_t wide = (size_t)(inputs > outputs ? inputs : outputs) * (size_t)batch * element;
-    const size_t spectrum = aligned(2 * wide),
-                 weight = aligned(2 * (size_t)(inputs * outputs) * element);
-    const size_t negated = 2 * spectrum, matrix = negated + aligned(wide);
+    const size_t spectrum = mpno_aligned(2 * wide),
+                 weight = mpno_aligned(2 * (size_t)(inputs * outputs) * element);
+    const size_t negated = 2 * spectrum, matrix = negated + mpno_aligned(wide);
     if (base != NULL)
         *rooms = (mpno_mode_rooms){base, base + spectrum, base + negated, base + matrix,
                                    base + matrix + weight};

@@ -22,10 +22,6 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return MPNO_OK;
 }
 
-static size_t aligned(size_t bytes) {
-    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
-}
-
 /* The weight as [blocks][channels in][channels out] of the arithmetic type, then for each thread a
  * line in and a line out. */
 typedef struct rooms {
@@ -36,9 +32,9 @@ static rooms rooms_of(const mpno_graph *graph, const mpno_node *node, size_t ele
     const mpno_weight *w = &graph->weights[graph->edges[node->in[1]].param];
     const mpno_grid *grid = mpno_graph_grid(graph, node->in[0]);
     const size_t n = (size_t)grid->size[grid->ndim - 1];
-    return (rooms){aligned(mpno_weight_count(w) * element),
-                   aligned(n * (size_t)graph->edges[node->in[0]].channels * element),
-                   aligned(n * (size_t)(node->attr.adjoint ? w->cols : w->rows) * element)};
+    return (rooms){mpno_aligned(mpno_weight_count(w) * element),
+                   mpno_aligned(n * (size_t)graph->edges[node->in[0]].channels * element),
+                   mpno_aligned(n * (size_t)(node->attr.adjoint ? w->cols : w->rows) * element)};
 }
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,

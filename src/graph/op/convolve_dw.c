@@ -14,10 +14,6 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return mpno_shape_weight_gradient(graph, node, out);
 }
 
-static size_t aligned(size_t bytes) {
-    return (bytes + MPNO_ALIGN - 1) / MPNO_ALIGN * MPNO_ALIGN;
-}
-
 /* Of one thread: a line of dy and of x, and the sums of every sample. */
 typedef struct rooms {
     size_t dy, x, sums;
@@ -29,8 +25,8 @@ static rooms rooms_of(const mpno_graph *graph, const mpno_node *node, int64_t ba
     const size_t n = (size_t)grid->size[grid->ndim - 1];
     const size_t out = (size_t)graph->edges[node->in[0]].channels,
                  in = (size_t)graph->edges[node->in[1]].channels;
-    return (rooms){aligned(n * out * element), aligned(n * in * element),
-                   aligned((size_t)batch * out * in * element)};
+    return (rooms){mpno_aligned(n * out * element), mpno_aligned(n * in * element),
+                   mpno_aligned((size_t)batch * out * in * element)};
 }
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
