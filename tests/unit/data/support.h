@@ -15,17 +15,17 @@
 
 #include "core/context.h"
 
-typedef struct bytes {
+typedef struct blob {
     unsigned char *data;
     size_t size;
-} bytes;
+} blob;
 
 /* From malloc, so that a sanitizer sees every read past the end. */
-static inline bytes load(const char *path) {
+static inline blob load(const char *path) {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    bytes b = {.size = (size_t)ftell(file)};
+    blob b = {.size = (size_t)ftell(file)};
     rewind(file);
     b.data = malloc(b.size > 0 ? b.size : 1);
     assert_non_null(b.data);

@@ -178,7 +178,7 @@ static void the_same_input_gives_the_same_bytes(void **state) {
     assert_ok(ctx, mpno_hdf5_write(ctx, path, file));
     sleep(1); /* a time stamp would count seconds */
     assert_ok(ctx, mpno_hdf5_write(ctx, other, file));
-    bytes a = load(path), b = load(other);
+    blob a = load(path), b = load(other);
     assert_int_equal(a.size, b.size);
     assert_memory_equal(a.data, b.data, a.size);
     free(a.data);
@@ -233,7 +233,7 @@ static void values_can_be_written_at_their_places(void **state) {
 static void every_truncation_is_an_error(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *back;
-    bytes b = load(SAMPLE);
+    blob b = load(SAMPLE);
     for (size_t n = 0; n < b.size; n += n < 600 ? 1 : 97) {
         save(path, b.data, n);
         assert_int_equal(mpno_hdf5_read(ctx, path, &back), MPNO_E_FORMAT);
@@ -242,7 +242,7 @@ static void every_truncation_is_an_error(void **state) {
     free(b.data);
 }
 
-static void save_flipped(bytes b, size_t bit) {
+static void save_flipped(blob b, size_t bit) {
     b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
     save(path, b.data, b.size);
     b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -255,7 +255,7 @@ static void a_flipped_bit_never_crashes(void **state) {
     static const size_t faults[] = {43449, 127060, 162431, 162863};
     mpno_rng rng = mpno_rng_make(3, MPNO_STREAM_TEST, 0);
     mpno_tensor_file *back;
-    bytes b = load(SAMPLE);
+    blob b = load(SAMPLE);
     for (size_t i = 0; i < 150; i++) {
         save_flipped(b, i < 4 ? faults[i] : mpno_rng_u32(&rng) % (8 * b.size));
         mpno_status status = mpno_hdf5_read(ctx, path, &back);
@@ -270,7 +270,7 @@ static void a_flipped_bit_of_our_files_changes_nothing_unseen(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file = sample_file(ctx), *back;
     assert_ok(ctx, mpno_hdf5_write(ctx, other, file));
-    bytes b = load(other);
+    blob b = load(other);
     for (size_t bit = 0; bit < 8 * b.size; bit += 31) { /* 31: every place in a byte in turn */
         save_flipped(b, bit);
         if (mpno_hdf5_read(ctx, path, &back) != MPNO_OK) continue;

@@ -172,7 +172,7 @@ static void wrong_headers_are_errors(void **state) {
 static void every_truncation_is_an_error(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file;
-    bytes b = load(SAMPLE);
+    blob b = load(SAMPLE);
     for (size_t n = 0; n < b.size; n++) {
         unsigned char *cut = malloc(n > 0 ? n : 1);
         assert_non_null(cut);
@@ -205,7 +205,7 @@ static void every_truncation_is_an_error(void **state) {
 static void a_flipped_bit_changes_no_value_unseen(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file, *right;
-    bytes b = load(SAMPLE);
+    blob b = load(SAMPLE);
     assert_ok(ctx, mpno_npz_parse(ctx, b.data, b.size, &right));
     for (size_t bit = 0; bit < 8 * b.size; bit++) {
         b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);

@@ -108,7 +108,7 @@ static void compare_with_index(mpno_ctx *ctx, const char *folder, const char *st
     snprintf(path, sizeof path, "tests/data/%s.pt", stem);
     mpno_tensor_file *file = read_pt(ctx, path);
     snprintf(path, sizeof path, "%s/%s.bin", folder, stem);
-    bytes raw = load(path);
+    blob raw = load(path);
     snprintf(path, sizeof path, "%s/%s.txt", folder, stem);
     FILE *index = fopen(path, "r");
     assert_non_null(index);
@@ -369,7 +369,7 @@ static void old_files_hold_views_of_all_types(void **state) {
 static void damaged_old_files_do_no_harm(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file;
-    bytes b = load("tests/data/views_legacy.pt");
+    blob b = load("tests/data/views_legacy.pt");
     for (size_t n = 0; n < b.size; n++) assert_true(parse(ctx, b.data, n, &file) != MPNO_OK);
     for (size_t bit = 0; bit < 8 * b.size; bit++) {
         b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -465,7 +465,7 @@ static void every_truncation_is_an_error(void **state) {
     mpno_tensor_file *file;
     make_archive(&z, PICKLE(VIEWS), 12);
     for (size_t n = 0; n < z.n; n++) assert_int_equal(parse(ctx, z.data, n, &file), MPNO_E_FORMAT);
-    bytes b = load(DARCY);
+    blob b = load(DARCY);
     for (size_t n = 0; n < b.size; n += 97)
         assert_int_equal(parse(ctx, b.data, n, &file), MPNO_E_FORMAT);
     for (size_t n = b.size - 400; n < b.size; n++)
@@ -486,7 +486,7 @@ static void flipped_bits_never_change_a_tensor(void **state) {
         mpno_tensor_file_destroy(ctx, &file);
         z.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    bytes b = load("tests/data/fno_tiny_state_dict.pt");
+    blob b = load("tests/data/fno_tiny_state_dict.pt");
     mpno_tensor_file *whole;
     mpno_rng rng = mpno_rng_make(11, MPNO_STREAM_TEST, 0);
     assert_ok(ctx, mpno_pt_parse(ctx, b.data, b.size, &whole));
@@ -513,11 +513,11 @@ static void memory_may_run_out_anywhere(void **state) {
     mpno_ctx *ctx = *state;
     static zip_maker z;
     mpno_tensor_file *file;
-    const bytes files[] = {load("tests/data/fno_tiny_state_dict.pt"),
+    const blob files[] = {load("tests/data/fno_tiny_state_dict.pt"),
                            load("tests/data/views_legacy.pt")};
     make_archive(&z, PICKLE(VIEWS), 12);
     for (int i = 0; i < 3; i++) {
-        const bytes b = files[i == 2];
+        const blob b = files[i == 2];
         mpno_status status = MPNO_E_MEMORY;
         for (int64_t n = 0; status == MPNO_E_MEMORY; n++) {
             mpno_alloc_fail_after(ctx, n);

@@ -86,7 +86,7 @@ static void round_trip_keeps_every_bit(void **state) {
     assert_ok(ctx, mpno_safetensors_write(ctx, path, file));
     assert_ok(ctx, mpno_safetensors_read(ctx, path, &back));
     assert_same(file, back);
-    bytes b = load(path);
+    blob b = load(path);
     uint64_t header = 0;
     memcpy(&header, b.data, 8);
     assert_int_equal((8 + header) % 64, 0);
@@ -219,7 +219,7 @@ static void every_truncation_is_an_error(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file = sample_file(ctx), *back;
     assert_ok(ctx, mpno_safetensors_write(ctx, path, file));
-    bytes b = load(path);
+    blob b = load(path);
     for (size_t n = 0; n < b.size; n++) {
         unsigned char *cut = malloc(n > 0 ? n : 1);
         assert_non_null(cut);
@@ -235,7 +235,7 @@ static void every_flipped_bit_is_an_error(void **state) {
     mpno_ctx *ctx = *state;
     mpno_tensor_file *file = sample_file(ctx), *back;
     assert_ok(ctx, mpno_safetensors_write(ctx, path, file));
-    bytes b = load(path);
+    blob b = load(path);
     for (size_t bit = 0; bit < 8 * b.size; bit++) {
         b.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
         if (mpno_safetensors_parse(ctx, b.data, b.size, &back) == MPNO_OK)
