@@ -35,7 +35,8 @@ typedef struct mpno_fft_view {
     int planes;
 } mpno_fft_view;
 
-#define MPNO_FFT_MAX_RADIX 31 /* largest odd prime with a butterfly of its own */
+#define MPNO_FFT_SUM_CHANNELS 16 /* a cache line of f32 */
+#define MPNO_FFT_MAX_RADIX 31    /* largest odd prime with a butterfly of its own */
 
 /* One step of a mixed-radix transform of l1 * radix * ido points (decimation in frequency, in
  * natural order at the end), with w = exp(-2 pi i / (radix ido)):
@@ -106,6 +107,11 @@ typedef struct mpno_fft_kernels {
      * is not kept is 0. */
     void (*separate)(const mpno_fft_rows *even, const mpno_fft_rows *odd, const mpno_fft_rows *in,
                      int64_t first, int64_t rows, int64_t last, int64_t width);
+
+    /* view: [lines][kept] complex rows of at most MPNO_FFT_SUM_CHANNELS channels, the columns of
+     * real lines of n points; sums[view->n][2] = sum x, sum x^2 over those (fft.h, Parseval). */
+    void (*column_sums)(const mpno_fft_view *view, int64_t lines, int64_t kept, int64_t n,
+                        double *sums);
 } mpno_fft_kernels;
 
 /* isa is a cap, as in mpno_kernels_get. NULL when arithmetic is neither MPNO_F32 nor MPNO_F64. */

@@ -27,6 +27,8 @@
 #define NAME(x) x##_f64
 #include "kernel/tmpl/fft_all.h"
 
+#include "kernel/tmpl/fft_sums.h"
+
 #define FFT_TABLE_ROW(isa_, format, lanes_, suffix) \
     [format] = {.arithmetic = format,               \
                 .isa = isa_,                        \
@@ -43,6 +45,7 @@
                 .unfold = unfold_##suffix,          \
                 .matmul = matmul_##suffix,          \
                 .combine = combine_##suffix,        \
-                .separate = separate_##suffix}
+                .separate = separate_##suffix,      \
+                .column_sums = column_sums}
 #define FFT_TABLE(isa) \
     { FFT_TABLE_ROW(isa, MPNO_F64, VF64_LANES, f64), FFT_TABLE_ROW(isa, MPNO_F32, VF32_LANES, f32) }

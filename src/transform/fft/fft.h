@@ -48,8 +48,10 @@ MPNO_WARN_UNUSED mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_probl
                                              mpno_fft **out);
 void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft);
 
-int64_t mpno_fft_modes(const mpno_fft *fft);  /* product of keep */
-int64_t mpno_fft_points(const mpno_fft *fft); /* product of size */
+int64_t mpno_fft_modes(const mpno_fft *fft);   /* product of keep */
+int64_t mpno_fft_points(const mpno_fft *fft);  /* product of size */
+int64_t mpno_fft_lines(const mpno_fft *fft);   /* product of size without the last */
+int64_t mpno_fft_columns(const mpno_fft *fft); /* lines times keep[last] */
 /* Bytes of scratch for one call on n_threads threads with `channels` channels, any batch. Scratch:
  * 64-byte aligned, not cleared. */
 size_t mpno_fft_scratch_bytes(const mpno_fft *fft, int64_t channels, int n_threads);
@@ -73,5 +75,48 @@ int mpno_fft_forward(const mpno_fft *fft, const mpno_fft_call *call, const void 
                      void *spectrum);
 int mpno_fft_inverse(const mpno_fft *fft, const mpno_fft_call *call, const void *spectrum,
                      void *field);
+
+/* The transform in two parts, for those who rebuild a field line by line instead of storing it.
+ *
+ *   columns   [batch][lines][K_d][2][channels]: the field transformed along its last axis only, of
+ *             each line the kept frequencies
+ *   inverse   mpno_fft_inverse_columns, then mpno_fft_inverse_lines: x = Re sum_k c_k e^(2 pi i k
+ *             n/N) along the last axis; scale and weights are in the columns
+ *   forward   mpno_fft_forward_lines: c_k = scale sum_n x_n e^(-2 pi i k n/N), then
+ *             mpno_fft_forward_columns with the rest of the scale and the weights
+ *
+ * With columns of the arithmetic type (and scale 1 in forward_lines) both parts together give the
+ * bits of the whole transform. With columns of a 16-bit format they round once more, and forward
+ * columns should have a scale such as 1/N, with which no sum leaves the range of the samples. */
+
+/* As mpno_fft_forward and mpno_fft_inverse, with columns in the place of the field: field_format is
+ * the format of the columns. */
+int mpno_fft_forward_columns(const mpno_fft *fft, const mpno_fft_call *call, const void *columns,
+                             void *spectrum);
+int mpno_fft_inverse_columns(const mpno_fft *fft, const mpno_fft_call *call, const void *spectrum,
+                             void *columns);
+
+typedef struct mpno_fft_lines_call {
+    int64_t channels;
+    mpno_format columns_format;
+    double scale;  /* of forward_lines */
+    void *scratch; /* of one thread: 64-byte aligned, not cleared */
+} mpno_fft_lines_call;
+
+size_t mpno_fft_lines_scratch_bytes(const mpno_fft *fft, int64_t channels);
+/* Lines first .. first + n - 1 of the batch (line l of sample b has number b lines + l) between
+ * columns (of the whole batch) and `tile` [n][N_d][channels] (complex data: [n][N_d][2][channels])
+ * of the arithmetic type, in the calling thread. Return 1 when a value written is not finite. */
+int mpno_fft_inverse_lines(const mpno_fft *fft, const mpno_fft_lines_call *call,
+                           const void *columns, int64_t first, int64_t n, void *tile);
+int mpno_fft_forward_lines(const mpno_fft *fft, const mpno_fft_lines_call *call, const void *tile,
+                           int64_t first, int64_t n, void *columns);
+
+/* Parseval, real data: of the field x that mpno_fft_inverse_lines would make of `columns`,
+ * sums[batch][channels][2] = sum x, sum x^2 over the points of a sample, in f64, the same for any
+ * number of threads. With N points, c_k the kept columns, N/2 the Nyquist column of even N:
+ *   sum x = N Re c_0,   sum x^2 = N (Re c_0)^2 + N (Re c_N/2)^2 + N/2 sum of the other |c_k|^2 */
+void mpno_fft_column_sums(const mpno_fft *fft, int64_t batch, int64_t channels, mpno_format format,
+                          const void *columns, int n_threads, double *sums);
 
 #endif
