@@ -303,6 +303,11 @@ void *mpno_network_raw_gradient(mpno_network *net, int param) {
     return net->gradients[param];
 }
 
+void *mpno_network_weight_copy(mpno_network *net, int param, mpno_format *format) {
+    *format = copy_format(net, param);
+    return net->weight_copies[param];
+}
+
 void mpno_network_get_gradient(const mpno_network *net, int param, double *values) {
     mpno_param_export(&net->model->params[param], net->policy.base, net->gradients[param], values);
     for (size_t i = 0; i < param_count(net, param); i++) values[i] /= net->loss_scale;

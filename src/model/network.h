@@ -9,5 +9,9 @@
 /* Gradient of a parameter in the layout of mpno_model_raw, of the arithmetic format, times the
  * step's loss scale. */
 void *mpno_network_raw_gradient(mpno_network *network, int param);
+/* The copy of a weight that the network reads, in the same layout and of *format; NULL where it
+ * reads the master weight. Who moves the weight writes it (or calls mpno_network_refresh_weights).
+ */
+void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *format);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Optimisers on a model's master weights: states, clipping, sums of gradients, threads. What a step
  * computes is said by the rules (optimizer.h), the loops are kernel/tmpl/update.h. Weights are cut
- * into chunks of fixed size, so that threads only decide who computes what. */
+ * into chunks of fixed size, so that threads only decide who computes what. Memory is passed over
+ * once: a piece of a chunk is unscaled, clipped, updated and rounded to the copy that the network
+ * reads while it lies in the first cache. Clipping by norm reads the gradients a second time, as
+ * the norm of all must be known before the first weight moves. */
 #include "train/optimizer.h"
 
 #include <math.h>
@@ -9,10 +12,15 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "kernel/kernel.h"
 #include "model/model.h"
 #include "model/network.h"
 
-enum { CHUNK = 16384, ALIGN_COUNT = 64 }; /* numbers */
+enum {
+    CHUNK = 16384,
+    PIECE = 1024, /* 16 KiB of an f32 weight, gradient and two moments */
+    ALIGN_COUNT = 64
+}; /* numbers */
 
 /* Numbers first .. first + count - 1 of a parameter. */
 typedef struct chunk {
@@ -40,8 +48,10 @@ struct mpno_optimizer {
 /* What the tasks of one step share. */
 typedef struct step {
     mpno_optimizer *optimizer;
-    mpno_network *network; /* gradients; NULL: those of the sum */
+    mpno_network *network;
+    bool summed; /* the gradients are those of the sum, not the network's */
     const mpno_update_kernels *kernels;
+    const mpno_kernels *conversions;
     mpno_update_scalars scalars;
 } step;
 
@@ -65,11 +75,11 @@ static mpno_update_id loop_of(const mpno_optimizer *o, const mpno_raw_param *raw
     return raw->is_complex ? o->plan.complex : o->plan.real;
 }
 
-/* Chunks of complex weights are whole [2][plane] blocks where one v serves both planes. */
-static size_t chunk_size(const mpno_optimizer *o, const mpno_raw_param *raw) {
-    if (loop_of(o, raw) != MPNO_UPDATE_ADAM_MODULUS) return CHUNK;
+/* `size`, or a multiple of whole [2][plane] blocks near it where one v serves both planes. */
+static size_t whole_blocks(const mpno_optimizer *o, const mpno_raw_param *raw, size_t size) {
+    if (loop_of(o, raw) != MPNO_UPDATE_ADAM_MODULUS) return size;
     const size_t block = 2 * (size_t)raw->plane;
-    return block >= CHUNK ? block : CHUNK / block * block;
+    return block >= size ? block : size / block * block;
 }
 
 static mpno_status make_chunks(mpno_optimizer *o) {
@@ -80,7 +90,7 @@ static mpno_status make_chunks(mpno_optimizer *o) {
         for (int p = 0; p < n; p++) {
             const mpno_raw_param raw = mpno_model_raw(model, p);
             if (model->params[p].kind != MPNO_PARAM_WEIGHT) continue; /* networks move these */
-            const size_t size = chunk_size(o, &raw);
+            const size_t size = whole_blocks(o, &raw, CHUNK);
             for (size_t first = 0; first < raw.count; first += size, count++) {
                 if (pass == 0) continue;
                 const size_t left = raw.count - first;
@@ -188,20 +198,29 @@ static void *place(const mpno_optimizer *o, void *array, const chunk *c) {
 
 static const void *gradient(const step *s, const chunk *c) {
     const mpno_optimizer *o = s->optimizer;
-    if (!s->network) return place(o, o->sum, c);
+    if (s->summed) return place(o, o->sum, c);
     return at(mpno_network_raw_gradient(s->network, c->param), o->model->arithmetic, c->first);
 }
 
 static void update_chunk(void *argument, int64_t task, int thread) {
     const step *s = argument;
     const mpno_optimizer *o = s->optimizer;
-    const chunk *c = &o->chunks[task];
-    const mpno_raw_param raw = mpno_model_raw(o->model, c->param);
-    void *states[MPNO_MAX_STATES] = {NULL};
+    const chunk whole = o->chunks[task];
+    const mpno_raw_param raw = mpno_model_raw(o->model, whole.param);
+    const mpno_update update = s->kernels->update[loop_of(o, &raw)];
+    const size_t size = whole_blocks(o, &raw, PIECE), end = whole.first + whole.count;
+    mpno_format format;
+    void *copy = mpno_network_weight_copy(s->network, whole.param, &format);
     (void)thread;
-    for (int k = 0; k < o->plan.n_states; k++) states[k] = place(o, o->states[k], c);
-    s->kernels->update[loop_of(o, &raw)](at(raw.data, o->model->arithmetic, c->first), states,
-                                         gradient(s, c), (int64_t)c->count, raw.plane, &s->scalars);
+    for (chunk c = whole; c.first < end; c.first += size) {
+        void *weight = at(raw.data, o->model->arithmetic, c.first);
+        void *states[MPNO_MAX_STATES] = {NULL};
+        c.count = end - c.first < size ? end - c.first : size;
+        for (int k = 0; k < o->plan.n_states; k++) states[k] = place(o, o->states[k], &c);
+        update(weight, states, gradient(s, &c), (int64_t)c.count, raw.plane, &s->scalars);
+        if (copy)
+            s->conversions->store(at(copy, format, c.first), format, weight, (int64_t)c.count);
+    }
 }
 
 static void square_chunk(void *argument, int64_t task, int thread) {
@@ -227,7 +246,8 @@ static void sum_chunk(void *argument, int64_t task, int thread) {
 static step make_step(mpno_optimizer *o, mpno_network *network) {
     return (step){.optimizer = o,
                   .network = network,
-                  .kernels = mpno_update_kernels_get(o->model->ctx->isa, o->model->arithmetic)};
+                  .kernels = mpno_update_kernels_get(o->model->ctx->isa, o->model->arithmetic),
+                  .conversions = mpno_kernels_get(o->model->ctx->isa, o->model->arithmetic)};
 }
 
 static void run(const step *s, mpno_task task) {
@@ -258,9 +278,9 @@ static double clip_factor(const step *s, double unscale) {
 
 void mpno_optimizer_step(mpno_optimizer *o, mpno_network *network, double learning_rate,
                          double loss_scale) {
-    const bool summed = o->waiting;
-    if (summed) mpno_optimizer_accumulate(o, network);
-    step s = make_step(o, summed ? NULL : network);
+    if (o->waiting) mpno_optimizer_accumulate(o, network);
+    step s = make_step(o, network);
+    s.summed = o->waiting;
     o->steps++;
     s.scalars = o->rule->scalars(&o->opts, (double)o->steps, learning_rate);
     s.scalars.limit = o->opts.clip_value > 0 ? o->opts.clip_value : INFINITY;
@@ -268,7 +288,6 @@ void mpno_optimizer_step(mpno_optimizer *o, mpno_network *network, double learni
     if (o->squares) s.scalars.unscale *= clip_factor(&s, s.scalars.unscale);
     run(&s, update_chunk);
     o->waiting = false;
-    mpno_network_refresh_weights(network);
 }
 
 int64_t mpno_optimizer_steps(const mpno_optimizer *o) {

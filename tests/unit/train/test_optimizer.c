@@ -10,7 +10,9 @@
 #include <math.h>
 
 #include "core/context.h"
+#include "kernel/kernel.h"
 #include "kernel/update_kernels.h"
+#include "model/network.h"
 #include "mpno/mpno.h"
 #include "unit/train/vectors.h"
 
@@ -231,6 +233,82 @@ static void every_isa_gives_the_same_bits(void **state) {
     }
 }
 
+/* Every copy is its weight rounded once; how many copies there are. */
+static int check_copies(mpno_model *model, mpno_network *network) {
+    int n_copies = 0;
+    for (int p = 0; p < mpno_model_n_params(model); p++) {
+        mpno_format format;
+        const mpno_raw_param raw = mpno_model_raw(model, p);
+        const void *copy = mpno_network_weight_copy(network, p, &format);
+        if (!copy) continue;
+        uint16_t *expected = malloc(raw.count * sizeof *expected);
+        assert_non_null(expected);
+        mpno_kernels_get(MPNO_ISA_PORTABLE, MPNO_F32)
+            ->store(expected, format, raw.data, (int64_t)raw.count);
+        assert_memory_equal(copy, expected, raw.count * sizeof *expected);
+        free(expected);
+        n_copies++;
+    }
+    return n_copies;
+}
+
+/* The pass that moves a weight also rounds it to the copy that the network reads. */
+static void copies_follow_the_weights(void **state) {
+    (void)state;
+    static const struct {
+        mpno_optimizer_kind kind;
+        mpno_convention convention;
+        bool accumulate;
+    } rules[] = {{MPNO_OPTIMIZER_ADAMW, MPNO_CONVENTION_TORCH, false},
+                 {MPNO_OPTIMIZER_ADAMW, MPNO_CONVENTION_NEURALOP, false},
+                 {MPNO_OPTIMIZER_ADAM, MPNO_CONVENTION_TORCH, true},
+                 {MPNO_OPTIMIZER_SGD, MPNO_CONVENTION_TORCH, false},
+                 {MPNO_OPTIMIZER_LION, MPNO_CONVENTION_TORCH, false}};
+    enum { N_RULES = sizeof rules / sizeof rules[0], POINTS = 20, BATCH = 2 };
+    float x[BATCH * POINTS], y[BATCH * POINTS];
+    mpno_ctx *ctx = NULL;
+    mpno_fno_config config = MPNO_FNO_CONFIG_INIT;
+    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    config.ndim = 1;
+    config.n_modes[0] = 16;
+    config.in_channels = config.out_channels = 1;
+    config.hidden_channels = 37; /* 2 * 9 * 37 * 37 spectral numbers: more than a chunk */
+    config.n_layers = 1;
+    config.stabilizer = MPNO_STABILIZER_TANH;
+    opts.grid[0] = POINTS;
+    opts.capacity = BATCH;
+    opts.training = true;
+    opts.policy = "mixed";
+    for (int i = 0; i < BATCH * POINTS; i++) {
+        x[i] = sinf(0.7f * (float)i);
+        y[i] = cosf(0.3f * (float)i);
+    }
+    assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
+    for (int k = 0; k < 2 * N_RULES; k++) {
+        mpno_optimizer_opts rule = MPNO_OPTIMIZER_OPTS_INIT;
+        mpno_model *model = NULL;
+        mpno_network *network = NULL;
+        mpno_optimizer *optimizer = NULL;
+        mpno_step_result result;
+        rule.kind = rules[k % N_RULES].kind;
+        rule.convention = rules[k % N_RULES].convention;
+        rule.accumulate = rules[k % N_RULES].accumulate;
+        opts.half_format = k < N_RULES ? MPNO_BF16 : MPNO_F16;
+        assert_int_equal(mpno_model_create(ctx, &config, MPNO_F32, 1, &model), MPNO_OK);
+        assert_int_equal(mpno_network_create(model, &opts, &network), MPNO_OK);
+        assert_int_equal(mpno_optimizer_create(model, &rule, &optimizer), MPNO_OK);
+        assert_int_equal(mpno_network_step(network, BATCH, x, y, 1, &result), MPNO_OK);
+        if (rule.accumulate) mpno_optimizer_accumulate(optimizer, network);
+        mpno_optimizer_step(optimizer, network, 0.1, 1);
+        assert_true(check_copies(model, network) >= 4);
+        mpno_optimizer_destroy(&optimizer);
+        mpno_network_destroy(&network);
+        mpno_model_destroy(&model);
+    }
+    assert_int_equal(mpno_ctx_bytes(ctx), 0);
+    mpno_ctx_destroy(&ctx);
+}
+
 int main(void) {
     static mpno_convention torch = MPNO_CONVENTION_TORCH, neuralop = MPNO_CONVENTION_NEURALOP;
     const struct CMUnitTest tests[] = {
@@ -239,6 +317,7 @@ int main(void) {
         {"neuralop_convention_is_its_formulas", conventions_are_their_formulas, NULL, NULL,
          &neuralop},
         cmocka_unit_test(every_isa_gives_the_same_bits),
+        cmocka_unit_test(copies_follow_the_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
