@@ -35,11 +35,13 @@ typedef struct mpno_network_opts {
     mpno_format half_format;
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
     mpno_statistics statistics;
+    bool apart; /* no tensor takes the place of one that is read for the last time: a check of that
+                 */
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT                                                               \
     {                                                                                        \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full", \
-            MPNO_F16, {0}, MPNO_STATISTICS_AUTO                                              \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, false                                       \
     }
 
 typedef struct mpno_network mpno_network;

@@ -15,6 +15,7 @@ typedef struct mpno_exec_opts {
     int64_t capacity;          /* largest batch */
     int n_threads;
     bool unfused;
+    bool apart; /* no tensor takes the place of one that its program reads: a check of that */
     const int *requested; /* edges to compute: outputs, gradients */
     int n_requested;
     int external_output; /* a requested field that is written to memory bound by the caller; -1:

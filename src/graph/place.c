@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Best fit by decreasing size: each item goes into the smallest gap between the placed items it
- * overlaps in time. Problems here have up to a few hundred items; the excess over the lower bound
- * is printed by `mpno plan`. */
+ * overlaps in time. Where that ends above the lower bound, the item that ends last is placed first
+ * and all others again, some rounds, and the best order is kept. Problems here have up to a few
+ * hundred items; the excess over the lower bound is printed by `mpno plan`. */
 #include "graph/place.h"
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
+
+enum { ROUNDS = 64 };
 
 typedef struct entry {
     const mpno_place_item *item;
@@ -25,6 +29,10 @@ static int lower_offset_first(const void *a, const void *b) {
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
+static size_t stop_of(const mpno_place_item *item) {
+    return item->offset + mpno_aligned(item->bytes);
+}
+
 /* The start of the smallest gap of at least `bytes` between `n` neighbours sorted by offset. */
 static size_t best_gap(const entry *neighbours, int n, size_t bytes) {
     size_t end = 0, best = SIZE_MAX, best_size = SIZE_MAX;
@@ -34,8 +42,7 @@ static size_t best_gap(const entry *neighbours, int n, size_t bytes) {
             const size_t gap = other->offset - end;
             if (gap >= bytes && gap < best_size) best = end, best_size = gap;
         }
-        const size_t stop = other->offset + mpno_aligned(other->bytes);
-        if (stop > end) end = stop;
+        if (stop_of(other) > end) end = stop_of(other);
     }
     return best != SIZE_MAX ? best : end;
 }
@@ -52,14 +59,9 @@ static size_t largest_live_set(const mpno_place_item *items, int n) {
     return most;
 }
 
-mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *total,
-                       size_t *lower_bound) {
-    entry *order;
-    MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)n + 1, sizeof *order, &order));
-    entry *neighbours = order + n;
-    for (int i = 0; i < n; i++) order[i] = (entry){&items[i], i};
-    qsort(order, (size_t)n, sizeof *order, larger_first);
-    *total = 0;
+/* Places the items in the order given; gives the bytes of the arena. */
+static size_t place_in_order(mpno_place_item *items, int n, const entry *order, entry *neighbours) {
+    size_t total = 0;
     for (int i = 0; i < n; i++) {
         mpno_place_item *item = &items[order[i].index];
         int n_neighbours = 0;
@@ -70,10 +72,39 @@ mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *tot
         }
         qsort(neighbours, (size_t)n_neighbours, sizeof *neighbours, lower_offset_first);
         item->offset = best_gap(neighbours, n_neighbours, mpno_aligned(item->bytes));
-        const size_t stop = item->offset + mpno_aligned(item->bytes);
-        if (stop > *total) *total = stop;
+        if (stop_of(item) > total) total = stop_of(item);
     }
+    return total;
+}
+
+/* Moves the item that ends last to the front of the order. */
+static void promote_last(int n, entry *order) {
+    int last = 0;
+    for (int i = 1; i < n; i++)
+        if (stop_of(order[i].item) > stop_of(order[last].item)) last = i;
+    const entry moved = order[last];
+    memmove(order + 1, order, (size_t)last * sizeof *order);
+    order[0] = moved;
+}
+
+mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *total,
+                       size_t *lower_bound) {
+    entry *order;
+    MPNO_TRY(mpno_alloc_array(ctx, 3 * (size_t)n + 1, sizeof *order, &order));
+    entry *best = order + 2 * (size_t)n;
+    for (int i = 0; i < n; i++) order[i] = (entry){&items[i], i};
+    qsort(order, (size_t)n, sizeof *order, larger_first);
     *lower_bound = largest_live_set(items, n);
+    *total = place_in_order(items, n, order, order + n);
+    memcpy(best, order, (size_t)n * sizeof *order);
+    for (int round = 0; round<ROUNDS && * total> * lower_bound + *lower_bound / 256; round++) {
+        promote_last(n, order);
+        const size_t bytes = place_in_order(items, n, order, order + n);
+        if (bytes >= *total) continue;
+        *total = bytes;
+        memcpy(best, order, (size_t)n * sizeof *order);
+    }
+    place_in_order(items, n, best, order + n);
     mpno_free(ctx, order);
     return MPNO_OK;
 }

@@ -17,6 +17,7 @@ typedef struct mpno_stored {
     mpno_format format;
     size_t bytes, offset; /* in the arena */
     int first, last;      /* steps */
+    int takes, heir;      /* the edge in whose place it lies, the one that lies in its; -1: none */
     void *data;
     atomic_bool nonfinite; /* since the last look */
 } mpno_stored;

@@ -71,6 +71,7 @@ static mpno_status make_plan(mpno_network *net) {
                                  .capacity = net->opts.capacity,
                                  .n_threads = net->ctx->n_threads,
                                  .unfused = net->opts.unfused,
+                                 .apart = net->opts.apart || net->opts.unfused,
                                  .requested = requested,
                                  .n_requested = n,
                                  .external_output = net->opts.training ? -1 : net->edges.output};

@@ -28,6 +28,7 @@ typedef struct outcome {
     size_t n_output, n_gradients;
     int n_narrow;         /* tensors stored in the half format, repeated ones not counted */
     int n_narrow_forward; /* the same of a network made for inference */
+    size_t bytes;         /* of the arena */
 } outcome;
 
 static int count_narrow(const mpno_network *network, mpno_format half) {
@@ -39,7 +40,9 @@ static int count_narrow(const mpno_network *network, mpno_format half) {
     return n;
 }
 
-static outcome compute(const setting *s, bool unfused) {
+typedef enum how { FUSED, APART, UNFUSED } how;
+
+static outcome compute(const setting *s, how made) {
     mpno_ctx *ctx = make_ctx(1);
     mpno_model *model = make_model(ctx, &s->config, s->arithmetic);
     const int64_t values = BATCH * points_of(s->config.ndim, s->grid) * 2;
@@ -47,7 +50,8 @@ static outcome compute(const setting *s, bool unfused) {
     mpno_network_opts opts = make_opts(s->config.ndim, s->grid, BATCH, false, s->policy, s->half);
     outcome o = {.n_output = (size_t)values};
     mpno_step_result result;
-    opts.unfused = unfused;
+    opts.unfused = made == UNFUSED;
+    opts.apart = made == APART;
     mpno_network *network = make_network(ctx, model, &opts);
     void *output = malloc((size_t)values * mpno_format_bytes(s->arithmetic));
     assert_int_equal(mpno_network_forward(network, BATCH, x, output), MPNO_OK);
@@ -58,6 +62,7 @@ static outcome compute(const setting *s, bool unfused) {
     assert_int_equal(mpno_network_step(network, BATCH, x, y, 1024.0, &result), MPNO_OK);
     assert_false(result.overflow);
     o.n_narrow = count_narrow(network, s->half);
+    o.bytes = mpno_network_get_cost(network).activation_bytes;
     o.loss = result.loss;
     o.output = malloc((size_t)values * sizeof(double));
     mpno_cast(o.output, MPNO_F64, output, s->arithmetic, (size_t)values);
@@ -101,12 +106,37 @@ static void full_is_the_same_fused_or_not(void **state) {
         s.config.use_channel_mlp = i / 12 % 5 != 4;
         s.config.channel_mlp_skip = (mpno_skip)(i / 12 % 5 % 4);
         s.config.stabilizer = (mpno_stabilizer)(i % 2);
-        outcome fused = compute(&s, false), unfused = compute(&s, true);
+        outcome fused = compute(&s, FUSED), unfused = compute(&s, UNFUSED);
         if (!same_bits(&fused, &unfused))
             fail_msg("norm %d, skips %d and %d, mlp %d, %s", s.config.norm, s.config.fno_skip,
                      s.config.channel_mlp_skip, s.config.use_channel_mlp,
                      mpno_format_get(s.arithmetic)->name);
         drop_outcome(&fused), drop_outcome(&unfused);
+    }
+}
+
+/* A tensor in the place of one that was read for the last time: the same bits, in less memory. */
+static void places_are_taken_without_harm(void **state) {
+    (void)state;
+    static const char *const policies[] = {"full", "amp", "half", "fft32", "mixed"};
+    for (int i = 0; i < 5 * 3 * 3; i++) {
+        setting s = {.config = small_config(2),
+                     .arithmetic = MPNO_F32,
+                     .grid = {21, 16}, /* more than one tile, the last one not full */
+                     .policy = policies[i % 5],
+                     .half = i % 2 ? MPNO_BF16 : MPNO_F16};
+        s.config.norm = (mpno_norm)(i / 5 % 3);
+        s.config.norm_groups = 2;
+        s.config.n_layers = 3;
+        s.config.fno_skip = (mpno_skip)(i / 15 + 1);
+        s.config.channel_mlp_skip = (mpno_skip)(i / 15);
+        outcome shared = compute(&s, FUSED), apart = compute(&s, APART);
+        if (!same_bits(&shared, &apart))
+            fail_msg("%s, norm %d, skip %d", s.policy, s.config.norm, s.config.fno_skip);
+        if ((double)shared.bytes > 0.95 * (double)apart.bytes)
+            fail_msg("%s, norm %d, skip %d: %zu bytes, %zu with places apart", s.policy,
+                     s.config.norm, s.config.fno_skip, shared.bytes, apart.bytes);
+        drop_outcome(&shared), drop_outcome(&apart);
     }
 }
 
@@ -155,7 +185,7 @@ static void narrow_policies_differ_by_their_stores(void **state) {
             s.config.fno_skip = (mpno_skip)(i / 3);
             s.config.channel_mlp_skip = (mpno_skip)(3 - i / 3);
             s.config.stabilizer = (mpno_stabilizer)(i / 2 % 2);
-            outcome fused = compute(&s, false), unfused = compute(&s, true);
+            outcome fused = compute(&s, FUSED), unfused = compute(&s, UNFUSED);
             const int n = unfused.n_narrow - fused.n_narrow;
             const int n_forward = unfused.n_narrow_forward - fused.n_narrow_forward;
             if (n == 0) { /* the policy narrows only what both store */
@@ -335,6 +365,7 @@ static void what_is_stored_and_kept(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_is_the_same_fused_or_not),
+        cmocka_unit_test(places_are_taken_without_harm),
         cmocka_unit_test(narrow_policies_differ_by_their_stores),
         cmocka_unit_test(formats_are_those_of_the_policy),
         cmocka_unit_test(half_means_half),

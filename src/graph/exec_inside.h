@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * What planning (exec_plan.c) and running (exec.c) of a lowered graph share. */
+#ifndef MPNO_GRAPH_EXEC_INSIDE_H
+#define MPNO_GRAPH_EXEC_INSIDE_H
+
+#include "graph/exec.h"
+#include "graph/lower.h"
+#include "graph/tile.h"
+
+struct mpno_exec {
+    mpno_graph *graph;
+    mpno_policy policy;
+    int64_t capacity;
+    int n_threads;
+    mpno_lowered lowered;
+    mpno_tile_program *programs; /* per step; empty for whole ops */
+    size_t *scratch_offset;      /* per step */
+    mpno_stored *stored;         /* per edge */
+    size_t arena_bytes, lower_bound;
+    char *arena;
+    uint64_t drop_seed;
+    double *seconds; /* per step; NULL: not measured */
+};
+
+/* The edge has a place in the arena. */
+bool mpno_exec_placed(const mpno_exec *exec, int edge);
+/* Of one step at capacity, for a layer (-1: all). */
+double mpno_exec_step_flops(const mpno_exec *exec, int step, int layer);
+
+#endif

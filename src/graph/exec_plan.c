@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ * The plan of a lowered graph: formats, lifetimes and places of tensors, and what can be asked of
+ * it, see exec.h. */
+#include "core/memory.h"
+#include "graph/exec_inside.h"
+#include "graph/place.h"
+
+bool mpno_exec_placed(const mpno_exec *x, int edge) {
+    const mpno_edge_kind kind = x->graph->edges[edge].kind;
+    return x->lowered.stored[edge] && !x->stored[edge].external && kind != MPNO_EDGE_PARAM &&
+           kind != MPNO_EDGE_PARAM_GRAD;
+}
+
+static size_t step_scratch(const mpno_exec *x, int s) {
+    const mpno_step *step = &x->lowered.steps[s];
+    if (step->whole < 0) return mpno_tile_scratch_bytes(&x->programs[s], x->capacity, x->n_threads);
+    const mpno_node *node = &x->graph->nodes[step->whole];
+    if (node->op->scratch == NULL) return 0;
+    return node->op->scratch(x->graph, node, x->capacity, mpno_format_bytes(x->policy.base),
+                             x->n_threads);
+}
+
+static void touch(mpno_exec *x, int edge, int step) {
+    mpno_stored *stored = &x->stored[edge];
+    if (stored->first < 0) stored->first = step;
+    stored->last = step;
+}
+
+static void touch_node(mpno_exec *x, int node, int step) {
+    const mpno_node *n = &x->graph->nodes[node];
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] >= 0 && x->graph->edges[n->in[i]].kind != MPNO_EDGE_FIELD)
+            touch(x, n->in[i], step);
+    for (int i = 0; i < n->n_out; i++)
+        if (x->graph->edges[n->out[i]].kind != MPNO_EDGE_FIELD) touch(x, n->out[i], step);
+    for (int i = 0; n->op->class == MPNO_OP_WHOLE && i < n->n_in; i++)
+        if (n->in[i] >= 0) touch(x, n->in[i], step);
+    for (int i = 0; n->op->class == MPNO_OP_WHOLE && i < n->n_out; i++) touch(x, n->out[i], step);
+}
+
+/* First and last step at which each stored edge is in use. */
+static void find_lifetimes(mpno_exec *x, const mpno_exec_opts *opts) {
+    for (int e = 0; e < x->graph->n_edges; e++) x->stored[e].first = x->stored[e].last = -1;
+    for (int s = 0; s < x->lowered.n_steps; s++) {
+        const mpno_step *step = &x->lowered.steps[s];
+        if (step->whole >= 0) touch_node(x, step->whole, s);
+        for (int i = 0; i < step->n_instrs; i++) {
+            const mpno_instr *instr = &step->instrs[i];
+            if (instr->kind == MPNO_INSTR_OP) touch_node(x, instr->node, s);
+            if (instr->kind == MPNO_INSTR_LOAD) touch(x, instr->source, s);
+            if (instr->kind == MPNO_INSTR_STORE) touch(x, instr->edge, s);
+        }
+    }
+    for (int i = 0; i < opts->n_requested; i++)
+        x->stored[opts->requested[i]].last = x->lowered.n_steps - 1;
+}
+
+/* Whether what a tile program stores as `edge` by instruction `at` may lie where it loads `source`:
+ * that dies here, is not read again, and each row of the one has the bytes of the same row of the
+ * other, so that a tile overwrites what it has read itself and nothing else. */
+static bool may_replace(const mpno_exec *x, int s, int at, int edge, int source) {
+    const mpno_step *step = &x->lowered.steps[s];
+    const mpno_edge *to = &x->graph->edges[edge], *from = &x->graph->edges[source];
+    const mpno_stored *new = &x->stored[edge], *old = &x->stored[source];
+    if (!mpno_exec_placed(x, source) || old->last != s || old->first == s) return false;
+    if (from->kind != MPNO_EDGE_FIELD || from->grid != to->grid || new->bytes != old->bytes)
+        return false;
+    for (int i = at + 1; i < step->n_instrs; i++)
+        if (step->instrs[i].kind == MPNO_INSTR_LOAD && step->instrs[i].source == source)
+            return false;
+    return true;
+}
+
+/* Lets the stores of a tile program take the places of what it loads for the last time. */
+static void find_heirs(mpno_exec *x, int s) {
+    const mpno_step *step = &x->lowered.steps[s];
+    for (int i = 0; i < step->n_instrs; i++) {
+        const int edge = step->instrs[i].edge;
+        if (step->instrs[i].kind != MPNO_INSTR_STORE || !mpno_exec_placed(x, edge)) continue;
+        for (int j = 0; j < i && x->stored[edge].takes < 0; j++) {
+            const int source = step->instrs[j].source;
+            if (step->instrs[j].kind != MPNO_INSTR_LOAD || x->stored[source].heir >= 0) continue;
+            if (!may_replace(x, s, i, edge, source)) continue;
+            x->stored[edge].takes = source;
+            x->stored[source].heir = edge;
+        }
+    }
+}
+
+/* One item for each tensor and those that take its place one after the other, one for the scratch
+ * of each step. */
+static mpno_status place_all(mpno_exec *x) {
+    mpno_ctx *ctx = x->graph->ctx;
+    const int n_edges = x->graph->n_edges, n_steps = x->lowered.n_steps;
+    mpno_place_item *items;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)(2 * n_edges + n_steps), sizeof *items, &items));
+    int n = 0;
+    for (int e = 0; e < n_edges; e++) {
+        const mpno_stored *s = &x->stored[e];
+        if (!mpno_exec_placed(x, e) || s->takes >= 0) continue;
+        int last = e;
+        while (x->stored[last].heir >= 0) last = x->stored[last].heir;
+        items[n++] =
+            (mpno_place_item){.bytes = s->bytes, .first = s->first, .last = x->stored[last].last};
+    }
+    for (int s = 0; s < n_steps; s++)
+        items[n++] = (mpno_place_item){.bytes = step_scratch(x, s), .first = s, .last = s};
+    mpno_status status = mpno_place(ctx, items, n, &x->arena_bytes, &x->lower_bound);
+    n = 0;
+    for (int e = 0; e < n_edges; e++) {
+        if (!mpno_exec_placed(x, e) || x->stored[e].takes >= 0) continue;
+        for (int at = e; at >= 0; at = x->stored[at].heir) x->stored[at].offset = items[n].offset;
+        n++;
+    }
+    for (int s = 0; s < n_steps; s++) x->scratch_offset[s] = items[n++].offset;
+    mpno_free(ctx, items);
+    return status;
+}
+
+static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
+    mpno_ctx *ctx = x->graph->ctx;
+    const mpno_lower_opts lower = {.requested = opts->requested,
+                                   .n_requested = opts->n_requested,
+                                   .unfused = opts->unfused,
+                                   .policy = &x->policy};
+    MPNO_TRY(mpno_lower(x->graph, &lower, &x->lowered));
+    const size_t n_steps = (size_t)x->lowered.n_steps, n_edges = (size_t)x->graph->n_edges;
+    MPNO_TRY(mpno_alloc_array(ctx, n_steps, sizeof *x->programs, &x->programs));
+    MPNO_TRY(mpno_alloc_array(ctx, n_steps, sizeof *x->scratch_offset, &x->scratch_offset));
+    MPNO_TRY(mpno_alloc_array(ctx, n_edges, sizeof *x->stored, &x->stored));
+    for (int e = 0; e < x->graph->n_edges; e++) {
+        const mpno_edge *edge = &x->graph->edges[e];
+        mpno_stored *s = &x->stored[e];
+        s->takes = s->heir = -1;
+        s->external =
+            (edge->producer < 0 && edge->kind == MPNO_EDGE_FIELD) || e == opts->external_output;
+        s->format = edge->kind == MPNO_EDGE_SUMS ? MPNO_F64
+                    : edge->kind == MPNO_EDGE_PARAM_GRAD
+                        ? x->policy.base
+                        : mpno_policy_storage(&x->policy, edge->role, edge->layer);
+        s->bytes = mpno_edge_bytes(x->graph, e, s->format, x->capacity);
+    }
+    for (int s = 0; s < x->lowered.n_steps; s++)
+        if (x->lowered.steps[s].whole < 0)
+            MPNO_TRY(
+                mpno_tile_compile(x->graph, &x->lowered.steps[s], x->policy.base, &x->programs[s]));
+    find_lifetimes(x, opts);
+    for (int s = 0; s < x->lowered.n_steps && !opts->apart; s++)
+        if (x->lowered.steps[s].whole < 0) find_heirs(x, s);
+    return place_all(x);
+}
+
+mpno_status mpno_exec_create(mpno_graph *graph, const mpno_exec_opts *opts, mpno_exec **out) {
+    mpno_exec *x;
+    *out = NULL;
+    MPNO_TRY(mpno_alloc(graph->ctx, sizeof *x, &x));
+    x->graph = graph;
+    x->policy = *opts->policy;
+    x->capacity = opts->capacity;
+    x->n_threads = opts->n_threads;
+    const mpno_status status = plan(x, opts);
+    if (status != MPNO_OK) mpno_exec_destroy(&x);
+    *out = x;
+    return status;
+}
+
+int mpno_exec_n_tensors(const mpno_exec *x) {
+    int n = 0;
+    for (int e = 0; e < x->graph->n_edges; e++) n += mpno_exec_placed(x, e);
+    return n;
+}
+
+mpno_exec_tensor mpno_exec_tensor_at(const mpno_exec *x, int index) {
+    int e = 0;
+    while (!mpno_exec_placed(x, e) || index-- > 0) e++;
+    const mpno_stored *s = &x->stored[e];
+    const bool kept = !x->lowered.steps[s->first].backward && x->lowered.steps[s->last].backward;
+    return (mpno_exec_tensor){e, s->format, s->bytes, kept};
+}
+
+mpno_format mpno_exec_format(const mpno_exec *x, int edge) {
+    return x->stored[edge].format;
+}
+
+size_t mpno_exec_arena_bytes(const mpno_exec *x) {
+    return x->arena_bytes;
+}
+
+size_t mpno_exec_lower_bound(const mpno_exec *x) {
+    return x->lower_bound;
+}
+
+double mpno_exec_step_flops(const mpno_exec *x, int s, int layer) {
+    const mpno_step *step = &x->lowered.steps[s];
+    double flops = 0;
+    for (int i = 0; i < (step->whole >= 0 ? 1 : step->n_instrs); i++) {
+        const int n = step->whole >= 0 ? step->whole : step->instrs[i].node;
+        if (n < 0 || (layer >= 0 && x->graph->nodes[n].layer != layer)) continue;
+        flops += x->graph->nodes[n].op->cost(x->graph, &x->graph->nodes[n], x->capacity).flops;
+    }
+    return flops;
+}
+
+double mpno_exec_flops(const mpno_exec *x, int layer) {
+    double flops = 0;
+    for (int s = 0; s < x->lowered.n_steps; s++) flops += mpno_exec_step_flops(x, s, layer);
+    return flops;
+}
+
+size_t mpno_exec_layer_bytes(const mpno_exec *x, int layer) {
+    size_t most = 0;
+    for (int s = 0; s < x->lowered.n_steps; s++) {
+        size_t alive = 0;
+        for (int e = 0; e < x->graph->n_edges; e++)
+            if (mpno_exec_placed(x, e) && x->graph->edges[e].layer == layer &&
+                x->stored[e].first <= s && s <= x->stored[e].last)
+                alive += x->stored[e].bytes;
+        if (alive > most) most = alive;
+    }
+    return most;
+}
