@@ -124,18 +124,26 @@ static void run_chunk(void *argument, int64_t chunk, int thread) {
                  end - first < MPNO_TILE_ROWS ? end - first : MPNO_TILE_ROWS, buffers);
 }
 
+/* Less than this is done by one thread: waking another takes longer (8 us at best, often 0.1 ms
+ * where cores are shared). */
+enum { WORTH_WAKING = 128 << 10 }; /* bytes read */
+
+static int threads_for(const mpno_tile_run *run, size_t bytes) {
+    return bytes < WORTH_WAKING ? 1 : run->n_threads;
+}
+
 /* A range of the elements of one partial sum, long enough to be worth a task. */
 enum { REDUCE_RANGE = 2048 };
 
-typedef struct reduction {
-    const execution *x;
-    const mpno_tile_partial *partial;
-} reduction;
+static int64_t n_ranges(const mpno_tile_partial *partial) {
+    return partial->per_sample ? 1 : (partial->count + REDUCE_RANGE - 1) / REDUCE_RANGE;
+}
 
+/* The ranges of all partial sums are numbered through. */
 static void reduce_range(void *argument, int64_t range, int thread) {
-    const reduction *r = argument;
-    const execution *x = r->x;
-    const mpno_tile_partial *partial = r->partial;
+    const execution *x = argument;
+    const mpno_tile_partial *partial = x->program->partials;
+    for (; range >= n_ranges(partial); partial++) range -= n_ranges(partial);
     mpno_stored *stored = &x->run->stored[partial->edge];
     const size_t size = partial->f64 ? sizeof(double) : x->element;
     const int64_t stride = (int64_t)(x->program->chunk_bytes / size), chunks = x->program->chunks;
@@ -168,12 +176,10 @@ void mpno_tile_execute(const mpno_tile_program *program, const mpno_tile_run *ru
                    .packs = run->scratch};
     x.partials = x.packs + program->pack_bytes;
     x.buffers = x.partials + program->chunk_bytes * (size_t)chunks;
-    mpno_parallel(run->n_threads, program->n_packs, make_pack, &x);
+    int64_t ranges = 0;
+    for (int i = 0; i < program->n_partials; i++) ranges += n_ranges(&program->partials[i]);
+    mpno_parallel(threads_for(run, program->pack_bytes), program->n_packs, make_pack, &x);
     mpno_parallel(run->n_threads, chunks, run_chunk, &x);
-    for (int i = 0; i < program->n_partials; i++) {
-        const reduction r = {&x, &program->partials[i]};
-        const int64_t ranges =
-            r.partial->per_sample ? 1 : (r.partial->count + REDUCE_RANGE - 1) / REDUCE_RANGE;
-        mpno_parallel(run->n_threads, ranges, reduce_range, (void *)(uintptr_t)&r);
-    }
+    mpno_parallel(threads_for(run, program->chunk_bytes * (size_t)chunks), ranges, reduce_range,
+                  &x);
 }
