@@ -6,6 +6,7 @@
 #define MPNO_GRAPH_EXEC_H
 
 #include "graph/graph.h"
+#include "graph/lower.h"
 
 typedef struct mpno_exec mpno_exec;
 typedef enum mpno_pass { MPNO_PASS_FORWARD, MPNO_PASS_BACKWARD } mpno_pass;
@@ -45,6 +46,16 @@ MPNO_WARN_UNUSED mpno_status mpno_exec_watch(mpno_exec *exec);
 /* Seconds that a layer (-1: all) took since then. What a tile program takes is divided between the
  * layers that it serves by their operations. 0 when nothing was measured. */
 double mpno_exec_layer_seconds(const mpno_exec *exec, int layer, mpno_pass pass);
+
+/* One step of the lowered program at the capacity: what it computes, what it moves between memory
+ * and its ops (weights and sums count once, scratch does not count), and what was measured. */
+typedef struct mpno_exec_step {
+    const mpno_step *step;
+    double flops, loaded_bytes, stored_bytes;
+    double seconds; /* of all runs since mpno_exec_watch; 0: not measured */
+} mpno_exec_step;
+int mpno_exec_n_steps(const mpno_exec *exec);
+mpno_exec_step mpno_exec_step_at(const mpno_exec *exec, int index);
 
 /* Facts of the plan. */
 typedef struct mpno_exec_tensor {

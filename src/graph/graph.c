@@ -142,6 +142,9 @@ mpno_status mpno_graph_add(mpno_graph *graph, const mpno_op *op, int n_in, const
                            const mpno_attr *attr, mpno_role role, const char *name, int *out) {
     mpno_edge like = {.role = role, .layer = graph->layer};
     snprintf(like.name, sizeof like.name, "%s", name);
+    for (int i = 0; i < n_in; i++) /* a weight, and so its gradient, is of the layer that uses it */
+        if (in[i] >= 0 && graph->edges[in[i]].kind == MPNO_EDGE_PARAM)
+            graph->edges[in[i]].layer = graph->layer;
     return add_node(graph, op, n_in, in, attr, &like, out);
 }
 

@@ -320,6 +320,14 @@ const void *mpno_network_input_gradient(const mpno_network *net) {
 
 /* ---- facts of the plan ---- */
 
+const mpno_exec *mpno_network_exec(const mpno_network *net) {
+    return net->exec;
+}
+
+const mpno_graph *mpno_network_graph(const mpno_network *net) {
+    return net->graph;
+}
+
 int mpno_network_n_tensors(const mpno_network *net) {
     return mpno_exec_n_tensors(net->exec);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What the optimiser needs to see of a network. */
+ * What the optimiser and the bench need to see of a network. */
 #ifndef MPNO_MODEL_NETWORK_H
 #define MPNO_MODEL_NETWORK_H
 
+#include "graph/exec.h"
 #include "model/model.h"
 #include "mpno/network.h"
 
@@ -13,5 +14,9 @@ void *mpno_network_raw_gradient(mpno_network *network, int param);
  * reads the master weight. Who moves the weight writes it (or calls mpno_network_refresh_weights).
  */
 void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *format);
+
+/* The lowered program, for measuring its steps: borrowed. */
+const mpno_exec *mpno_network_exec(const mpno_network *network);
+const mpno_graph *mpno_network_graph(const mpno_network *network);
 
 #endif

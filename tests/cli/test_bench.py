@@ -56,14 +56,71 @@ class Step(unittest.TestCase):
             self.assertAlmostEqual(loss, losses[0], delta=1e-4 * losses[0])
 
 
+class Profile(unittest.TestCase):
+    """What each step of the lowered program takes: no time is asserted, but what adds up does."""
+
+    def profile(self, *arguments):
+        done = bench("step", "darcy16", "--profile", "--steps", "1", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_steps_add_up(self):
+        for arguments in ([], ["--forward"], ["--precision", "mixed"]):
+            whole = json.loads(bench("step", "darcy16", "--steps", "1", "--json", *arguments).stdout)
+            result = json.loads(self.profile("--json", *arguments))
+            steps = result["steps"]
+            for key in ("flops", "useful_flops", "case", "what", "isa", "threads", "format"):
+                self.assertEqual(result[key], whole[key])
+            self.assertAlmostEqual(sum(step["flops"] for step in steps), whole["flops"], delta=1)
+            self.assertEqual({step["pass"] for step in steps},
+                             {"forward"} if "--forward" in arguments else {"forward", "backward"})
+            self.assertLess(sum(step["seconds"] for step in steps), result["seconds"])
+            for step in steps:
+                self.assertTrue(step["ops"] and step["layer"])
+                self.assertGreater(step["roofline_share"], 0)
+            for key in ("peak_flops_per_s", "read_bytes_per_s", "copy_bytes_per_s"):
+                self.assertGreater(result[key], 1e6)
+
+    def test_half_precision_moves_half(self):
+        full, mixed = (json.loads(self.profile("--json", "--precision", policy))["steps"] for policy in ("full", "mixed"))
+
+        def spectrum(steps):
+            """Bytes of the first transform's output: 64 samples of 24 channels on 16 x 9 points kept to 8 x 5."""
+            return next(step["stored_bytes"] for step in steps if step["ops"] == ["fft_forward"])
+        self.assertEqual(spectrum(full), 64 * 24 * 8 * 5 * 2 * 4)
+        self.assertEqual(spectrum(mixed), spectrum(full) / 2)
+
+    def test_table_fits_a_terminal(self):
+        lines = self.profile().splitlines()
+        self.assertLessEqual(max(map(len, lines)), 110)
+        self.assertIn("of peak", lines[-1])
+        for word in ("forward", "backward", "optimizer", "all", "lifting", "projection"):
+            self.assertTrue(any(line.startswith(f"| {word} ") for line in lines), word)
+
+
+class Help(unittest.TestCase):
+    def test_every_command_has_one(self):
+        done = bench("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        commands = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+        self.assertIn("step", commands)
+        for command in commands:
+            done = bench(command, "--help")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn(f"usage: mpno-bench {command} ", done.stdout)
+            self.assertIn("--threads", done.stdout)
+
+
 class Errors(unittest.TestCase):
     CASES = (
         (["step"], "name a case"),
-        (["step", "ns128-cp"], "factorised cases are not there yet"),
-        (["step", "darcy16", "--threads", "0"], "whole number from 1"),
-        (["step", "darcy16", "--steps", "x"], "whole number from 1"),
-        (["step", "darcy16", "--format", "f8"], "f16 or bf16"),
-        (["step", "darcy16", "--colour", "red"], "unknown option --colour"),
+        (["step", "ns128-cp"], "factorised weights are not there yet"),
+        (["step", "darcy16", "--threads", "0"], "threads: 0 is out of range, expected a value in [1,4096]"),
+        (["step", "darcy16", "--steps", "x"], "steps: expected an integer, found the text 'x'"),
+        (["step", "darcy16", "--format", "f8"], "format: expected one of f16, bf16, found the text 'f8'"),
+        (["step", "darcy16", "--colour", "red"], "unknown option colour; see mpno-bench step --help"),
+        (["step", "darcy16", "--thread", "2"], "did you mean threads"),
+        (["step", "darcy16", "thread:2"], "did you mean threads"),
         (["step", "darcy16", "--precision"], "its value is missing"),
         (["step", "darcy16", "--precision", "mixd"], "did you mean \"mixed\""),
         (["step", "darcy16", "--isa", "sse9"], "sse9"),

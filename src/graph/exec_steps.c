@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * What the steps of a lowered graph compute and move, for measuring: see exec.h. */
+#include "graph/exec_inside.h"
+
+int mpno_exec_n_steps(const mpno_exec *x) {
+    return x->lowered.n_steps;
+}
+
+/* Bytes of operand i of a node as far as it is read: a gradient of a weight names the weight for
+ * its shape alone. */
+static double operand_bytes(const mpno_exec *x, const mpno_node *node, int i) {
+    if (node->in[i] < 0) return 0;
+    const mpno_edge *edge = &x->graph->edges[node->in[i]];
+    const mpno_edge *out = &x->graph->edges[node->out[0]];
+    const bool own_shape = out->kind == MPNO_EDGE_PARAM_GRAD && edge->kind == MPNO_EDGE_PARAM &&
+                           edge->param == out->param;
+    return own_shape ? 0 : (double)x->stored[node->in[i]].bytes;
+}
+
+mpno_exec_step mpno_exec_step_at(const mpno_exec *x, int index) {
+    const mpno_step *step = &x->lowered.steps[index];
+    mpno_exec_step facts = {.step = step,
+                            .flops = mpno_exec_step_flops(x, index, -1),
+                            .seconds = x->seconds != NULL ? x->seconds[index] : 0};
+    for (int i = 0; i < (step->whole >= 0 ? 1 : step->n_instrs); i++) {
+        const mpno_instr *instr = step->whole >= 0 ? NULL : &step->instrs[i];
+        const int n = instr == NULL ? step->whole : instr->node;
+        if (instr != NULL && instr->kind == MPNO_INSTR_LOAD)
+            facts.loaded_bytes += (double)x->stored[instr->source].bytes;
+        if (instr != NULL && instr->kind == MPNO_INSTR_STORE)
+            facts.stored_bytes += (double)x->stored[instr->edge].bytes;
+        if (n < 0) continue;
+        const mpno_node *node = &x->graph->nodes[n];
+        for (int k = 0; k < node->n_in; k++) {
+            const bool value = node->in[k] >= 0 && instr != NULL &&
+                               x->graph->edges[node->in[k]].kind == MPNO_EDGE_FIELD;
+            if (!value) facts.loaded_bytes += operand_bytes(x, node, k);
+        }
+        for (int k = 0; k < node->n_out; k++)
+            if (instr == NULL || x->graph->edges[node->out[k]].kind != MPNO_EDGE_FIELD)
+                facts.stored_bytes += (double)x->stored[node->out[k]].bytes;
+    }
+    return facts;
+}
