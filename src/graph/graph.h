@@ -169,6 +169,7 @@ struct mpno_op {
     bool linear_in_first; /* linear in operand 0 when the others are held: adjoint test */
     bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
     unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */
+    unsigned packed;      /* bit i: .. wanted in the layout of the kernel pack */
     /* Fills kind, channels, modes, role-independent facts of the node's outputs; E_SHAPE when
      * operands do not fit. The grid is that of operand 0 unless it says otherwise. */
     mpno_status (*shape)(mpno_graph *graph, const mpno_node *node, mpno_edge *out);

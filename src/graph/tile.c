@@ -31,13 +31,26 @@ static int use_value(compiler *c, int edge, int time) {
     return index;
 }
 
-static int use_pack(compiler *c, int edge, bool transposed) {
+/* Room for the weight as it is used, and before it for each form on the way there. */
+static size_t pack_bytes(const compiler *c, const mpno_tile_pack *pack) {
+    const mpno_weight *w = &c->graph->weights[c->graph->edges[pack->edge].param];
+    const size_t plain = mpno_aligned(mpno_weight_count(w) * c->element);
+    const int64_t rows = pack->transposed ? w->cols : w->rows,
+                  cols = pack->transposed ? w->rows : w->cols;
+    return plain * (pack->transposed ? 2 : 1) +
+           (pack->packed ? mpno_aligned(mpno_packed_count(cols, rows) * c->element) : 0);
+}
+
+static int use_pack(compiler *c, int edge, bool transposed, bool packed) {
     mpno_tile_program *p = c->program;
     for (int i = 0; i < p->n_packs; i++)
-        if (p->packs[i].edge == edge && p->packs[i].transposed == transposed) return i;
-    p->packs[p->n_packs] = (mpno_tile_pack){edge, transposed, p->pack_bytes};
-    const mpno_weight *w = &c->graph->weights[c->graph->edges[edge].param];
-    p->pack_bytes += mpno_aligned(mpno_weight_count(w) * c->element) * (transposed ? 2 : 1);
+        if (p->packs[i].edge == edge && p->packs[i].transposed == transposed &&
+            p->packs[i].packed == packed)
+            return i;
+    mpno_tile_pack *pack = &p->packs[p->n_packs];
+    *pack = (mpno_tile_pack){edge, transposed, packed, p->pack_bytes, 0};
+    pack->bytes = pack_bytes(c, pack);
+    p->pack_bytes += pack->bytes;
     return p->n_packs++;
 }
 
@@ -65,7 +78,8 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
             case MPNO_EDGE_PARAM:
                 /* Gradient ops name the weight for its shape only, as their last operand. */
                 if (node->op->class == MPNO_OP_TILE)
-                    op->in[i] = use_pack(c, edge, (node->op->transposed >> i & 1) != 0);
+                    op->in[i] = use_pack(c, edge, (node->op->transposed >> i & 1) != 0,
+                                         (node->op->packed >> i & 1) != 0);
                 break;
             default:
                 op->in[i] = edge;

@@ -36,11 +36,11 @@ typedef struct mpno_tile_value {
     size_t offset; /* in a thread's buffers */
 } mpno_tile_value;
 
-/* A weight converted to the arithmetic type, transposed where the op wants it. */
+/* A weight converted to the arithmetic type, as the op wants it. */
 typedef struct mpno_tile_pack {
     int edge;
-    bool transposed;
-    size_t offset; /* in the step's scratch; unused when the weight can be read in place */
+    bool transposed, packed; /* mpno_op */
+    size_t offset, bytes;    /* in the step's scratch; unused when it can be read in place */
 } mpno_tile_pack;
 
 typedef struct mpno_tile_partial {

@@ -2,6 +2,7 @@
  * The interpreter of tile programs, see tile.h. */
 #include <string.h>
 
+#include "core/memory.h"
 #include "core/parallel.h"
 #include "graph/tile.h"
 
@@ -16,26 +17,36 @@ typedef struct execution {
 static const void *pack_data(const execution *x, int index) {
     const mpno_tile_pack *pack = &x->program->packs[index];
     const mpno_stored *stored = &x->run->stored[pack->edge];
-    if (!pack->transposed && stored->format == x->run->kernels->arithmetic) return stored->data;
+    if (!pack->transposed && !pack->packed && stored->format == x->run->kernels->arithmetic)
+        return stored->data;
     return x->packs + pack->offset;
 }
 
+/* Converts, transposes and packs, each where it is needed; the last form comes first in memory. */
 static void make_pack(void *argument, int64_t index, int thread) {
     const execution *x = argument;
+    const mpno_kernels *kernels = x->run->kernels;
     const mpno_tile_pack *pack = &x->program->packs[index];
     const mpno_stored *stored = &x->run->stored[pack->edge];
     const mpno_weight *w = &x->run->graph->weights[x->run->graph->edges[pack->edge].param];
-    const size_t count = mpno_weight_count(w);
-    char *to = x->packs + pack->offset;
+    const size_t count = mpno_weight_count(w), plain = mpno_aligned(count * x->element);
+    const int64_t rows = pack->transposed ? w->cols : w->rows,
+                  cols = pack->transposed ? w->rows : w->cols;
     const void *from = stored->data;
     (void)thread;
     if (pack_data(x, (int)index) == stored->data) return;
-    if (stored->format != x->run->kernels->arithmetic) {
-        char *plain = pack->transposed ? to + (count * x->element + 63) / 64 * 64 : to;
-        x->run->kernels->load(plain, from, stored->format, (int64_t)count);
-        from = plain;
+    char *end = x->packs + pack->offset + pack->bytes;
+    if (stored->format != kernels->arithmetic) {
+        char *to = pack->transposed || pack->packed ? end - plain : x->packs + pack->offset;
+        kernels->load(to, from, stored->format, (int64_t)count);
+        from = to;
     }
-    if (pack->transposed) x->run->fields->transpose(to, from, w->rows, w->cols);
+    if (pack->transposed) {
+        char *to = pack->packed ? end - 2 * plain : x->packs + pack->offset;
+        x->run->fields->transpose(to, from, w->rows, w->cols);
+        from = to;
+    }
+    if (pack->packed) kernels->pack(x->packs + pack->offset, cols, rows, from, cols);
 }
 
 /* Address of point `first` of a stored field's sample. */

@@ -29,6 +29,13 @@ typedef struct mpno_kernels {
     void (*gemm_tn)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
                     void *c, int64_t ldc);
 
+    /* The same products with a B that many of them share: pack lays B[k][n] out in at most
+     * mpno_packed_count(n, k) elements, in an order that is the table's own; gemm_packed gives
+     * C[m][n] = A B (+ bias[n] in every row, unless NULL), bitwise gemm followed by an addition. */
+    void (*pack)(void *packed, int64_t n, int64_t k, const void *b, int64_t ldb);
+    void (*gemm_packed)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed,
+                        const void *bias, void *c, int64_t ldc);
+
     /* Elementwise, n values. GELU is the exact (erf) form x/2 (1 + erf(x/sqrt 2)). */
     void (*gelu)(void *dst, const void *x, int64_t n);
     void (*gelu_grad)(void *dst, const void *x, const void *dy, int64_t n); /* dy * gelu'(x) */
@@ -48,6 +55,11 @@ typedef struct mpno_kernels {
     void (*dot_rows)(double *acc, const void *x, const void *y, int64_t rows, int64_t channels);   /* acc[c] += sum x y */
     void (*sum_squares)(double *acc, const void *x, int64_t rows, int64_t channels); /* acc[2c] += sum x, acc[2c+1] += sum x^2 */
 } mpno_kernels;
+
+/* Rows of 16 elements hold every vector: no table's layout needs more. */
+static inline size_t mpno_packed_count(int64_t n, int64_t k) {
+    return (size_t)((n + 15) / 16 * 16 * k);
+}
 
 /* isa is a cap: the best table compiled in that does not exceed it. Never NULL for arithmetic in {MPNO_F32, MPNO_F64}. */
 const mpno_kernels *mpno_kernels_get(mpno_isa isa, mpno_format arithmetic);

@@ -17,11 +17,8 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 
 static void forward(mpno_op_call *call) {
     const int64_t n = call->out[0].channels, k = call->in[0].channels;
-    call->kernels->gemm(call->rows, n, k, call->in[0].data, k, call->in[1].data, n,
-                        call->out[0].data, n, 0);
-    if (call->in[2].data != NULL)
-        call->kernels->channel_affine(call->out[0].data, call->out[0].data, NULL, call->in[2].data,
-                                      call->rows, n);
+    call->kernels->gemm_packed(call->rows, n, k, call->in[0].data, k, call->in[1].data,
+                               call->in[2].data, call->out[0].data, n);
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
@@ -52,6 +49,7 @@ const mpno_op mpno_op_linear = {
     .class = MPNO_OP_TILE,
     .linear_in_first = true,
     .transposed = 1u << 1, /* rows of x times [I][O] */
+    .packed = 1u << 1,
     .shape = shape,
     .forward = forward,
     .backward = backward,

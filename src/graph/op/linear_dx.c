@@ -11,8 +11,8 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 
 static void forward(mpno_op_call *call) {
     const int64_t n = call->out[0].channels, k = call->in[0].channels;
-    call->kernels->gemm(call->rows, n, k, call->in[0].data, k, call->in[1].data, n,
-                        call->out[0].data, n, 0);
+    call->kernels->gemm_packed(call->rows, n, k, call->in[0].data, k, call->in[1].data, NULL,
+                               call->out[0].data, n);
 }
 
 static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
@@ -23,6 +23,7 @@ const mpno_op mpno_op_linear_dx = {
     .name = "linear_dx",
     .class = MPNO_OP_TILE,
     .linear_in_first = true,
+    .packed = 1u << 1,
     .shape = shape,
     .forward = forward,
     .cost = cost,

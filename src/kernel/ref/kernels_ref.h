@@ -45,6 +45,25 @@ static void K(gemm_tn)(int64_t m, int64_t n, int64_t k, const void *a_, int64_t 
     }
 }
 
+/* The plain order is a layout too. */
+static void K(pack)(void *packed, int64_t n, int64_t k, const void *b, int64_t ldb) {
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t j = 0; j < n; j++) ((T *)packed)[p * n + j] = ((const T *)b)[p * ldb + j];
+}
+
+static void K(gemm_packed)(int64_t m, int64_t n, int64_t k, const void *a_, int64_t lda,
+                           const void *packed, const void *bias_, void *c_, int64_t ldc) {
+    const T *a = a_, *b = packed, *bias = bias_;
+    T *c = c_;
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            double sum = bias != NULL ? (double)bias[j] : 0.0;
+            for (int64_t p = 0; p < k; p++) sum += (double)a[i * lda + p] * (double)b[p * n + j];
+            c[i * ldc + j] = (T)sum;
+        }
+    }
+}
+
 static void K(gelu)(void *dst_, const void *x_, int64_t n) {
     const T *x = x_;
     T *dst = dst_;
