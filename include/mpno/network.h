@@ -35,13 +35,17 @@ typedef struct mpno_network_opts {
     mpno_format half_format;
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
     mpno_statistics statistics;
+    /* Samples that run at once, so that less memory is needed: a batch runs in parts, with the same
+     * results bit for bit (the gradients of weights are sums over the samples that go on). 0: all.
+     * Not with batch norm when training, nor with input_gradient. */
+    int64_t micro_batch;
     bool apart; /* no tensor takes the place of one that is read for the last time: a check of that
                  */
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT                                                               \
     {                                                                                        \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full", \
-            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, false                                       \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false                                    \
     }
 
 typedef struct mpno_network mpno_network;
@@ -102,7 +106,7 @@ typedef struct mpno_tensor_line {
     const char *layer;
     const char *role;   /* "activation", "spectrum", ... */
     mpno_format format; /* as stored */
-    size_t bytes;       /* at capacity */
+    size_t bytes;       /* of the samples that run at once */
     bool kept;          /* lives from the forward into the backward pass */
 } mpno_tensor_line;
 MPNO_API int mpno_network_n_tensors(const mpno_network *network); /* every tensor that is stored */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Execution of a planned graph, see exec.h. */
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/memory.h"
 #include "graph/exec_inside.h"
@@ -8,6 +10,9 @@ mpno_status mpno_exec_realise(mpno_exec *x) {
     MPNO_TRY(mpno_alloc_raw(x->graph->ctx, x->arena_bytes, &x->arena));
     for (int e = 0; e < x->graph->n_edges; e++)
         if (mpno_exec_placed(x, e)) x->stored[e].data = x->arena + x->stored[e].offset;
+    for (int e = 0; e < x->graph->n_edges; e++)
+        if (mpno_exec_chain_bytes(x, e) > 0)
+            x->stored[e].chain = (double *)(void *)(x->arena + x->stored[e].chain_offset);
     return MPNO_OK;
 }
 
@@ -40,13 +45,14 @@ const void *mpno_exec_data(const mpno_exec *x, int edge) {
     return x->stored[edge].data;
 }
 
-static void run_whole(mpno_exec *x, int s, int64_t batch, double loss_scale) {
+static void run_whole(mpno_exec *x, int s, int64_t before, int64_t batch, double loss_scale) {
     const mpno_node *node = &x->graph->nodes[x->lowered.steps[s].whole];
     mpno_op_call call = {.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
                          .fields = mpno_field_kernels_get(x->policy.base),
                          .graph = x->graph,
                          .node = node,
                          .batch = batch,
+                         .before = before,
                          .loss_scale = loss_scale,
                          .n_threads = x->n_threads,
                          .scratch = x->arena + x->scratch_offset[s]};
@@ -54,9 +60,11 @@ static void run_whole(mpno_exec *x, int s, int64_t batch, double loss_scale) {
         if (node->in[i] >= 0)
             call.in[i] = (mpno_operand){x->stored[node->in[i]].data, x->stored[node->in[i]].format,
                                         x->graph->edges[node->in[i]].channels};
-    for (int i = 0; i < node->n_out; i++)
+    for (int i = 0; i < node->n_out; i++) {
         call.out[i] = (mpno_operand){x->stored[node->out[i]].data, x->stored[node->out[i]].format,
                                      x->graph->edges[node->out[i]].channels};
+        call.chain[i] = x->stored[node->out[i]].chain;
+    }
     node->op->forward(&call);
     for (int i = 0; i < node->n_out; i++)
         if (call.nonfinite[i]) x->stored[node->out[i]].nonfinite = true;
@@ -81,9 +89,9 @@ static int take_nonfinite(mpno_exec *x, int s) {
     return found;
 }
 
-static void run_step(mpno_exec *x, int s, int64_t batch, double loss_scale) {
+static void run_step(mpno_exec *x, int s, int64_t before, int64_t batch, double loss_scale) {
     if (x->lowered.steps[s].whole >= 0) {
-        run_whole(x, s, batch, loss_scale);
+        run_whole(x, s, before, batch, loss_scale);
         return;
     }
     const mpno_tile_run run = {.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
@@ -91,18 +99,25 @@ static void run_step(mpno_exec *x, int s, int64_t batch, double loss_scale) {
                                .graph = x->graph,
                                .stored = x->stored,
                                .batch = batch,
+                               .before = before,
                                .n_threads = x->n_threads,
                                .drop_seed = x->drop_seed,
                                .scratch = x->arena + x->scratch_offset[s]};
     mpno_tile_execute(&x->programs[s], &run);
 }
 
-int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t batch, double loss_scale) {
+static void clear_chains(mpno_exec *x) {
+    for (int e = 0; e < x->graph->n_edges; e++)
+        if (x->stored[e].chain != NULL) memset(x->stored[e].chain, 0, mpno_exec_chain_bytes(x, e));
+}
+
+int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, double loss_scale) {
     int first_nonfinite = -1;
+    if (before == 0 && pass == MPNO_PASS_BACKWARD) clear_chains(x);
     for (int s = 0; s < x->lowered.n_steps; s++) {
         if (x->lowered.steps[s].backward != (pass == MPNO_PASS_BACKWARD)) continue;
         const double start = x->seconds != NULL ? mpno_seconds() : 0;
-        run_step(x, s, batch, loss_scale);
+        run_step(x, s, before, batch, loss_scale);
         if (x->seconds != NULL) x->seconds[s] += mpno_seconds() - start;
         const int edge = take_nonfinite(x, s);
         if (first_nonfinite < 0) first_nonfinite = edge;

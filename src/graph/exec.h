@@ -13,7 +13,8 @@ typedef enum mpno_pass { MPNO_PASS_FORWARD, MPNO_PASS_BACKWARD } mpno_pass;
 
 typedef struct mpno_exec_opts {
     const mpno_policy *policy; /* copied */
-    int64_t capacity;          /* largest batch */
+    int64_t capacity;          /* most samples of one run */
+    bool parts;                /* a batch may come in several runs */
     int n_threads;
     bool unfused;
     bool apart; /* no tensor takes the place of one that its program reads: a check of that */
@@ -37,9 +38,12 @@ void mpno_exec_set_drop_seed(mpno_exec *exec, uint64_t seed);
 /* Where a stored edge lies. */
 const void *mpno_exec_data(const mpno_exec *exec, int edge);
 
-/* Runs one pass on the first `batch` samples. Gives the first edge, in order of execution, that was
- * stored with a value that is not finite, or -1. */
-int mpno_exec_run(mpno_exec *exec, mpno_pass pass, int64_t batch, double loss_scale);
+/* Runs one pass on `batch` samples. Gives the first edge, in order of execution, that was stored
+ * with a value that is not finite, or -1. before: samples of the same batch that earlier runs have
+ * had (opts.parts); gradients of weights are then those of all of them, with the bits of one run.
+ */
+int mpno_exec_run(mpno_exec *exec, mpno_pass pass, int64_t before, int64_t batch,
+                  double loss_scale);
 
 /* Measures from now on how long every step takes, from zero. */
 MPNO_WARN_UNUSED mpno_status mpno_exec_watch(mpno_exec *exec);

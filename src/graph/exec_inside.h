@@ -11,6 +11,7 @@ struct mpno_exec {
     mpno_graph *graph;
     mpno_policy policy;
     int64_t capacity;
+    bool parts;
     int n_threads;
     mpno_lowered lowered;
     mpno_tile_program *programs; /* per step; empty for whole ops */
@@ -24,6 +25,8 @@ struct mpno_exec {
 
 /* The edge has a place in the arena. */
 bool mpno_exec_placed(const mpno_exec *exec, int edge);
+/* Bytes of the running sum of a gradient of a weight over the parts of a batch; 0: none. */
+size_t mpno_exec_chain_bytes(const mpno_exec *exec, int edge);
 /* Of one step at capacity, for a layer (-1: all). */
 double mpno_exec_step_flops(const mpno_exec *exec, int step, int layer);
 

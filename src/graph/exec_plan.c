@@ -11,6 +11,13 @@ bool mpno_exec_placed(const mpno_exec *x, int edge) {
            kind != MPNO_EDGE_PARAM_GRAD;
 }
 
+size_t mpno_exec_chain_bytes(const mpno_exec *x, int edge) {
+    const mpno_edge *e = &x->graph->edges[edge];
+    if (!x->parts || e->kind != MPNO_EDGE_PARAM_GRAD || x->graph->nodes[e->producer].op->own_chain)
+        return 0;
+    return mpno_weight_count(&x->graph->weights[e->param]) * sizeof(double);
+}
+
 static size_t step_scratch(const mpno_exec *x, int s) {
     const mpno_step *step = &x->lowered.steps[s];
     if (step->whole < 0) return mpno_tile_scratch_bytes(&x->programs[s], x->capacity, x->n_threads);
@@ -88,7 +95,7 @@ static void find_heirs(mpno_exec *x, int s) {
 }
 
 /* One item for each tensor and those that take its place one after the other, one for the scratch
- * of each step. */
+ * of each step, one for each sum that goes on over the parts of a batch. */
 static mpno_status place_all(mpno_exec *x) {
     mpno_ctx *ctx = x->graph->ctx;
     const int n_edges = x->graph->n_edges, n_steps = x->lowered.n_steps;
@@ -105,6 +112,10 @@ static mpno_status place_all(mpno_exec *x) {
     }
     for (int s = 0; s < n_steps; s++)
         items[n++] = (mpno_place_item){.bytes = step_scratch(x, s), .first = s, .last = s};
+    for (int e = 0; e < n_edges; e++)
+        if (mpno_exec_chain_bytes(x, e) > 0)
+            items[n++] =
+                (mpno_place_item){.bytes = mpno_exec_chain_bytes(x, e), .last = n_steps - 1};
     mpno_status status = mpno_place(ctx, items, n, &x->arena_bytes, &x->lower_bound);
     n = 0;
     for (int e = 0; e < n_edges; e++) {
@@ -113,6 +124,8 @@ static mpno_status place_all(mpno_exec *x) {
         n++;
     }
     for (int s = 0; s < n_steps; s++) x->scratch_offset[s] = items[n++].offset;
+    for (int e = 0; e < n_edges; e++)
+        if (mpno_exec_chain_bytes(x, e) > 0) x->stored[e].chain_offset = items[n++].offset;
     mpno_free(ctx, items);
     return status;
 }
@@ -157,6 +170,7 @@ mpno_status mpno_exec_create(mpno_graph *graph, const mpno_exec_opts *opts, mpno
     x->graph = graph;
     x->policy = *opts->policy;
     x->capacity = opts->capacity;
+    x->parts = opts->parts;
     x->n_threads = opts->n_threads;
     const mpno_status status = plan(x, opts);
     if (status != MPNO_OK) mpno_exec_destroy(&x);

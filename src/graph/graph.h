@@ -134,11 +134,14 @@ typedef struct mpno_op_call {
     const mpno_node *node;
     int64_t batch;       /* samples: whole ops */
     int64_t sample;      /* tile ops */
+    int64_t before;      /* samples of the same batch that earlier runs have had */
     int64_t first, rows; /* points first .. first + rows - 1 of that sample: tile ops */
     uint64_t drop_seed;  /* of dropout, another one each step */
     double loss_scale;
     int n_threads;
     mpno_operand in[MPNO_OP_MAX_IN], out[MPNO_OP_MAX_OUT];
+    double *chain[MPNO_OP_MAX_OUT];  /* of a gradient of a weight when the batch comes in parts: its
+                                        sum over samples so far, which goes on there; else NULL */
     void *scratch;                   /* op->scratch bytes (tile ops: per thread) */
     bool nonfinite[MPNO_OP_MAX_OUT]; /* result: a stored value was not finite */
 } mpno_op_call;
@@ -168,6 +171,7 @@ struct mpno_op {
     bool cheap;           /* a few flops a value: recomputed rather than stored */
     bool linear_in_first; /* linear in operand 0 when the others are held: adjoint test */
     bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
+    bool own_chain;       /* a sum over samples that goes on from the stored result itself */
     unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */
     unsigned packed;      /* bit i: .. wanted in the layout of the kernel pack */
     /* Fills kind, channels, modes, role-independent facts of the node's outputs; E_SHAPE when

@@ -19,6 +19,8 @@ typedef struct mpno_stored {
     int first, last;      /* steps */
     int takes, heir;      /* the edge in whose place it lies, the one that lies in its; -1: none */
     void *data;
+    size_t chain_offset;
+    double *chain;         /* see mpno_op_call; NULL: none */
     atomic_bool nonfinite; /* since the last look */
 } mpno_stored;
 
@@ -65,8 +67,8 @@ typedef struct mpno_tile_run {
     const mpno_kernels *kernels;
     const mpno_field_kernels *fields;
     const mpno_graph *graph;
-    mpno_stored *stored; /* per edge */
-    int64_t batch;
+    mpno_stored *stored;   /* per edge */
+    int64_t batch, before; /* samples; see mpno_op_call */
     int n_threads;
     uint64_t drop_seed;
     void *scratch;

@@ -97,6 +97,7 @@ static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t 
                          .graph = x->run->graph,
                          .batch = 1,
                          .sample = sample,
+                         .before = x->run->before,
                          .drop_seed = x->run->drop_seed,
                          .first = first,
                          .rows = rows,
@@ -162,6 +163,7 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     const int64_t count =
         partial->count - first < REDUCE_RANGE ? partial->count - first : REDUCE_RANGE;
     char *from = x->partials + partial->offset + (size_t)first * size;
+    double *chain = stored->chain != NULL ? stored->chain + first : NULL;
     int bad;
     (void)thread;
     if (partial->per_sample) {
@@ -169,12 +171,13 @@ static void reduce_range(void *argument, int64_t range, int thread) {
                                              chunks, partial->count, stride);
     } else if (partial->f64) {
         double sums[REDUCE_RANGE];
-        mpno_field_kernels_get(MPNO_F64)->reduce(sums, from, x->run->batch, chunks, count, stride);
+        mpno_field_kernels_get(MPNO_F64)->reduce(sums, from, x->run->batch, chunks, count, stride,
+                                                 chain);
         bad =
             x->run->fields->narrow((char *)stored->data + (size_t)first * x->element, sums, count);
     } else {
         bad = x->run->fields->reduce((char *)stored->data + (size_t)first * x->element, from,
-                                     x->run->batch, chunks, count, stride);
+                                     x->run->batch, chunks, count, stride, chain);
     }
     if (bad) atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
 }

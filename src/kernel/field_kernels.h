@@ -57,9 +57,13 @@ typedef struct mpno_field_kernels {
      */
     void (*mode_scale)(void *dst, const void *x, const void *w, int64_t batch, int64_t channels,
                        int conjugate);
+    /* Sums over the samples of a batch that comes in parts go on from `chain` (f64, as many as there
+     * are results) and leave it where the next part goes on, so that they have the bits of the whole
+     * batch; NULL: the batch is whole. dst holds the sum so far. */
+
     /* dst[2][channels] = sum over the batch of conj(x) dy */
-    void (*mode_scale_dw)(void *dst, const void *x, const void *dy, int64_t batch,
-                          int64_t channels);
+    void (*mode_scale_dw)(void *dst, const void *x, const void *dy, int64_t batch, int64_t channels,
+                          double *chain);
     /* dst[outer][m][inner] = sum_j matrix[m][j] x[outer][j][inner], j < n; transposed: matrix is
      * [n][m]. f64 sums. */
     void (*apply_matrix)(void *dst, const void *x, const double *matrix, int transposed,
@@ -70,7 +74,7 @@ typedef struct mpno_field_kernels {
     /* dst[count] of T = sum over samples of (sum over chunks of partials[sample][chunk][stride]),
      * f64, in that order. Returns 1 when a sum is not finite. */
     int (*reduce)(void *dst, const void *partials, int64_t samples, int64_t chunks, int64_t count,
-                  int64_t stride);
+                  int64_t stride, double *chain);
     /* dst[samples][count] = sum over chunks of partials[sample][chunk][stride], all f64 */
     int (*reduce_samples)(double *dst, const double *partials, int64_t samples, int64_t chunks,
                           int64_t count, int64_t stride);
@@ -88,7 +92,8 @@ typedef struct mpno_field_kernels {
     /* Gradients of gamma and beta, [channels] each, from all samples' sums and grads. Returns 1
      * when a value is not finite. */
     int (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
-                             int64_t batch, const mpno_norm_shape *shape);
+                             int64_t batch, const mpno_norm_shape *shape, double *gamma_chain,
+                             double *beta_chain);
 
     /* dst[s][count] = mean over the samples of src[.][count], for every sample s */
     void (*average_samples)(double *dst, const double *src, int64_t batch, int64_t count);

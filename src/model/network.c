@@ -20,20 +20,21 @@ struct mpno_network {
     mpno_fno_edges edges;
     int target, loss, input_gradient; /* edges, -1: none */
     int first_param;
-    int *param_grads;     /* edges; of running statistics: what moves them */
-    void **gradients;     /* per parameter; NULL unless training */
-    void **weight_copies; /* per parameter; NULL where the master weight is read */
-    double loss_scale;    /* of the last step */
-    bool has_embedding;
+    int *param_grads;      /* edges; of running statistics: what moves them */
+    void **gradients;      /* per parameter; NULL unless training */
+    void **weight_copies;  /* per parameter; NULL where the master weight is read */
+    double loss_scale;     /* of the last step */
+    const void *embedding; /* borrowed; NULL: not given */
 };
 
-static bool uses_batch_statistics(const mpno_network *net) {
-    const mpno_statistics from = net->opts.statistics;
-    return from == MPNO_STATISTICS_BATCH || (from == MPNO_STATISTICS_AUTO && net->opts.training);
+static bool wants_batch_statistics(const mpno_network_opts *opts) {
+    return opts->statistics == MPNO_STATISTICS_BATCH ||
+           (opts->statistics == MPNO_STATISTICS_AUTO && opts->training);
 }
 
 static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
-    mpno_fno_opts opts = {.training = net->opts.training, .running = !uses_batch_statistics(net)};
+    mpno_fno_opts opts = {.training = net->opts.training,
+                          .running = !wants_batch_statistics(&net->opts)};
     memcpy(opts.output_grid, net->opts.output_grid, sizeof opts.output_grid);
     MPNO_TRY(mpno_plans_create(net->ctx, &net->plans));
     MPNO_TRY(mpno_graph_create(net->ctx, grid, &net->graph));
@@ -68,7 +69,8 @@ static mpno_status make_plan(mpno_network *net) {
         requested[n++] = net->edges.output;
     }
     const mpno_exec_opts opts = {.policy = &net->policy,
-                                 .capacity = net->opts.capacity,
+                                 .capacity = net->opts.micro_batch,
+                                 .parts = net->opts.micro_batch < net->opts.capacity,
                                  .n_threads = net->ctx->n_threads,
                                  .unfused = net->opts.unfused,
                                  .apart = net->opts.apart || net->opts.unfused,
@@ -102,6 +104,20 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
                    "what the model gives",
                    d, (long long)opts->output_grid[d]);
     }
+    const bool parts = opts->micro_batch != 0 && opts->micro_batch < opts->capacity;
+    const bool across = wants_batch_statistics(opts) && model->config.norm == MPNO_NORM_BATCH;
+    MPNO_CHECK(ctx, opts->micro_batch >= 0, MPNO_E_ARGUMENT,
+               "micro_batch is %lld; it must be at least 1, or 0 for the whole batch at once",
+               (long long)opts->micro_batch);
+    MPNO_CHECK(
+        ctx, !parts || !across, MPNO_E_ARGUMENT,
+        "micro-batches of %lld samples: batch norm takes its statistics from a whole batch of "
+        "%lld; choose another norm, or a smaller batch",
+        (long long)opts->micro_batch, (long long)opts->capacity);
+    MPNO_CHECK(ctx, !parts || !opts->input_gradient, MPNO_E_ARGUMENT,
+               "micro-batches of %lld samples: the gradient of the input is that of a whole batch "
+               "of %lld; leave micro_batch at 0, or input_gradient away",
+               (long long)opts->micro_batch, (long long)opts->capacity);
     grid->planes = model->config.complex_data ? 2 : 1;
     grid->points *= grid->planes;
     return MPNO_OK;
@@ -111,6 +127,8 @@ static mpno_status plan_network(mpno_network *net) {
     mpno_grid grid;
     net->target = net->loss = net->input_gradient = net->edges.embedding = -1;
     MPNO_TRY(check(net->model, &net->opts, &grid));
+    if (net->opts.micro_batch == 0 || net->opts.micro_batch > net->opts.capacity)
+        net->opts.micro_batch = net->opts.capacity;
     MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
                               net->opts.half_format, &net->policy));
     MPNO_TRY(
@@ -214,7 +232,7 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
                training ? "this network was made for inference; create it with training = true"
                         : "this network was made for training; use mpno_network_step, or create "
                           "one with training = false");
-    MPNO_CHECK(net->ctx, net->edges.embedding < 0 || net->has_embedding, MPNO_E_ARGUMENT,
+    MPNO_CHECK(net->ctx, net->edges.embedding < 0 || net->embedding != NULL, MPNO_E_ARGUMENT,
                "this network has norm ada_in: give it the vectors that steer it with "
                "mpno_network_set_embedding");
     MPNO_CHECK(net->ctx, batch >= 1 && batch <= net->opts.capacity, MPNO_E_ARGUMENT,
@@ -243,12 +261,36 @@ static mpno_status not_finite(const mpno_network *net, int edge, const char *pas
                      mpno_format_get(format)->name, pass, net->policy.name, remedy(net, e, format));
 }
 
+static const void *samples_from(const mpno_network *net, int edge, const void *data,
+                                int64_t first) {
+    return data == NULL
+               ? NULL
+               : (const char *)data + mpno_edge_bytes(net->graph, edge, net->policy.base, first);
+}
+
+/* Gives the executor samples first .. of the batch whose tensors begin at x, and so on; y: the
+ * target, or where predictions go. Returns how many it takes at once. */
+static int64_t bind_part(mpno_network *net, int64_t batch, int64_t first, const void *x,
+                         const void *y) {
+    const int y_edge = net->opts.training ? net->target : net->edges.output;
+    const mpno_format base = net->policy.base;
+    mpno_exec_bind(net->exec, net->edges.input, samples_from(net, net->edges.input, x, first),
+                   base);
+    mpno_exec_bind(net->exec, y_edge, samples_from(net, y_edge, y, first), base);
+    if (net->edges.embedding >= 0)
+        mpno_exec_bind(net->exec, net->edges.embedding,
+                       samples_from(net, net->edges.embedding, net->embedding, first), base);
+    return batch - first < net->opts.micro_batch ? batch - first : net->opts.micro_batch;
+}
+
 mpno_status mpno_network_forward(mpno_network *net, int64_t batch, const void *x, void *y) {
     MPNO_TRY(check_batch(net, batch, false));
-    mpno_exec_bind(net->exec, net->edges.input, x, net->policy.base);
-    mpno_exec_bind(net->exec, net->edges.output, y, net->policy.base);
-    const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, batch, 1.0);
-    return bad < 0 ? MPNO_OK : not_finite(net, bad, "forward");
+    for (int64_t first = 0, n; first < batch; first += n) {
+        n = bind_part(net, batch, first, x, y);
+        const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, first, n, 1.0);
+        if (bad >= 0) return not_finite(net, bad, "forward");
+    }
+    return MPNO_OK;
 }
 
 /* Running statistics move a tenth of the way to those of the batch (torch's momentum). */
@@ -256,7 +298,7 @@ static void move_statistics(mpno_network *net) {
     const mpno_field_kernels *fields = mpno_field_kernels_get(net->policy.base);
     for (int p = 0; p < net->model->n_params; p++) {
         mpno_param *param = &net->model->params[p];
-        const bool counts = param->kind == MPNO_PARAM_COUNTER && uses_batch_statistics(net);
+        const bool counts = param->kind == MPNO_PARAM_COUNTER && wants_batch_statistics(&net->opts);
         if (net->edges.statistics[p] >= 0)
             fields->move(param->data, net->gradients[p], 0.1, (int64_t)param_count(net, p));
         if (counts) fields->count_one(param->data);
@@ -264,9 +306,7 @@ static void move_statistics(mpno_network *net) {
 }
 
 void mpno_network_set_embedding(mpno_network *net, const void *values) {
-    if (net->edges.embedding < 0) return;
-    mpno_exec_bind(net->exec, net->edges.embedding, values, net->policy.base);
-    net->has_embedding = true;
+    net->embedding = values;
 }
 
 void mpno_network_set_dropout(mpno_network *net, uint64_t seed, uint64_t step) {
@@ -279,21 +319,31 @@ void mpno_network_output_grid(const mpno_network *net, int64_t *grid) {
     for (int d = 0; d < on->ndim; d++) grid[d] = on->size[d];
 }
 
-mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, const void *target,
-                              double loss_scale, mpno_step_result *result) {
-    *result = (mpno_step_result){0};
-    MPNO_TRY(check_batch(net, batch, true));
-    mpno_exec_bind(net->exec, net->edges.input, x, net->policy.base);
-    mpno_exec_bind(net->exec, net->target, target, net->policy.base);
-    net->loss_scale = loss_scale;
-    const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, batch, loss_scale);
+/* Forward, and backward unless the gradients are spoilt already, of one part of a batch. */
+static mpno_status step_part(mpno_network *net, int64_t first, int64_t n, int *bad_gradient,
+                             double *loss) {
+    const int bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, first, n, net->loss_scale);
     if (bad >= 0) return not_finite(net, bad, "forward");
     const double *losses = mpno_exec_data(net->exec, net->loss);
-    for (int64_t i = 0; i < batch * net->model->config.out_channels; i++)
-        result->loss += losses[i * (1 + net->opts.objective.n_terms)];
-    if (!isfinite(result->loss)) return not_finite(net, net->loss, "forward");
+    for (int64_t i = 0; i < n * net->model->config.out_channels; i++)
+        *loss += losses[i * (1 + net->opts.objective.n_terms)];
+    if (!isfinite(*loss)) return not_finite(net, net->loss, "forward");
+    if (*bad_gradient < 0)
+        *bad_gradient = mpno_exec_run(net->exec, MPNO_PASS_BACKWARD, first, n, net->loss_scale);
+    return MPNO_OK;
+}
+
+mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, const void *target,
+                              double loss_scale, mpno_step_result *result) {
+    int bad_gradient = -1;
+    *result = (mpno_step_result){0};
+    MPNO_TRY(check_batch(net, batch, true));
+    net->loss_scale = loss_scale;
+    for (int64_t first = 0, n; first < batch; first += n) {
+        n = bind_part(net, batch, first, x, target);
+        MPNO_TRY(step_part(net, first, n, &bad_gradient, &result->loss));
+    }
     move_statistics(net);
-    const int bad_gradient = mpno_exec_run(net->exec, MPNO_PASS_BACKWARD, batch, loss_scale);
     if (bad_gradient < 0) return MPNO_OK;
     if (loss_scale <= 1.0) return not_finite(net, bad_gradient, "backward");
     result->overflow = true;
@@ -380,9 +430,15 @@ static size_t gradient_bytes(const mpno_network *net, int param) {
     return net->opts.training ? param_count(net, param) * mpno_format_bytes(net->policy.base) : 0;
 }
 
+/* Of a batch at capacity; the executor counts a part of it. */
+static double flops_of_batch(const mpno_network *net, int layer) {
+    return mpno_exec_flops(net->exec, layer) *
+           ((double)net->opts.capacity / (double)net->opts.micro_batch);
+}
+
 mpno_layer_line mpno_network_layer(const mpno_network *net, int index) {
     mpno_layer_line line = {.layer = net->graph->layers[index],
-                            .flops = mpno_exec_flops(net->exec, index),
+                            .flops = flops_of_batch(net, index),
                             .bytes = mpno_exec_layer_bytes(net->exec, index)};
     for (int p = 0; p < net->model->n_params; p++) {
         if (!in_layer(net, p, line.layer)) continue;
@@ -412,7 +468,7 @@ static double useful_flops(const mpno_network *net) {
 }
 
 mpno_network_cost mpno_network_get_cost(const mpno_network *net) {
-    mpno_network_cost cost = {.flops = mpno_exec_flops(net->exec, -1),
+    mpno_network_cost cost = {.flops = flops_of_batch(net, -1),
                               .useful_flops = useful_flops(net),
                               .activation_bytes = mpno_exec_arena_bytes(net->exec),
                               .lower_bound_bytes = mpno_exec_lower_bound(net->exec)};

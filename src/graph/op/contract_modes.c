@@ -2,6 +2,8 @@
  * Panels of the contraction ops, see contract_modes.h. */
 #include "graph/op/contract_modes.h"
 
+#include <string.h>
+
 #include "core/memory.h"
 #include "core/parallel.h"
 
@@ -11,10 +13,10 @@ static size_t lay_out(char *base, int64_t batch, int64_t inputs, int64_t outputs
     const size_t wide = (size_t)(inputs > outputs ? inputs : outputs) * (size_t)batch * element;
     const size_t spectrum = mpno_aligned(2 * wide),
                  weight = mpno_aligned(2 * (size_t)(inputs * outputs) * element);
-    const size_t negated = 2 * spectrum, matrix = negated + mpno_aligned(wide);
+    const size_t turned = 2 * spectrum, matrix = 3 * spectrum;
     if (base != NULL)
-        *rooms = (mpno_mode_rooms){base, base + spectrum, base + negated, base + matrix,
-                                   base + matrix + weight};
+        *rooms = (mpno_mode_rooms){base,          base + spectrum, base + turned,
+                                   base + turned, base + matrix,   base + matrix + weight};
     return matrix + 2 * weight;
 }
 
@@ -55,6 +57,17 @@ void mpno_mode_negate(const mpno_mode_call *m, const mpno_mode_panel *panel, int
     for (int64_t b = 0; b < m->batch; b++)
         m->call->kernels->negate((char *)room + (size_t)(b * cols) * m->element,
                                  (char *)panel->im + (size_t)(b * panel->ld) * m->element, cols);
+}
+
+void mpno_mode_turn(const mpno_mode_call *m, const mpno_mode_panel *panel, int64_t cols,
+                    void *room) {
+    const size_t row = (size_t)cols * m->element;
+    for (int64_t b = 0; b < m->batch; b++) {
+        char *to = (char *)room + (size_t)(2 * b) * row;
+        const size_t from = (size_t)(b * panel->ld) * m->element;
+        m->call->kernels->negate(to, (char *)panel->im + from, cols);
+        memcpy(to + row, (char *)panel->re + from, row);
+    }
 }
 
 void mpno_mode_store(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,

@@ -24,9 +24,10 @@ typedef struct mpno_mode_call {
 /* The scratch of one thread: room for every panel that any of the three ops may need. */
 typedef struct mpno_mode_rooms {
     char *first, *second; /* spectra, [batch][2][inputs or outputs] */
-    char *negated;        /* an imaginary part, [batch][inputs or outputs] */
-    char *weight;         /* [2][inputs][outputs] */
-    char *transposed;     /* [2][outputs][inputs] */
+    char *negated,
+        *turned;      /* one room: an imaginary part, [batch][inputs or outputs]; or a spectrum */
+    char *weight;     /* [2][inputs][outputs] */
+    char *transposed; /* [2][outputs][inputs] */
 } mpno_mode_rooms;
 mpno_mode_rooms mpno_mode_rooms_of(const mpno_mode_call *m, int thread);
 
@@ -40,6 +41,9 @@ mpno_mode_panel mpno_mode_weight(const mpno_mode_call *m, const mpno_operand *op
 /* room[rows][cols] = -panel.im */
 void mpno_mode_negate(const mpno_mode_call *m, const mpno_mode_panel *panel, int64_t cols,
                       void *room);
+/* room[rows][2][cols] = (-panel.im, panel.re): i times the panel */
+void mpno_mode_turn(const mpno_mode_call *m, const mpno_mode_panel *panel, int64_t cols,
+                    void *room);
 /* Stores a finished [batch][2][channels] panel as mode k of `operand`. */
 void mpno_mode_store(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
                      void *panel, int thread);

@@ -58,7 +58,8 @@ static void one_block(void *argument, int64_t block, int thread) {
                                    sums + (size_t)(b * out * in) * element, in);
         }
     if (call->fields->reduce((char *)call->out[0].data + (size_t)(block * out * in) * element, sums,
-                             call->batch, 1, out * in, out * in))
+                             call->batch, 1, out * in, out * in,
+                             call->chain[0] != NULL ? call->chain[0] + block * out * in : NULL))
         call->nonfinite[0] = true; /* every thread writes the same */
 }
 

@@ -9,7 +9,7 @@ static void forward(mpno_op_call *call) {
     const int64_t points = mpno_graph_grid(call->graph, call->node->in[0])->points;
     const mpno_drop drop = {
         .seed = call->drop_seed,
-        .first = (uint64_t)((call->sample * points + call->first) * channels),
+        .first = (uint64_t)(((call->before + call->sample) * points + call->first) * channels),
         .id = call->node->attr.id,
         .rate = call->node->attr.rate,
     };

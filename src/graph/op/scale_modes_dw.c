@@ -12,7 +12,9 @@ static void one_mode(void *argument, int64_t mode, int thread) {
     const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
     const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[1], mode, room.second);
     const mpno_mode_panel dw = mpno_mode_weight(m, &m->call->out[0], mode, NULL);
-    m->call->fields->mode_scale_dw(room.weight, x.re, dy.re, m->batch, m->outputs);
+    double *chain = m->call->chain[0];
+    if (chain != NULL) chain += m->call->node->attr.mode_rows[mode] * 2 * m->outputs;
+    m->call->fields->mode_scale_dw(room.weight, x.re, dy.re, m->batch, m->outputs, chain);
     m->nonfinite[thread] |= (unsigned char)m->call->kernels->store(dw.re, m->call->out[0].format,
                                                                    room.weight, 2 * m->outputs);
 }
@@ -20,7 +22,8 @@ static void one_mode(void *argument, int64_t mode, int thread) {
 static void forward(mpno_op_call *call) {
     const mpno_graph *graph = call->graph;
     const mpno_weight *w = &graph->weights[graph->edges[call->node->out[0]].param];
-    memset(call->out[0].data, 0, mpno_weight_count(w) * mpno_format_bytes(call->out[0].format));
+    if (call->before == 0)
+        memset(call->out[0].data, 0, mpno_weight_count(w) * mpno_format_bytes(call->out[0].format));
     mpno_mode_run(call, 1, w->cols, graph->edges[call->node->in[0]].modes, one_mode);
 }
 

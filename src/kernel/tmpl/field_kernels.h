@@ -58,10 +58,10 @@ static void NAME(mode_scale)(void *dst, const void *x, const void *w, int64_t ba
 }
 
 static void NAME(mode_scale_dw)(void *dst, const void *x, const void *dy, int64_t batch,
-                                int64_t channels) {
+                                int64_t channels, double *chain) {
     T *to = dst;
     for (int64_t c = 0; c < channels; c++) {
-        double re = 0, im = 0;
+        double re = chain != NULL ? chain[c] : 0, im = chain != NULL ? chain[channels + c] : 0;
         for (int64_t b = 0; b < batch; b++) {
             const T *xb = (const T *)x + 2 * b * channels + c;
             const T *db = (const T *)dy + 2 * b * channels + c;
@@ -70,6 +70,7 @@ static void NAME(mode_scale_dw)(void *dst, const void *x, const void *dy, int64_
         }
         to[c] = (T)re;
         to[channels + c] = (T)im;
+        if (chain != NULL) chain[c] = re, chain[channels + c] = im;
     }
 }
 
@@ -111,7 +112,7 @@ static void NAME(transpose)(void *dst, const void *src, int64_t rows, int64_t co
 }
 
 static int NAME(reduce)(void *dst, const void *partials, int64_t samples, int64_t chunks,
-                        int64_t count, int64_t stride) {
+                        int64_t count, int64_t stride, double *chain) {
     T *to = dst;
     const T *from = partials;
     int nonfinite = 0;
@@ -119,6 +120,7 @@ static int NAME(reduce)(void *dst, const void *partials, int64_t samples, int64_
          i0 += REDUCE_BLOCK) { /* partials are read in long runs, sums stay in L1 */
         const int64_t n = count - i0 < REDUCE_BLOCK ? count - i0 : REDUCE_BLOCK;
         double total[REDUCE_BLOCK] = {0};
+        for (int64_t i = 0; chain != NULL && i < n; i++) total[i] = chain[i0 + i];
         for (int64_t s = 0; s < samples; s++) {
             double sample[REDUCE_BLOCK] = {0};
             for (int64_t k = 0; k < chunks; k++)
@@ -128,6 +130,7 @@ static int NAME(reduce)(void *dst, const void *partials, int64_t samples, int64_
         }
         for (int64_t i = 0; i < n; i++) {
             to[i0 + i] = (T)total[i];
+            if (chain != NULL) chain[i0 + i] = total[i];
             nonfinite |= !isfinite(to[i0 + i]);
         }
     }
@@ -185,13 +188,15 @@ static void NAME(norm_grad_coefficients)(void *p, void *q, void *r, const double
 
 static int NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sums,
                                    const double *grads, int64_t batch,
-                                   const mpno_norm_shape *shape) {
+                                   const mpno_norm_shape *shape, double *gamma_chain,
+                                   double *beta_chain) {
     T *to_gamma = dgamma, *to_beta = dbeta;
     int nonfinite = 0;
     const int64_t channels = shape->channels, width = channels / shape->groups;
     for (int64_t c0 = 0; c0 < channels; c0 += width) {
         for (int64_t c = c0; c < c0 + width; c++) {
-            double by_gamma = 0, by_beta = 0;
+            double by_gamma = gamma_chain != NULL ? gamma_chain[c] : 0;
+            double by_beta = beta_chain != NULL ? beta_chain[c] : 0;
             for (int64_t s = 0; s < batch; s++) {
                 const norm_moments m = group_moments(sums + 2 * (s * channels + c0), width, shape);
                 const double *g = grads + 2 * s * channels;
@@ -200,6 +205,8 @@ static int NAME(norm_weight_grads)(void *dgamma, void *dbeta, const double *sums
             }
             to_gamma[c] = (T)by_gamma;
             to_beta[c] = (T)by_beta;
+            if (gamma_chain != NULL) gamma_chain[c] = by_gamma;
+            if (beta_chain != NULL) beta_chain[c] = by_beta;
             nonfinite |= !isfinite(to_gamma[c]) || !isfinite(to_beta[c]);
         }
     }

@@ -191,7 +191,7 @@ static int make_node(rig *r, pool *p, const mpno_op *op, int *in) {
 
 /* What the op gives on the present data. PARAM_GRADs land in the rig's own memory. */
 static double *result(rig *r, int out) {
-    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_FORWARD, r->batch, 1.0), -1);
+    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_FORWARD, 0, r->batch, 1.0), -1);
     const size_t bytes = rig_count(r, out) * sizeof(double);
     double *copy = malloc(bytes);
     assert_non_null(copy);
@@ -431,7 +431,7 @@ typedef struct training {
 } training;
 
 static double loss_value(training *t) {
-    assert_int_equal(mpno_exec_run(t->r.exec, MPNO_PASS_FORWARD, t->r.batch, 1.0), -1);
+    assert_int_equal(mpno_exec_run(t->r.exec, MPNO_PASS_FORWARD, 0, t->r.batch, 1.0), -1);
     const double *losses = mpno_exec_data(t->r.exec, t->loss);
     double sum = 0;
     const size_t stride = 1 + (size_t)t->r.attr.objective->n_terms;
@@ -501,7 +501,7 @@ static void check_training(training *t, int prediction, const char *what) {
     mark_seen(r->graph);
     rig_finish(r, &full, requested, n);
     loss_value(t);
-    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_BACKWARD, r->batch, loss_scale), -1);
+    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_BACKWARD, 0, r->batch, loss_scale), -1);
     const size_t bytes = rig_count(r, t->input) * sizeof(double);
     double *input_grad = malloc(bytes);
     assert_non_null(input_grad);

@@ -152,7 +152,7 @@ static void reductions(void **state) {
             double *x = normals(total);
             void *tx = typed(types[t], x, total), *ty = typed(types[t], NULL, count);
             double *sums = malloc((size_t)(samples * count) * sizeof *sums);
-            assert_int_equal(k->reduce(ty, tx, samples, chunks, count, stride), 0);
+            assert_int_equal(k->reduce(ty, tx, samples, chunks, count, stride, NULL), 0);
             assert_int_equal(k->reduce_samples(sums, x, samples, chunks, count, stride), 0);
             double *y = back(types[t], ty, count);
             for (int64_t c = 0; c < count; c++) {
@@ -168,14 +168,14 @@ static void reductions(void **state) {
             x[total - 1] = INFINITY;
             mpno_cast(tx, types[t], x, MPNO_F64, (size_t)total);
             ty = typed(types[t], NULL, count);
-            assert_int_equal(k->reduce(ty, tx, samples, chunks, count, stride), 1);
+            assert_int_equal(k->reduce(ty, tx, samples, chunks, count, stride, NULL), 1);
             assert_int_equal(k->reduce_samples(sums, x, samples, chunks, count, stride), 1);
             free(x), free(tx), free(ty), free(y), free(sums);
         }
     /* Finite in f64, not in f32. */
     const float large[] = {3e38f, 3e38f};
     float sum;
-    assert_int_equal(mpno_field_kernels_get(MPNO_F32)->reduce(&sum, large, 2, 1, 1, 1), 1);
+    assert_int_equal(mpno_field_kernels_get(MPNO_F32)->reduce(&sum, large, 2, 1, 1, 1, NULL), 1);
     const double beyond[] = {1, 1e39};
     float narrowed[2];
     assert_int_equal(mpno_field_kernels_get(MPNO_F32)->narrow(narrowed, beyond, 2), 1);
@@ -183,9 +183,10 @@ static void reductions(void **state) {
     const mpno_norm_shape shape = {4, 1, 1, 1e-5};
     const double sums[] = {0, 4}, huge[] = {1e39, 0}, steep[] = {0, 1e39};
     for (int i = 0; i < 2; i++)
-        assert_int_equal(mpno_field_kernels_get(MPNO_F32)->norm_weight_grads(
-                             &narrowed[0], &narrowed[1], sums, i == 0 ? huge : steep, 1, &shape),
-                         1);
+        assert_int_equal(
+            mpno_field_kernels_get(MPNO_F32)->norm_weight_grads(
+                &narrowed[0], &narrowed[1], sums, i == 0 ? huge : steep, 1, &shape, NULL, NULL),
+            1);
 }
 
 /* ---- group norm ---- */
@@ -270,7 +271,8 @@ static void check_norm(mpno_format type, const norm_case *n) {
         }
         for (int i = 0; i < 5; i++) free(v[i]);
     }
-    assert_int_equal(k->norm_weight_grads(tg, tb, n->sums, n->grads, n->batch, &n->shape), 0);
+    assert_int_equal(
+        k->norm_weight_grads(tg, tb, n->sums, n->grads, n->batch, &n->shape, NULL, NULL), 0);
     double *g = back(type, tg, channels), *b = back(type, tb, channels);
     for (int64_t c = 0; c < channels; c++) {
         assert_near(g[c], dgamma[c], 100 * tolerance);

@@ -98,7 +98,9 @@ static inline void set_named(mpno_model *model, const char *name, double value) 
 /* All gradients of a step, one after another. Owned by the caller. */
 static inline double *all_gradients(const mpno_model *model, const mpno_network *network,
                                     size_t *n) {
-    double *values = malloc(mpno_model_n_weights(model) * sizeof *values);
+    *n = 0;
+    for (int p = 0; p < mpno_model_n_params(model); p++) *n += mpno_model_param_info(model, p).count;
+    double *values = malloc(*n * sizeof *values);
     assert_non_null(values);
     *n = 0;
     for (int p = 0; p < mpno_model_n_params(model); p++) {
