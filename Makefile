@@ -1,7 +1,7 @@
 # The front door. Every target first installs what it lacks (packages.txt) and says so, so that `make demo` works on a
 # fresh Debian 12 as root or with sudo. CMake does the building: CMakeLists.txt, CMakePresets.json.
 .POSIX:
-.PHONY: help build install docs demo test test-all asan clang check-layers clean
+.PHONY: help build install docs demo test test-all asan clang check-layers bench-peers clean
 
 PREFIX = /usr/local
 
@@ -51,6 +51,11 @@ test-all: clang asan test
 check-layers:
 	@sh scripts/install_packages.sh test
 	@python3 scripts/check_layers.py
+
+#: make bench-peers   compare with PyTorch + neuraloperator (MPNO_PEER=PYTHON), an hour; BENCH="--cases fno1d --rounds 1" does less
+BENCH =
+bench-peers: build
+	@python3 -B bench/peers/compare.py $(BENCH)
 
 #: make clean         remove everything that make has made
 clean:

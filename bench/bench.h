@@ -54,8 +54,9 @@ typedef struct bench_command {
 
 /* Prints to standard output; the table with lines on a terminal. */
 mpno_status bench_print_table(mpno_ctx *ctx, const mpno_table *table);
-/* One line. Takes `value`, even on error. */
-mpno_status bench_print_json(mpno_ctx *ctx, mpno_value *value);
+/* One line: the map that `fill` fills from `what`. */
+typedef mpno_status (*bench_filler)(mpno_ctx *ctx, const void *what, mpno_value *map);
+mpno_status bench_print_json(mpno_ctx *ctx, bench_filler fill, const void *what);
 /* Columns "<left" or ">right", n of them. */
 mpno_status bench_columns(mpno_table *table, const char *const *headings, size_t n);
 
@@ -78,20 +79,20 @@ MPNO_WARN_UNUSED mpno_status bench_race(mpno_ctx *ctx, bench_runner *runners, in
 /* ---- what the machine can do, on the context's threads and ISA, to be run beside what it is
  * compared with ---- */
 
-typedef struct bench_limits {
+typedef struct bench_peaks {
     double flops;      /* f32 multiply-adds in registers, operations per second */
     double read, copy; /* bytes per second (copy: read and written) of memory beyond all caches */
-} bench_limits;
+} bench_peaks;
 typedef struct bench_probe bench_probe;
 /* Holds 256 MiB; for `rounds` rounds at most. */
 MPNO_WARN_UNUSED mpno_status bench_probe_create(mpno_ctx *ctx, int rounds, bench_probe **out);
 void bench_probe_destroy(bench_probe **probe);
 void bench_probe_round(bench_probe *probe); /* about 50 ms */
-bench_limits bench_probe_medians(const bench_probe *probe);
-MPNO_WARN_UNUSED mpno_status bench_limits_put(mpno_ctx *ctx, const bench_limits *limits,
-                                              mpno_value *map);
+bench_peaks bench_probe_medians(const bench_probe *probe);
+MPNO_WARN_UNUSED mpno_status bench_peaks_put(mpno_ctx *ctx, const bench_peaks *peaks,
+                                             mpno_value *map);
 /* The least time that so much work can take. */
-double bench_roofline_seconds(const bench_limits *limits, double flops, double bytes);
+double bench_roofline_seconds(const bench_peaks *peaks, double flops, double bytes);
 
 /* ---- networks ---- */
 

@@ -21,11 +21,14 @@ mpno_status bench_print_table(mpno_ctx *ctx, const mpno_table *table) {
     return status;
 }
 
-mpno_status bench_print_json(mpno_ctx *ctx, mpno_value *value) {
+mpno_status bench_print_json(mpno_ctx *ctx, bench_filler fill, const void *what) {
+    mpno_value *map = NULL;
     char *text = NULL;
-    const mpno_status status = mpno_json_text(ctx, value, false, &text);
+    MPNO_TRY(mpno_value_map(ctx, &map));
+    mpno_status status = fill(ctx, what, map);
+    if (status == MPNO_OK) status = mpno_json_text(ctx, map, false, &text);
     if (status == MPNO_OK) puts(text);
     mpno_free(ctx, text);
-    mpno_value_destroy(ctx, &value);
+    mpno_value_destroy(ctx, &map);
     return status;
 }

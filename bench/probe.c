@@ -95,21 +95,21 @@ void bench_probe_round(bench_probe *p) {
     p->n++;
 }
 
-bench_limits bench_probe_medians(const bench_probe *p) {
+bench_peaks bench_probe_medians(const bench_probe *p) {
     double *s = p->samples;
-    return (bench_limits){.flops = bench_median(s, p->n),
-                          .read = bench_median(s + p->capacity, p->n),
-                          .copy = bench_median(s + 2 * p->capacity, p->n)};
+    return (bench_peaks){.flops = bench_median(s, p->n),
+                         .read = bench_median(s + p->capacity, p->n),
+                         .copy = bench_median(s + 2 * p->capacity, p->n)};
 }
 
-mpno_status bench_limits_put(mpno_ctx *ctx, const bench_limits *limits, mpno_value *map) {
-    MPNO_TRY(mpno_value_set_real(ctx, map, "peak_flops_per_s", limits->flops));
-    MPNO_TRY(mpno_value_set_real(ctx, map, "read_bytes_per_s", limits->read));
-    return mpno_value_set_real(ctx, map, "copy_bytes_per_s", limits->copy);
+mpno_status bench_peaks_put(mpno_ctx *ctx, const bench_peaks *peaks, mpno_value *map) {
+    MPNO_TRY(mpno_value_set_real(ctx, map, "peak_flops_per_s", peaks->flops));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "read_bytes_per_s", peaks->read));
+    return mpno_value_set_real(ctx, map, "copy_bytes_per_s", peaks->copy);
 }
 
-double bench_roofline_seconds(const bench_limits *limits, double flops, double bytes) {
-    const double memory = limits->read > limits->copy ? limits->read : limits->copy;
-    const double compute = flops / limits->flops, move = bytes / memory;
+double bench_roofline_seconds(const bench_peaks *peaks, double flops, double bytes) {
+    const double memory = peaks->read > peaks->copy ? peaks->read : peaks->copy;
+    const double compute = flops / peaks->flops, move = bytes / memory;
     return compute > move ? compute : move;
 }

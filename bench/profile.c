@@ -17,7 +17,7 @@ typedef struct profile {
     const mpno_graph *graph;
     const mpno_exec *exec;
     int n_steps, rounds, round;
-    bench_limits limits;
+    bench_peaks peaks;
     double *seconds; /* rounds of each step, then of the optimiser, then of all */
 } profile;
 
@@ -46,7 +46,7 @@ static mpno_status run_rounds(profile *p) {
         bench_probe_round(probe);
         status = run_round(p);
     }
-    if (status == MPNO_OK) p->limits = bench_probe_medians(probe);
+    if (status == MPNO_OK) p->peaks = bench_probe_medians(probe);
     bench_probe_destroy(&probe);
     return status;
 }
@@ -172,7 +172,7 @@ static totals totals_of(const profile *p, int s) {
                     .flops = facts.flops,
                     .loaded = facts.loaded_bytes,
                     .stored = facts.stored_bytes,
-                    .roofline = bench_roofline_seconds(&p->limits, facts.flops,
+                    .roofline = bench_roofline_seconds(&p->peaks, facts.flops,
                                                        facts.loaded_bytes + facts.stored_bytes)};
 }
 
@@ -233,8 +233,8 @@ static mpno_status print(const profile *p) {
         "this machine, probed beside each round: %.1f GF/s of f32 multiply-adds, memory read at "
         "%.1f GB/s,\ncopied at %.1f GB/s. Useful: %.2f GF in %.4f s, %.1f GF/s, %.1f %% of "
         "peak.\n",
-        1e-9 * p->limits.flops, 1e-9 * p->limits.read, 1e-9 * p->limits.copy, 1e-9 * useful, wall,
-        1e-9 * useful / wall, 100 * useful / wall / p->limits.flops);
+        1e-9 * p->peaks.flops, 1e-9 * p->peaks.read, 1e-9 * p->peaks.copy, 1e-9 * useful, wall,
+        1e-9 * useful / wall, 100 * useful / wall / p->peaks.flops);
     return status;
 }
 
@@ -264,38 +264,29 @@ static mpno_status put_step(const profile *p, int s, mpno_value *list) {
     return mpno_value_set_real(ctx, map, "roofline_share", t.roofline / t.seconds);
 }
 
-static mpno_status put(const profile *p, mpno_value *map) {
+static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
+    const profile *p = what;
     const bench_work *w = p->work;
     const mpno_network_cost cost = mpno_network_get_cost(w->network);
     mpno_value *list;
-    MPNO_TRY(mpno_value_set_string(w->ctx, map, "case", w->opts.which->name));
-    MPNO_TRY(
-        mpno_value_set_string(w->ctx, map, "what", w->opts.forward ? "forward" : "train step"));
-    MPNO_TRY(mpno_value_set_string(w->ctx, map, "precision", w->opts.policy));
-    MPNO_TRY(mpno_value_set_string(w->ctx, map, "format", bench_work_format(w)));
-    MPNO_TRY(mpno_value_set_string(w->ctx, map, "isa", mpno_ctx_isa(w->ctx)));
-    MPNO_TRY(mpno_value_set_int(w->ctx, map, "threads", mpno_ctx_n_threads(w->ctx)));
-    MPNO_TRY(mpno_value_set_int(w->ctx, map, "rounds", p->rounds));
-    MPNO_TRY(bench_limits_put(w->ctx, &p->limits, map));
-    MPNO_TRY(mpno_value_set_real(w->ctx, map, "seconds",
+    MPNO_TRY(mpno_value_set_string(ctx, map, "case", w->opts.which->name));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "what", w->opts.forward ? "forward" : "train step"));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "precision", w->opts.policy));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "format", bench_work_format(w)));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "isa", mpno_ctx_isa(ctx)));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "threads", mpno_ctx_n_threads(ctx)));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "rounds", p->rounds));
+    MPNO_TRY(bench_peaks_put(ctx, &p->peaks, map));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "seconds",
                                  bench_median(samples(p, p->n_steps + 1), p->rounds)));
-    MPNO_TRY(mpno_value_set_real(w->ctx, map, "optimizer_seconds",
+    MPNO_TRY(mpno_value_set_real(ctx, map, "optimizer_seconds",
                                  bench_median(samples(p, p->n_steps), p->rounds)));
-    MPNO_TRY(mpno_value_set_real(w->ctx, map, "flops", cost.flops));
-    MPNO_TRY(mpno_value_set_real(w->ctx, map, "useful_flops", cost.useful_flops));
-    MPNO_TRY(mpno_value_list(w->ctx, &list));
-    MPNO_TRY(mpno_value_set(w->ctx, map, "steps", list));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "flops", cost.flops));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "useful_flops", cost.useful_flops));
+    MPNO_TRY(mpno_value_list(ctx, &list));
+    MPNO_TRY(mpno_value_set(ctx, map, "steps", list));
     for (int s = 0; s < p->n_steps; s++) MPNO_TRY(put_step(p, s, list));
     return MPNO_OK;
-}
-
-static mpno_status print_json(const profile *p) {
-    mpno_value *map;
-    MPNO_TRY(mpno_value_map(p->work->ctx, &map));
-    const mpno_status status = put(p, map);
-    if (status == MPNO_OK) return bench_print_json(p->work->ctx, map);
-    mpno_value_destroy(p->work->ctx, &map);
-    return status;
 }
 
 mpno_status bench_profile(bench_work *w, const bench_common *common) {
@@ -308,7 +299,7 @@ mpno_status bench_profile(bench_work *w, const bench_common *common) {
     MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)((p.n_steps + 2) * p.rounds), sizeof *p.seconds,
                               &p.seconds));
     mpno_status status = run_rounds(&p);
-    if (status == MPNO_OK) status = common->json ? print_json(&p) : print(&p);
+    if (status == MPNO_OK) status = common->json ? bench_print_json(w->ctx, put, &p) : print(&p);
     mpno_free(w->ctx, p.seconds);
     return status;
 }

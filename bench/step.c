@@ -30,6 +30,7 @@ static const mpno_field fields[] = {
 };
 
 typedef struct measurement {
+    const bench_work *work;
     double least_s, median_s, base_mib, peak_mib, state_mib;
     mpno_network_cost cost;
 } measurement;
@@ -92,8 +93,9 @@ static mpno_status put_null(mpno_ctx *ctx, mpno_value *map, const char *key) {
 }
 
 /* Names as in the scripts that time the peers. */
-static mpno_status put(const bench_work *w, const measurement *m, mpno_value *map) {
-    mpno_ctx *ctx = w->ctx;
+static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
+    const measurement *m = what;
+    const bench_work *w = m->work;
     const double extra = m->peak_mib - m->base_mib;
     const struct {
         const char *key, *text;
@@ -129,15 +131,6 @@ static mpno_status put(const bench_work *w, const measurement *m, mpno_value *ma
     return mpno_value_set_real(ctx, map, "loss", w->loss);
 }
 
-static mpno_status print_json(const bench_work *w, const measurement *m) {
-    mpno_value *map;
-    MPNO_TRY(mpno_value_map(w->ctx, &map));
-    const mpno_status status = put(w, m, map);
-    if (status == MPNO_OK) return bench_print_json(w->ctx, map);
-    mpno_value_destroy(w->ctx, &map);
-    return status;
-}
-
 static void print(const bench_work *w, int steps, const measurement *m) {
     const double extra = m->peak_mib - m->base_mib;
     printf("%s %s, policy %s (%s), %s, %d threads\n", w->opts.which->name,
@@ -162,13 +155,13 @@ static mpno_status run(mpno_ctx *ctx, void *argument) {
                             .format = o->format == 0 ? MPNO_F16 : MPNO_BF16,
                             .forward = o->forward};
     bench_work w;
-    measurement m = {0};
+    measurement m = {.work = &w};
     MPNO_TRY(bench_case_find(ctx, o->name, &opts.which));
     MPNO_TRY(bench_work_create(ctx, &opts, &w));
     mpno_status status = o->profile ? bench_profile(&w, &o->common) : measure(&w, steps, &m);
     if (status == MPNO_OK && !o->profile) {
         if (o->common.json)
-            status = print_json(&w, &m);
+            status = bench_print_json(ctx, put, &m);
         else
             print(&w, steps, &m);
     }

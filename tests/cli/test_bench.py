@@ -2,10 +2,14 @@
 """mpno-bench: its fields are those of the peer's script, its memory is what the plan says, its errors are said."""
 import json
 import os
+import shutil
 import subprocess
+import sys
+import tempfile
 import unittest
+from pathlib import Path
 
-from support import BUILD
+from support import BUILD, ROOT
 
 FIELDS = {"case", "what", "precision", "autocast", "compile", "tuned", "torch", "threads", "params", "batch", "min_s",
           "median_s", "peak_extra_mib", "peak_rss_mib", "loss",  # as neuralop_step.py
@@ -109,6 +113,59 @@ class Help(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn(f"usage: mpno-bench {command} ", done.stdout)
             self.assertIn("--threads", done.stdout)
+
+
+class Peers(unittest.TestCase):
+    """The comparison without its peer: what it says of results and of what is missing."""
+    SCRIPT = ROOT / "bench/peers/compare.py"
+
+    def compare(self, script, *arguments, **environment):
+        return subprocess.run([sys.executable, "-B", str(script), *arguments], capture_output=True, text=True, check=False,
+                              env={**os.environ, **environment}, timeout=300)
+
+    def test_the_page_tells_the_results(self):
+        done = self.compare(self.SCRIPT, "--check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_table_from_results(self):
+        def one(seconds):
+            return {"median_s": seconds, "peak_extra_mib": 100 * seconds, "activation_mib": 50, "useful_flops": 3e9}
+        rounds = [{"full": one(0.3), "peer": one(1.5), "peer tuned": one(0.6)},
+                  {"full": one(0.1), "peer": one(0.6), "peer tuned": one(0.2)},
+                  {"full": one(0.2), "peer": one(0.9), "peer tuned": one(0.5)}]
+        probe = {"peak_flops_per_s": 60e9, "read_bytes_per_s": 9e9, "copy_bytes_per_s": 8e9}
+        results = {"cpu": "X", "isa": "avx2", "cpus": 2, "threads": 2, "torch": "9", "cases": {
+            "fno1d": {"step": {"program": "0", "probes": [probe] * 3, "rounds": rounds}}}}
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "bench/peers/compare.py"
+            page, file = Path(folder) / "docs/performance.md", Path(folder) / "bench/results/avx2.json"
+            for path in (script, page, file):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.SCRIPT, script)
+            shutil.copy(ROOT / "docs/performance.md", page)
+            file.write_text(json.dumps(results))
+            self.assertIn("out of date", self.compare(script, "--check").stderr)
+            self.assertEqual(self.compare(script, "--table").returncode, 0)
+            self.assertEqual(self.compare(script, "--check").returncode, 0)
+            # medians 0.2, 0.9, 0.5; 3 GF in 0.2 s are 15 GF/s, a quarter of 60; ratios 2 to 2.5 and 4.5 to 6
+            self.assertIn("| `fno1d` | step | 3 | 0.200 |  |  | 0.900 | 0.500 | 15 | 25 % | **2.50** (2.00-2.50) | "
+                          "**4.50** (4.50-6.00) |\n", page.read_text())
+            self.assertIn("| `fno1d` | 20 (50) |  |  | 90 | 50 |\n", page.read_text())
+            page.write_text(page.read_text().replace("0.900", "0.901"))
+            self.assertEqual(self.compare(script, "--check").returncode, 1)
+
+    def test_absent_peer_is_said(self):
+        done = self.compare(self.SCRIPT, "--build", str(BUILD), MPNO_PEER="/nowhere/python")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("MPNO_PEER names /nowhere/python", done.stderr)
+        self.assertIn("pip install", done.stderr)
+
+    def test_bad_arguments(self):
+        for arguments, fragment in ((["--cases", "fno1d,fno9d"], "'fno9d' is none of ns128-m16"),
+                                    (["--rounds", "0"], "whole number from 1"), (["--build", "/nowhere"], "make build")):
+            done = self.compare(self.SCRIPT, *arguments)
+            self.assertIn(done.returncode, (1, 2))
+            self.assertIn(fragment, done.stderr)
 
 
 class Errors(unittest.TestCase):
