@@ -83,10 +83,10 @@ static const bits_case bits_cases[] = {{2, {8, 8}, "full", MPNO_NORM_NONE, false
 
 static void threads_do_not_change_bits(void **state) {
     (void)state;
-    static const int threads[] = {2, 5};
+    static const int threads[] = {2, 3, 5, 8};
     for (size_t i = 0; i < sizeof bits_cases / sizeof bits_cases[0]; i++) {
         outcome one = compute(&bits_cases[i], 1);
-        for (int t = 0; t < 2; t++) {
+        for (int t = 0; t < 4; t++) {
             outcome many = compute(&bits_cases[i], threads[t]);
             assert_same_bits(&one, &many);
             drop_outcome(&many);

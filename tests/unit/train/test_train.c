@@ -39,6 +39,27 @@ static void seeds_and_threads(void **state) {
     assert_same("t1", "t5", "metrics.csv");
 }
 
+/* The sums that only the optimiser makes (the norm of all gradients), in mixed precision. */
+static void clipped_steps_are_the_same_for_any_threads(void **state) {
+    (void)state;
+    static const char *const counts[] = {"1", "2", "3", "5", "8"};
+    for (int i = 0; i < 5; i++) {
+        char name[8];
+        const char *const with[] = {"n_threads",
+                                    counts[i],
+                                    "opt.grad_clip_norm",
+                                    "1e-3",
+                                    "precision.policy",
+                                    "mixed",
+                                    "opt.n_epochs",
+                                    "2",
+                                    NULL};
+        snprintf(name, sizeof name, "c%s", counts[i]);
+        (void)train(name, with, false, NULL, MPNO_OK);
+        assert_same("c1", name, "last.safetensors");
+    }
+}
+
 static void resumed_equals_never_stopped(void **state) {
     (void)state;
     static const char *const variants[][7] = {
@@ -235,6 +256,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns),
         cmocka_unit_test(seeds_and_threads),
+        cmocka_unit_test(clipped_steps_are_the_same_for_any_threads),
         cmocka_unit_test(resumed_equals_never_stopped),
         cmocka_unit_test(refusals),
         cmocka_unit_test(eval_repeats_the_run),
