@@ -49,7 +49,7 @@ static const option options[OPTION_COUNT] = {
     [OPTION_THREADS] = {"--threads", NULL, "N", CLI_OPTION_ALL,
                         "threads to use (the key n_threads); results do not depend on it"},
     [OPTION_ISA] = {"--isa", NULL, "NAME", CLI_OPTION_ALL,
-                    "fastest kernels to use: portable, avx2 or avx512"},
+                    "fastest kernels to use, one of those that mpno info --cpu lists"},
     [OPTION_HELP] = {"--help", "-h", NULL, CLI_OPTION_ALL, "print this page"},
 };
 
@@ -117,10 +117,13 @@ int cli_check_threads(const char *source, const char *text, const char *end, int
 }
 
 int cli_check_isa(const char *source, const char *name) {
-    static const char *const names[] = {"portable", "avx2", "avx512"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
-        if (!strcmp(name, names[i])) return 0;
-    return cli_usage_error("%s is '%s': expected portable, avx2 or avx512", source, name);
+    char names[256] = "";
+    for (int i = 0; mpno_isa_at(i); ++i) {
+        const size_t length = strlen(names);
+        if (!strcmp(name, mpno_isa_at(i))) return 0;
+        snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "", mpno_isa_at(i));
+    }
+    return cli_usage_error("%s is '%s': expected one of %s", source, name, names);
 }
 
 /* The option `word` names up to its '=' (length n), or NULL. */

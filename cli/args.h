@@ -60,7 +60,7 @@ void cli_args_free(cli_args *args);
 
 /* A whole number from 1 to `most`, nothing behind it but what `end` holds (NULL: nothing). */
 bool cli_read_count(const char *text, int most, const char *end, int *out);
-/* "portable", "avx2" or "avx512"; else says so, naming `source`, and returns 2. */
+/* The name of an instruction set; else says so, naming `source`, and returns 2. */
 int cli_check_isa(const char *source, const char *name);
 int cli_check_threads(const char *source, const char *text, const char *end, int *out);
 

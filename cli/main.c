@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The program: finds the command, reads its words, makes the context and runs it. What the
- * environment says (MPNO_ISA, OMP_NUM_THREADS) is read here and nowhere else. */
+ * environment says (MPNO_ISA, numbers of threads and processes) is read here and nowhere else. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,11 @@ static const char environment_text[] =
     "ENVIRONMENT\n"
     "    MPNO_ISA          fastest kernels to use, as --isa\n"
     "    OMP_NUM_THREADS   threads to use where --threads is not given\n"
-    "    OMP_WAIT_POLICY   passive (default): waiting threads sleep; active: they spin\n";
+    "    OMP_WAIT_POLICY   passive (default): waiting threads sleep; active: they spin\n"
+    "    SLURM_CPUS_PER_TASK  no more threads than this where no number is given\n"
+    "    OMPI_COMM_WORLD_LOCAL_SIZE, MPI_LOCALNRANKS, MV2_COMM_WORLD_LOCAL_SIZE\n"
+    "                      processes of an MPI job on this machine: they share its CPUs unless\n"
+    "                      the launcher bound each to its own\n";
 
 static const char exit_text[] =
     "EXIT STATUS\n"
@@ -103,6 +108,23 @@ static int print_help_of(int argc, char **argv) {
     return CLI_OK;
 }
 
+/* A number in one of other programs' variables; 0: none, or not a number. */
+static int count_in(const char *variable) {
+    const char *text = getenv(variable);
+    int count = 0;
+    return text && cli_read_count(text, INT_MAX, NULL, &count) ? count : 0;
+}
+
+/* What the launchers of Open MPI, MPICH (also Intel's) and MVAPICH say; 0: none did. */
+static int processes_here(void) {
+    static const char *const variables[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
+                                            "MV2_COMM_WORLD_LOCAL_SIZE"};
+    int processes = 0;
+    for (size_t i = 0; !processes && i < sizeof variables / sizeof variables[0]; ++i)
+        processes = count_in(variables[i]);
+    return processes;
+}
+
 /* Options of the command line go before what the environment says. */
 static int make_context(const cli_args *args, mpno_ctx **out) {
     mpno_ctx_opts opts = MPNO_CTX_OPTS_INIT;
@@ -110,6 +132,8 @@ static int make_context(const cli_args *args, mpno_ctx **out) {
     const char *threads = getenv("OMP_NUM_THREADS");
     opts.isa = args->isa;
     opts.n_threads = args->n_threads;
+    opts.most_threads = count_in("SLURM_CPUS_PER_TASK");
+    opts.processes = processes_here();
     if (!opts.isa && isa && *isa) {
         if (cli_check_isa("MPNO_ISA", isa)) return CLI_USAGE;
         opts.isa = isa;

@@ -22,15 +22,23 @@ mpno_status mpno_ctx_create(const mpno_ctx_opts *opts, mpno_ctx **out) {
         o = *opts;
     }
     if (o.n_threads < 0 || o.n_threads > MAX_THREADS) return MPNO_E_ARGUMENT;
+    if (o.most_threads < 0 || o.processes < 0) return MPNO_E_ARGUMENT;
     mpno_isa isa = mpno_cpu_best_isa();
     if (o.isa != NULL) {
         mpno_isa cap;
         if (!mpno_isa_parse(o.isa, &cap)) return MPNO_E_ARGUMENT;
         if (cap < isa) isa = cap;
+        while (!mpno_isa_compiled(isa)) isa--; /* a cap of another machine */
     }
     mpno_ctx *ctx;
     MPNO_TRY(mpno_alloc(NULL, sizeof *ctx, &ctx));
-    ctx->n_threads = o.n_threads > 0 ? o.n_threads : mpno_cpu_count();
+    ctx->cpus = mpno_cpus_find("");
+    const mpno_cpus_wish wish = {.most = o.most_threads, .sharers = o.processes};
+    ctx->n_threads = mpno_cpus_threads(&ctx->cpus, wish, &ctx->threads_why);
+    if (o.n_threads > 0) {
+        ctx->n_threads = o.n_threads;
+        ctx->threads_why = "asked for";
+    }
     ctx->isa = isa;
     ctx->fail_after = -1;
     *out = ctx;
@@ -52,6 +60,9 @@ int mpno_ctx_n_threads(const mpno_ctx *ctx) {
 }
 const char *mpno_ctx_isa(const mpno_ctx *ctx) {
     return mpno_isa_name(ctx->isa);
+}
+const char *mpno_isa_at(int index) {
+    return index >= 0 && index < MPNO_ISA_COUNT ? mpno_isa_name((mpno_isa)index) : NULL;
 }
 size_t mpno_ctx_bytes(const mpno_ctx *ctx) {
     return ctx->bytes;

@@ -7,12 +7,15 @@
 #include <stdint.h>
 
 #include "core/cpu.h"
+#include "core/cpus.h"
 #include "mpno/context.h"
 
 struct mpno_ctx {
     int n_threads;
-    mpno_isa isa;     /* kernels in use: min(what the CPU runs, the cap asked for) */
-    char error[1024]; /* sentence of the last failure */
+    mpno_isa isa;            /* kernels in use: min(what the CPU runs, the cap asked for) */
+    mpno_cpus cpus;          /* when the context was made */
+    const char *threads_why; /* what decided n_threads; static */
+    char error[1024];        /* sentence of the last failure */
     /* allocator state, see core/memory.h */
     size_t bytes, peak_bytes;
     struct mpno_source_entry *sources; /* owned: data/source.c */

@@ -4,38 +4,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/cpu.h"
 #include "core/files.h"
 #include "core/memory.h"
 #include "data/readers.h"
 #include "mpno/run.h"
 #include "report/human.h"
 #include "report/table.h"
+#include "train/info_machine.h"
 #include "train/sink.h"
-
-static mpno_status machine(mpno_ctx *ctx, const mpno_sink *sink, mpno_value *map) {
-#if defined(__clang__)
-    const char *compiler = "clang " __clang_version__;
-#elif defined(__GNUC__)
-    const char *compiler = "gcc " __VERSION__;
-#else
-    const char *compiler = "unknown";
-#endif
-    const char *best = mpno_isa_name(mpno_cpu_best_isa());
-    MPNO_TRY(mpno_value_set_string(ctx, map, "kind", "machine"));
-    MPNO_TRY(mpno_value_set_string(ctx, map, "version", mpno_version()));
-    MPNO_TRY(mpno_value_set_string(ctx, map, "compiler", compiler));
-    MPNO_TRY(mpno_value_set_string(ctx, map, "cpu", mpno_cpu_model()));
-    MPNO_TRY(mpno_value_set_string(ctx, map, "isa_best", best));
-    MPNO_TRY(mpno_value_set_string(ctx, map, "isa", mpno_ctx_isa(ctx)));
-    MPNO_TRY(mpno_value_set_int(ctx, map, "cpus", mpno_cpu_count()));
-    MPNO_TRY(mpno_value_set_int(ctx, map, "threads", mpno_ctx_n_threads(ctx)));
-    mpno_say(sink, "mpno %s, %s\n", mpno_version(), compiler);
-    mpno_say(sink, "processor: %s\n", *mpno_cpu_model() ? mpno_cpu_model() : "unknown");
-    mpno_say(sink, "instruction set: %s in use, %s possible\n", mpno_ctx_isa(ctx), best);
-    mpno_say(sink, "threads: %d in use, %d CPUs\n", mpno_ctx_n_threads(ctx), mpno_cpu_count());
-    return MPNO_OK;
-}
 
 static mpno_status put_tensor(mpno_ctx *ctx, const mpno_named_tensor *tensor, mpno_value *map) {
     mpno_value *shape = NULL;
@@ -141,7 +117,8 @@ mpno_status mpno_info(mpno_ctx *ctx, const char *path, const mpno_sink *sink, ch
     mpno_value *map = NULL;
     if (json) *json = NULL;
     MPNO_TRY(mpno_value_map(ctx, &map));
-    mpno_status status = path ? describe_path(ctx, path, sink, map) : machine(ctx, sink, map);
+    mpno_status status =
+        path ? describe_path(ctx, path, sink, map) : mpno_info_machine(ctx, sink, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
     mpno_value_destroy(ctx, &map);
     return status;

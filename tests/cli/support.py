@@ -38,7 +38,8 @@ class Result:
 def run(*words, folder=None, environment=None, wrap=()):
     """Runs `mpno WORDS`; `wrap` are words before it (a shell that sets limits)."""
     clean = {key: value for key, value in os.environ.items()
-             if key not in ("MPNO_ISA", "OMP_NUM_THREADS")}
+             if key not in ("MPNO_ISA", "OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK", "MPI_LOCALNRANKS",
+                            "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")}
     done = subprocess.run([*wrap, str(PROGRAM), *map(str, words)], cwd=folder or ROOT, check=False,
                           env={**clean, **(environment or {})}, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)

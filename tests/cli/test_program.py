@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command line itself: help, version, unknown words, options, environment."""
+import os
 import unittest
 
 from support import Case
@@ -83,7 +84,7 @@ class Mistakes(Case):
         self.wrong(["info"], "OMP_NUM_THREADS", "'x'", environment={"OMP_NUM_THREADS": "x"})
 
     def test_isa(self):
-        self.wrong(["info", "--isa", "sse9"], "'sse9'", "portable, avx2 or avx512")
+        self.wrong(["info", "--isa", "sse9"], "'sse9'", "portable, neon, avx2, avx512")
         self.wrong(["info"], "MPNO_ISA", "'sse9'", environment={"MPNO_ISA": "sse9"})
 
     def test_cpu_and_file_exclude_each_other(self):
@@ -116,6 +117,41 @@ class Machine(Case):
         self.assertEqual(both.json()["threads"], 3)
         one = self.mpno("info", "--json", environment={"OMP_NUM_THREADS": "2,1"})
         self.assertEqual(one.json()["threads"], 2)
+
+    def test_jobs_share_the_machine(self):
+        alone = self.mpno("info", "--json").json()
+        cpus = alone["cpus"]
+        bound = cpus["affinity"] < cpus["cpuset"]
+        for variable in ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE"):
+            shared = self.mpno("info", "--json", environment={variable: "2"}).json()
+            self.assertEqual(shared["threads"], alone["threads"] if bound else max(1, alone["threads"] // 2))
+            asked = self.mpno("info", "--json", "--threads", "4", environment={variable: "2"}).json()
+            self.assertEqual((asked["threads"], asked["threads_why"]), (4, "asked for"))
+        task = self.mpno("info", "--json", environment={"SLURM_CPUS_PER_TASK": "1"}).json()
+        self.assertEqual(task["threads"], 1)
+        nonsense = self.mpno("info", "--json", environment={"SLURM_CPUS_PER_TASK": "many"}).json()
+        self.assertEqual(nonsense["threads"], alone["threads"])
+
+    def test_affinity_is_followed(self):
+        cpu = str(min(os.sched_getaffinity(0)))
+        pinned = self.mpno("info", "--json", wrap=("taskset", "-c", cpu)).json()
+        self.assertEqual((pinned["threads"], pinned["cpus"]["affinity"]), (1, 1))
+
+    def test_waiting_threads_sleep(self):
+        result = self.mpno("info", "--json", environment={"OMP_DISPLAY_ENV": "true"},
+                           wrap=("env", "-u", "OMP_WAIT_POLICY"))
+        if "OMP_WAIT_POLICY" not in result.err:
+            self.skipTest("this OpenMP library does not say what it does")
+        last = result.err.split("OMP_WAIT_POLICY")[-1]  # what came before is the first start
+        self.assertIn("'PASSIVE'", last.split("\n", maxsplit=1)[0].upper())
+
+    def test_instruction_sets_are_listed(self):
+        said = self.mpno("info", "--cpu", "--json")
+        rows = {row["name"]: row for row in said.json()["instruction_sets"]}
+        self.assertEqual([n for n, row in rows.items() if row["here"] == "in use"], [said.json()["isa"]])
+        self.assertIn(rows["portable"]["here"], ("runs", "in use"))
+        self.assertIn("not run here", rows["neon"]["checked"])
+        self.assertEqual(len(said.json()["caches"]), 3)
 
     def test_full_disk_behind_standard_output(self):
         result = self.mpno("info", "--json", "--quiet", status=1,

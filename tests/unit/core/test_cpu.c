@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Instruction sets, the CPUs a process may use, and numbered tasks on threads. */
-#define _GNU_SOURCE /* sched_setaffinity */
+ * Instruction sets, caches, and numbered tasks on threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,19 +47,18 @@ static void best_isa_agrees_with_the_system(void **state) {
     assert_non_null(mpno_cpu_model());
 }
 
-static void count_follows_affinity(void **state) {
+static void instruction_sets_of_this_build(void **state) {
     (void)state;
-    assert_true(mpno_cpu_count() >= 1);
-    cpu_set_t before, one;
-    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    assert_true(mpno_cpu_count() <= CPU_COUNT(&before));
-    CPU_ZERO(&one);
-    int cpu = 0;
-    while (!CPU_ISSET(cpu, &before)) cpu++;
-    CPU_SET(cpu, &one);
-    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
-    assert_int_equal(mpno_cpu_count(), 1);
-    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_true(mpno_isa_compiled(MPNO_ISA_PORTABLE));
+    assert_true(mpno_isa_compiled(mpno_cpu_best_isa()));
+    assert_false(mpno_isa_compiled(MPNO_ISA_NEON) && mpno_isa_compiled(MPNO_ISA_AVX2));
+    assert_false(mpno_isa_compiled(MPNO_ISA_COUNT));
+    assert_true(mpno_isa_ran(MPNO_ISA_PORTABLE));
+    assert_false(mpno_isa_ran(MPNO_ISA_NEON));
+    for (int i = 0; i < MPNO_ISA_COUNT; i++) assert_true(strlen(mpno_isa_text((mpno_isa)i)) > 0);
+    const mpno_caches caches = mpno_cpu_caches();
+    for (int i = 0; i < 2; i++)
+        if (caches.level[i + 1] > 0) assert_true(caches.level[i] <= caches.level[i + 1]);
 }
 
 enum { TASKS = 1000, MOST_THREADS = 7 };
@@ -115,7 +112,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_values_agree),
         cmocka_unit_test(best_isa_agrees_with_the_system),
-        cmocka_unit_test(count_follows_affinity),
+        cmocka_unit_test(instruction_sets_of_this_build),
         cmocka_unit_test(tasks_run_once_each),
         cmocka_unit_test(one_thread_runs_in_order),
     };
