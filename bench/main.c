@@ -23,8 +23,8 @@ static void print_usage(FILE *to) {
 }
 
 static void print_help(const bench_command *c) {
-    printf("usage: mpno-bench %s%s%s [OPTION ...]\n\n%s.\n\n", c->name, *c->what ? " " : "", c->what,
-           c->summary);
+    printf("usage: mpno-bench %s%s%s [OPTION ...]\n\n%s.\n\n", c->name, *c->what ? " " : "",
+           c->what, c->summary);
     printf("An option is --KEY VALUE or KEY:VALUE; what is either on or off is --KEY.\n\n");
     for (size_t i = *c->what ? 1 : 0; i < c->n_fields; i++) {
         const mpno_field *f = &c->fields[i];

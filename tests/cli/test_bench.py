@@ -115,6 +115,26 @@ class Help(unittest.TestCase):
             self.assertIn("--threads", done.stdout)
 
 
+class Cast(unittest.TestCase):
+    def test_every_cast_is_the_definition(self):
+        for isa in ("portable", "avx2", "avx512"):
+            for arithmetic in ("f32", "f64"):
+                done = bench("cast", "rounds:1", "n:100", f"arithmetic:{arithmetic}", "--isa", isa, "--json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                casts = json.loads(done.stdout)["casts"]
+                self.assertEqual({(cast["direction"], cast["format"]) for cast in casts},
+                                 {(way, form) for way in ("load", "store") for form in ("f64", "f32", "bf16", "f16")})
+                for cast in casts:
+                    self.assertEqual((cast["arithmetic"], cast["verified"]), (arithmetic, 4 * 65536))
+
+    def test_one_cast_as_a_table(self):
+        done = bench("cast", "format:fp16", "direction:store", "rounds:1", "n:64", "threads:1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line for line in done.stdout.splitlines() if "->" in line]
+        self.assertEqual(len(rows), 1)
+        self.assertIn("store f32 -> f16", rows[0])
+
+
 class Peers(unittest.TestCase):
     """The comparison without its peer: what it says of results and of what is missing."""
     SCRIPT = ROOT / "bench/peers/compare.py"
@@ -181,6 +201,11 @@ class Errors(unittest.TestCase):
         (["step", "darcy16", "--precision"], "its value is missing"),
         (["step", "darcy16", "--precision", "mixd"], "did you mean \"mixed\""),
         (["step", "darcy16", "--isa", "sse9"], "sse9"),
+        (["cast", "format:f12"], "format: \"f12\" is none"),
+        (["cast", "format"], "neither --KEY VALUE nor KEY:VALUE"),
+        (["cast", "n:0"], "n: 0 is out of range"),
+        (["cast", "direction:up"], "direction: expected one of both, load, store"),
+        (["machine", "rounds:none"], "rounds: expected an integer"),
         (["walk"], "usage"),
     )
 
