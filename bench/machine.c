@@ -15,7 +15,7 @@ static const mpno_field fields[] = {BENCH_COMMON(options, "rounds", "5")};
 static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
     MPNO_TRY(mpno_value_set_string(ctx, map, "cpu", mpno_cpu_model()));
     MPNO_TRY(mpno_value_set_string(ctx, map, "isa", mpno_ctx_isa(ctx)));
-    MPNO_TRY(mpno_value_set_int(ctx, map, "cpus", mpno_cpu_count()));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "cpus", ctx->cpus.online));
     MPNO_TRY(mpno_value_set_int(ctx, map, "threads", mpno_ctx_n_threads(ctx)));
     return bench_peaks_put(ctx, what, map);
 }
