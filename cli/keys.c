@@ -52,9 +52,10 @@ static void print_key(const mpno_key_info *key) {
     const bool choice = !strcmp(key->type, "one of");
     list_choices(key->domain, choices, sizeof choices);
     snprintf(text, sizeof text, "%s%s%s; default %s%s", key->type,
-             choice         ? " "
-             : *key->domain ? " in "
-                            : "",
+             choice                       ? " "
+             : !*key->domain              ? ""
+             : !strcmp(key->type, "text") ? ": "
+                                          : " in ",
              choice ? choices : key->domain, key->initial,
              key->decides ? "; decides the numbers" : "");
     print_wrapped(text);

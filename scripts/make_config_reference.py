@@ -35,7 +35,8 @@ def values(kind, domain):
     """The third column: type and range."""
     if kind == "CHOICE":
         return ", ".join(f"`{choice}`" for choice in domain.split("|"))
-    return f"{TYPES[kind]}{' in ' + domain if domain else ''}"
+    between = ": " if kind == "TEXT" else " in "
+    return TYPES[kind] + (between + domain if domain else "")
 
 
 def page():

@@ -99,6 +99,9 @@ MPNO_API const void *mpno_network_input_gradient(const mpno_network *network);
  * must. */
 MPNO_API void mpno_network_refresh_weights(mpno_network *network);
 
+/* Samples of a batch that run at once. */
+MPNO_API int64_t mpno_network_micro_batch(const mpno_network *network);
+
 /* What a network needs, known without running it. Layers are named by text: "lifting", "block 0",
  * .., "projection", "loss". */
 typedef struct mpno_tensor_line {

@@ -24,6 +24,15 @@ static bool may_be_null(const mpno_field *field) {
     return strcmp(field->initial, "null") == 0;
 }
 
+/* A whole number that may be left to the program. */
+static bool may_be_auto(const mpno_field *field) {
+    return field->type == MPNO_FIELD_INT && strcmp(field->initial, "auto") == 0;
+}
+
+static bool is_auto(const mpno_value *value) {
+    return value->kind == MPNO_VALUE_STRING && strcmp(value->string, "auto") == 0;
+}
+
 const char *mpno_field_choice(const mpno_field *field, int index, char *out, size_t capacity) {
     const char *start = field->domain;
     for (int i = 0; i < index && start; i++) {
@@ -105,7 +114,9 @@ static mpno_status check_domain(mpno_ctx *ctx, const mpno_field *field, double x
 
 static mpno_status set_int(mpno_ctx *ctx, const mpno_field *field, const mpno_value *value,
                            int64_t *out) {
-    if (value->kind != MPNO_VALUE_INT) return mistyped(ctx, field, value, "an integer");
+    if (value->kind != MPNO_VALUE_INT)
+        return mistyped(ctx, field, value,
+                        may_be_auto(field) ? "an integer or auto" : "an integer");
     MPNO_TRY(check_domain(ctx, field, (double)value->integer));
     *out = value->integer;
     return MPNO_OK;
@@ -148,7 +159,7 @@ static mpno_status set_text(mpno_ctx *ctx, const mpno_field *field, const mpno_v
     if (value->kind == MPNO_VALUE_STRING) {
         MPNO_TRY(mpno_strdup(ctx, value->string, &copy));
     } else if (value->kind != MPNO_VALUE_NULL || !may_be_null(field)) {
-        return mistyped(ctx, field, value, "text");
+        return mistyped(ctx, field, value, *field->domain ? field->domain : "text");
     }
     mpno_free(ctx, *out);
     *out = copy;
@@ -268,6 +279,7 @@ mpno_status mpno_field_set(mpno_ctx *ctx, const mpno_field *field, const mpno_va
     if (value->kind == MPNO_VALUE_NULL && may_be_null(field) && field->type != MPNO_FIELD_TEXT) {
         return set_null(ctx, field, at);
     }
+    if (may_be_auto(field) && is_auto(value)) return set_null(ctx, field, at);
     switch (field->type) {
         case MPNO_FIELD_BOOL:
             if (value->kind != MPNO_VALUE_BOOL) return mistyped(ctx, field, value, "true or false");
@@ -497,7 +509,9 @@ mpno_status mpno_field_value(mpno_ctx *ctx, const mpno_field *field, const void 
         case MPNO_FIELD_BOOL:
             return mpno_value_bool(ctx, *(const bool *)at, out);
         case MPNO_FIELD_INT:
-            if (*(const int64_t *)at == MPNO_UNSET) return mpno_value_null(ctx, out);
+            if (*(const int64_t *)at == MPNO_UNSET)
+                return may_be_auto(field) ? mpno_value_string(ctx, "auto", out)
+                                          : mpno_value_null(ctx, out);
             return mpno_value_int(ctx, *(const int64_t *)at, out);
         case MPNO_FIELD_REAL:
             if (isnan(*(const double *)at)) return mpno_value_null(ctx, out);

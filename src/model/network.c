@@ -393,6 +393,10 @@ mpno_tensor_line mpno_network_tensor(const mpno_network *net, int index) {
                               .kept = t.kept};
 }
 
+int64_t mpno_network_micro_batch(const mpno_network *net) {
+    return net->opts.micro_batch;
+}
+
 int mpno_network_n_layers(const mpno_network *net) {
     return net->graph->n_layers;
 }

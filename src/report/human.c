@@ -4,6 +4,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The unit is chosen on the rounded number: 9.996 is "10.0", not "10.00". */
 static void three_digits(double value, const char *unit, char *out) {
@@ -22,6 +24,24 @@ const char *mpno_human_bytes(uint64_t bytes, char out[MPNO_HUMAN_CAPACITY]) {
     while (value >= 1023.5 && unit < 5) value /= 1024, unit++;
     three_digits(value, units[unit], out);
     return out;
+}
+
+bool mpno_human_parse_bytes(const char *text, uint64_t *bytes) {
+    static const struct {
+        const char *name;
+        double bytes;
+    } units[] = {{"B", 1},      {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},    {"TB", 1e12},
+                 {"KiB", 1024}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+    char *end;
+    if (*text < '0' || *text > '9') return false; /* no signs, blanks, names of numbers */
+    const double number = strtod(text, &end);
+    while (*end == ' ') end++;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].name) != 0) continue;
+        *bytes = number < 0x1p62 / units[i].bytes ? (uint64_t)(number * units[i].bytes) : 0;
+        return number < 0x1p62 / units[i].bytes;
+    }
+    return false;
 }
 
 static void two_units(double seconds, int64_t large, int64_t small, const char *large_name,

@@ -29,6 +29,8 @@ typedef struct mpno_settings {
     int64_t seed;
     char *output;
     int64_t n_threads;
+    char *memory_limit;
+    int64_t micro_batch;
     int compat;
     struct {
         mpno_int_list n_modes, max_n_modes;
@@ -143,6 +145,8 @@ bool mpno_config_touched(const mpno_config *config, const char *key);
 void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides);
 
 /* Derived, of resolved settings. */
+/* Bytes of memory_limit; 0: none. */
+size_t mpno_settings_memory_limit(const mpno_settings *settings);
 mpno_format mpno_settings_arithmetic(const mpno_settings *settings);
 mpno_format mpno_settings_half(const mpno_settings *settings);
 MPNO_WARN_UNUSED mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *settings,

@@ -5,29 +5,64 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "train/budget.h"
+
+static mpno_network_opts network_opts(const mpno_dataset *data, int64_t n,
+                                      const mpno_predictor_opts *opts) {
+    mpno_network_opts network = MPNO_NETWORK_OPTS_INIT;
+    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) network.grid[d] = data->grid[d];
+    memcpy(network.output_grid, data->out_grid, sizeof network.output_grid);
+    network.capacity = opts->batch < n ? opts->batch : n;
+    network.policy = opts->policy;
+    network.half_format = opts->half;
+    return network;
+}
+
+/* Bytes of the outputs of a batch, on the grid that a network puts them. */
+static size_t output_bytes(const mpno_network *network, const mpno_dataset *data, int64_t batch,
+                           int64_t *grid, int64_t *points) {
+    mpno_network_output_grid(network, grid);
+    *points = data->planes;
+    for (int d = 0; d < data->ndim; d++) *points *= grid[d];
+    return (size_t)(batch * *points * data->out_channels) * mpno_format_bytes(data->format);
+}
+
+mpno_status mpno_predictor_need(mpno_model *model, const mpno_dataset *data, int64_t n,
+                                const mpno_predictor_opts *opts, size_t *bytes) {
+    mpno_network_opts one = network_opts(data, n, opts);
+    mpno_network *network;
+    int64_t grid[MPNO_MAX_AXES], points;
+    one.micro_batch = 1;
+    MPNO_TRY(mpno_network_need(model, &one, bytes));
+    MPNO_TRY(mpno_network_plan(model, &one, &network));
+    *bytes += output_bytes(network, data, one.capacity, grid, &points);
+    mpno_network_destroy(&network);
+    return MPNO_OK;
+}
 
 mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_dataset *data,
                                   int64_t n, const mpno_predictor_opts *opts, mpno_predictor *out) {
     *out = (mpno_predictor){.ctx = ctx, .opts = *opts, .data = data};
-    if (out->opts.batch > n) out->opts.batch = n;
-    mpno_network_opts network = MPNO_NETWORK_OPTS_INIT;
-    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) network.grid[d] = data->grid[d];
-    memcpy(network.output_grid, data->out_grid, sizeof network.output_grid);
-    network.capacity = out->opts.batch;
-    network.policy = opts->policy;
-    network.half_format = opts->half;
+    mpno_network_opts network = network_opts(data, n, opts);
+    out->opts.batch = network.capacity;
+    if (opts->memory_limit > 0) {
+        mpno_network *planned;
+        MPNO_TRY(mpno_network_plan(model, &network, &planned));
+        const size_t y = output_bytes(planned, data, network.capacity, out->grid, &out->points);
+        mpno_network_destroy(&planned);
+        const mpno_budget budget = {
+            .limit = opts->memory_limit, .held = mpno_ctx_bytes(ctx) + y, .use = "evaluation"};
+        MPNO_TRY(mpno_budget_divide(&budget, model, &network, 1));
+    }
     MPNO_TRY(mpno_network_create(model, &network, &out->network));
-    mpno_network_output_grid(out->network, out->grid);
-    out->points = data->planes;
-    for (int d = 0; d < data->ndim; d++) out->points *= out->grid[d];
+    const size_t bytes =
+        output_bytes(out->network, data, network.capacity, out->grid, &out->points);
     if (opts->y) {
         const mpno_status fits =
             mpno_normalizer_check_grid(ctx, opts->y, "predictions", data->ndim, out->grid);
         if (fits != MPNO_OK) mpno_predictor_destroy(out);
         MPNO_TRY(fits);
     }
-    const size_t bytes = (size_t)(out->opts.batch * out->points * data->out_channels) *
-                         mpno_format_bytes(data->format);
     mpno_status status = mpno_alloc(ctx, bytes, &out->y);
     if (status != MPNO_OK) mpno_predictor_destroy(out);
     return status;

@@ -11,6 +11,7 @@ typedef struct mpno_predictor_opts {
     const char *policy;
     mpno_format half;
     int64_t batch;
+    size_t memory_limit;      /* bytes of all that exists while it runs; 0: none */
     const mpno_normalizer *y; /* borrowed; NULL: the model's outputs are physical as they are */
     mpno_objective norms;     /* boundary and measure of the errors */
 } mpno_predictor_opts;
@@ -32,6 +33,10 @@ MPNO_WARN_UNUSED mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *
                                                    const mpno_dataset *data, int64_t n,
                                                    const mpno_predictor_opts *opts,
                                                    mpno_predictor *out);
+/* Bytes of a predictor that runs one sample at a time. */
+MPNO_WARN_UNUSED mpno_status mpno_predictor_need(mpno_model *model, const mpno_dataset *data,
+                                                 int64_t n, const mpno_predictor_opts *opts,
+                                                 size_t *bytes);
 void mpno_predictor_destroy(mpno_predictor *predictor);
 /* Samples first .. first + batch - 1 of the data; the result is predictor->y. */
 MPNO_WARN_UNUSED mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first,

@@ -106,6 +106,7 @@ mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
     return (mpno_predictor_opts){.policy = restored->policy,
                                  .half = restored->half,
                                  .batch = c->settings.data.test_batch_size,
+                                 .memory_limit = mpno_settings_memory_limit(&c->settings),
                                  .y = c->state.encode_y ? &c->state.y : NULL,
                                  .norms = mpno_settings_norms(&c->settings)};
 }

@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "data/normalizer.h"
+#include "report/human.h"
 #include "train/augment.h"
 #include "train/objective.h"
 
@@ -174,6 +175,30 @@ static mpno_status check_encoding(mpno_ctx *ctx, const mpno_settings *s) {
     return MPNO_OK;
 }
 
+size_t mpno_settings_memory_limit(const mpno_settings *s) {
+    uint64_t bytes = 0;
+    const bool given = s->memory_limit && mpno_human_parse_bytes(s->memory_limit, &bytes);
+    return given ? (size_t)bytes : 0;
+}
+
+/* Parts of a batch have no statistics of the batch. */
+static mpno_status check_memory(mpno_ctx *ctx, const mpno_settings *s) {
+    MPNO_CHECK(
+        ctx, !s->memory_limit || mpno_settings_memory_limit(s) > 0, MPNO_E_CONFIG,
+        "memory_limit is '%.60s', expected a number above 0 and one of B, kB, MB, GB, TB, KiB, "
+        "MiB, GiB, TiB, such as 300MiB or 2GB",
+        s->memory_limit);
+    MPNO_CHECK(ctx,
+               s->model.norm != MPNO_NORM_BATCH || s->micro_batch == MPNO_UNSET ||
+                   s->micro_batch >= s->data.batch_size,
+               MPNO_E_CONFIG,
+               "micro_batch is %lld, but model.norm = batch_norm takes its statistics from a whole "
+               "batch of data.batch_size = %lld samples: leave micro_batch out, or choose another "
+               "norm or a smaller data.batch_size",
+               (long long)s->micro_batch, (long long)s->data.batch_size);
+    return MPNO_OK;
+}
+
 mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     mpno_objective objective;
     MPNO_TRY(check_model(ctx, s));
@@ -185,6 +210,7 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_TRY(check_encoding(ctx, s));
     MPNO_TRY(resolve_lr(ctx, s));
     MPNO_TRY(check_stopping(ctx, s));
+    MPNO_TRY(check_memory(ctx, s));
     MPNO_TRY(check_optimizer(ctx, s));
     if (isnan(s->opt.beta2)) s->opt.beta2 = s->opt.optimizer == MPNO_OPTIMIZER_LION ? 0.99 : 0.999;
     if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_CONVENTION_NEURALOP ? 1e-6 : 1e-8;

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "train/budget.h"
 #include "train/objective.h"
 #include "train/sink.h"
 
@@ -118,6 +119,62 @@ static mpno_status check_output_grid(const mpno_trainer *t, size_t set) {
     return MPNO_OK;
 }
 
+static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phase *phase) {
+    const mpno_settings *s = t->settings;
+    return (mpno_predictor_opts){.policy = phase->policy,
+                                 .half = mpno_settings_half(s),
+                                 .batch = s->data.test_batch_size,
+                                 .memory_limit = mpno_settings_memory_limit(s),
+                                 .y = t->state.encode_y ? &t->state.y : NULL,
+                                 .norms = mpno_settings_norms(s)};
+}
+
+enum { LOG_BYTES = 1 << 16 }; /* of the logs, more than enough */
+
+/* Memory that networks of training must leave: to a checkpoint, to an evaluation, to logs that are
+ * not open yet. */
+static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, size_t *bytes) {
+    const mpno_predictor_opts opts = predictor_opts(t, phase);
+    const size_t states = (size_t)mpno_optimizer_n_states(t->optimizer) + (t->ema ? 1 : 0);
+    *bytes = mpno_checkpoint_need(t->model, states);
+    for (size_t i = 0; i < t->sets.n_validation + t->sets.n_tests; i++) {
+        const mpno_set *set = i < t->sets.n_validation ? &t->sets.validation[i]
+                                                       : &t->sets.tests[i - t->sets.n_validation];
+        size_t needed;
+        MPNO_TRY(mpno_predictor_need(t->model, set->data, set->n, &opts, &needed));
+        if (needed > *bytes) *bytes = needed;
+    }
+    *bytes += t->log ? 0 : LOG_BYTES;
+    return MPNO_OK;
+}
+
+/* Options of the networks of a phase, one for each of the grids: opts has room for all sets. */
+static mpno_status plan_phase(const mpno_trainer *t, const mpno_phase *phase,
+                              mpno_network_opts *opts) {
+    const mpno_settings *s = t->settings;
+    mpno_budget budget = {.limit = mpno_settings_memory_limit(s),
+                          .micro_batch = s->micro_batch == MPNO_UNSET ? 0 : s->micro_batch,
+                          .use = "training"};
+    size_t n = 0;
+    if (budget.limit > 0) MPNO_TRY(spare_memory(t, phase, &budget.held));
+    budget.held += mpno_ctx_bytes(t->ctx);
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        if (mpno_sets_twin(&t->sets, i) == i) MPNO_TRY(network_opts(t, i, phase, &opts[n++]));
+    return mpno_budget_divide(&budget, t->model, opts, n);
+}
+
+/* Whether the networks of all phases fit into the memory, asked before the run folder is made. */
+static mpno_status check_memory(const mpno_trainer *t) {
+    mpno_network_opts *opts;
+    mpno_status status = MPNO_OK;
+    if (mpno_settings_memory_limit(t->settings) == 0) return MPNO_OK;
+    MPNO_TRY(mpno_alloc_array(t->ctx, t->sets.n_train, sizeof *opts, &opts));
+    for (int i = 0; i < t->schedule.n && status == MPNO_OK; i++)
+        status = plan_phase(t, &t->schedule.phase[i], opts);
+    mpno_free(t->ctx, opts);
+    return status;
+}
+
 static mpno_status open_all(mpno_trainer *t, bool resume) {
     mpno_settings *s = t->settings;
     if (!resume) MPNO_TRY(check_folder(t->ctx, s->output));
@@ -133,6 +190,7 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     MPNO_TRY(mpno_sets_read_tests(t->ctx, s, &t->state, &t->sets));
     MPNO_TRY(open_buffers(t));
     for (size_t i = 0; i < t->sets.n_train; i++) MPNO_TRY(check_output_grid(t, i));
+    MPNO_TRY(check_memory(t));
     return mpno_trainer_open_log(t, resume);
 }
 
@@ -176,12 +234,14 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     const mpno_phase *p = &t->schedule.phase[phase];
     destroy_networks(t);
     mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(t->settings, p));
-    for (size_t i = 0; i < t->sets.n_train; i++)
-        if (mpno_sets_twin(&t->sets, i) == i) {
-            mpno_network_opts opts;
-            MPNO_TRY(network_opts(t, i, p, &opts));
-            MPNO_TRY(mpno_network_create(t->model, &opts, &t->networks[i]));
-        }
+    mpno_network_opts *opts;
+    MPNO_TRY(mpno_alloc_array(t->ctx, t->sets.n_train, sizeof *opts, &opts));
+    mpno_status status = plan_phase(t, p, opts);
+    for (size_t i = 0, n = 0; i < t->sets.n_train && status == MPNO_OK; i++)
+        if (mpno_sets_twin(&t->sets, i) == i)
+            status = mpno_network_create(t->model, &opts[n++], &t->networks[i]);
+    mpno_free(t->ctx, opts);
+    MPNO_TRY(status);
     t->phase = phase;
     return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
 }
@@ -311,12 +371,7 @@ static mpno_status validate(mpno_trainer *t, const mpno_predictor_opts *opts) {
 
 /* Errors of the weights that the model holds: on the validation data, and on the tests if asked. */
 static mpno_status evaluate_model(mpno_trainer *t, bool tests) {
-    const mpno_settings *s = t->settings;
-    const mpno_predictor_opts opts = {.policy = t->schedule.phase[t->phase].policy,
-                                      .half = mpno_settings_half(s),
-                                      .batch = s->data.test_batch_size,
-                                      .y = t->state.encode_y ? &t->state.y : NULL,
-                                      .norms = mpno_settings_norms(s)};
+    const mpno_predictor_opts opts = predictor_opts(t, &t->schedule.phase[t->phase]);
     MPNO_TRY(validate(t, &opts));
     for (size_t i = 0; tests && i < t->sets.n_tests; i++) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.tests[i], &opts, &t->tests[i]));

@@ -160,6 +160,8 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", tanh ? "tanh" : "none"));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)activations));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes", (int64_t)state));
+    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "micro_batch",
+                                mpno_network_micro_batch(t->networks[finest])));
     MPNO_TRY(mpno_tensors_list(t->ctx, t->networks[finest], &tensors));
     return mpno_value_set(t->ctx, fields, "tensors", tensors);
 }

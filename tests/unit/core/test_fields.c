@@ -19,6 +19,7 @@ typedef struct things {
     int kind;
     mpno_int_list modes;
     mpno_text_list files;
+    int64_t parts;
 } things;
 
 static const mpno_field fields[] = {
@@ -29,6 +30,7 @@ static const mpno_field fields[] = {
     {"opt.kind", MPNO_FIELD_CHOICE, offsetof(things, kind), "grid", "none|grid", ""},
     {"modes", MPNO_FIELD_INTS, offsetof(things, modes), "[4, 4]", "[1,inf)", ""},
     {"files", MPNO_FIELD_TEXTS, offsetof(things, files), "[]", "", ""},
+    {"parts", MPNO_FIELD_INT, offsetof(things, parts), "auto", "[1,inf)", ""},
 };
 enum { N = sizeof fields / sizeof fields[0] };
 
@@ -60,7 +62,7 @@ static void defaults_hold_what_the_table_says(void **state) {
     things t;
     assert_int_equal(parse("{}", &t), MPNO_OK);
     assert_true(t.count == MPNO_UNSET && t.rate == 1e-3 && t.on && !t.name && t.kind == 1);
-    assert_true(t.modes.n == 2 && t.modes.v[1] == 4 && t.files.n == 0);
+    assert_true(t.modes.n == 2 && t.modes.v[1] == 4 && t.files.n == 0 && t.parts == MPNO_UNSET);
     mpno_fields_clear(ctx, fields, N, &t);
 }
 
@@ -91,6 +93,9 @@ static void refusals_say_what_was_found(void **state) {
         {"rate: 1\n", "f.yaml:1: unknown key rate; did you mean opt.rate?"},
         {"opt: [1, 2]\n", "f.yaml:1: opt: expected a section of keys, found a list of 2"},
         {"count: {a: 1}\n", "f.yaml:1: count: expected an integer, found a map of 1 keys"},
+        {"count: auto\n", "f.yaml:1: count: expected an integer, found the text 'auto'"},
+        {"parts: some\n", "f.yaml:1: parts: expected an integer or auto, found the text 'some'"},
+        {"parts: null\n", "f.yaml:1: parts: expected an integer or auto, found nothing (null)"},
         {"count: 2.5\n", "f.yaml:1: count: expected an integer, found the number 2.5"},
         {"count: 0\n", "f.yaml:1: count: 0 is out of range, expected a value in [1,inf)"},
         {"opt: {rate: 0}\n", "f.yaml:1: opt.rate: 0 is out of range, expected a value in (0,1]"},
@@ -125,6 +130,8 @@ static void dump_parses_back(void **state) {
     mpno_value_destroy(ctx, &tree);
     assert_string_equal(first, second);
     assert_string_equal(b.name, "null");
+    assert_non_null(strstr(first, "parts: auto\n"));
+    assert_true(b.parts == MPNO_UNSET);
     assert_true(b.count == MPNO_UNSET && b.rate == 0.1);
     mpno_free(ctx, first);
     mpno_free(ctx, second);

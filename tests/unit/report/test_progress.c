@@ -182,6 +182,25 @@ static void units(void **state) {
         assert_string_equal(mpno_human_seconds(times[i].seconds, out), times[i].text);
 }
 
+static void sizes_with_units_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {{"0B", 0},           {"512 B", 512},       {"300MiB", 300u << 20},
+                {"2GB", 2000000000}, {"1.5KiB", 1536},     {"1e3 kB", 1000000},
+                {"0.5 MB", 500000},  {"3TiB", 3ull << 40}, {"1TB", 1000000000000}};
+    static const char *const bad[] = {"",     "B",  "300",    "-1GB",  "+1GB", " 1GB",  "1GB ",
+                                      "1 gb", "1G", "1e99GB", "infGB", "1GBs", "1,5GB", "nan B"};
+    uint64_t bytes;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(mpno_human_parse_bytes(good[i].text, &bytes));
+        assert_true(bytes == good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (mpno_human_parse_bytes(bad[i], &bytes)) fail_msg("'%s' was read", bad[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wide_line_has_everything),
@@ -192,6 +211,7 @@ int main(void) {
         cmocka_unit_test(a_shorter_line_covers_the_longer),
         cmocka_unit_test(off_a_terminal_one_plain_line_per_epoch),
         cmocka_unit_test(units),
+        cmocka_unit_test(sizes_with_units_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
