@@ -164,6 +164,11 @@ size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, in
             return (size_t)(batch * graph->grids[e->grid].points * e->channels) * element;
         case MPNO_EDGE_SPECTRUM:
             return (size_t)(e->modes * batch * 2 * e->channels) * element;
+        case MPNO_EDGE_COLUMNS: {
+            const mpno_grid *grid = &graph->grids[e->grid];
+            const int64_t lines = grid->points / grid->size[grid->ndim - 1];
+            return (size_t)(batch * lines * 2 * e->modes * e->channels) * element;
+        }
         case MPNO_EDGE_SUMS:
             return (size_t)(batch * e->channels) * sizeof(double);
         case MPNO_EDGE_PARAM:
@@ -191,6 +196,25 @@ mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno
     }
     out->kind = MPNO_EDGE_FIELD;
     out->channels = first->channels;
+    return MPNO_OK;
+}
+
+/* Columns of attr.columns, on the grid of the node's first operand or, where that is a spectrum, on
+ * attr.grid. */
+mpno_status mpno_shape_columns(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    const mpno_edge *x = &graph->edges[node->in[0]];
+    const mpno_columns *columns = node->attr.columns;
+    out->kind = MPNO_EDGE_COLUMNS;
+    out->role = MPNO_ROLE_COLUMNS;
+    out->grid = x->kind == MPNO_EDGE_SPECTRUM ? node->attr.grid : x->grid;
+    out->channels = x->channels;
+    out->modes = columns->keep;
+    const mpno_grid *grid = &graph->grids[out->grid];
+    MPNO_CHECK(graph->ctx,
+               grid->planes < 2 && grid->size[grid->ndim - 1] == columns->n &&
+                   grid->points == columns->n * columns->lines,
+               MPNO_E_SHAPE, "columns of %lld lines of %lld points do not fit the grid",
+               (long long)columns->lines, (long long)columns->n);
     return MPNO_OK;
 }
 

@@ -13,6 +13,7 @@
 #include "kernel/field_kernels.h"
 #include "kernel/kernel.h"
 #include "number/format.h"
+#include "transform/columns/columns.h"
 #include "transform/fft/fft.h"
 
 #define MPNO_OP_MAX_IN 6
@@ -21,6 +22,8 @@
 typedef enum mpno_edge_kind {
     MPNO_EDGE_FIELD,     /* [batch][points][channels] */
     MPNO_EDGE_SPECTRUM,  /* [modes][batch][2][channels] */
+    MPNO_EDGE_COLUMNS,   /* [batch][lines][2][modes][channels], of the arithmetic: the kept
+                            frequencies of each line of a field (transform/columns) */
     MPNO_EDGE_SUMS,      /* [batch][channels], f64: a field summed over its points */
     MPNO_EDGE_PARAM,     /* a weight, shape in mpno_weight */
     MPNO_EDGE_PARAM_GRAD /* its gradient, same shape */
@@ -44,9 +47,9 @@ typedef struct mpno_edge {
     bool gradient; /* made by differentiation */
     int layer;     /* index into mpno_graph.layers */
     char name[40]; /* "mlp hidden" */
-    int grid;      /* FIELD: index into mpno_graph.grids; others: of the field they came from */
+    int grid;      /* FIELD: index into mpno_graph.grids; others: of the field they stand for */
     int64_t channels;
-    int64_t modes; /* SPECTRUM */
+    int64_t modes; /* SPECTRUM; COLUMNS: of a line */
     int param;     /* PARAM, PARAM_GRAD: index into mpno_graph.weights */
     int producer;  /* node, -1: given from outside */
 } mpno_edge;
@@ -61,6 +64,7 @@ typedef struct mpno_lines {
 typedef struct mpno_attr {
     int grid;            /* of ops that change it: where the output lies */
     const mpno_fft *fft; /* borrowed: lives as long as the graph */
+    const mpno_columns *columns; /* borrowed: of the transform in two parts */
     double scale;        /* of the transform */
     mpno_fft_weighting weighting;
     const int32_t *mode_rows; /* borrowed: kept mode -> block of the spectral weight */
@@ -119,8 +123,8 @@ typedef struct mpno_graph {
     bool backward;
 } mpno_graph;
 
-/* One operand of a call. Tile ops: rows x channels of the arithmetic type; whole ops: the stored
- * tensor. */
+/* One operand of a call. Tile ops: rows x channels of the arithmetic type, but of columns all those
+ * of the sample; whole ops: the stored tensor. */
 typedef struct mpno_operand {
     void *data; /* NULL: operand left out */
     mpno_format format;
@@ -148,8 +152,8 @@ typedef struct mpno_op_call {
 
 typedef enum mpno_op_class {
     MPNO_OP_TILE,   /* rows in, rows out: runs inside tile programs */
-    MPNO_OP_REDUCE, /* rows in, sums out (added to): inside tile programs, result after the program
-                     */
+    MPNO_OP_REDUCE, /* rows in, sums out (added to) or columns (each line's own): inside tile
+                       programs, result after the program */
     MPNO_OP_WHOLE   /* whole stored tensors */
 } mpno_op_class;
 
@@ -241,6 +245,7 @@ void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mp
                         const mpno_bound *in, mpno_bound *out);
 mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 /* [batch][2 x channels of operand 0]: a reduction to two sums a channel for each sample. */
+mpno_status mpno_shape_columns(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 mpno_status mpno_shape_sample_sums(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 /* Of a gradient op whose last operand is the weight itself, named for its shape and never read. */
 mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out);

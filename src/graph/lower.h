@@ -17,7 +17,7 @@
 /* Rows of a tile: 64 rows x 64 channels of f32 are 16 KiB. Tiles of one chunk share partial sums;
  * chunks never cross samples and never depend on the number of threads, so that sums do not either.
  */
-enum { MPNO_TILE_ROWS = 64, MPNO_CHUNK_TILES = 64 };
+enum { MPNO_TILE_ROWS = 64, MPNO_CHUNK_ROWS = 4096 };
 
 typedef enum mpno_instr_kind { MPNO_INSTR_LOAD, MPNO_INSTR_OP, MPNO_INSTR_STORE } mpno_instr_kind;
 

@@ -14,6 +14,19 @@ typedef struct compiler {
     mpno_place_item *places; /* of the values; time is the index of the instruction */
 } compiler;
 
+mpno_tiling mpno_tiling_of(const mpno_grid *grid) {
+    mpno_tiling t = {.points = grid->points,
+                     .line = grid->size[grid->ndim - 1] * (grid->planes > 1 ? grid->planes : 1)};
+    const int64_t parts = (t.line + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
+    t.rows = parts == 1 ? MPNO_TILE_ROWS / t.line * t.line : (t.line + parts - 1) / parts;
+    /* complex fields: both rows of a point stay together */
+    if (grid->planes > 1 && t.rows % 2 != 0) t.rows++;
+    const int64_t unit = parts == 1 ? t.rows : t.line;
+    t.chunk = unit < MPNO_CHUNK_ROWS ? MPNO_CHUNK_ROWS / unit * unit : unit;
+    t.chunks = (t.points + t.chunk - 1) / t.chunk;
+    return t;
+}
+
 static int add_value(compiler *c, int edge, int time) {
     mpno_tile_program *p = c->program;
     const int index = p->n_values++;
@@ -86,10 +99,13 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
                 break;
         }
     }
-    for (int i = 0; i < node->n_out; i++)
-        op->out[i] = node->op->class == MPNO_OP_TILE
-                         ? add_value(c, node->out[i], time)
-                         : add_partial(c, node->out[i], node->op->f64_sums);
+    for (int i = 0; i < node->n_out; i++) {
+        const int edge = node->out[i];
+        op->out[i] = node->op->class == MPNO_OP_TILE ? add_value(c, edge, time)
+                     : c->graph->edges[edge].kind == MPNO_EDGE_COLUMNS
+                         ? edge
+                         : add_partial(c, edge, node->op->f64_sums);
+    }
     if (node->op->scratch != NULL) {
         const size_t bytes =
             mpno_aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
@@ -125,11 +141,8 @@ static mpno_status compile(compiler *c) {
 mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
                               mpno_format arithmetic, mpno_tile_program *out) {
     mpno_ctx *ctx = graph->ctx;
-    const int64_t points = graph->grids[step->grid].points,
-                  tiles = (points + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
     const size_t n = (size_t)step->n_instrs, out_n = n * MPNO_OP_MAX_OUT, in_n = n * MPNO_OP_MAX_IN;
-    *out = (mpno_tile_program){
-        .ctx = ctx, .points = points, .chunks = (tiles + MPNO_CHUNK_TILES - 1) / MPNO_CHUNK_TILES};
+    *out = (mpno_tile_program){.ctx = ctx, .tiling = mpno_tiling_of(&graph->grids[step->grid])};
     compiler c = {
         .graph = graph, .step = step, .program = out, .element = mpno_format_bytes(arithmetic)};
     mpno_status status = mpno_alloc_array(ctx, n, sizeof *out->ops, &out->ops);
@@ -156,6 +169,7 @@ void mpno_tile_destroy(mpno_tile_program *program) {
 }
 
 size_t mpno_tile_scratch_bytes(const mpno_tile_program *program, int64_t capacity, int n_threads) {
-    return program->pack_bytes + program->chunk_bytes * (size_t)(capacity * program->chunks) +
+    return program->pack_bytes +
+           program->chunk_bytes * (size_t)(capacity * program->tiling.chunks) +
            (size_t)n_threads * (program->value_bytes + program->op_scratch_bytes);
 }

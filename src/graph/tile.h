@@ -26,11 +26,11 @@ typedef struct mpno_stored {
 
 typedef struct mpno_tile_op {
     mpno_instr_kind kind;
-    int node, edge;         /* OP; LOAD, STORE */
-    int source;             /* LOAD */
-    int in[MPNO_OP_MAX_IN]; /* index of a value, a pack or an edge of sums, by kind of operand; -1:
-                               left out */
-    int out[MPNO_OP_MAX_OUT]; /* index of a value or of a partial sum */
+    int node, edge;           /* OP; LOAD, STORE */
+    int source;               /* LOAD */
+    int in[MPNO_OP_MAX_IN];   /* index of a value, a pack or an edge of sums or columns, by kind of
+                                 operand; -1: left out */
+    int out[MPNO_OP_MAX_OUT]; /* index of a value, a partial sum or an edge of columns */
 } mpno_tile_op;
 
 typedef struct mpno_tile_value {
@@ -52,6 +52,20 @@ typedef struct mpno_tile_partial {
     size_t offset; /* in a chunk's partials */
 } mpno_tile_partial;
 
+/* How the points of a sample are cut: tiles hold whole lines of the last axis or an equal part of
+ * one, chunks whole lines. */
+typedef struct mpno_tiling {
+    int64_t points, line;
+    int64_t rows;          /* of a tile, at most */
+    int64_t chunk, chunks; /* points of a chunk; how many of them */
+} mpno_tiling;
+mpno_tiling mpno_tiling_of(const mpno_grid *grid);
+/* Points of the tile that begins at `first`, in a chunk that ends before `end`. */
+static inline int64_t mpno_tiling_rows(const mpno_tiling *t, int64_t first, int64_t end) {
+    const int64_t rest = t->line > t->rows ? t->line - first % t->line : end - first;
+    return rest < t->rows ? rest : t->rows;
+}
+
 typedef struct mpno_tile_program {
     mpno_ctx *ctx;
     mpno_tile_op *ops;
@@ -59,7 +73,7 @@ typedef struct mpno_tile_program {
     mpno_tile_pack *packs;
     mpno_tile_partial *partials;
     int n_ops, n_values, n_packs, n_partials;
-    int64_t points, chunks; /* of one sample */
+    mpno_tiling tiling;
     size_t pack_bytes, chunk_bytes, value_bytes, op_scratch_bytes;
 } mpno_tile_program;
 

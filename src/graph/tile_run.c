@@ -52,9 +52,16 @@ static void make_pack(void *argument, int64_t index, int thread) {
 /* Address of point `first` of a stored field's sample. */
 static char *field_rows(const execution *x, int edge, int64_t sample, int64_t first) {
     const mpno_stored *stored = &x->run->stored[edge];
-    const int64_t row = sample * x->program->points + first;
+    const int64_t row = sample * x->program->tiling.points + first;
     return (char *)stored->data +
            (size_t)(row * x->run->graph->edges[edge].channels) * mpno_format_bytes(stored->format);
+}
+
+/* Columns and sums are read, and columns written, where they are stored. */
+static void *sample_data(const execution *x, int edge, int64_t sample) {
+    const mpno_stored *stored = &x->run->stored[edge];
+    return (char *)stored->data +
+           (size_t)sample * mpno_edge_bytes(x->run->graph, edge, stored->format, 1);
 }
 
 static void run_op(const execution *x, const mpno_tile_op *op, int64_t sample, int64_t chunk,
@@ -75,16 +82,19 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t sample, i
         else if (edge->kind == MPNO_EDGE_PARAM)
             operand->data = (void *)(uintptr_t)pack_data(x, op->in[i]);
         else
-            operand->data = (double *)x->run->stored[op->in[i]].data + sample * edge->channels;
+            operand->data = sample_data(x, op->in[i], sample);
     }
     for (int i = node->n_in; i < MPNO_OP_MAX_IN; i++) call->in[i].data = NULL;
     for (int i = 0; i < node->n_out; i++) {
         call->out[i].format = arithmetic;
         call->out[i].channels = graph->edges[node->out[i]].channels;
-        call->out[i].data = node->op->class == MPNO_OP_TILE
-                                ? buffers + x->program->values[op->out[i]].offset
-                                : x->partials + (size_t)chunk * x->program->chunk_bytes +
-                                      x->program->partials[op->out[i]].offset;
+        if (node->op->class == MPNO_OP_TILE)
+            call->out[i].data = buffers + x->program->values[op->out[i]].offset;
+        else if (graph->edges[node->out[i]].kind == MPNO_EDGE_COLUMNS)
+            call->out[i].data = sample_data(x, op->out[i], sample);
+        else
+            call->out[i].data = x->partials + (size_t)chunk * x->program->chunk_bytes +
+                                x->program->partials[op->out[i]].offset;
     }
     node->op->forward(call);
 }
@@ -124,16 +134,17 @@ static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t 
 
 static void run_chunk(void *argument, int64_t chunk, int thread) {
     const execution *x = argument;
-    const int64_t points = x->program->points, sample = chunk / x->program->chunks;
-    const int64_t begin = chunk % x->program->chunks * MPNO_CHUNK_TILES * MPNO_TILE_ROWS;
-    int64_t end = begin + MPNO_CHUNK_TILES * MPNO_TILE_ROWS;
-    if (end > points) end = points;
+    const mpno_tiling *tiling = &x->program->tiling;
+    const int64_t sample = chunk / tiling->chunks, begin = chunk % tiling->chunks * tiling->chunk;
+    const int64_t rest = tiling->points - begin,
+                  end = begin + (rest < tiling->chunk ? rest : tiling->chunk);
     char *buffers =
         x->buffers + (size_t)thread * (x->program->value_bytes + x->program->op_scratch_bytes);
     memset(x->partials + (size_t)chunk * x->program->chunk_bytes, 0, x->program->chunk_bytes);
-    for (int64_t first = begin; first < end; first += MPNO_TILE_ROWS)
-        run_tile(x, sample, chunk, first,
-                 end - first < MPNO_TILE_ROWS ? end - first : MPNO_TILE_ROWS, buffers);
+    for (int64_t first = begin, rows; first < end; first += rows) {
+        rows = mpno_tiling_rows(tiling, first, end);
+        run_tile(x, sample, chunk, first, rows, buffers);
+    }
 }
 
 /* Less than this is done by one thread: waking another takes longer (8 us at best, often 0.1 ms
@@ -158,7 +169,8 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     for (; range >= n_ranges(partial); partial++) range -= n_ranges(partial);
     mpno_stored *stored = &x->run->stored[partial->edge];
     const size_t size = partial->f64 ? sizeof(double) : x->element;
-    const int64_t stride = (int64_t)(x->program->chunk_bytes / size), chunks = x->program->chunks;
+    const int64_t stride = (int64_t)(x->program->chunk_bytes / size),
+                  chunks = x->program->tiling.chunks;
     const int64_t first = range * REDUCE_RANGE;
     const int64_t count =
         partial->count - first < REDUCE_RANGE ? partial->count - first : REDUCE_RANGE;
@@ -183,7 +195,7 @@ static void reduce_range(void *argument, int64_t range, int thread) {
 }
 
 void mpno_tile_execute(const mpno_tile_program *program, const mpno_tile_run *run) {
-    const int64_t chunks = run->batch * program->chunks;
+    const int64_t chunks = run->batch * program->tiling.chunks;
     execution x = {.program = program,
                    .run = run,
                    .element = mpno_format_bytes(run->kernels->arithmetic),

@@ -78,6 +78,10 @@ typedef struct mpno_field_kernels {
     /* dst[samples][count] = sum over chunks of partials[sample][chunk][stride], all f64 */
     int (*reduce_samples)(double *dst, const double *partials, int64_t samples, int64_t chunks,
                           int64_t count, int64_t stride);
+    /* dst[samples][2][channels] (interleaved: [channels][2]) of src[samples][parts][channels]:
+     * weight[0] src[0], and the sum over i > 0 of weight[i] src[i]; all f64 */
+    void (*weigh_sums)(double *dst, const double *src, const double *weight, int parts,
+                       int64_t samples, int64_t channels, int interleaved);
     /* dst[count] of T <- src[count]. Returns 1 when a value is not finite in T. */
     int (*narrow)(void *dst, const double *src, int64_t count);
 

@@ -121,12 +121,22 @@ static mpno_status take(builder *b, const mpno_mode_map *map, int *spectrum) {
                           "taken modes", spectrum);
 }
 
-/* The spectrum of x, staged in the format that transforms read. */
+/* The spectrum of x: by its columns where they are to be had, else of x staged in the format that
+ * transforms read. */
 static mpno_status to_spectrum(builder *b, const mpno_spectral *s, int x, int *spectrum) {
     const mpno_attr attr = {.fft = s->forward,
+                            .columns = s->lines_in,
                             .scale = 1.0 / (double)mpno_fft_points(s->forward),
                             .weighting = MPNO_FFT_PLAIN};
-    int staged;
+    const mpno_attr lines = {.columns = s->lines_in};
+    int staged, columns;
+    if (s->lines_in != NULL) {
+        MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_line_forward, 1, &x, &lines, MPNO_ROLE_COLUMNS,
+                                "columns", &columns));
+        MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_columns_forward, 1, &columns, &attr,
+                                MPNO_ROLE_SPECTRUM, "spectrum", spectrum));
+        return take(b, &s->before, spectrum);
+    }
     MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_stage, 1, &x, NULL, MPNO_ROLE_TRANSFORM_IN,
                             "transform input", &staged));
     MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_fft_forward, 1, &staged, &attr, MPNO_ROLE_SPECTRUM,
@@ -134,15 +144,34 @@ static mpno_status to_spectrum(builder *b, const mpno_spectral *s, int x, int *s
     return take(b, &s->before, spectrum);
 }
 
-static mpno_status to_field(builder *b, const mpno_spectral *s, int spectrum, int grid, int *y) {
+/* The field on `grid`, or the columns that stand for it; bias: edge, -1: none. */
+static mpno_status to_columns(builder *b, const mpno_spectral *s, int spectrum, int bias, int grid,
+                              int *y) {
     const mpno_attr attr = {
         .fft = s->inverse,
+        .columns = s->lines_out,
         .grid = grid,
         .scale = 1.0,
-        .weighting = b->config->complex_data ? MPNO_FFT_PLAIN : MPNO_FFT_HERMITIAN};
+        .weighting = b->config->complex_data ? MPNO_FFT_PLAIN : MPNO_FFT_HERMITIAN,
+        .real_only = b->config->complex_data};
     MPNO_TRY(take(b, &s->after, &spectrum));
-    return mpno_graph_add(b->graph, &mpno_op_fft_inverse, 1, &spectrum, &attr,
-                          MPNO_ROLE_TRANSFORM_OUT, "transform output", y);
+    if (s->lines_out != NULL) {
+        const int in[] = {spectrum, bias};
+        return mpno_graph_add(b->graph, &mpno_op_columns_inverse, 2, in, &attr, MPNO_ROLE_COLUMNS,
+                              "output columns", y);
+    }
+    MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_fft_inverse, 1, &spectrum, &attr,
+                            MPNO_ROLE_TRANSFORM_OUT, "transform output", y));
+    const int in[] = {*y, bias};
+    return bias >= 0 ? add(b, &mpno_op_bias, 2, in, &attr, "biased", y) : MPNO_OK;
+}
+
+/* The field that columns stand for; a field is one already. */
+static mpno_status to_field(builder *b, const mpno_spectral *s, int *y) {
+    const mpno_attr attr = {.columns = s->lines_out};
+    if (b->graph->edges[*y].kind != MPNO_EDGE_COLUMNS) return MPNO_OK;
+    return mpno_graph_add(b->graph, &mpno_op_line_inverse, 1, y, &attr, MPNO_ROLE_TRANSFORM_OUT,
+                          "transform output", y);
 }
 
 static mpno_status resample(builder *b, int grid, int *x) {
@@ -153,7 +182,8 @@ static mpno_status resample(builder *b, int grid, int *x) {
     const mpno_attr lines = {.lines = r.lines, .grid = grid};
     if (r.lines != NULL) return add(b, &mpno_op_interpolate, 1, x, &lines, "interpolated skip", x);
     MPNO_TRY(to_spectrum(b, &r.spectral, *x, x));
-    return to_field(b, &r.spectral, *x, grid, x);
+    MPNO_TRY(to_columns(b, &r.spectral, *x, -1, grid, x));
+    return to_field(b, &r.spectral, x);
 }
 
 /* ---- a block ---- */
@@ -198,16 +228,23 @@ static mpno_status ada_in_factors(builder *b, int index, int *factors) {
                           "norm factors", factors);
 }
 
+/* Sums of y's values and squares for each sample; y: a field, or the columns that stand for it. */
+static mpno_status moments(builder *b, const mpno_attr *attr, int y, int *sums) {
+    const bool columns = b->graph->edges[y].kind == MPNO_EDGE_COLUMNS;
+    return mpno_graph_add(b->graph, columns ? &mpno_op_columns_moments : &mpno_op_moments, 1, &y,
+                          attr, MPNO_ROLE_SUMS, "norm sums", sums);
+}
+
 /* Statistics of the batch, and what they move the running ones by; or the running ones. */
-static mpno_status batch_sums(builder *b, int index, int y, bool running, int *sums) {
+static mpno_status batch_sums(builder *b, int index, const mpno_attr *attr, int y, bool running,
+                              int *sums) {
     const int mean = param(b, "fno_blocks.norm.%d.norm.running_mean", index),
               variance = param(b, "fno_blocks.norm.%d.norm.running_var", index);
     const int in_use[] = {y, mean, variance};
     if (running)
         return mpno_graph_add(b->graph, &mpno_op_running_moments, 3, in_use, NULL, MPNO_ROLE_SUMS,
                               "running sums", sums);
-    MPNO_TRY(
-        mpno_graph_add(b->graph, &mpno_op_moments, 1, &y, NULL, MPNO_ROLE_SUMS, "norm sums", sums));
+    MPNO_TRY(moments(b, attr, y, sums));
     MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_average_samples, 1, sums, NULL, MPNO_ROLE_SUMS,
                             "batch sums", sums));
     const int moved[] = {*sums, mean, variance};
@@ -218,39 +255,50 @@ static mpno_status batch_sums(builder *b, int index, int y, bool running, int *s
     return MPNO_OK;
 }
 
-static mpno_status norm(builder *b, int index, int *y) {
+/* y: a field, or the columns that stand for it (of spectral plan s). */
+static mpno_status normalize(builder *b, int index, const mpno_spectral *s, int *y) {
     const mpno_fno_config *c = b->config;
     const bool batch = c->norm == MPNO_NORM_BATCH, group = c->norm == MPNO_NORM_GROUP;
     const bool running = batch && b->opts->running;
+    const bool columns = b->graph->edges[*y].kind == MPNO_EDGE_COLUMNS;
     const mpno_attr attr = {.groups = group ? c->norm_groups : c->hidden_channels,
+                            .columns = s != NULL ? s->lines_out : NULL,
                             .eps = 1e-5,
                             .batch = batch && !running,
                             .fixed = running};
     const char *inner = batch ? ".norm" : "";
-    int sums, factors;
+    int sums;
     if (c->norm == MPNO_NORM_NONE) return MPNO_OK;
     if (batch)
-        MPNO_TRY(batch_sums(b, index, *y, running, &sums));
+        MPNO_TRY(batch_sums(b, index, &attr, *y, running, &sums));
     else
-        MPNO_TRY(mpno_graph_add(b->graph, &mpno_op_moments, 1, y, NULL, MPNO_ROLE_SUMS, "norm sums",
-                                &sums));
+        MPNO_TRY(moments(b, &attr, *y, &sums));
     const int in[] = {*y, sums, param(b, "fno_blocks.norm.%d%s.weight", index, inner),
                       param(b, "fno_blocks.norm.%d%s.bias", index, inner)};
-    MPNO_TRY(add(b, &mpno_op_normalize, 4, in, &attr, "normalised", y));
-    if (c->norm != MPNO_NORM_ADA_IN) return MPNO_OK;
+    return add(b, columns ? &mpno_op_line_normalize : &mpno_op_normalize, 4, in, &attr,
+               "normalised", y);
+}
+
+static mpno_status modulate(builder *b, int index, int *y) {
+    int factors;
+    if (b->config->norm != MPNO_NORM_ADA_IN) return MPNO_OK;
     MPNO_TRY(ada_in_factors(b, index, &factors));
     const int modulated[] = {*y, factors};
     return add(b, &mpno_op_modulate, 2, modulated, NULL, "modulated", y);
 }
 
-/* y = K(stab(x)) + b on grid `grid` */
+static mpno_status norm(builder *b, int index, int *y) {
+    MPNO_TRY(normalize(b, index, NULL, y));
+    return modulate(b, index, y);
+}
+
+/* y = K(stab(x)) + b on grid `grid`, and its norm where that comes next. */
 static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
     mpno_spectral s;
     int t = x;
     MPNO_TRY(mpno_spectral_plan(b->plans, b->config, b->model->arithmetic,
                                 mpno_graph_grid(b->graph, x), &b->graph->grids[grid], &s));
-    const mpno_attr product = {.mode_rows = s.mode_rows},
-                    bias = {.real_only = b->config->complex_data};
+    const mpno_attr product = {.mode_rows = s.mode_rows};
     if (b->config->stabilizer == MPNO_STABILIZER_TANH)
         MPNO_TRY(unary(b, &mpno_op_tanh, t, "stabilised", &t));
     MPNO_TRY(to_spectrum(b, &s, t, &t));
@@ -258,9 +306,10 @@ static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
     MPNO_TRY(mpno_graph_add(b->graph,
                             b->config->separable ? &mpno_op_scale_modes : &mpno_op_contract, 2, in,
                             &product, MPNO_ROLE_SPECTRUM, "contracted spectrum", &t));
-    MPNO_TRY(to_field(b, &s, t, grid, &t));
-    const int with_bias[] = {t, param(b, "fno_blocks.convs.%d.bias", layer)};
-    return add(b, &mpno_op_bias, 2, with_bias, &bias, "biased", y);
+    MPNO_TRY(to_columns(b, &s, t, param(b, "fno_blocks.convs.%d.bias", layer), grid, y));
+    if (!b->config->preactivation) MPNO_TRY(normalize(b, 2 * layer, &s, y));
+    MPNO_TRY(to_field(b, &s, y));
+    return b->config->preactivation ? MPNO_OK : modulate(b, 2 * layer, y);
 }
 
 /* y = mlp(y) + skip(x), where the model has one */
@@ -284,7 +333,6 @@ static mpno_status block(builder *b, int layer, int grid, int *x) {
         MPNO_TRY(norm(b, 2 * layer, x));
     }
     MPNO_TRY(spectral(b, layer, *x, grid, &y));
-    if (!early) MPNO_TRY(norm(b, 2 * layer, &y));
     MPNO_TRY(add_skip(b, c->fno_skip, "fno_skips", layer, *x, &y));
     if (!last) MPNO_TRY(unary(b, &mpno_op_gelu, y, "activation", &y));
     if (early) MPNO_TRY(norm(b, 2 * layer + 1, &y));

@@ -460,8 +460,8 @@ static double useful_flops(const mpno_network *net) {
     for (int i = 0; i < n; i++) {
         const mpno_node *node = &net->graph->nodes[i];
         const mpno_op_cost cost = node->op->cost(net->graph, node, net->opts.capacity);
-        const bool from_field = net->graph->edges[node->in[0]].kind == MPNO_EDGE_FIELD;
-        const int field = from_field ? node->in[0] : node->out[0]; /* of a transform */
+        const bool inverse = net->graph->edges[node->in[0]].kind == MPNO_EDGE_SPECTRUM;
+        const int field = inverse ? node->out[0] : node->in[0]; /* of a transform */
         const double points = (double)mpno_graph_grid(net->graph, field)->points;
         if (cost.useful) flops += cost.flops;
         if (node->attr.fft != NULL)

@@ -16,6 +16,7 @@ struct mpno_plans {
     mpno_ctx *ctx;
     mpno_fft_problem problems[MAX_FFTS];
     mpno_fft *ffts[MAX_FFTS];
+    mpno_columns *columns[MAX_FFTS][2]; /* forward, inverse; made when first asked for */
     int n_ffts;
     void **tables; /* owned */
     int n_tables;
@@ -30,7 +31,10 @@ mpno_status mpno_plans_create(mpno_ctx *ctx, mpno_plans **out) {
 void mpno_plans_destroy(mpno_plans **plans) {
     if (plans == NULL || *plans == NULL) return;
     mpno_ctx *ctx = (*plans)->ctx;
-    for (int i = 0; i < (*plans)->n_ffts; i++) mpno_fft_destroy(ctx, &(*plans)->ffts[i]);
+    for (int i = 0; i < (*plans)->n_ffts; i++) {
+        mpno_fft_destroy(ctx, &(*plans)->ffts[i]);
+        for (int k = 0; k < 2; k++) mpno_columns_destroy(ctx, &(*plans)->columns[i][k]);
+    }
     for (int i = 0; i < (*plans)->n_tables; i++) mpno_free(ctx, (*plans)->tables[i]);
     mpno_free(ctx, (*plans)->tables);
     mpno_free(ctx, *plans);
@@ -53,8 +57,14 @@ static bool same_problem(const mpno_fft_problem *a, const mpno_fft_problem *b) {
     return same;
 }
 
-static mpno_status find_fft(mpno_plans *plans, const mpno_fft_problem *problem,
-                            const mpno_fft **out) {
+/* Lines up to this length have their columns taken tile by tile: the table has 2 K numbers a point
+ * and a line is never divided between threads. */
+#define MAX_LINE 4096
+
+/* The transform of a problem, whole and, where that is to be had, in two parts: forward with 1 /
+ * the number of points, inverse with the weights of the half that is not stored. */
+static mpno_status find_fft(mpno_plans *plans, const mpno_fft_problem *problem, bool inverse,
+                            const mpno_fft **out, const mpno_columns **columns) {
     int i = 0;
     while (i < plans->n_ffts && !same_problem(&plans->problems[i], problem)) i++;
     if (i == plans->n_ffts) {
@@ -64,6 +74,13 @@ static mpno_status find_fft(mpno_plans *plans, const mpno_fft_problem *problem,
         plans->problems[plans->n_ffts++] = *problem;
     }
     *out = plans->ffts[i];
+    mpno_columns **parts = &plans->columns[i][inverse];
+    if (*parts == NULL && problem->kind == MPNO_FFT_REAL &&
+        problem->size[problem->ndim - 1] <= MAX_LINE)
+        MPNO_TRY(mpno_columns_create(plans->ctx, problem,
+                                     inverse ? 1.0 : 1.0 / (double)mpno_fft_points(*out),
+                                     inverse ? MPNO_FFT_HERMITIAN : MPNO_FFT_PLAIN, parts));
+    *columns = *parts;
     return MPNO_OK;
 }
 
@@ -185,8 +202,8 @@ static mpno_status join_axes(mpno_plans *plans, const axis *axes, const mpno_fft
         pick |= !plain_in, spread |= !plain_out;
         total *= a->keep;
     }
-    MPNO_TRY(find_fft(plans, &in, &s->forward));
-    MPNO_TRY(find_fft(plans, &out, &s->inverse));
+    MPNO_TRY(find_fft(plans, &in, false, &s->forward, &s->lines_in));
+    MPNO_TRY(find_fft(plans, &out, true, &s->inverse, &s->lines_out));
     s->before.take = s->after.take = NULL;
     if (pick) MPNO_TRY(make_map(plans, &s->before, total, product(in.keep, like->ndim)));
     if (spread) MPNO_TRY(make_map(plans, &s->after, product(out.keep, like->ndim), total));

@@ -26,6 +26,7 @@ typedef struct mpno_mode_map {
  * grid out. */
 typedef struct mpno_spectral {
     const mpno_fft *forward, *inverse;
+    const mpno_columns *lines_in, *lines_out; /* the same in two parts; NULL: not to be had */
     const int32_t *mode_rows; /* of each mode at the weights: its block; NULL for skips */
     mpno_mode_map before, after;
 } mpno_spectral;

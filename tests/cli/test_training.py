@@ -197,7 +197,7 @@ class NotFinite(Project):
 
     def test_inputs_too_large_for_f16(self):
         make_data(self.folder / "train.pt", scale=1e6)
-        for policy, layer, tensor in (("half", "block 0", "transform input"),
+        for policy, layer, tensor in (("half", "block 0", "spectrum"),
                                       ("mixed", "lifting", "lifted")):
             words = ("train", "config.yaml", f"output={policy}", f"precision.policy={policy}")
             result = self.mpno(*words, status=1)

@@ -42,6 +42,17 @@ static int reduce_samples(double *dst, const double *partials, int64_t samples, 
     return nonfinite;
 }
 
+static void weigh_sums(double *dst, const double *src, const double *weight, int parts,
+                       int64_t samples, int64_t channels, int interleaved) {
+    for (int64_t s = 0; s < samples; s++, src += parts * channels, dst += 2 * channels)
+        for (int64_t c = 0; c < channels; c++) {
+            double sum = 0;
+            for (int i = 1; i < parts; i++) sum += weight[i] * src[i * channels + c];
+            dst[interleaved ? 2 * c : c] = weight[0] * src[c];
+            dst[interleaved ? 2 * c + 1 : channels + c] = sum;
+        }
+}
+
 static void average_samples(double *dst, const double *src, int64_t batch, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         double sum = 0;

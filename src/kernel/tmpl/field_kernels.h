@@ -260,6 +260,7 @@ static const mpno_field_kernels NAME(table) = {
     .transpose = NAME(transpose),
     .reduce = NAME(reduce),
     .reduce_samples = reduce_samples,
+    .weigh_sums = weigh_sums,
     .narrow = NAME(narrow),
     .norm_coefficients = NAME(norm_coefficients),
     .norm_grad_coefficients = NAME(norm_grad_coefficients),

@@ -31,6 +31,8 @@ typedef struct rig {
     mpno_graph *graph;
     mpno_exec *exec;
     mpno_fft *fft;
+    mpno_columns *columns; /* the same in two parts */
+    bool in_parts;         /* blocks use that one */
     int32_t *mode_rows;
     int64_t blocks; /* of spectral weights: two more than there are modes */
     int64_t batch;
@@ -85,12 +87,14 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
     assert_int_equal(mpno_graph_create(ctx, &grid, &r->graph), MPNO_OK);
     assert_int_equal(mpno_graph_layer(r->graph, "rig"), MPNO_OK);
     assert_int_equal(mpno_fft_create(ctx, &problem, &r->fft), MPNO_OK);
+    assert_int_equal(mpno_columns_create(ctx, &problem, 0.7, weighting, &r->columns), MPNO_OK);
     rig_grids(r, &grid);
     const int64_t modes = mpno_fft_modes(r->fft);
     r->blocks = modes + 2;
     assert_int_equal(mpno_alloc_array(ctx, (size_t)modes, sizeof(int32_t), &r->mode_rows), MPNO_OK);
     for (int64_t k = 0; k < modes; k++) r->mode_rows[k] = (int32_t)(modes - k); /* 1 .. modes */
     r->attr = (mpno_attr){.fft = r->fft,
+                          .columns = r->columns,
                           .scale = 0.7,
                           .weighting = weighting,
                           .mode_rows = r->mode_rows,
@@ -127,6 +131,7 @@ static inline void rig_destroy(rig *r) {
     mpno_exec_destroy(&r->exec);
     mpno_graph_destroy(&r->graph);
     mpno_fft_destroy(r->ctx, &r->fft);
+    mpno_columns_destroy(r->ctx, &r->columns);
     mpno_free(r->ctx, r->mode_rows);
     free(r->take);
     for (int d = 0; d < 4; d++) free(r->maps[d]);
@@ -157,7 +162,8 @@ static inline int rig_leaf(rig *r, mpno_edge_kind kind, int64_t channels) {
     int edge;
     assert_int_equal(mpno_graph_input(r->graph, "leaf", channels, &edge), MPNO_OK);
     r->graph->edges[edge].kind = kind;
-    r->graph->edges[edge].modes = mpno_fft_modes(r->fft);
+    r->graph->edges[edge].modes =
+        kind == MPNO_EDGE_COLUMNS ? r->columns->keep : mpno_fft_modes(r->fft);
     return rig_own(r, edge);
 }
 
@@ -191,7 +197,8 @@ static inline int rig_statistics(rig *r, int y, int norm) {
         for (int i = 1; i < 3; i++) r->frozen[r->graph->edges[in[i]].param] = true;
         return rig_add(r, &mpno_op_running_moments, 3, in);
     }
-    const int sums = rig_unary(r, &mpno_op_moments, y);
+    const bool columns = r->graph->edges[y].kind == MPNO_EDGE_COLUMNS;
+    const int sums = rig_unary(r, columns ? &mpno_op_columns_moments : &mpno_op_moments, y);
     return norm == 3 ? rig_unary(r, &mpno_op_average_samples, sums) : sums;
 }
 
@@ -199,19 +206,25 @@ static inline int rig_statistics(rig *r, int y, int norm) {
  * batch, 4: with running statistics. skip 0: none, 1: linear, 2: identity, 3: gate. */
 static inline int rig_block(rig *r, int x, int norm, int skip) {
     const int64_t n = RIG_INPUTS;
-    const int spectral[] = {rig_unary(r, &mpno_op_fft_forward,
-                                      rig_unary(r, &mpno_op_stage, rig_unary(r, &mpno_op_tanh, x))),
-                            rig_weight(r, r->blocks, n, n, true)};
-    const int biased[] = {
-        rig_unary(r, &mpno_op_fft_inverse, rig_add(r, &mpno_op_contract, 2, spectral)),
-        rig_weight(r, 1, 1, n, false)};
-    int y = rig_add(r, &mpno_op_bias, 2, biased);
+    const bool parts = r->in_parts;
+    const int stabilised = rig_unary(r, &mpno_op_tanh, x);
+    const int spectral[] = {
+        parts ? rig_unary(r, &mpno_op_columns_forward,
+                          rig_unary(r, &mpno_op_line_forward, stabilised))
+              : rig_unary(r, &mpno_op_fft_forward, rig_unary(r, &mpno_op_stage, stabilised)),
+        rig_weight(r, r->blocks, n, n, true)};
+    int y = rig_add(r, &mpno_op_contract, 2, spectral);
+    const int biased[] = {parts ? y : rig_unary(r, &mpno_op_fft_inverse, y),
+                          rig_weight(r, 1, 1, n, false)};
+    y = rig_add(r, parts ? &mpno_op_columns_inverse : &mpno_op_bias, 2, biased);
     if (norm != 0) {
         const int in[] = {y, rig_statistics(r, y, norm),
                           norm != 2 ? rig_weight(r, 1, 1, n, false) : -1,
                           norm != 2 ? rig_weight(r, 1, 1, n, false) : -1};
         r->attr.batch = norm == 3, r->attr.fixed = norm == 4;
-        y = rig_add(r, &mpno_op_normalize, 4, in);
+        y = rig_add(r, parts ? &mpno_op_line_normalize : &mpno_op_normalize, 4, in);
+    } else if (parts) {
+        y = rig_unary(r, &mpno_op_line_inverse, y);
     }
     const int by[] = {x, skip == 1   ? rig_weight(r, 1, n, n, false)
                          : skip == 3 ? rig_weight(r, 1, 1, n, false)

@@ -14,9 +14,9 @@
 #include "unit/graph/rig.h"
 
 /* f, F: field of I, of O = I + dimensions channels. w: of I on the wider grid. c: complex of I. s,
- * S: spectra alike. g: of one mode more. W: weight [O][I]. K: kernel [width^d][O][I]. v: vector
- * [O]. u: vector [I]. Z: spectral weight. Y: separable. m: sums [2I]. n: sums [2I] that have a
- * gradient. */
+ * S: spectra alike. k: columns of I. g: of one mode more. W: weight [O][I]. K: kernel
+ * [width^d][O][I]. v: vector [O]. u: vector [I]. Z: spectral weight. Y: separable. m: sums [2I]. n:
+ * sums [2I] that have a gradient. */
 typedef struct signature {
     const mpno_op *op;
     const char *operands;
@@ -55,6 +55,15 @@ static const signature signatures[] = {{&mpno_op_grid_embed, "f"},
                                        {&mpno_op_normalize_dw, "mmuu"},
                                        {&mpno_op_fft_forward, "f"},
                                        {&mpno_op_fft_inverse, "s"},
+                                       {&mpno_op_line_forward, "f"},
+                                       {&mpno_op_line_inverse, "k"},
+                                       {&mpno_op_columns_forward, "k"},
+                                       {&mpno_op_columns_inverse, "s"},
+                                       {&mpno_op_columns_sum, "ku"},
+                                       {&mpno_op_columns_moments, "k"},
+                                       {&mpno_op_line_normalize, "kmuu"},
+                                       {&mpno_op_normalize_columns_sums, "kk"},
+                                       {&mpno_op_normalize_columns_dx, "kkmmu"},
                                        {&mpno_op_take_modes, "s"},
                                        {&mpno_op_pad, "f"},
                                        {&mpno_op_crop, "w"},
@@ -147,6 +156,8 @@ static int make_operand(rig *r, char letter) {
         case 's':
         case 'S':
             return rig_leaf(r, MPNO_EDGE_SPECTRUM, letter == 's' ? i : o);
+        case 'k':
+            return rig_leaf(r, MPNO_EDGE_COLUMNS, i);
         case 'i':
             return rig_leaf(r, MPNO_EDGE_SUMS, i);
         case 'm':
@@ -282,6 +293,8 @@ static const adjoint adjoints[] = {{&mpno_op_stage, 0, &mpno_op_stage, 0, NULL},
                                    {&mpno_op_gelu_grad, 0, &mpno_op_gelu_grad, 0, NULL},
                                    {&mpno_op_tanh_grad, 0, &mpno_op_tanh_grad, 0, NULL},
                                    {&mpno_op_fft_forward, 0, &mpno_op_fft_inverse, 0, NULL},
+                                   {&mpno_op_line_forward, 0, &mpno_op_line_inverse, 0, NULL},
+                                   {&mpno_op_columns_forward, 0, &mpno_op_columns_inverse, 0, NULL},
                                    {&mpno_op_contract, 0, &mpno_op_contract_dx, 0, NULL},
                                    {&mpno_op_contract, 1, &mpno_op_contract_dw, 1, NULL},
                                    {&mpno_op_contract_dx, 1, &mpno_op_contract_dw, 0, NULL}};
@@ -325,7 +338,9 @@ static void adjoints_are_adjoint(void **state) {
         }
     for (int i = 0; i < mpno_op_count(); i++) {
         const mpno_op *op = mpno_op_get(i);
-        bool found = !op->linear_in_first || op == &mpno_op_normalize_sums; /* see below */
+        bool found = !op->linear_in_first || op == &mpno_op_normalize_sums ||
+                     op == &mpno_op_normalize_columns_sums ||
+                     op == &mpno_op_columns_sum; /* see below */
         for (int k = 0; k < N_ADJOINTS; k++) found |= adjoints[k].a == op || adjoints[k].b == op;
         if (!found) fail_msg("linear op %s has no adjoint in this test", op->name);
     }
@@ -358,6 +373,58 @@ static void sums_of_norms(void **state) {
                 assert_true(fabs(sums[base + RIG_INPUTS + c] - t[2]) <= 1e-11);
             }
         free(moments), free(sums);
+        rig_destroy(&r);
+    }
+}
+
+static void check_equal(const double *a, const double *b, size_t n, const char *what) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(a[i]));
+    assert_true(most > 1e-3);
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(a[i] - b[i]) <= 1e-12 * most)) fail_msg("%s: %.17g, %.17g", what, a[i], b[i]);
+}
+
+/* The transform in two parts is the whole one, and sums by columns are those of the fields that
+ * they stand for. */
+static void columns_stand_for_fields(void **state) {
+    (void)state;
+    for (int g = 0; g < 2 * N_ALL_GRIDS; g++) {
+        rig r;
+        rig_create(&r, ctx, grids[g / 2].ndim, grids[g / 2].size,
+                   g % 2 ? MPNO_FFT_HERMITIAN : MPNO_FFT_PLAIN);
+        const int c = make_operand(&r, 'k'), dy = make_operand(&r, 'f'), u = make_operand(&r, 'u');
+        const int s = make_operand(&r, 's'), v = make_operand(&r, 'u');
+        const int x = rig_unary(&r, &mpno_op_line_inverse, c),
+                  dc = rig_unary(&r, &mpno_op_line_forward, dy);
+        const int fields[] = {dy, x}, columns[] = {dc, c}, of_field[] = {dy, u},
+                  of_columns[] = {dc, v}, biased[] = {s, u};
+        const int plain[] = {rig_unary(&r, &mpno_op_fft_inverse, s), u};
+        const struct {
+            const char *what;
+            int a, b;
+        } pairs[] = {
+            {"moments", rig_unary(&r, &mpno_op_moments, x),
+             rig_unary(&r, &mpno_op_columns_moments, c)},
+            {"products", rig_add(&r, &mpno_op_normalize_sums, 2, fields),
+             rig_add(&r, &mpno_op_normalize_columns_sums, 2, columns)},
+            {"sums", rig_add(&r, &mpno_op_sum_points, 2, of_field),
+             rig_add(&r, &mpno_op_columns_sum, 2, of_columns)},
+            {"forward", rig_unary(&r, &mpno_op_fft_forward, dy),
+             rig_unary(&r, &mpno_op_columns_forward, dc)},
+            {"inverse", rig_add(&r, &mpno_op_bias, 2, plain),
+             rig_unary(&r, &mpno_op_line_inverse,
+                       rig_add(&r, &mpno_op_columns_inverse, 2, biased))},
+        };
+        enum { N_PAIRS = sizeof pairs / sizeof pairs[0] };
+        int outs[2 * N_PAIRS];
+        for (int i = 0; i < N_PAIRS; i++) outs[2 * i] = pairs[i].a, outs[2 * i + 1] = pairs[i].b;
+        rig_finish(&r, &full, outs, 2 * N_PAIRS);
+        for (int i = 0; i < N_PAIRS; i++) {
+            double *a = result(&r, pairs[i].a), *b = result(&r, pairs[i].b);
+            check_equal(a, b, rig_count(&r, pairs[i].a), pairs[i].what);
+            free(a), free(b);
+        }
         rig_destroy(&r);
     }
 }
@@ -545,8 +612,11 @@ static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting we
             in[i] = fields++ == 0 ? t.input : rig_add(&t.r, &mpno_op_linear, 2, square);
         else if (operands[i] == 's')
             in[i] = rig_unary(&t.r, &mpno_op_fft_forward, rig_unary(&t.r, &mpno_op_stage, t.input));
+        else if (operands[i] == 'k')
+            in[i] = rig_unary(&t.r, &mpno_op_line_forward, t.input);
         else if (operands[i] == 'm')
-            in[i] = rig_unary(&t.r, &mpno_op_moments, t.input);
+            in[i] = operands[0] == 'k' ? rig_unary(&t.r, &mpno_op_columns_moments, in[0])
+                                       : rig_unary(&t.r, &mpno_op_moments, t.input);
         else if (operands[i] == 'n')
             in[i] = rig_unary(&t.r, &mpno_op_sample_sums, rig_doubled(&t.r, t.input));
         else
@@ -561,6 +631,8 @@ static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting we
     if (t.r.graph->edges[y].kind == MPNO_EDGE_SUMS) y = rig_unary(&t.r, &mpno_op_spread_sums, y);
     if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM)
         y = rig_unary(&t.r, &mpno_op_fft_inverse, y);
+    if (t.r.graph->edges[y].kind == MPNO_EDGE_COLUMNS)
+        y = rig_unary(&t.r, &mpno_op_line_inverse, y);
     check_training(&t, y, op->name);
     rig_destroy(&t.r);
 }
@@ -580,11 +652,12 @@ static void gradient_of_blocks(void **state) {
     (void)state;
     for (int norm = 0; norm < 5; norm++)
         for (int skip = 0; skip < 4; skip++)
-            for (int g = skip % 2; g < N_GRIDS; g += 2) {
+            for (int g = skip % 2; g < 2 * N_GRIDS; g += 2) {
                 training t;
-                char what[32];
-                start(&t, g, 'f', MPNO_FFT_HERMITIAN, (norm + skip) % RIG_OBJECTIVES);
-                snprintf(what, sizeof what, "norm %d skip %d", norm, skip);
+                char what[48];
+                start(&t, g % N_GRIDS, 'f', MPNO_FFT_HERMITIAN, (norm + skip) % RIG_OBJECTIVES);
+                t.r.in_parts = g >= N_GRIDS;
+                snprintf(what, sizeof what, "norm %d skip %d parts %d", norm, skip, g >= N_GRIDS);
                 /* Two of them, so that every value has several consumers. */
                 const int middle = rig_block(&t.r, t.input, norm, skip);
                 check_training(&t, rig_block(&t.r, middle, norm, (skip + 1) % 4), what);
@@ -748,6 +821,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(linear_ops_are_linear, set_up, tear_down),
         cmocka_unit_test_setup_teardown(adjoints_are_adjoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_of_norms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(columns_stand_for_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(statistics_of_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dropped_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gradient_of_every_op, set_up, tear_down),

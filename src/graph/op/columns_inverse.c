@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * c = inverse transform of a spectrum over all axes but the last (transform/columns), plus a number
+ * per channel added to the field that the columns stand for: X [modes][batch][2][C], b [C] or left
+ * out -> c [batch][lines][2][K][C] on attr.grid. Gradients: columns_forward, the adjoint;
+ * columns_sum. */
+#include "graph/op/columns_sums.h"
+
+static void add_to_line(void *argument, int64_t line, int thread) {
+    mpno_op_call *call = argument;
+    const mpno_columns *columns = call->node->attr.columns;
+    const int64_t channels = call->out[0].channels;
+    const size_t bytes = (size_t)channels * mpno_format_bytes(columns->arithmetic);
+    char *mean = (char *)call->out[0].data + (size_t)(line * 2 * columns->keep) * bytes;
+    (void)thread;
+    call->kernels->channel_affine(mean, mean, NULL, call->scratch, 1, channels);
+}
+
+static void forward(mpno_op_call *call) {
+    const mpno_columns *columns = call->node->attr.columns;
+    const mpno_columns_call inverse = mpno_columns_call_of(call, &call->in[0]);
+    (void)mpno_columns_inverse(columns, &inverse, call->in[0].data, call->out[0].data);
+    const double by_mean = 1 / columns->mean;
+    if (call->in[1].data == NULL) return;
+    /* A line of ones has the mean 1 / columns->mean. */
+    call->fields->apply_matrix(call->scratch, call->in[1].data, &by_mean, 0, 1, 1, 1,
+                               call->out[0].channels);
+    mpno_parallel(call->n_threads, call->batch * columns->lines, add_to_line, call);
+}
+
+static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const mpno_node node = graph->nodes[index];
+    const int sum[] = {grad_out[0], node.in[1]};
+    if (wanted[0])
+        MPNO_TRY(mpno_graph_add_gradient(graph, &mpno_op_columns_forward, 1, grad_out, &node.attr,
+                                         node.in[0], &grad_in[0]));
+    if (!wanted[1]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, &mpno_op_columns_sum, 2, sum, &node.attr, node.in[1],
+                                   &grad_in[1]);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    return mpno_op_columns_forward.cost(graph, node, batch);
+}
+
+static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
+                      size_t type_bytes, int n_threads) {
+    const size_t transform =
+                     mpno_op_columns_forward.scratch(graph, node, batch, type_bytes, n_threads),
+                 vector = (size_t)graph->edges[node->in[0]].channels * type_bytes;
+    return transform > vector ? transform : vector;
+}
+
+const mpno_op mpno_op_columns_inverse = {
+    .name = "columns_inverse",
+    .class = MPNO_OP_WHOLE,
+    .linear_in_first = true,
+    .shape = mpno_shape_columns,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+    .scratch = scratch,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * What the ops on columns share: their calls, runs over lines, and inner products of the fields
+ * that columns stand for, without these fields (Parseval, transform/columns). */
+#ifndef MPNO_GRAPH_OP_COLUMNS_SUMS_H
+#define MPNO_GRAPH_OP_COLUMNS_SUMS_H
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "graph/graph.h"
+
+mpno_columns_call mpno_columns_call_of(const mpno_op_call *call, const mpno_operand *spectrum);
+
+/* Some lines of one sample. */
+enum { MPNO_COLUMNS_LINES = 64 };
+typedef struct mpno_lines_range {
+    int64_t sample, first, count;
+} mpno_lines_range;
+int64_t mpno_lines_ranges(const mpno_columns *columns); /* of a sample */
+mpno_lines_range mpno_lines_range_at(const mpno_columns *columns, int64_t task);
+/* The columns of a line: row `row` of [2][K], `channels` wide. */
+void *mpno_line_row(const mpno_op_call *call, const mpno_operand *operand, int64_t sample,
+                    int64_t line, int64_t row);
+
+/* Of operands 0 = a and i = b, both columns, for each sample and channel in f64, added over the
+ * lines in a fixed order:
+ *   first  = weight[0] sum a[mean]
+ *   second = sum over classes weight[1 + class] sum a b
+ * interleaved: dst [batch][C][2], else [batch][2][C]. */
+typedef struct mpno_columns_products {
+    int other;
+    double weight[1 + MPNO_COLUMNS_CLASSES];
+    bool interleaved;
+} mpno_columns_products;
+void mpno_columns_products_run(mpno_op_call *call, const mpno_columns_products *products,
+                               double *dst);
+size_t mpno_columns_products_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
+                                     size_t type_bytes, int n_threads);
+mpno_op_cost mpno_columns_cost(const mpno_graph *graph, const mpno_node *node, int64_t batch);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * The columns of a field: the kept frequencies of each line along its last axis,
+ * c[j] = sum_n T[n][j] x[n] (transform/columns): x [points][C] -> c [lines][2][K][C]. A tile may
+ * hold a part of a line, whose parts come in order. Gradient: line_inverse, the adjoint.
+ * Error: that of a product with 2 K rows. */
+#include <string.h>
+
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    const mpno_columns *columns = call->node->attr.columns;
+    const int64_t channels = call->in[0].channels, rows = 2 * columns->keep;
+    const size_t element = mpno_format_bytes(call->kernels->arithmetic);
+    for (int64_t done = 0, count; done < call->rows; done += count) {
+        const int64_t at = call->first + done, line = at / columns->n, n = at % columns->n;
+        char *c = (char *)call->out[0].data + (size_t)(line * rows * channels) * element;
+        count = columns->n - n < call->rows - done ? columns->n - n : call->rows - done;
+        if (n == 0) memset(c, 0, (size_t)(rows * channels) * element);
+        call->kernels->gemm_tn(count, channels, rows,
+                               (const char *)columns->table + (size_t)(n * rows) * element, rows,
+                               (char *)call->in[0].data + (size_t)(done * channels) * element,
+                               channels, c, channels);
+    }
+}
+
+static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const mpno_node node = graph->nodes[index];
+    if (!wanted[0]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, &mpno_op_line_inverse, 1, grad_out, &node.attr,
+                                   node.in[0], &grad_in[0]);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    const double lines =
+        (double)(batch * node->attr.columns->lines * graph->edges[node->in[0]].channels);
+    return (mpno_op_cost){lines * mpno_columns_line_flops(node->attr.columns), false};
+}
+
+const mpno_op mpno_op_line_forward = {
+    .name = "line_forward",
+    .class = MPNO_OP_REDUCE,
+    .linear_in_first = true,
+    .shape = mpno_shape_columns,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};

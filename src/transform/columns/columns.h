@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * The transform of real fields in two parts, so that no field need be stored for it: lines along
+ * the last axis become *columns*, their kept frequencies, inside the program that makes the lines,
+ * and the other axes are transformed afterwards.
+ *
+ *   columns   c[j] = sum_n T[n][j] x[n] of each line (and x[n] = sum_j T[n][j] c[j] back),
+ *             j = (plane, k): T[n][0, k] = scale w_k cos(2 pi k n / N), T[n][1, k] = -scale w_k sin
+ *   spectrum  the unscaled complex transform of the columns over the other axes, as fft.h has it
+ *
+ * scale, w_k and the kept frequencies are those of fft.h, of which this is the transform (forward)
+ * and its adjoint (inverse). Layout of columns: [batch][lines][2][K][channels] of the arithmetic
+ * type, lines = product of all sizes but the last, K = keep of the last axis. With few kept
+ * frequencies the product with T costs less than a fast transform, and any part of a line can be
+ * made or taken alone; a line is then also known by its inner products: T'T is diagonal (Parseval).
+ */
+#ifndef MPNO_TRANSFORM_COLUMNS_H
+#define MPNO_TRANSFORM_COLUMNS_H
+
+#include "kernel/kernel.h"
+#include "transform/fft/fft.h"
+
+/* Frequencies of one line that share a weight in T'T. */
+typedef enum mpno_columns_class {
+    MPNO_COLUMNS_MEAN,    /* k = 0 */
+    MPNO_COLUMNS_MIDDLE,  /* 0 < k < N/2 */
+    MPNO_COLUMNS_NYQUIST, /* k = N/2 */
+    MPNO_COLUMNS_CLASSES
+} mpno_columns_class;
+
+typedef struct mpno_columns {
+    mpno_format arithmetic;
+    int64_t n, keep, lines, modes; /* points of a line; K; of a sample; of the spectrum */
+    const void *table;             /* T [n][2 K] */
+    double mean;                   /* T[n][0, 0], for every n */
+    /* Sum of T[n][plane, k]^2 over n. Imaginary parts at k = 0 and k = N/2 have none. */
+    double square[MPNO_COLUMNS_CLASSES];
+    int64_t middle_first, middle_count; /* k of the middle class */
+    bool has_nyquist;
+    const mpno_kernels *kernels;
+    mpno_fft *rest; /* over the other axes; NULL in one dimension */
+    void *owned;
+} mpno_columns;
+
+/* problem: of real data, of any size. */
+MPNO_WARN_UNUSED mpno_status mpno_columns_create(mpno_ctx *ctx, const mpno_fft_problem *problem,
+                                                 double scale, mpno_fft_weighting weighting,
+                                                 mpno_columns **out);
+void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns);
+
+typedef struct mpno_columns_call {
+    int64_t batch, channels;
+    mpno_format spectrum_format;
+    int n_threads;
+    void *scratch;
+} mpno_columns_call;
+
+size_t mpno_columns_scratch_bytes(const mpno_columns *columns, int64_t batch, int64_t channels,
+                                  int n_threads);
+/* Return 1 when a stored value is not finite, else 0. Bits do not depend on n_threads. */
+int mpno_columns_forward(const mpno_columns *plan, const mpno_columns_call *call,
+                         const void *columns, void *spectrum);
+int mpno_columns_inverse(const mpno_columns *plan, const mpno_columns_call *call,
+                         const void *spectrum, void *columns);
+/* Additions and multiplications of one sample and channel: over the other axes; of one line. */
+double mpno_columns_rest_flops(const mpno_columns *columns);
+static inline double mpno_columns_line_flops(const mpno_columns *columns) {
+    return 4.0 * (double)(columns->n * columns->keep);
+}
+
+#endif
