@@ -8,6 +8,7 @@
 
 #include "core/fields.h"
 #include "core/memory.h"
+#include "graph/exec.h"
 #include "mpno/mpno.h"
 #include "report/table.h"
 
@@ -134,8 +135,20 @@ MPNO_WARN_UNUSED mpno_status bench_work_create(mpno_ctx *ctx, const bench_work_o
 MPNO_WARN_UNUSED mpno_status bench_work_realise(bench_work *work);
 void bench_work_destroy(bench_work *work);
 MPNO_WARN_UNUSED mpno_status bench_work_step(bench_work *work);
+/* A step without its update: binds the data, warms up, leaves the weights. Training only. */
+MPNO_WARN_UNUSED mpno_status bench_work_bind(bench_work *work);
 /* "f32" under full, else the format. */
 const char *bench_work_format(const bench_work *work);
+
+/* ---- steps of a lowered program ---- */
+
+int bench_step_length(const mpno_step *step);
+/* Node i of a step, i < length, in order; NULL: a load or a store. */
+const mpno_node *bench_step_node(const mpno_graph *graph, const mpno_step *step, int i);
+/* "block 1", or "block 1-2" when a program serves two. */
+void bench_step_layer(const mpno_graph *graph, const mpno_step *step, char *out, size_t capacity);
+/* "linear 2, gelu, +7": ops with the most work first, in 24 columns unless one alone is longer. */
+void bench_step_ops(const mpno_graph *graph, const mpno_step *step, char *out, size_t capacity);
 
 /* `step --profile`: prints what each step of the lowered program takes. */
 MPNO_WARN_UNUSED mpno_status bench_profile(bench_work *work, const bench_common *common);

@@ -10,8 +10,6 @@
 #include "core/clock.h"
 #include "model/network.h"
 
-enum { SHOWN_OPS = 24 /* columns of a row's ops */ };
-
 typedef struct profile {
     bench_work *work;
     const mpno_graph *graph;
@@ -49,101 +47,6 @@ static mpno_status run_rounds(profile *p) {
     if (status == MPNO_OK) p->peaks = bench_probe_medians(probe);
     bench_probe_destroy(&probe);
     return status;
-}
-
-/* ---- what a step consists of ---- */
-
-/* Node i of a step, in order; NULL: loads and stores. */
-static const mpno_node *node_at(const profile *p, const mpno_step *step, int i) {
-    const int n = step->whole >= 0 ? step->whole : step->instrs[i].node;
-    return n < 0 ? NULL : &p->graph->nodes[n];
-}
-
-static int length_of(const mpno_step *step) {
-    return step->whole >= 0 ? 1 : step->n_instrs;
-}
-
-static int n_ops(const profile *p, const mpno_step *step) {
-    int n = 0;
-    for (int i = 0; i < length_of(step); i++) n += node_at(p, step, i) != NULL;
-    return n;
-}
-
-static double flops_of(const profile *p, const mpno_node *node) {
-    return node->op->cost(p->graph, node, p->work->opts.which->batch).flops;
-}
-
-/* The operations of all ops like `op` of a step, and how many they are. */
-static double sum_like(const profile *p, const mpno_step *step, const mpno_op *op, int *n) {
-    double flops = 0;
-    *n = 0;
-    for (int i = 0; i < length_of(step); i++) {
-        const mpno_node *node = node_at(p, step, i);
-        if (node == NULL || node->op != op) continue;
-        flops += flops_of(p, node);
-        ++*n;
-    }
-    return flops;
-}
-
-/* The op with the most work among those not told yet, and how many there are; NULL: none is left.
- */
-static const mpno_op *next_op(const profile *p, const mpno_step *step, const mpno_op *const *told,
-                              int n_told, int *count) {
-    const mpno_op *found = NULL;
-    double most = -1;
-    *count = 0;
-    for (int i = 0; i < length_of(step); i++) {
-        const mpno_node *node = node_at(p, step, i);
-        bool skip = node == NULL;
-        for (int k = 0; k < n_told && !skip; k++) skip = told[k] == node->op;
-        int n;
-        const double flops = skip ? -1 : sum_like(p, step, node->op, &n);
-        if (skip || flops <= most) continue;
-        most = flops;
-        found = node->op;
-        *count = n;
-    }
-    return found;
-}
-
-/* "linear 2, gelu, +7": ops with the most work first, as many as there is room for. */
-static void describe_ops(const profile *p, const mpno_step *step, char *out, size_t capacity) {
-    const mpno_op *told[8];
-    int n_told = 0, left = n_ops(p, step), count;
-    size_t length = 0;
-    *out = '\0';
-    while (left > 0 && n_told < 8) {
-        const mpno_op *op = next_op(p, step, told, n_told, &count);
-        char word[40];
-        snprintf(word, sizeof word, count > 1 ? "%.24s %d" : "%.24s", op->name, count);
-        const size_t tail = left == count ? 0 : 5;
-        if (n_told > 0 && length + 2 + strlen(word) + tail > SHOWN_OPS) break;
-        length +=
-            (size_t)snprintf(out + length, capacity - length, "%s%s", n_told ? ", " : "", word);
-        told[n_told++] = op;
-        left -= count;
-    }
-    if (left > 0) snprintf(out + length, capacity - length, ", +%d", left);
-}
-
-/* "block 1", or "block 1-2" when a program serves two. */
-static void describe_layer(const profile *p, const mpno_step *step, char *out, size_t capacity) {
-    int first = p->graph->n_layers, last = -1;
-    for (int i = 0; i < length_of(step); i++) {
-        const mpno_node *node = node_at(p, step, i);
-        if (node == NULL) continue;
-        if (node->layer < first) first = node->layer;
-        if (node->layer > last) last = node->layer;
-    }
-    const char *a = p->graph->layers[first], *b = p->graph->layers[last];
-    const bool blocks = strncmp(a, "block ", 6) == 0 && strncmp(b, "block ", 6) == 0;
-    if (first == last)
-        snprintf(out, capacity, "%s", a);
-    else if (blocks)
-        snprintf(out, capacity, "%s-%s", a, b + 6);
-    else
-        snprintf(out, capacity, "%s, %s", a, b);
 }
 
 /* ---- telling ---- */
@@ -192,8 +95,8 @@ static mpno_status add_pass(mpno_table *table, const profile *p, bool backward, 
         char layer[64], ops[64];
         if (step->backward != backward) continue;
         const totals t = totals_of(p, s);
-        describe_layer(p, step, layer, sizeof layer);
-        describe_ops(p, step, ops, sizeof ops);
+        bench_step_layer(p->graph, step, layer, sizeof layer);
+        bench_step_ops(p->graph, step, ops, sizeof ops);
         MPNO_TRY(add_row(table, layer, ops, &t));
         add(&sum, &t);
     }
@@ -244,17 +147,17 @@ static mpno_status put_step(const profile *p, int s, mpno_value *list) {
     const totals t = totals_of(p, s);
     mpno_value *map, *ops;
     char layer[64];
-    describe_layer(p, step, layer, sizeof layer);
+    bench_step_layer(p->graph, step, layer, sizeof layer);
     MPNO_TRY(mpno_value_map(ctx, &map));
     MPNO_TRY(mpno_value_append(ctx, list, map)); /* from here on owned by the list */
     MPNO_TRY(mpno_value_set_string(ctx, map, "layer", layer));
     MPNO_TRY(mpno_value_set_string(ctx, map, "pass", step->backward ? "backward" : "forward"));
     MPNO_TRY(mpno_value_list(ctx, &ops));
     MPNO_TRY(mpno_value_set(ctx, map, "ops", ops));
-    for (int i = 0; i < length_of(step); i++) {
+    for (int i = 0; i < bench_step_length(step); i++) {
         mpno_value *name;
-        if (node_at(p, step, i) == NULL) continue;
-        MPNO_TRY(mpno_value_string(ctx, node_at(p, step, i)->op->name, &name));
+        if (bench_step_node(p->graph, step, i) == NULL) continue;
+        MPNO_TRY(mpno_value_string(ctx, bench_step_node(p->graph, step, i)->op->name, &name));
         MPNO_TRY(mpno_value_append(ctx, ops, name));
     }
     MPNO_TRY(mpno_value_set_real(ctx, map, "seconds", t.seconds));

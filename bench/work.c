@@ -118,6 +118,11 @@ mpno_status bench_work_step(bench_work *w) {
     return MPNO_OK;
 }
 
+mpno_status bench_work_bind(bench_work *w) {
+    mpno_step_result result;
+    return mpno_network_step(w->network, w->opts.which->batch, w->x, w->y, w->loss_scale, &result);
+}
+
 const char *bench_work_format(const bench_work *w) {
     if (strcmp(w->opts.policy, "full") == 0) return "f32";
     return w->opts.format == MPNO_F16 ? "f16" : "bf16";

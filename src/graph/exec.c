@@ -89,7 +89,7 @@ static int take_nonfinite(mpno_exec *x, int s) {
     return found;
 }
 
-static void run_step(mpno_exec *x, int s, int64_t before, int64_t batch, double loss_scale) {
+void mpno_exec_run_step(mpno_exec *x, int s, int64_t before, int64_t batch, double loss_scale) {
     if (x->lowered.steps[s].whole >= 0) {
         run_whole(x, s, before, batch, loss_scale);
         return;
@@ -117,7 +117,7 @@ int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, d
     for (int s = 0; s < x->lowered.n_steps; s++) {
         if (x->lowered.steps[s].backward != (pass == MPNO_PASS_BACKWARD)) continue;
         const double start = x->seconds != NULL ? mpno_seconds() : 0;
-        run_step(x, s, before, batch, loss_scale);
+        mpno_exec_run_step(x, s, before, batch, loss_scale);
         if (x->seconds != NULL) x->seconds[s] += mpno_seconds() - start;
         const int edge = take_nonfinite(x, s);
         if (first_nonfinite < 0) first_nonfinite = edge;

@@ -58,6 +58,11 @@ typedef struct mpno_exec_step {
     double flops, loaded_bytes, stored_bytes;
     double seconds; /* of all runs since mpno_exec_watch; 0: not measured */
 } mpno_exec_step;
+/* One step alone, for measuring: whoever runs it sees to it that its operands are there. */
+void mpno_exec_run_step(mpno_exec *exec, int step, int64_t before, int64_t batch,
+                        double loss_scale);
+/* Where the tensors lie that were placed; mpno_exec_arena_bytes. */
+void *mpno_exec_arena(const mpno_exec *exec);
 int mpno_exec_n_steps(const mpno_exec *exec);
 mpno_exec_step mpno_exec_step_at(const mpno_exec *exec, int index);
 

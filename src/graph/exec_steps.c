@@ -2,6 +2,10 @@
  * What the steps of a lowered graph compute and move, for measuring: see exec.h. */
 #include "graph/exec_inside.h"
 
+void *mpno_exec_arena(const mpno_exec *x) {
+    return x->arena;
+}
+
 int mpno_exec_n_steps(const mpno_exec *x) {
     return x->lowered.n_steps;
 }

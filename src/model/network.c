@@ -370,7 +370,7 @@ const void *mpno_network_input_gradient(const mpno_network *net) {
 
 /* ---- facts of the plan ---- */
 
-const mpno_exec *mpno_network_exec(const mpno_network *net) {
+mpno_exec *mpno_network_exec(const mpno_network *net) {
     return net->exec;
 }
 

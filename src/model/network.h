@@ -16,7 +16,7 @@ void *mpno_network_raw_gradient(mpno_network *network, int param);
 void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *format);
 
 /* The lowered program, for measuring its steps: borrowed. */
-const mpno_exec *mpno_network_exec(const mpno_network *network);
+mpno_exec *mpno_network_exec(const mpno_network *network);
 const mpno_graph *mpno_network_graph(const mpno_network *network);
 
 #endif

@@ -115,6 +115,34 @@ class Help(unittest.TestCase):
             self.assertIn("--threads", done.stdout)
 
 
+class Tile(unittest.TestCase):
+    """Each tile program alone gives what single ops give."""
+
+    def tile(self, *arguments):
+        done = bench("tile", "darcy16", "rounds:1", "--json", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_programs_agree_with_single_ops(self):
+        for policy in ("full", "mixed"):
+            result = self.tile("--precision", policy)
+            self.assertEqual({one["pass"] for one in result["programs"]}, {"forward", "backward"})
+            self.assertGreater(sum(one["compared"] for one in result["programs"]), 30)  # weights' gradients alone are 34
+            for one in result["programs"]:
+                self.assertLess(one["difference"], one["allowed_difference"])
+        self.assertGreater(max(one["difference"] for one in result["programs"]), 0)  # mixed does round
+
+    def test_what_is_chosen(self):
+        programs = self.tile("layer:lifting", "pass:forward")["programs"]
+        self.assertEqual([(one["layer"].split(",")[0], one["pass"]) for one in programs], [("lifting", "forward")])
+        done = bench("tile", "darcy16", "rounds:1", "layer:projection", "pass:backward")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line for line in done.stdout.splitlines() if "| backward |" in line]
+        self.assertTrue(rows)
+        self.assertTrue(all("projection" in row for row in rows))
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 110)
+
+
 class Cast(unittest.TestCase):
     def test_every_cast_is_the_definition(self):
         for isa in ("portable", "avx2", "avx512"):
@@ -205,6 +233,9 @@ class Errors(unittest.TestCase):
         (["cast", "format"], "neither --KEY VALUE nor KEY:VALUE"),
         (["cast", "n:0"], "n: 0 is out of range"),
         (["cast", "direction:up"], "direction: expected one of both, load, store"),
+        (["tile"], "name a case"),
+        (["tile", "darcy16", "layer:bloc 1"], "no tile program of this pass belongs to \"bloc 1\""),
+        (["tile", "darcy16", "layer:null"], "layer"),
         (["machine", "rounds:none"], "rounds: expected an integer"),
         (["walk"], "usage"),
     )
