@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """mpno-bench: its fields are those of the peer's script, its memory is what the plan says, its errors are said."""
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -85,12 +86,24 @@ class Profile(unittest.TestCase):
             for key in ("peak_flops_per_s", "read_bytes_per_s", "copy_bytes_per_s"):
                 self.assertGreater(result[key], 1e6)
 
+    def test_useful_operations_are_those_of_the_definition(self):
+        """docs/design/cost.md by hand: products 2 a multiply-add, contraction 8, a transform 2.5 N log2 N, times three."""
+        for case, grid, modes, channels, wide, batch in (("darcy16", (16, 16), 8 * 5, 24, 48, 64),
+                                                         ("fno1d", (1024,), 17, 64, 128, 64)):
+            points, dims, blocks = math.prod(grid), len(grid), 4
+            pixel = 2 * (wide * (1 + dims) + wide * channels) + 2 * (channels * wide + wide)  # lifting, projection
+            pixel += blocks * 2 * (channels ** 2 + 2 * channels * (channels // 2))  # skip, channel MLP
+            spectral = blocks * (8 * modes * channels ** 2 + 2 * 2.5 * points * math.log2(points) * channels)
+            for arguments, times in (([], 3), (["--forward"], 1)):
+                result = json.loads(bench("step", case, "--steps", "1", "--json", *arguments).stdout)
+                self.assertAlmostEqual(result["useful_flops"] / (times * batch * (points * pixel + spectral)), 1, delta=1e-12)
+
     def test_half_precision_moves_half(self):
         full, mixed = (json.loads(self.profile("--json", "--precision", policy))["steps"] for policy in ("full", "mixed"))
 
         def spectrum(steps):
-            """Bytes of the first transform's output: 64 samples of 24 channels on 16 x 9 points kept to 8 x 5."""
-            return next(step["stored_bytes"] for step in steps if step["ops"] == ["fft_forward"])
+            """Bytes that the first contraction stores: 64 samples of 24 channels, 8 x 5 modes."""
+            return next(step["stored_bytes"] for step in steps if step["ops"] == ["contract"])
         self.assertEqual(spectrum(full), 64 * 24 * 8 * 5 * 2 * 4)
         self.assertEqual(spectrum(mixed), spectrum(full) / 2)
 
@@ -141,6 +154,35 @@ class Tile(unittest.TestCase):
         self.assertTrue(rows)
         self.assertTrue(all("projection" in row for row in rows))
         self.assertLessEqual(max(map(len, done.stdout.splitlines())), 110)
+
+
+class Growth(unittest.TestCase):
+    """Exponents of what does not depend on the machine: memory and operations."""
+
+    def grow(self, *arguments):
+        done = bench("growth", "rounds:1", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_memory_is_linear_in_pixels_and_in_the_batch(self):
+        axes = [json.loads(self.grow("axis:pixels", "most:128", "--json"))["axes"]["pixels"],
+                json.loads(self.grow("axis:batch", "most:4", "--json"))["axes"]["batch"]]
+        self.assertEqual([point["size"] for point in axes[0]["points"]], [32 ** 2, 64 ** 2, 128 ** 2])
+        for axis in axes:
+            self.assertLess(axis["last_memory_exponent"], 1.01)
+            self.assertGreater(axis["last_memory_exponent"], 0.85)
+            self.assertAlmostEqual(axis["flops_exponent"], 1, delta=0.1)
+            points = axis["points"]
+            slope = [(math.log(b["flops"]) - math.log(a["flops"])) / math.log(b["size"] / a["size"])
+                     for a, b in zip(points, points[1:])]
+            self.assertTrue(min(slope) <= axis["flops_exponent"] <= max(slope), (slope, axis["flops_exponent"]))
+            self.assertTrue(all(point["seconds"] > 0 for point in points))
+
+    def test_table(self):
+        table = self.grow("axis:threads", "threads:2")
+        self.assertEqual([line.split("|")[1].split()[0] for line in table.splitlines() if line.startswith("| ")],
+                         ["grows", "threads", "threads", "fitted"])
+        self.assertEqual(self.grow("axis:threads", "threads:1").splitlines()[-2].split("|")[3].strip(), "-")
 
 
 class Cast(unittest.TestCase):
@@ -233,6 +275,9 @@ class Errors(unittest.TestCase):
         (["cast", "format"], "neither --KEY VALUE nor KEY:VALUE"),
         (["cast", "n:0"], "n: 0 is out of range"),
         (["cast", "direction:up"], "direction: expected one of both, load, store"),
+        (["growth", "axis:colours"], "axis: expected one of all, pixels, modes"),
+        (["growth", "axis:pixels", "most:31"], "no size of pixels is as small as 31"),
+        (["growth", "--precision", "mixd", "axis:batch", "most:1"], "did you mean \"mixed\""),
         (["tile"], "name a case"),
         (["tile", "darcy16", "layer:bloc 1"], "no tile program of this pass belongs to \"bloc 1\""),
         (["tile", "darcy16", "layer:null"], "layer"),
