@@ -11,6 +11,8 @@ const mpno_fft_kernels *mpno_fft_kernels_get(mpno_isa isa, mpno_format arithmeti
 #if MPNO_KERNELS_X86
     if (isa >= MPNO_ISA_AVX512) return &mpno_fft_kernels_avx512[arithmetic];
     if (isa >= MPNO_ISA_AVX2) return &mpno_fft_kernels_avx2[arithmetic];
+#elif MPNO_KERNELS_ARM
+    if (isa >= MPNO_ISA_NEON) return &mpno_fft_kernels_neon[arithmetic];
 #else
     (void)isa;
 #endif

@@ -11,6 +11,8 @@ extern const mpno_fft_kernels mpno_fft_kernels_portable[MPNO_N_ARITHMETICS];
 #if MPNO_KERNELS_X86
 extern const mpno_fft_kernels mpno_fft_kernels_avx2[MPNO_N_ARITHMETICS];
 extern const mpno_fft_kernels mpno_fft_kernels_avx512[MPNO_N_ARITHMETICS];
+#elif MPNO_KERNELS_ARM
+extern const mpno_fft_kernels mpno_fft_kernels_neon[MPNO_N_ARITHMETICS];
 #endif
 
 #endif

@@ -9,6 +9,8 @@ const mpno_kernels *mpno_kernels_get(mpno_isa isa, mpno_format arithmetic) {
 #if MPNO_KERNELS_X86
     if (isa >= MPNO_ISA_AVX512) return &mpno_kernels_avx512[arithmetic];
     if (isa >= MPNO_ISA_AVX2) return &mpno_kernels_avx2[arithmetic];
+#elif MPNO_KERNELS_ARM
+    if (isa >= MPNO_ISA_NEON) return &mpno_kernels_neon[arithmetic];
 #else
     (void)isa;
 #endif

@@ -8,6 +8,8 @@ const mpno_probe_kernels *mpno_probe_kernels_get(mpno_isa isa) {
 #if MPNO_KERNELS_X86
     if (isa >= MPNO_ISA_AVX512) return &mpno_probe_avx512;
     if (isa >= MPNO_ISA_AVX2) return &mpno_probe_avx2;
+#elif MPNO_KERNELS_ARM
+    if (isa >= MPNO_ISA_NEON) return &mpno_probe_neon;
 #else
     (void)isa;
 #endif

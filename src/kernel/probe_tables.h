@@ -10,6 +10,8 @@ extern const mpno_probe_kernels mpno_probe_portable;
 #if MPNO_KERNELS_X86
 extern const mpno_probe_kernels mpno_probe_avx2;
 extern const mpno_probe_kernels mpno_probe_avx512;
+#elif MPNO_KERNELS_ARM
+extern const mpno_probe_kernels mpno_probe_neon;
 #endif
 
 #endif

@@ -11,6 +11,11 @@
 #else
 #define MPNO_KERNELS_X86 0
 #endif
+#if defined(__aarch64__)
+#define MPNO_KERNELS_ARM 1
+#else
+#define MPNO_KERNELS_ARM 0
+#endif
 
 /* Bodies that are specialised by constant arguments. */
 #define KERNEL_INLINE static inline __attribute__((always_inline))
@@ -30,6 +35,8 @@ extern const mpno_kernels mpno_kernels_portable[MPNO_N_ARITHMETICS];
 #if MPNO_KERNELS_X86
 extern const mpno_kernels mpno_kernels_avx2[MPNO_N_ARITHMETICS];
 extern const mpno_kernels mpno_kernels_avx512[MPNO_N_ARITHMETICS];
+#elif MPNO_KERNELS_ARM
+extern const mpno_kernels mpno_kernels_neon[MPNO_N_ARITHMETICS];
 #endif
 
 #endif

@@ -28,8 +28,8 @@ static void names_and_values_agree(void **state) {
 /* The list that the system prints is an independent witness. */
 static void best_isa_agrees_with_the_system(void **state) {
     (void)state;
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    if (file == NULL) skip();
+    FILE *file = mpno_isa_compiled(MPNO_ISA_AVX2) ? fopen("/proc/cpuinfo", "r") : NULL;
+    if (file == NULL) skip(); /* no x86: the machine alone decides */
     static char line[16384];
     mpno_isa expected = MPNO_ISA_PORTABLE;
     bool found = false;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * The transform kernels for Advanced SIMD of arm64. */
+#include "kernel/fft_tables.h"
+
+#if MPNO_KERNELS_ARM
+#include "kernel/tmpl/vec_neon.h"
+
+#include "kernel/tmpl/fft_both.h"
+
+const mpno_fft_kernels mpno_fft_kernels_neon[MPNO_N_ARITHMETICS] = FFT_TABLE(MPNO_ISA_NEON);
+#endif
