@@ -258,6 +258,19 @@ class Peers(unittest.TestCase):
             self.assertIn(fragment, done.stderr)
 
 
+class Update(unittest.TestCase):
+    def test_bytes_are_what_a_step_moves(self):
+        for precision, copies in (("full", 0), ("mixed", 2)):
+            done = bench("update", "channels:16", f"precision:{precision}", "rounds:1", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            found = json.loads(done.stdout)
+            moved = {rule["rule"]: rule["bytes"] / found["weights"] for rule in found["rules"]}
+            # weight, gradient, two moments read and three of them written, and most weights have a copy
+            self.assertAlmostEqual(moved["adamw"], 28 + copies, delta=0.05 * copies)
+            self.assertAlmostEqual(moved["adamw, clipped"], 32 + copies, delta=0.05 * copies)
+            self.assertAlmostEqual(moved["sgd"], 12 + copies, delta=0.05 * copies)
+
+
 class Errors(unittest.TestCase):
     CASES = (
         (["step"], "name a case"),
@@ -282,6 +295,8 @@ class Errors(unittest.TestCase):
         (["tile", "darcy16", "layer:bloc 1"], "no tile program of this pass belongs to \"bloc 1\""),
         (["tile", "darcy16", "layer:null"], "layer"),
         (["machine", "rounds:none"], "rounds: expected an integer"),
+        (["update", "channels:0"], "channels: 0 is out of range"),
+        (["update", "precision:mixd"], "did you mean \"mixed\""),
         (["walk"], "usage"),
     )
 
