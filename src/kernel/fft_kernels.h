@@ -33,6 +33,7 @@ typedef struct mpno_fft_view {
     mpno_format format;
     int64_t row_stride, plane_stride, n;
     int planes;
+    const void *next; /* the rows that are read next, if they have no gaps, or NULL */
 } mpno_fft_view;
 
 #define MPNO_FFT_SUM_CHANNELS 16 /* a cache line of f32 */
@@ -48,15 +49,20 @@ typedef struct mpno_fft_pass {
     const void *roots;    /* [radix][2] of T: cos, sin of 2 pi m / radix; odd radices > 7 only */
 } mpno_fft_pass;
 
-/* Samples folded by the symmetries n <-> N - n and, for even N, n <-> N/2 - n into classes of rows:
- *   N odd    (N+1)/2 rows each of the even and the odd part
- *   N even   floor(N/4) + 1 rows each of the even part for even k, the even part for odd k, the odd
- *            part for even k, the odd part for odd k
- * Row h of class c lies at c class_stride + h row_stride. Row 0 of the odd parts is not used. */
-typedef struct mpno_fft_folded {
-    void *data;
-    int64_t row_stride, class_stride;
-} mpno_fft_folded;
+#define MPNO_FFT_DIRECT_GROUP 12 /* frequencies of a forward transform in registers */
+#define MPNO_FFT_DIRECT_BLOCK 3  /* h of an inverse transform in registers */
+
+/* Real rows as a matrix product with cos and -sin of 2 pi k h / N, k = 0 .. last, h = 1 .. H with
+ * H = floor(N/4) for even N (the other samples follow by symmetry), floor(N/2) for odd N.
+ *   forward   even: for every group of `group` frequencies from k = 0 (the last may be smaller)
+ *             [H][frequencies of the group] cosines; odd: the same from k = 1 with -sines
+ *   inverse   even: for every block of MPNO_FFT_DIRECT_BLOCK h, then for each h that is left,
+ *             [last][h of the block][2] cosine and -sine from k = 1. When 4 divides N, h = N/4 is
+ *             always by itself. odd: not used */
+typedef struct mpno_fft_direct {
+    int64_t n, last, group; /* group: even, at most MPNO_FFT_DIRECT_GROUP */
+    const void *even, *odd;
+} mpno_fft_direct;
 
 typedef struct mpno_fft_kernels {
     mpno_format arithmetic; /* T */
@@ -89,17 +95,16 @@ typedef struct mpno_fft_kernels {
     void (*join)(const mpno_fft_rows *z, int64_t m, const mpno_fft_rows *in, int64_t rows,
                  const void *twiddles, int64_t width);
 
-    /* Folds N rows of one plane of the view, width lanes each. */
-    void (*fold)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n,
-                 int64_t width);
-    /* The transpose: x[n] = even(n) + odd(n), stored with one rounding. Returns 1 when a stored
-     * value is not finite. */
-    int (*unfold)(const mpno_fft_view *view, const mpno_fft_folded *folded, int64_t n,
-                  int64_t width);
-    /* dst[i] = sum_j table[i][j] src[j], rows of `length` T (a multiple of lanes), table: [m][k] of
-     * T. k >= 1. */
-    void (*matmul)(void *dst, int64_t dst_stride, const void *table, int64_t m, int64_t k,
-                   const void *src, int64_t src_stride, int64_t length);
+    /* even[k] = sum_n x[n] cos(2 pi k n / N), odd[k] = -sum_n x[n] sin(2 pi k n / N): rows of
+     * `length` T (a multiple of lanes), N = direct->n. even and odd are aligned to lanes, x only to
+     * its elements. `next`: N rows without gaps that will be read next and are fetched into the
+     * cache meanwhile, or NULL. */
+    void (*direct_forward)(const mpno_fft_direct *direct, void *even, void *odd, int64_t k_stride,
+                           const void *x, int64_t x_stride, int64_t length, const void *next);
+    /* The transpose: x[n] = sum_k even[k] cos(2 pi k n / N) - odd[k] sin(2 pi k n / N). Returns 1
+     * when a value is not finite. */
+    int (*direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t x_stride,
+                          const void *even, const void *odd, int64_t k_stride, int64_t length);
     /* out[r] = even[|k|] + i sign(k) odd[|k|], k = first + r; even, odd: rows 0 .. max |k|. */
     void (*combine)(const mpno_fft_rows *out, const mpno_fft_rows *even, const mpno_fft_rows *odd,
                     int64_t first, int64_t rows, int64_t width);

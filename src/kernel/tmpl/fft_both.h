@@ -11,6 +11,15 @@
 
 #define FFT_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop with a constant bound, whose array then lives in registers. */
+#if defined(__clang__)
+#define FFT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define FFT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#define FFT_AHEAD 6 /* rows in which memory answers */
+
 #define T float
 #define V vf32
 #define MASK vf32_mask
@@ -29,23 +38,22 @@
 
 #include "kernel/tmpl/fft_sums.h"
 
-#define FFT_TABLE_ROW(isa_, format, lanes_, suffix) \
-    [format] = {.arithmetic = format,               \
-                .isa = isa_,                        \
-                .lanes = lanes_,                    \
-                .load = load_##suffix,              \
-                .store = store_##suffix,            \
-                .copy = copy_##suffix,              \
-                .zero = zero_##suffix,              \
-                .pass = pass_##suffix,              \
-                .multiply = multiply_##suffix,      \
-                .split = split_##suffix,            \
-                .join = join_##suffix,              \
-                .fold = fold_##suffix,              \
-                .unfold = unfold_##suffix,          \
-                .matmul = matmul_##suffix,          \
-                .combine = combine_##suffix,        \
-                .separate = separate_##suffix,      \
+#define FFT_TABLE_ROW(isa_, format, lanes_, suffix)        \
+    [format] = {.arithmetic = format,                      \
+                .isa = isa_,                               \
+                .lanes = lanes_,                           \
+                .load = load_##suffix,                     \
+                .store = store_##suffix,                   \
+                .copy = copy_##suffix,                     \
+                .zero = zero_##suffix,                     \
+                .pass = pass_##suffix,                     \
+                .multiply = multiply_##suffix,             \
+                .split = split_##suffix,                   \
+                .join = join_##suffix,                     \
+                .direct_forward = direct_forward_##suffix, \
+                .direct_inverse = direct_inverse_##suffix, \
+                .combine = combine_##suffix,               \
+                .separate = separate_##suffix,             \
                 .column_sums = column_sums}
 #define FFT_TABLE(isa) \
     { FFT_TABLE_ROW(isa, MPNO_F64, VF64_LANES, f64), FFT_TABLE_ROW(isa, MPNO_F32, VF32_LANES, f32) }

@@ -1,235 +1,260 @@
 /* SPDX-License-Identifier: MIT
- * The transform as a small matrix product, folded by the symmetries of cosine and sine (parameters:
- * fft_all.h; contract: kernel/fft_kernels.h): with few kept modes this is fewer operations than a
- * fast transform, in one pass. */
+ * The transform as a small matrix product, folded by the symmetries of cosine and sine in registers
+ * (parameters: fft_all.h; contract: kernel/fft_kernels.h): with few kept modes this is fewer
+ * operations than a fast transform, and a line is read or written once for each group of
+ * frequencies.
+ *
+ * N even: the samples h, N/2 - h, N/2 + h, N - h have an even part, which meets the cosines, and an
+ * odd part, which meets the sines, each as the sum (a) or the difference (b) of its two halves,
+ * for even or odd k. N odd: h and N - h have one even and one odd part.
+ * h = 0 and, 4 h = N, the quarter are shorter; the tables have exact zeros there. */
 
-FFT_INLINE V NAME(view_fetch)(const mpno_fft_view *view, mpno_format format, int64_t row,
-                              int64_t c) {
-    const unsigned char *src =
-        NAME(view_at)(view, format, row, 0) + (size_t)c * NAME(bytes)(format);
-    if (c + LANES <= view->n) return NAME(fetch)(src, format);
-    return c < view->n ? NAME(fetch_part)(src, format, view->n - c) : NAME(nothing)();
+/* sum[j] += table[j] a, or b for every other j. count is a constant at every call. */
+FFT_INLINE void NAME(direct_add)(V *sum, const T *table, const int count, V a, V b) {
+    FFT_UNROLL
+    for (int j = 0; j < count; j++)
+        sum[j] = NAME(fma)(NAME(all)(table[j]), j % 2 != 0 ? b : a, sum[j]);
 }
 
-FFT_INLINE void NAME(view_stow)(const mpno_fft_view *view, mpno_format format, int64_t row,
-                                int64_t c, V x, MASK *bad) {
-    unsigned char *dst =
-        (unsigned char *)NAME(view_at)(view, format, row, 0) + (size_t)c * NAME(bytes)(format);
-    if (c + LANES <= view->n) {
-        NAME(stow)(dst, format, x, bad);
-    } else if (c < view->n) {
-        NAME(stow_part)(dst, format, x, view->n - c, bad);
+/* One vector of `count` frequencies: the even part, from an even k on, or the odd part, from an odd
+ * k on. */
+FFT_INLINE void NAME(direct_sweep)(T *dst, int64_t k_stride, const T *table, const int count,
+                                   const bool odd, const bool four, const T *x, int64_t stride,
+                                   int64_t n, const char *next) {
+    V sum[MPNO_FFT_DIRECT_GROUP];
+    const V x0 = VERB(load)(x), xm = four ? VERB(load)(x + n / 2 * stride) : NAME(nothing)();
+    const V plus = x0 + xm, minus = x0 - xm;
+    FFT_UNROLL
+    for (int j = 0; j < count; j++)
+        sum[j] = odd ? NAME(nothing)() : four && j % 2 != 0 ? minus : plus;
+    const T *p0 = x + stride, *p3 = x + (n - 1) * stride;
+    const T *p1 = four ? x + (n / 2 + 1) * stride : x, *p2 = four ? x + (n / 2 - 1) * stride : x;
+    for (int64_t h = 1; (four ? 4 : 2) * h < n; h++) {
+        const V y0 = VERB(load)(p0), y3 = VERB(load)(p3);
+        V a = odd ? y0 - y3 : y0 + y3, b = a;
+        if (four) {
+            const V y1 = VERB(load)(p1), y2 = VERB(load)(p2);
+            const V other = odd ? y2 - y1 : y2 + y1;
+            b = a - other;
+            a += other;
+        }
+        NAME(direct_add)(sum, table, count, a, b);
+        if (next != NULL) { /* as much as was read */
+            for (size_t byte = 0; byte < (four ? 4 : 2) * sizeof(V); byte += 64)
+                __builtin_prefetch(next + byte);
+            next += (four ? 4 : 2) * sizeof(V);
+        }
+        table += count;
+        p0 += stride;
+        p1 += stride;
+        p2 -= stride;
+        p3 -= stride;
+    }
+    if (four && n % 4 == 0) {
+        const V y1 = VERB(load)(x + n / 4 * stride), y3 = VERB(load)(x + (n - n / 4) * stride);
+        const V pair = odd ? y1 - y3 : y1 + y3;
+        NAME(direct_add)(sum, table, count, pair, pair);
+    }
+    FFT_UNROLL
+    for (int j = 0; j < count; j++) NAME(put)(dst + j * k_stride, sum[j]);
+}
+
+typedef struct NAME(direct_lines) {
+    const T *x;
+    int64_t stride, n, length, rows, k_stride;
+    const char *next; /* memory that is read next, NULL: unknown */
+} NAME(direct_lines);
+
+/* All vectors of a row; count and odd are constants at every call. */
+FFT_INLINE void NAME(direct_group)(const NAME(direct_lines) * l, T *dst, const T *table,
+                                   const int count, const bool odd) {
+    const char *next = l->next;
+    for (int64_t c = 0; c < l->length; c += LANES) {
+        if (l->n % 2 == 0) {
+            NAME(direct_sweep)
+            (dst + c, l->k_stride, table, count, odd, true, l->x + c, l->stride, l->n, next);
+        } else {
+            NAME(direct_sweep)
+            (dst + c, l->k_stride, table, count, odd, false, l->x + c, l->stride, l->n, next);
+        }
+        if (next != NULL) next += (size_t)(l->rows * (l->n % 2 == 0 ? 4 : 2)) * sizeof(V);
     }
 }
 
-/* Four classes (n even): h = 0 pairs n = 0 and N/2, 4 h = N pairs N/4 and 3N/4, the others take
- * four samples. */
-FFT_INLINE void NAME(fold_even)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n,
-                                int64_t width, mpno_format format) {
-    for (int64_t h = 0; 4 * h <= n; h++) {
-        T *row = (T *)folded->data + h * folded->row_stride;
-        const int64_t step = folded->class_stride;
-        for (int64_t c = 0; c < width; c += LANES) {
-            T *dst = row + c;
-            V x0 = NAME(view_fetch)(view, format, h, c),
-              x1 = NAME(view_fetch)(view, format, n / 2 + h, c);
-            if (h == 0) {
-                NAME(put)(dst, x0 + x1);
-                NAME(put)(dst + step, x0 - x1);
-            } else if (4 * h == n) { /* the even part for odd k and the odd part for even k meet
-                                        zeros of the table */
-                NAME(put)(dst, x0 + x1);
-                NAME(put)(dst + step, x0 + x1);
-                NAME(put)(dst + 2 * step, x0 - x1);
-                NAME(put)(dst + 3 * step, x0 - x1);
+#define FFT_GROUP_CASE(count)                          \
+    case count:                                        \
+        NAME(direct_group)(l, dst, table, count, odd); \
+        break;
+
+FFT_INLINE void NAME(direct_part)(NAME(direct_lines) * l, T *dst, const T *table, int64_t first,
+                                  int64_t last, int64_t group, const bool odd) {
+    for (int64_t k = first; k <= last; k += group) {
+        const int64_t count = last + 1 - k < group ? last + 1 - k : group;
+        switch (count) {
+            FFT_GROUP_CASE(1)
+            FFT_GROUP_CASE(2)
+            FFT_GROUP_CASE(3)
+            FFT_GROUP_CASE(4)
+            FFT_GROUP_CASE(5)
+            FFT_GROUP_CASE(6)
+            FFT_GROUP_CASE(7)
+            FFT_GROUP_CASE(8)
+            FFT_GROUP_CASE(9)
+            FFT_GROUP_CASE(10)
+            FFT_GROUP_CASE(11)
+            FFT_GROUP_CASE(12)
+            default:
+                break;
+        }
+        dst += count * l->k_stride;
+        table += count * l->rows;
+        l->next = NULL; /* it was fetched */
+    }
+}
+
+#undef FFT_GROUP_CASE
+
+static void NAME(direct_forward)(const mpno_fft_direct *direct, void *even, void *odd,
+                                 int64_t k_stride, const void *x, int64_t stride, int64_t length,
+                                 const void *next) {
+    const int64_t n = direct->n, rows = n % 2 == 0 ? n / 4 : n / 2;
+    NAME(direct_lines) l = {x, stride, n, length, rows, k_stride, next};
+    NAME(direct_part)(&l, even, direct->even, 0, direct->last, direct->group, false);
+    NAME(zero)(odd, k_stride, 1, length); /* sin 0 */
+    NAME(direct_part)
+    (&l, (T *)odd + k_stride, direct->odd, 1, direct->last, direct->group, true);
+}
+
+/* ---- the transpose ---- */
+
+#define FFT_BLOCK MPNO_FFT_DIRECT_BLOCK
+
+/* What an inverse transform reads and writes at one vector of channels. */
+typedef struct NAME(direct_target) {
+    const T *even, *odd;
+    int64_t k_stride, last;
+    T *x;
+    int64_t stride, n;
+} NAME(direct_target);
+
+FFT_INLINE void NAME(direct_write)(T *dst, V x, V *check) {
+    VERB(store)(dst, x);
+    *check = NAME(fma)(x, NAME(nothing)(), *check); /* NaN once x is not finite */
+}
+
+/* Rows h .. h + count - 1, `vectors` of channels (both constants): x = sum of cosines (a, b) and
+ * sines (d, e), a and d of even k, b and e of odd k when the samples come in fours. */
+FFT_INLINE const T *NAME(direct_block)(const NAME(direct_target) * t, int64_t h, const T *table,
+                                       const int count, const int vectors, const bool four,
+                                       V *check) {
+    V a[FFT_BLOCK][2], b[FFT_BLOCK][2], d[FFT_BLOCK][2], e[FFT_BLOCK][2];
+    for (int i = 0; i < count; i++) {
+        for (int v = 0; v < vectors; v++) {
+            a[i][v] = NAME(get)(t->even + v * LANES);
+            b[i][v] = d[i][v] = e[i][v] = NAME(nothing)();
+        }
+    }
+    const T *even = t->even, *odd = t->odd;
+    for (int64_t k = 1; k <= t->last; k += 2) {
+        for (int second = 0; second < 2; second++) {
+            if (second && k == t->last) break;
+            even += t->k_stride;
+            odd += t->k_stride;
+            V c[2], s[2];
+            for (int v = 0; v < vectors; v++) {
+                c[v] = NAME(get)(even + v * LANES);
+                s[v] = NAME(get)(odd + v * LANES);
+            }
+            for (int i = 0; i < count; i++, table += 2) {
+                const V cosine = NAME(all)(table[0]), sine = NAME(all)(table[1]);
+                for (int v = 0; v < vectors; v++) {
+                    V *to = four && !second ? &b[i][v] : &a[i][v];
+                    *to = NAME(fma)(cosine, c[v], *to);
+                    to = four && !second ? &e[i][v] : &d[i][v];
+                    *to = NAME(fma)(sine, s[v], *to);
+                }
+            }
+        }
+    }
+    const int64_t stride = t->stride, n = t->n;
+    for (int i = 0; i < count; i++) {
+        T *p0 = t->x + (h + i) * stride, *p3 = t->x + (n - h - i) * stride;
+        T *p1 = t->x + (n / 2 + h + i) * stride, *p2 = t->x + (n / 2 - h - i) * stride;
+        for (int v = 0; v < vectors; v++) {
+            V bad = NAME(nothing)(); /* of its own: a chain through all rows would take longer */
+            V e0 = a[i][v], o0 = d[i][v];
+            if (four) {
+                e0 += b[i][v];
+                o0 += e[i][v];
+            }
+            NAME(direct_write)(p0 + v * LANES, e0 + o0, &bad);
+            NAME(direct_write)(p3 + v * LANES, e0 - o0, &bad);
+            if (four) {
+                const V e1 = a[i][v] - b[i][v], o1 = e[i][v] - d[i][v];
+                NAME(direct_write)(p2 + v * LANES, e1 + o1, &bad);
+                NAME(direct_write)(p1 + v * LANES, e1 - o1, &bad);
+            }
+            check[v] += bad;
+        }
+    }
+    return table;
+}
+
+/* h = 0: sums of all even parts, for N/2 with alternating signs. */
+FFT_INLINE void NAME(direct_ends)(const NAME(direct_target) * t, const int vectors, V *check) {
+    for (int v = 0; v < vectors; v++) {
+        V a = NAME(get)(t->even + v * LANES), b = NAME(nothing)();
+        for (int64_t k = 1; k <= t->last; k++) {
+            const V c = NAME(get)(t->even + k * t->k_stride + v * LANES);
+            if (k % 2 != 0) {
+                b += c;
             } else {
-                V x2 = NAME(view_fetch)(view, format, n / 2 - h, c),
-                  x3 = NAME(view_fetch)(view, format, n - h, c);
-                V e0 = x0 + x3, e1 = x2 + x1, o0 = x0 - x3, o1 = x2 - x1;
-                NAME(put)(dst, e0 + e1);
-                NAME(put)(dst + step, e0 - e1);
-                NAME(put)(dst + 2 * step, o0 - o1);
-                NAME(put)(dst + 3 * step, o0 + o1);
+                a += c;
             }
         }
+        NAME(direct_write)(t->x + v * LANES, a + b, &check[v]);
+        if (t->n % 2 == 0)
+            NAME(direct_write)(t->x + t->n / 2 * t->stride + v * LANES, a - b, &check[v]);
     }
 }
 
-FFT_INLINE void NAME(fold_odd)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n,
-                               int64_t width, mpno_format format) {
-    for (int64_t h = 0; 2 * h < n; h++) {
-        T *row = (T *)folded->data + h * folded->row_stride;
-        for (int64_t c = 0; c < width; c += LANES) {
-            V x = NAME(view_fetch)(view, format, h, c);
-            V y = h == 0 ? NAME(nothing)() : NAME(view_fetch)(view, format, n - h, c);
-            NAME(put)(row + c, x + y);
-            NAME(put)(row + folded->class_stride + c, x - y);
-        }
+/* All samples at `vectors` (a constant) vectors of channels. */
+FFT_INLINE void NAME(direct_samples)(const NAME(direct_target) * t, const T *table,
+                                     const int vectors, V *check) {
+    const int64_t n = t->n;
+    NAME(direct_ends)(t, vectors, check);
+    if (n % 2 != 0) {
+        int64_t h = 1;
+        for (; 2 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK)
+            table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, false, check);
+        for (; 2 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, false, check);
+        return;
     }
+    int64_t h = 1;
+    for (; 4 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK)
+        table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, true, check);
+    for (; 4 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, true, check);
+    if (n % 4 == 0) NAME(direct_block)(t, h, table, 1, vectors, false, check);
 }
 
-FFT_INLINE void NAME(fold_format)(const mpno_fft_folded *folded, const mpno_fft_view *view,
-                                  int64_t n, int64_t width, mpno_format format) {
-    if (n % 2 == 0) {
-        NAME(fold_even)(folded, view, n, width, format);
-    } else {
-        NAME(fold_odd)(folded, view, n, width, format);
-    }
-}
-
-static void NAME(fold)(const mpno_fft_folded *folded, const mpno_fft_view *view, int64_t n,
-                       int64_t width) {
-    switch (view->format) {
-        case MPNO_F64:
-            NAME(fold_format)(folded, view, n, width, MPNO_F64);
-            break;
-        case MPNO_F32:
-            NAME(fold_format)(folded, view, n, width, MPNO_F32);
-            break;
-        case MPNO_BF16:
-            NAME(fold_format)(folded, view, n, width, MPNO_BF16);
-            break;
-        default:
-            NAME(fold_format)(folded, view, n, width, MPNO_F16);
-            break;
-    }
-}
-
-FFT_INLINE void NAME(unfold_even)(const mpno_fft_view *view, const mpno_fft_folded *folded,
-                                  int64_t n, int64_t width, mpno_format format, MASK *bad) {
-    for (int64_t h = 0; 4 * h <= n; h++) {
-        const T *row = (const T *)folded->data + h * folded->row_stride;
-        const int64_t step = folded->class_stride;
-        for (int64_t c = 0; c < width; c += LANES) {
-            const T *src = row + c;
-            V a = NAME(get)(src), b = NAME(get)(src + step), e0 = a + b, e1 = a - b;
-            if (h == 0) {
-                NAME(view_stow)(view, format, 0, c, e0, bad);
-                NAME(view_stow)(view, format, n / 2, c, e1, bad);
-                continue;
-            }
-            V d = NAME(get)(src + 2 * step), f = NAME(get)(src + 3 * step), o0 = f + d, o1 = f - d;
-            NAME(view_stow)(view, format, h, c, e0 + o0, bad);
-            if (4 * h == n) {
-                NAME(view_stow)(view, format, n - h, c, e0 - o0, bad);
-            } else {
-                NAME(view_stow)(view, format, n / 2 - h, c, e1 + o1, bad);
-                NAME(view_stow)(view, format, n / 2 + h, c, e1 - o1, bad);
-                NAME(view_stow)(view, format, n - h, c, e0 - o0, bad);
-            }
-        }
-    }
-}
-
-FFT_INLINE void NAME(unfold_odd)(const mpno_fft_view *view, const mpno_fft_folded *folded,
-                                 int64_t n, int64_t width, mpno_format format, MASK *bad) {
-    for (int64_t h = 0; 2 * h < n; h++) {
-        const T *row = (const T *)folded->data + h * folded->row_stride;
-        for (int64_t c = 0; c < width; c += LANES) {
-            V e = NAME(get)(row + c);
-            if (h == 0) {
-                NAME(view_stow)(view, format, 0, c, e, bad);
-            } else {
-                V o = NAME(get)(row + folded->class_stride + c);
-                NAME(view_stow)(view, format, h, c, e + o, bad);
-                NAME(view_stow)(view, format, n - h, c, e - o, bad);
-            }
-        }
-    }
-}
-
-FFT_INLINE int NAME(unfold_format)(const mpno_fft_view *view, const mpno_fft_folded *folded,
-                                   int64_t n, int64_t width, mpno_format format) {
-    MASK bad = NAME(none)();
-    if (n % 2 == 0) {
-        NAME(unfold_even)(view, folded, n, width, format, &bad);
-    } else {
-        NAME(unfold_odd)(view, folded, n, width, format, &bad);
-    }
-    return VERB(any)(bad);
-}
-
-static int NAME(unfold)(const mpno_fft_view *view, const mpno_fft_folded *folded, int64_t n,
-                        int64_t width) {
-    switch (view->format) {
-        case MPNO_F64:
-            return NAME(unfold_format)(view, folded, n, width, MPNO_F64);
-        case MPNO_F32:
-            return NAME(unfold_format)(view, folded, n, width, MPNO_F32);
-        case MPNO_BF16:
-            return NAME(unfold_format)(view, folded, n, width, MPNO_BF16);
-        default:
-            return NAME(unfold_format)(view, folded, n, width, MPNO_F16);
-    }
-}
-
-#define FFT_TILE \
-    6 /* rows of output held in registers: 12 accumulators, 2 inputs, 1 factor of 16 registers */
-
-/* m rows (a constant at every call) of `columns` vectors each. */
-FFT_INLINE void NAME(matmul_tile)(T *dst, int64_t dst_stride, const T *table, const int m,
-                                  int64_t k, const T *src, int64_t src_stride, const int columns) {
-    V sum[FFT_TILE][2];
-    for (int i = 0; i < m; i++) {
-        for (int c = 0; c < columns; c++) sum[i][c] = NAME(nothing)();
-    }
-    for (int64_t j = 0; j < k; j++) {
-        V x[2];
-        for (int c = 0; c < columns; c++) x[c] = NAME(get)(src + j * src_stride + c * LANES);
-        for (int i = 0; i < m; i++) {
-            V t = NAME(all)(table[i * k + j]);
-            for (int c = 0; c < columns; c++) sum[i][c] = NAME(fma)(t, x[c], sum[i][c]);
-        }
-    }
-    for (int i = 0; i < m; i++) {
-        for (int c = 0; c < columns; c++) NAME(put)(dst + i * dst_stride + c * LANES, sum[i][c]);
-    }
-}
-
-FFT_INLINE void NAME(matmul_strip)(T *dst, int64_t dst_stride, const T *table, int64_t k,
-                                   const T *src, int64_t src_stride, int64_t length,
-                                   const int tile) {
+static int NAME(direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t stride,
+                                const void *even, const void *odd, int64_t k_stride,
+                                int64_t length) {
+    NAME(direct_target) t = {even, odd, k_stride, direct->last, x, stride, direct->n};
+    V check[2] = {NAME(nothing)(), NAME(nothing)()};
     int64_t c = 0;
     for (; c + 2 * LANES <= length; c += 2 * LANES) {
-        NAME(matmul_tile)(dst + c, dst_stride, table, tile, k, src + c, src_stride, 2);
+        NAME(direct_samples)(&t, direct->even, 2, check);
+        t.even += 2 * LANES;
+        t.odd += 2 * LANES;
+        t.x += 2 * LANES;
     }
-    if (c < length) NAME(matmul_tile)(dst + c, dst_stride, table, tile, k, src + c, src_stride, 1);
+    if (c < length) NAME(direct_samples)(&t, direct->even, 1, check);
+    const V sum = check[0] + check[1], one = NAME(all)(1);
+    return VERB(any)(VERB(mask_not)(VERB(less)(sum, one)));
 }
 
-static void NAME(matmul)(void *dst_, int64_t dst_stride, const void *table_, int64_t m, int64_t k,
-                         const void *src, int64_t src_stride, int64_t length) {
-    T *dst = dst_;
-    const T *table = table_;
-    while (m > 0) {
-        int64_t tiles = (m + FFT_TILE - 1) / FFT_TILE,
-                tile = (m + tiles - 1) / tiles; /* as equal as can be */
-        switch (tile) {
-            case 1:
-                NAME(matmul_strip)(dst, dst_stride, table, k, src, src_stride, length, 1);
-                break;
-            case 2:
-                NAME(matmul_strip)(dst, dst_stride, table, k, src, src_stride, length, 2);
-                break;
-            case 3:
-                NAME(matmul_strip)(dst, dst_stride, table, k, src, src_stride, length, 3);
-                break;
-            case 4:
-                NAME(matmul_strip)(dst, dst_stride, table, k, src, src_stride, length, 4);
-                break;
-            case 5:
-                NAME(matmul_strip)(dst, dst_stride, table, k, src, src_stride, length, 5);
-                break;
-            default:
-                NAME(matmul_strip)(dst, dst_stride, table, k, src, src_stride, length, 6);
-                break;
-        }
-        dst += tile * dst_stride;
-        table += tile * k;
-        m -= tile;
-    }
-}
-
-#undef FFT_TILE
+#undef FFT_BLOCK
 
 static void NAME(combine)(const mpno_fft_rows *out, const mpno_fft_rows *even,
                           const mpno_fft_rows *odd, int64_t first, int64_t rows, int64_t width) {

@@ -8,15 +8,27 @@ FFT_INLINE const unsigned char *NAME(view_at)(const mpno_fft_view *view, mpno_fo
            (size_t)(row * view->row_stride + plane * view->plane_stride) * NAME(bytes)(format);
 }
 
+/* Rows far apart are no stream that the processor would fetch ahead by itself: fetches row
+ * `row` + FFT_AHEAD of `rows`. */
+FFT_INLINE void NAME(fetch_ahead)(const mpno_fft_view *view, mpno_format format, int64_t row,
+                                  int64_t rows, int plane) {
+    if (row + FFT_AHEAD >= rows) return;
+    const unsigned char *at = NAME(view_at)(view, format, row + FFT_AHEAD, plane);
+    for (size_t byte = 0; byte < (size_t)view->n * NAME(bytes)(format); byte += 64)
+        __builtin_prefetch(at + byte);
+}
+
 FFT_INLINE void NAME(load_format)(const mpno_fft_rows *dst, const mpno_fft_view *view, int64_t rows,
                                   int64_t width, T scale, mpno_format format) {
     size_t bytes = NAME(bytes)(format);
     V factor = NAME(all)(scale);
-    int64_t whole = view->n / LANES * LANES;
+    const int64_t whole = view->n / LANES * LANES;
+    const bool far = view->row_stride > 2 * view->planes * view->n;
     for (int64_t r = 0; r < rows; r++) {
         for (int p = 0; p < view->planes; p++) {
             const unsigned char *src = NAME(view_at)(view, format, r, p);
             T *row = NAME(row)(dst, r) + p * dst->plane;
+            if (far) NAME(fetch_ahead)(view, format, r, rows, p);
             int64_t c = 0;
             for (; c < whole; c += LANES)
                 NAME(put)(row + c, factor * NAME(fetch)(src + (size_t)c * bytes, format));
@@ -52,12 +64,14 @@ FFT_INLINE int NAME(store_format)(const mpno_fft_view *view, const mpno_fft_rows
                                   T scale, mpno_format format) {
     size_t bytes = NAME(bytes)(format);
     V factor = NAME(all)(scale);
-    int64_t whole = view->n / LANES * LANES;
+    const int64_t whole = view->n / LANES * LANES;
+    const bool far = view->row_stride > 2 * view->planes * view->n;
     MASK bad = NAME(none)();
     for (int64_t r = 0; r < rows; r++) {
         for (int p = 0; p < view->planes; p++) {
             unsigned char *dst = (unsigned char *)NAME(view_at)(view, format, r, p);
             const T *row = NAME(row)(src, r) + p * src->plane;
+            if (far) NAME(fetch_ahead)(view, format, r, rows, p);
             int64_t c = 0;
             for (; c < whole; c += LANES) {
                 NAME(stow)(dst + (size_t)c * bytes, format, factor * NAME(get)(row + c), &bad);

@@ -5,6 +5,13 @@
 
 #define SUM_VECTORS (MPNO_FFT_SUM_CHANNELS / VF64_LANES)
 
+/* Channels from c on of a row, 0 behind the last. */
+FFT_INLINE vf64 sums_fetch(const mpno_fft_view *view, mpno_format format, int64_t row, int64_t c) {
+    const unsigned char *src = view_at_f64(view, format, row, 0) + (size_t)c * bytes_f64(format);
+    if (c + VF64_LANES <= view->n) return fetch_f64(src, format);
+    return c < view->n ? fetch_part_f64(src, format, view->n - c) : nothing_f64();
+}
+
 FFT_INLINE void column_sums_format(const mpno_fft_view *view, int64_t lines, int64_t kept,
                                    int64_t n, double *sums, mpno_format format) {
     vf64 sum[SUM_VECTORS], ends[SUM_VECTORS], inner[SUM_VECTORS];
@@ -15,12 +22,12 @@ FFT_INLINE void column_sums_format(const mpno_fft_view *view, int64_t lines, int
         for (int64_t k = 0; k < kept; k++) {
             const int64_t row = line * kept + k;
             for (int v = 0; v < SUM_VECTORS; v++) {
-                const vf64 re = view_fetch_f64(view, format, row, v * VF64_LANES);
+                const vf64 re = sums_fetch(view, format, row, v * VF64_LANES);
                 if (k == 0) sum[v] += re;
                 if (k == 0 || 2 * k == n) {
                     ends[v] = fma_f64(re, re, ends[v]);
                 } else {
-                    const vf64 im = view_fetch_f64(&imaginary, format, row, v * VF64_LANES);
+                    const vf64 im = sums_fetch(&imaginary, format, row, v * VF64_LANES);
                     inner[v] = fma_f64(im, im, fma_f64(re, re, inner[v]));
                 }
             }

@@ -21,16 +21,17 @@ static int64_t largest_frequency(const mpno_line *line) {
     return -line->first > up ? -line->first : up;
 }
 
-/* Weights of costs are a fit to measured times (AVX2 and AVX-512, n = 32 .. 256, few and all modes
- * kept, 64 channels): a fast transform takes its operations and 8 a point and pass, a matrix
- * product 0.67 of its operations, as they fuse. */
+/* Costs are about the cycles of one vector of channels, a fit to measured times (AVX-512, n = 16 ..
+ * 2048, all modes kept, 64 channels): a fast transform takes its operations and 8 a point and pass,
+ * a matrix product 0.7 an operation, as two are done at a time but loads and stores are not free.
+ */
 static void consider_direct(mpno_line *line) {
     int64_t last = largest_frequency(line),
             fold = line->n % 2 == 0 ? line->n / 4 + 1 : line->n / 2 + 1;
     bool centred = line->first == -(line->k / 2);
     if (!centred || fold > DIRECT_MAX_ROWS) return;
     double flops = 2 * mpno_direct_flops(line->n, last) + 4.0 * (double)line->k;
-    double cost = 0.67 * flops + 5.0 * (double)line->n;
+    double cost = 1.4 * mpno_direct_cost(line->n, last) + 5.0 * (double)line->k;
     if (cost >= line->cost) return;
     line->method = MPNO_LINE_DIRECT;
     line->cost = cost;
@@ -175,9 +176,7 @@ int64_t mpno_line_scratch(const mpno_line *line, const mpno_fft_kernels *kernels
     const int64_t row = 2 * width, block_row = 2 * mpno_rows_block(kernels, width);
     switch (line->method) {
         case MPNO_LINE_DIRECT:
-            return (line->direct.n_classes * line->direct.folded_rows +
-                    2 * (line->direct.last + 1)) *
-                   row;
+            return 2 * (line->direct.plan.last + 1) * row;
         case MPNO_LINE_PASSES:
             return 2 * line->n * block_row;
         case MPNO_LINE_CHIRP:
@@ -189,23 +188,15 @@ int64_t mpno_line_scratch(const mpno_line *line, const mpno_fft_kernels *kernels
 static void run_direct(const mpno_line *line, const mpno_fft_kernels *kernels,
                        const mpno_fft_rows *out, const mpno_fft_rows *in, int64_t width,
                        void *tmp) {
-    const int64_t row = 2 * width, last = line->direct.last;
+    const mpno_fft_direct *plan = &line->direct.plan;
+    const int64_t row = 2 * width;
     mpno_fft_rows even = mpno_rows_dense(tmp, width),
-                  odd = mpno_rows_part(kernels, &even, last + 1, 0);
-    void *folded = mpno_rows_offset(kernels, odd.data, (last + 1) * row);
-    const mpno_fft_rows *samples = line->inverse ? out : in;
-    mpno_fft_view view = {.data = samples->data,
-                          .format = kernels->arithmetic,
-                          .row_stride = samples->stride,
-                          .plane_stride = 0,
-                          .n = row,
-                          .planes = 1};
+                  odd = mpno_rows_part(kernels, &even, plan->last + 1, 0);
     if (line->inverse) {
-        kernels->separate(&even, &odd, in, line->first, line->k, last, width);
-        (void)mpno_direct_inverse(&line->direct, kernels, &view, even.data, odd.data, row, row,
-                                  folded);
+        kernels->separate(&even, &odd, in, line->first, line->k, plan->last, width);
+        (void)kernels->direct_inverse(plan, out->data, out->stride, even.data, odd.data, row, row);
     } else {
-        mpno_direct_forward(&line->direct, kernels, even.data, odd.data, row, &view, row, folded);
+        kernels->direct_forward(plan, even.data, odd.data, row, in->data, in->stride, row, NULL);
         kernels->combine(out, &even, &odd, line->first, line->k, width);
     }
 }

@@ -42,10 +42,7 @@ mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t
     mpno_real_line line = {.n = n, .k = k, .inverse = inverse};
     mpno_status status = plan_fast(ctx, arithmetic, &line);
     int64_t fold = n % 2 == 0 ? n / 4 + 1 : n / 2 + 1;
-    double flops = mpno_direct_flops(n, k - 1);
-    double cost =
-        0.5 * flops +
-        2.0 * (double)n; /* weights: as in line.c, without even and odd parts to combine */
+    double flops = mpno_direct_flops(n, k - 1), cost = 0.7 * mpno_direct_cost(n, k - 1);
     double split = line.method == MPNO_REAL_HALF ? 20.0 * (double)(inverse ? n / 2 : k) : 0;
     if (status == MPNO_OK && fold <= DIRECT_MAX_ROWS && cost < line.line.cost + split) {
         mpno_real_line_destroy(ctx, &line);
@@ -84,7 +81,7 @@ int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernel
     const int64_t block = mpno_rows_block(kernels, width);
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            return line->direct.n_classes * line->direct.folded_rows * width;
+            return line->n * width;
         case MPNO_REAL_HALF:
             return line->n * width + line->n * block +
                    mpno_line_scratch(&line->line, kernels, block);
@@ -94,6 +91,39 @@ int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernel
     return 0;
 }
 
+/* Can a transform read or write the rows of the view themselves? */
+static bool plain(const mpno_fft_kernels *kernels, const mpno_fft_view *view, int64_t width) {
+    return view->format == kernels->arithmetic && view->n == width;
+}
+
+static void direct_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                           const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
+                           void *tmp) {
+    const void *x = view->data, *next = view->next;
+    int64_t stride = view->row_stride;
+    if (!plain(kernels, view, width)) {
+        mpno_fft_rows samples = {tmp, width, 0};
+        kernels->load(&samples, view, line->n, width, 1.0);
+        x = tmp;
+        stride = width;
+        next = NULL;
+    }
+    kernels->direct_forward(&line->direct.plan, out->data,
+                            mpno_rows_offset(kernels, out->data, out->plane), out->stride, x,
+                            stride, width, next);
+}
+
+static int direct_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels,
+                          const mpno_fft_view *view, const mpno_fft_rows *in, int64_t width,
+                          void *tmp) {
+    const bool whole = plain(kernels, view, width);
+    mpno_fft_rows samples = {whole ? view->data : tmp, whole ? view->row_stride : width, 0};
+    const int bad =
+        kernels->direct_inverse(&line->direct.plan, samples.data, samples.stride, in->data,
+                                mpno_rows_offset(kernels, in->data, in->plane), in->stride, width);
+    return whole ? bad : kernels->store(view, &samples, line->n, 1.0);
+}
+
 void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                             const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
                             void *tmp) {
@@ -101,12 +131,15 @@ void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *
     mpno_fft_rows samples = {tmp, width, 0}, pairs = mpno_rows_dense(tmp, width);
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            mpno_direct_forward(&line->direct, kernels, out->data,
-                                mpno_rows_offset(kernels, out->data, out->plane), out->stride, view,
-                                width, tmp);
+            direct_forward(line, kernels, out, view, width, tmp);
             break;
         case MPNO_REAL_HALF: /* neighbouring samples are the planes of a complex row already */
-            kernels->load(&samples, view, line->n, width, 1.0);
+            if (plain(kernels, view, width) && (uintptr_t)view->data % MPNO_ALIGN == 0 &&
+                view->row_stride % kernels->lanes == 0) {
+                pairs = (mpno_fft_rows){view->data, 2 * view->row_stride, view->row_stride};
+            } else {
+                kernels->load(&samples, view, line->n, width, 1.0);
+            }
             for (int64_t c = 0; c < width; c += block) {
                 const int64_t part = width - c < block ? width - c : block;
                 mpno_fft_rows from = mpno_rows_part(kernels, &pairs, 0, c),
@@ -134,9 +167,7 @@ int mpno_real_line_inverse(const mpno_real_line *line, const mpno_fft_kernels *k
     mpno_fft_rows samples = {tmp, width, 0}, pairs = mpno_rows_dense(tmp, width);
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            return mpno_direct_inverse(&line->direct, kernels, view, in->data,
-                                       mpno_rows_offset(kernels, in->data, in->plane), in->stride,
-                                       width, tmp);
+            return direct_inverse(line, kernels, view, in, width, tmp);
         case MPNO_REAL_HALF:
             for (int64_t c = 0; c < width; c += block) {
                 const int64_t part = width - c < block ? width - c : block;

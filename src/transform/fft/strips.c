@@ -33,12 +33,14 @@ int64_t mpno_fft_strip_width(const mpno_fft *fft, int64_t channels) {
     return round_up(channels < most ? channels : most, fft->kernels->lanes);
 }
 
-/* Elements of T of the line in work, whatever its dimension. */
+/* Elements of T of the line in work, whatever its dimension; the one before the last may come from
+ * columns. */
 static int64_t work_scratch(const mpno_fft *fft, int64_t width) {
     int64_t most = mpno_fft_line_scratch(fft, width);
     for (int d = 0; !mpno_fft_is_last(fft, d); d++) {
-        most = larger(most, mpno_line_scratch(&fft->forward[d], fft->kernels, width));
-        most = larger(most, mpno_line_scratch(&fft->inverse[d], fft->kernels, width));
+        const int64_t loaded = d + 2 == fft->problem.ndim ? fft->problem.size[d] * 2 * width : 0;
+        most = larger(most, loaded + mpno_line_scratch(&fft->forward[d], fft->kernels, width));
+        most = larger(most, loaded + mpno_line_scratch(&fft->inverse[d], fft->kernels, width));
     }
     return most;
 }
@@ -103,14 +105,28 @@ static mpno_fft_view field_view(const strip *s, int64_t line) {
     const int planes = s->columns ? 2 : mpno_fft_planes(s->fft);
     const int64_t rows = s->columns ? p->keep[p->ndim - 1] : p->size[p->ndim - 1];
     const int64_t channels = s->call->channels, row = planes * channels;
-    int64_t start = (s->sample * mpno_fft_lines(s->fft) + line) * rows * row + s->first;
-    return (mpno_fft_view){
-        .data = s->field + (size_t)start * mpno_format_bytes(s->call->field_format),
-        .format = s->call->field_format,
-        .row_stride = row,
-        .plane_stride = channels,
-        .n = s->n,
-        .planes = planes};
+    const int64_t lines = mpno_fft_lines(s->fft), number = s->sample * lines + line;
+    const int64_t start = number * rows * row + s->first;
+    const size_t bytes = mpno_format_bytes(s->call->field_format);
+    char *data = s->field + (size_t)start * bytes;
+    const bool more = number + 1 < s->call->batch * lines && s->n == row;
+    return (mpno_fft_view){.data = data,
+                           .format = s->call->field_format,
+                           .row_stride = row,
+                           .plane_stride = channels,
+                           .n = s->n,
+                           .planes = planes,
+                           .next = more ? data + (size_t)(rows * row) * bytes : NULL};
+}
+
+/* Of the columns in place of the field: rows along the axis before the last, of column c in part
+ * `index` of the field. */
+static mpno_fft_view columns_view(const strip *s, int64_t index, int64_t c) {
+    const mpno_fft_problem *p = &s->fft->problem;
+    mpno_fft_view view = field_view(s, index * p->size[p->ndim - 2]);
+    view.data = (char *)view.data + (size_t)(c * view.row_stride) * mpno_format_bytes(view.format);
+    view.row_stride *= p->keep[p->ndim - 1];
+    return view;
 }
 
 /* Modes mode, mode + step, .. of the spectrum. */
@@ -156,6 +172,40 @@ static void move_column(strip *s, int64_t column, bool to_spectrum) {
     }
 }
 
+/* Is the next level that of columns in place of the field? They are read and written in place. */
+static bool before_columns(const strip *s, int d) {
+    return s->columns && d + 2 == s->fft->problem.ndim;
+}
+
+/* Column c of part `index` along axis d, not the last: from the level behind it to out. */
+static void forward_axis(strip *s, int d, int64_t index, int64_t c, const mpno_fft_rows *out) {
+    const mpno_fft *fft = s->fft;
+    const int64_t n = fft->problem.size[d];
+    mpno_fft_rows in = column_of(s, s->level[d], d, c);
+    void *tmp = s->tmp;
+    if (before_columns(s, d)) {
+        const mpno_fft_view view = columns_view(s, index, c);
+        in = dense(s, s->tmp, 0);
+        tmp = dense(s, s->tmp, n).data;
+        fft->kernels->load(&in, &view, n, s->width, 1.0);
+    }
+    mpno_line_run(&fft->forward[d], fft->kernels, out, &in, s->width, tmp);
+}
+
+static void inverse_axis(strip *s, int d, int64_t index, int64_t c, const mpno_fft_rows *in) {
+    const mpno_fft *fft = s->fft;
+    const int64_t n = fft->problem.size[d];
+    mpno_fft_rows out = column_of(s, s->level[d], d, c);
+    if (before_columns(s, d)) {
+        const mpno_fft_view view = columns_view(s, index, c);
+        out = dense(s, s->tmp, 0);
+        mpno_line_run(&fft->inverse[d], fft->kernels, &out, in, s->width, dense(s, s->tmp, n).data);
+        s->bad |= fft->kernels->store(&view, &out, n, 1.0);
+    } else {
+        mpno_line_run(&fft->inverse[d], fft->kernels, &out, in, s->width, s->tmp);
+    }
+}
+
 /* Dimensions d .. of part `index` of the field (row-major over the dimensions before d) to out,
  * [K_d]..[K_last][2][width]. */
 static void forward_part(strip *s, int d, int64_t index, void *out) {
@@ -171,12 +221,11 @@ static void forward_part(strip *s, int d, int64_t index, void *out) {
         }
         return;
     }
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !before_columns(s, d); i++)
         forward_part(s, d + 1, index * n + i, dense(s, s->level[d], i * columns).data);
     for (int64_t c = 0; c < columns; c++) {
-        mpno_fft_rows from = column_of(s, s->level[d], d, c);
         to = column_of(s, out, d, c);
-        mpno_line_run(&fft->forward[d], fft->kernels, &to, &from, s->width, s->tmp);
+        forward_axis(s, d, index, c, &to);
     }
 }
 
@@ -191,23 +240,21 @@ static void inverse_part(strip *s, int d, int64_t index, void *in) {
         return;
     }
     for (int64_t c = 0; c < columns; c++) {
-        mpno_fft_rows to = column_of(s, s->level[d], d, c);
         from = column_of(s, in, d, c);
-        mpno_line_run(&fft->inverse[d], fft->kernels, &to, &from, s->width, s->tmp);
+        inverse_axis(s, d, index, c, &from);
     }
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !before_columns(s, d); i++)
         inverse_part(s, d + 1, index * n + i, dense(s, s->level[d], i * columns).data);
 }
 
 /* Column c behind dimension 0, between spectrum and the outer level. */
 static void outer_column(strip *s, int64_t c, bool inverse) {
-    const mpno_fft *fft = s->fft;
-    mpno_fft_rows modes = dense(s, s->column, 0), level = column_of(s, s->level[0], 0, c);
+    mpno_fft_rows modes = dense(s, s->column, 0);
     if (inverse) {
         move_column(s, c, false);
-        mpno_line_run(&fft->inverse[0], fft->kernels, &level, &modes, s->width, s->tmp);
+        inverse_axis(s, 0, 0, c, &modes);
     } else {
-        mpno_line_run(&fft->forward[0], fft->kernels, &modes, &level, s->width, s->tmp);
+        forward_axis(s, 0, 0, c, &modes);
         move_column(s, c, true);
     }
 }
@@ -297,6 +344,16 @@ static void column_task(void *argument, int64_t index, int thread) {
     *flag(j, thread) |= s.bad;
 }
 
+/* One column of one strip, when columns stand in place of the field behind dimension 0. Strips come
+ * first: modes of neighbouring samples are neighbours. */
+static void columns_task(void *argument, int64_t index, int thread) {
+    const job *j = argument;
+    const int64_t strips = j->call->batch * j->strips_per_sample;
+    strip s = begin(j, index % strips, thread, 0);
+    outer_column(&s, index / strips, j->inverse);
+    *flag(j, thread) |= s.bad;
+}
+
 static void plane_task(void *argument, int64_t index, int thread) {
     const job *j = argument;
     strip s = begin(j, j->shared_strip, thread, 0);
@@ -327,7 +384,10 @@ static int run(job j) {
     j.n_threads = call->n_threads < 1 ? 1 : call->n_threads;
     const int64_t strips = call->batch * j.strips_per_sample;
     for (int i = 0; i < j.n_threads; i++) *flag(&j, i) = 0;
-    if (fft->problem.ndim > 1 && j.n_threads > 1 && (j.layout.shared || strips < j.n_threads)) {
+    if (fft->problem.ndim == 2 && j.columns) {
+        mpno_parallel(j.n_threads, strips * fft->columns[0], columns_task, &j);
+    } else if (fft->problem.ndim > 1 && j.n_threads > 1 &&
+               (j.layout.shared || strips < j.n_threads)) {
         run_shared(&j);
     } else {
         mpno_parallel(j.n_threads, strips, strip_task, &j);
