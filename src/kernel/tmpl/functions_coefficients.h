@@ -12,40 +12,38 @@ static const float expm1_p[] = {
     0x1.122776p-7f,
     0x1.6bec06p-10f,
 };
-/* 2^f = 1 + f p(f), |f| <= 1/2; relative error 1.6e-08 */
-static const float exp2_p[] = {
-    0x1.62e43p-1f,
-    0x1.ebfbdcp-3f,
-    0x1.c6aee8p-5f,
-    0x1.3b2d4ep-7f,
-    0x1.5f3e8p-10f,
-    0x1.41fb9ep-13f,
+/* Phi(t) - 1/2, w = BELL_STEP, around n w, n = 0 .. 7; absolute error 2.0e-08 */
+static const _Alignas(32) float bell_p[][8] = {
+    {-0x1.6e004ep-30f, 0x1.17efp-2f, 0x1.bb96e4p-2f, 0x1.f37b6ep-2f, 0x1.fe9e22p-2f, 0x1.ffe8d2p-2f, 0x1.ffff1cp-2f, 0x1.fffffap-2f},
+    {0x1.988456p-2f, 0x1.345d66p-2f, 0x1.09409cp-3f, 0x1.0402b6p-5f, 0x1.2271a4p-8f, 0x1.71bb96p-12f, 0x1.0c367cp-16f, 0x1.bb97eep-22f},
+    {-0x1.92507ap-20f, -0x1.ce8bbcp-4f, -0x1.8de0fap-4f, -0x1.24835p-5f, -0x1.b3aa56p-8f, -0x1.5a9d8ep-11f, -0x1.2db5fcp-15f, -0x1.23094cp-20f},
+    {-0x1.103edp-4f, -0x1.67d9fp-6f, 0x1.b9ee34p-6f, 0x1.602bc4p-6f, 0x1.835bacp-8f, 0x1.923104p-11f, 0x1.acc0dap-15f, 0x1.e65834p-20f},
+    {-0x1.87ec12p-13f, 0x1.77ab68p-6f, 0x1.8e3c2ap-8f, -0x1.92227ep-8f, -0x1.b3d96ep-9f, -0x1.3f8aaep-11f, -0x1.b0d864p-15f, -0x1.27dda8p-19f},
+    {0x1.5f2d3ap-7f, -0x1.126f28p-14f, -0x1.77b248p-8f, -0x1.135eep-11f, 0x1.1cee52p-10f, 0x1.6e3bd8p-12f, 0x1.59f56cp-15f, 0x1.31e99cp-19f},
+    {-0x1.8448dcp-10f, -0x1.82871p-9f, 0x1.3c7aaep-11f, 0x1.012b9ep-10f, -0x1.978528p-14f, -0x1.15a00ap-13f, -0x1.853e08p-16f, -0x1.b7a744p-20f},
 };
-/* exp(t^2/2) Phi(-t) = P(t)/Q(t), 0 <= t <= TAIL_CUTOFF; relative error 1.8e-08 */
-static const float tail_p[] = {
-    0x1p-1f,
-    0x1.bc73b4p-2f,
-    0x1.70c878p-3f,
-    0x1.4419d2p-5f,
-    0x1.034912p-8f,
-};
-/* Q(t) */
-static const float tail_q[] = {
-    0x1p+0f,
-    0x1.aa7c08p+0f,
-    0x1.307af8p+0f,
-    0x1.d82d76p-2f,
-    0x1.963b8cp-4f,
-    0x1.44f602p-7f,
+/* Phi(t) + t phi(t) - 1/2, w = SLOPE_STEP, around n w, n = 0 .. 7; absolute error 3.1e-08 */
+static const _Alignas(32) float slope_p[][8] = {
+    {-0x1.006fa4p-30f, 0x1.12a1b4p-1f, 0x1.3b924p-1f, 0x1.1216f2p-1f, 0x1.0220e4p-1f, 0x1.001c82p-1f, 0x1.0000b2p-1f, 0x1.000002p-1f},
+    {0x1.988454p-1f, 0x1.709ba6p-2f, -0x1.4d868ep-4f, -0x1.247fa6p-4f, -0x1.9cada4p-7f, -0x1.c3273cp-11f, -0x1.ae5ad8p-16f, -0x1.76d922p-22f},
+    {-0x1.d86a6ap-21f, -0x1.8cf536p-2f, -0x1.7e92ep-4f, 0x1.946812p-5f, 0x1.1209ap-6f, 0x1.9f932ap-10f, 0x1.f29fecp-15f, 0x1.04234cp-20f},
+    {-0x1.1053fep-2f, 0x1.6ba108p-6f, 0x1.008eecp-3f, -0x1.1df80ep-11f, -0x1.8b9ae4p-7f, -0x1.d2db14p-10f, -0x1.6d5ccap-14f, -0x1.d026dcp-20f},
+    {-0x1.2d6d44p-13f, 0x1.ad5e96p-4f, -0x1.200fa4p-5f, -0x1.405932p-6f, 0x1.159e1ep-8f, 0x1.5d2a32p-10f, 0x1.789196p-14f, 0x1.27779ap-19f},
+    {0x1.efcda2p-5f, -0x1.91f94ap-6f, -0x1.0e3934p-6f, 0x1.7846dcp-7f, 0x1.9eab42p-12f, -0x1.5bc0cp-11f, -0x1.20bc94p-14f, -0x1.23babp-19f},
+    {-0x1.be31p-10f, -0x1.fb079ep-7f, 0x1.6eee32p-7f, -0x1.20e98ep-10f, -0x1.3909d4p-10f, 0x1.78719ap-13f, 0x1.5c685p-15f, 0x1.ff108ep-20f},
+    {-0x1.f3991p-8f, 0x1.6ce8c2p-8f, -0x1.628b26p-13f, -0x1.6f952ap-10f, 0x1.0e391ep-11f, 0x1.be3cfp-18f, -0x1.22adfcp-16f, -0x1.39e7c8p-20f},
 };
 /* log2(e); ln(2) in two parts, the first short: n times it is exact, |n| < 2^8. */
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
-/* -log2(e)/2 in two parts. */
-#define GAUSS_HIGH -0x1.715476p-1f
-#define GAUSS_LOW -0x1.4ae0cp-27f
-#define INV_SQRT_2PI 0x1.988454p-2f
-#define TAIL_CUTOFF 0x1.9cccccp+3f
+#define BELL_DEGREE 6
+#define BELL_STEP 0x1.8p-1f
+#define BELL_INVERSE 0x1.555556p+0f
+#define BELL_END 0x1.68p+2f
+#define SLOPE_DEGREE 7
+#define SLOPE_STEP 0x1.bp-1f
+#define SLOPE_INVERSE 0x1.2f684cp+0f
+#define SLOPE_END 0x1.95p+2f
 
 #endif

@@ -106,6 +106,9 @@ static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) {
 static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) {
     return _mm256_andnot_ps(m, a);
 }
+static inline vf32 vf32_lookup(const float table[8], vf32 k) {
+    return _mm256_permutevar8x32_ps(_mm256_load_ps(table), _mm256_castps_si256(k));
+}
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(k), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), shifted));

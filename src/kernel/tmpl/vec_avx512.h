@@ -106,6 +106,10 @@ static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) {
 static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) {
     return _mm512_maskz_mov_ps(vf32_mask_not(m), a);
 }
+static inline vf32 vf32_lookup(const float table[8], vf32 k) {
+    const __m512 twice = _mm512_broadcast_f32x8(_mm256_load_ps(table));
+    return _mm512_permutexvar_ps(_mm512_castps_si512(k), twice);
+}
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(k), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), shifted));

@@ -8,6 +8,7 @@
  *   less (a mask) mask_or mask_not any select(mask, if set, if not) zero_where(mask, a);
  *   load_<format> store_<format>: conversions of LANES elements, to nearest even;
  *   f32 only: fms_exact(a, b, c) = a b - c for c near a b, as if rounded once on every CPU;
+ *   lookup(table, k) = table[n mod 8], n in the low bits of the float k, if |n| < 8 (else any);
  *   add_exponent(x, k) = x 2^n, n in the low bits of the float k, x and the result normal (or n 0).
  * Nothing needs more alignment than its element. */
 #ifndef MPNO_KERNEL_TMPL_VEC_PORTABLE_H
@@ -113,6 +114,11 @@ static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) {
 }
 static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) {
     return (vf32)(~m & (vf32_mask)a);
+}
+static inline vf32 vf32_lookup(const float table[8], vf32 k) {
+    typedef uint32_t words __attribute__((vector_size(16)));
+    const words index = (words)k & 7;
+    return (vf32){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};
 }
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     typedef uint32_t words __attribute__((vector_size(16)));
