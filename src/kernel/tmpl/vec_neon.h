@@ -108,6 +108,12 @@ static inline vf32 vf32_fms_exact(vf32 a, vf32 b, vf32 c) {
 static inline vf32 vf32_zero_where(vf32_mask m, vf32 a) {
     return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), m));
 }
+static inline vf32 vf32_lookup(const float table[8], vf32 k) {
+    const uint32x4_t index = vandq_u32(vreinterpretq_u32_f32(k), vdupq_n_u32(7));
+    const float32x2_t low = {table[vgetq_lane_u32(index, 0)], table[vgetq_lane_u32(index, 1)]},
+                      high = {table[vgetq_lane_u32(index, 2)], table[vgetq_lane_u32(index, 3)]};
+    return vcombine_f32(low, high);
+}
 static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const uint32x4_t shifted = vshlq_n_u32(vreinterpretq_u32_f32(k), 23);
     return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), shifted));
