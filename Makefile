@@ -52,7 +52,7 @@ check-layers:
 	@sh scripts/install_packages.sh test
 	@python3 scripts/check_layers.py
 
-#: make bench-peers   compare with PyTorch + neuraloperator (MPNO_PEER=PYTHON), an hour; BENCH="--cases fno1d --rounds 1" does less
+#: make bench-peers   compare with PyTorch + neuraloperator, an hour; BENCH="--cases fno1d --rounds 1" does less
 BENCH =
 bench-peers: build
 	@python3 -B bench/peers/compare.py $(BENCH)

@@ -224,8 +224,17 @@ class Peers(unittest.TestCase):
                   {"full": one(0.1), "peer": one(0.6), "peer tuned": one(0.2)},
                   {"full": one(0.2), "peer": one(0.9), "peer tuned": one(0.5)}]
         probe = {"peak_flops_per_s": 60e9, "read_bytes_per_s": 9e9, "copy_bytes_per_s": 8e9}
-        results = {"cpu": "X", "isa": "avx2", "cpus": 2, "threads": 2, "torch": "9", "cases": {
-            "fno1d": {"step": {"program": "0", "probes": [probe] * 3, "rounds": rounds}}}}
+        rounds.append({"full": one(0.7)})  # broken off: does not count
+        profile = {"seconds": 0.5, "optimizer_seconds": 0.01, **probe, "parts": {"forward": {
+            "blocks": {"steps": 4, "seconds": 0.1, "flops": 3e9, "loaded_bytes": 2e8, "stored_bytes": 1e8,
+                       "roofline_seconds": 0.05},
+            "transforms": {"steps": 8, "seconds": 0.2, "flops": 1e9, "loaded_bytes": 8e8, "stored_bytes": 1e8,
+                           "roofline_seconds": 0.1}}}}
+        growth = {"batch": {"time_exponent": 0.9, "memory_exponent": 1.0, "last_memory_exponent": 1.01, "flops_exponent": None,
+                            "points": [{"size": 1, "seconds": 0.1}, {"size": 8, "seconds": 0.7}]}}
+        results = {"growth": {"program": "0", "axes": growth}, "cpu": "X", "isa": "avx2", "cpus": 2, "threads": 2, "torch": "9", "cases": {
+            "fno1d": {"step": {"program": "0", "probes": [probe] * 3, "rounds": rounds}},
+            "ns128-m16": {"profile": {"program": "0", "full": profile}}}}
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "bench/peers/compare.py"
             page, file = Path(folder) / "docs/performance.md", Path(folder) / "bench/results/avx2.json"
@@ -241,6 +250,10 @@ class Peers(unittest.TestCase):
             self.assertIn("| `fno1d` | step | 3 | 0.200 |  |  | 0.900 | 0.500 | 15 | 25 % | **2.50** (2.00-2.50) | "
                           "**4.50** (4.50-6.00) |\n", page.read_text())
             self.assertIn("| `fno1d` | 20 (50) |  |  | 90 | 50 |\n", page.read_text())
+            # the slowest part first; 3 GF at 60 GF/s take 50 ms, 0.3 GB at 9 GB/s 33 ms
+            self.assertIn("| forward | transforms | 8 | 200.0 | 1.00 | 5 | 900 | 4.5 | memory | 50 % |\n"
+                          "| forward | blocks | 4 | 100.0 | 3.00 | 30 | 300 | 3.0 | operations | 50 % |\n", page.read_text())
+            self.assertIn("| batch | 1 | 8 | 100.0 | 700.0 | 0.90 | 1.00 | 1.01 |  |\n", page.read_text())
             page.write_text(page.read_text().replace("0.900", "0.901"))
             self.assertEqual(self.compare(script, "--check").returncode, 1)
 
