@@ -102,9 +102,11 @@ typedef struct mpno_fft_kernels {
     void (*direct_forward)(const mpno_fft_direct *direct, void *even, void *odd, int64_t k_stride,
                            const void *x, int64_t x_stride, int64_t length, const void *next);
     /* The transpose: x[n] = sum_k even[k] cos(2 pi k n / N) - odd[k] sin(2 pi k n / N). Returns 1
-     * when a value is not finite. */
+     * when a value is not finite. `next`: N rows without gaps that will be written next, or NULL.
+     */
     int (*direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t x_stride,
-                          const void *even, const void *odd, int64_t k_stride, int64_t length);
+                          const void *even, const void *odd, int64_t k_stride, int64_t length,
+                          const void *next);
     /* out[r] = even[|k|] + i sign(k) odd[|k|], k = first + r; even, odd: rows 0 .. max |k|. */
     void (*combine)(const mpno_fft_rows *out, const mpno_fft_rows *even, const mpno_fft_rows *odd,
                     int64_t first, int64_t rows, int64_t width);

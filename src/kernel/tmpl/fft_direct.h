@@ -128,6 +128,8 @@ static void NAME(direct_forward)(const mpno_fft_direct *direct, void *even, void
 /* ---- the transpose ---- */
 
 #define FFT_BLOCK MPNO_FFT_DIRECT_BLOCK
+#define FFT_VECTORS \
+    (sizeof(V) == 64 ? 2 : 1) /* 4 FFT_BLOCK sums of each: AVX-512 has 32 registers */
 
 /* What an inverse transform reads and writes at one vector of channels. */
 typedef struct NAME(direct_target) {
@@ -135,7 +137,14 @@ typedef struct NAME(direct_target) {
     int64_t k_stride, last;
     T *x;
     int64_t stride, n;
+    const char *next; /* memory that is written next, NULL: unknown */
 } NAME(direct_target);
+
+FFT_INLINE void NAME(direct_ahead)(NAME(direct_target) * t, size_t bytes) {
+    if (t->next == NULL) return;
+    for (size_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(t->next + byte);
+    t->next += bytes;
+}
 
 FFT_INLINE void NAME(direct_write)(T *dst, V x, V *check) {
     VERB(store)(dst, x);
@@ -219,35 +228,40 @@ FFT_INLINE void NAME(direct_ends)(const NAME(direct_target) * t, const int vecto
 }
 
 /* All samples at `vectors` (a constant) vectors of channels. */
-FFT_INLINE void NAME(direct_samples)(const NAME(direct_target) * t, const T *table,
-                                     const int vectors, V *check) {
+FFT_INLINE void NAME(direct_samples)(NAME(direct_target) * t, const T *table, const int vectors,
+                                     V *check) {
     const int64_t n = t->n;
     NAME(direct_ends)(t, vectors, check);
     if (n % 2 != 0) {
         int64_t h = 1;
-        for (; 2 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK)
+        for (; 2 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK) {
+            NAME(direct_ahead)(t, 2 * FFT_BLOCK * (size_t)vectors * sizeof(V));
             table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, false, check);
+        }
         for (; 2 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, false, check);
         return;
     }
     int64_t h = 1;
-    for (; 4 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK)
+    for (; 4 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK) {
+        NAME(direct_ahead)(t, 4 * FFT_BLOCK * (size_t)vectors * sizeof(V));
         table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, true, check);
+    }
     for (; 4 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, true, check);
     if (n % 4 == 0) NAME(direct_block)(t, h, table, 1, vectors, false, check);
 }
 
 static int NAME(direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t stride,
-                                const void *even, const void *odd, int64_t k_stride,
-                                int64_t length) {
-    NAME(direct_target) t = {even, odd, k_stride, direct->last, x, stride, direct->n};
+                                const void *even, const void *odd, int64_t k_stride, int64_t length,
+                                const void *next) {
+    NAME(direct_target) t = {even, odd, k_stride, direct->last, x, stride, direct->n, next};
     V check[2] = {NAME(nothing)(), NAME(nothing)()};
+    const int64_t step = FFT_VECTORS * LANES;
     int64_t c = 0;
-    for (; c + 2 * LANES <= length; c += 2 * LANES) {
-        NAME(direct_samples)(&t, direct->even, 2, check);
-        t.even += 2 * LANES;
-        t.odd += 2 * LANES;
-        t.x += 2 * LANES;
+    for (; c + step <= length; c += step) {
+        NAME(direct_samples)(&t, direct->even, FFT_VECTORS, check);
+        t.even += step;
+        t.odd += step;
+        t.x += step;
     }
     if (c < length) NAME(direct_samples)(&t, direct->even, 1, check);
     const V sum = check[0] + check[1], one = NAME(all)(1);
@@ -255,6 +269,7 @@ static int NAME(direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t 
 }
 
 #undef FFT_BLOCK
+#undef FFT_VECTORS
 
 static void NAME(combine)(const mpno_fft_rows *out, const mpno_fft_rows *even,
                           const mpno_fft_rows *odd, int64_t first, int64_t rows, int64_t width) {

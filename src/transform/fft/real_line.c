@@ -120,7 +120,8 @@ static int direct_inverse(const mpno_real_line *line, const mpno_fft_kernels *ke
     mpno_fft_rows samples = {whole ? view->data : tmp, whole ? view->row_stride : width, 0};
     const int bad =
         kernels->direct_inverse(&line->direct.plan, samples.data, samples.stride, in->data,
-                                mpno_rows_offset(kernels, in->data, in->plane), in->stride, width);
+                                mpno_rows_offset(kernels, in->data, in->plane), in->stride, width,
+                                whole ? view->next : NULL);
     return whole ? bad : kernels->store(view, &samples, line->n, 1.0);
 }
 
