@@ -19,10 +19,13 @@ typedef enum option_id {
     OPTION_OUTPUT,
     OPTION_PICTURES,
     OPTION_CPU,
+    OPTION_SHOW,
+    OPTION_RESET,
     OPTION_JSON,
     OPTION_QUIET,
     OPTION_THREADS,
     OPTION_ISA,
+    OPTION_TUNED,
     OPTION_HELP,
     OPTION_COUNT
 } option_id;
@@ -42,6 +45,9 @@ static const option options[OPTION_COUNT] = {
                          "write PNG pictures of the samples into FOLDER too"},
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
                     "say what this machine and this build can run"},
+    [OPTION_SHOW] = {"--show", NULL, NULL, CLI_OPTION_SHOW,
+                     "say what was measured, and measure nothing"},
+    [OPTION_RESET] = {"--reset", NULL, NULL, CLI_OPTION_RESET, "forget what was measured"},
     [OPTION_JSON] = {"--json", NULL, NULL, CLI_OPTION_ALL,
                      "print one JSON object as the last line of standard output; the text\n"
                      "                       for a person then goes to standard error"},
@@ -50,6 +56,8 @@ static const option options[OPTION_COUNT] = {
                         "threads to use (the key n_threads); results do not depend on it"},
     [OPTION_ISA] = {"--isa", NULL, "NAME", CLI_OPTION_ALL,
                     "fastest kernels to use, one of those that mpno info --cpu lists"},
+    [OPTION_TUNED] = {"--tuned", NULL, NULL, CLI_OPTION_ALL,
+                      "use what mpno tune has measured on this machine"},
     [OPTION_HELP] = {"--help", "-h", NULL, CLI_OPTION_ALL, "print this page"},
 };
 
@@ -164,6 +172,15 @@ static int apply(const option *o, const char *value, cli_args *args) {
             break;
         case OPTION_CPU:
             args->cpu = true;
+            break;
+        case OPTION_SHOW:
+            args->show = true;
+            break;
+        case OPTION_RESET:
+            args->reset = true;
+            break;
+        case OPTION_TUNED:
+            args->tuned = true;
             break;
         case OPTION_JSON:
             args->json = true;
@@ -282,6 +299,12 @@ int cli_args_read(const char *command, const cli_page *page, int argc, char **ar
     if (args->cpu && args->n_arguments)
         return cli_usage_error("'%s' and --cpu exclude each other; usage: mpno %s",
                                args->arguments[0], page->synopsis);
+    if (args->show && args->reset)
+        return cli_usage_error("--show and --reset exclude each other; usage: mpno %s",
+                               page->synopsis);
+    if (args->tuned && (page->options & CLI_OPTION_RESET))
+        return cli_usage_error("--tuned is for the other commands; usage: mpno %s",
+                               page->synopsis);
     return 0;
 }
 

@@ -8,14 +8,16 @@
 
 #define CLI_MAX_ARGUMENTS 3
 
-/* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --help)
+/* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --tuned, --help)
  * belongs to all. */
 enum cli_option_set {
     CLI_OPTION_ALL = 0,
     CLI_OPTION_RESUME = 1,
     CLI_OPTION_OUTPUT = 2,
     CLI_OPTION_PICTURES = 4,
-    CLI_OPTION_CPU = 8
+    CLI_OPTION_CPU = 8,
+    CLI_OPTION_SHOW = 16,
+    CLI_OPTION_RESET = 32
 };
 
 struct cli_args;
@@ -42,7 +44,7 @@ typedef struct cli_override {
 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
-    bool json, quiet, help, resume, cpu;
+    bool json, quiet, help, resume, cpu, show, reset, tuned;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures;

@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "keys.h"
+#include "tuned.h"
 
 typedef struct command {
     const char *name, *summary;
@@ -146,6 +147,15 @@ static int make_context(const cli_args *args, mpno_ctx **out) {
     return status == MPNO_OK ? CLI_OK : cli_failed(NULL, status);
 }
 
+/* What the user asked for by name goes before what was measured. */
+static mpno_status use_tuned(mpno_ctx *ctx, const cli_args *args) {
+    char path[4096];
+    const char *isa = getenv("MPNO_ISA");
+    const mpno_status status = cli_tuned_path(ctx, path, sizeof path);
+    if (status != MPNO_OK) return status;
+    return mpno_tune_use(ctx, path, !args->isa && !(isa && *isa));
+}
+
 static int run(const command *c, const cli_args *args) {
     mpno_ctx *ctx = NULL;
     int code = make_context(args, &ctx);
@@ -153,7 +163,8 @@ static int run(const command *c, const cli_args *args) {
     cli_output output;
     cli_output_open(&output, args->json, args->quiet);
     char *json = NULL;
-    mpno_status status = c->run(ctx, args, &output, &json);
+    mpno_status status = args->tuned ? use_tuned(ctx, args) : MPNO_OK;
+    if (status == MPNO_OK) status = c->run(ctx, args, &output, &json);
     code = cli_finish(ctx, &output, status, args->json, json);
     mpno_ctx_destroy(&ctx);
     return code;

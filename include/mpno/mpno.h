@@ -27,5 +27,6 @@
 #include "mpno/run.h"
 #include "mpno/status.h"
 #include "mpno/trained.h"
+#include "mpno/tune.h"
 
 #endif

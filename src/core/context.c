@@ -38,6 +38,7 @@ mpno_status mpno_ctx_create(const mpno_ctx_opts *opts, mpno_ctx **out) {
     if (o.n_threads > 0) {
         ctx->n_threads = o.n_threads;
         ctx->threads_why = "asked for";
+        ctx->threads_asked = true;
     }
     ctx->isa = isa;
     ctx->fail_after = -1;

@@ -10,11 +10,20 @@
 #include "core/cpus.h"
 #include "mpno/context.h"
 
+/* What was measured of the machine, per second; [0] with one thread, [1] with `threads`. */
+typedef struct mpno_rates {
+    int threads;
+    double flops[2];         /* f32 operations of multiply-adds in registers */
+    double read[2], copy[2]; /* bytes of memory; copied: read and written */
+} mpno_rates;
+
 struct mpno_ctx {
     int n_threads;
     mpno_isa isa;            /* kernels in use: min(what the CPU runs, the cap asked for) */
     mpno_cpus cpus;          /* when the context was made */
     const char *threads_why; /* what decided n_threads; static */
+    bool threads_asked;      /* the caller did, by number */
+    mpno_rates rates;        /* by mpno tune; all 0: not read */
     char error[1024];        /* sentence of the last failure */
     /* allocator state, see core/memory.h */
     size_t bytes, peak_bytes;

@@ -5,7 +5,7 @@ import unittest
 
 from support import Case
 
-COMMANDS = ("train", "eval", "predict", "export", "info", "plan", "profile")
+COMMANDS = ("train", "eval", "predict", "export", "info", "plan", "tune", "profile")
 SECTIONS = ("SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "FILES", "ENVIRONMENT", "EXIT STATUS")
 
 
