@@ -140,15 +140,7 @@ MPNO_WARN_UNUSED mpno_status bench_work_bind(bench_work *work);
 /* "f32" under full, else the format. */
 const char *bench_work_format(const bench_work *work);
 
-/* ---- steps of a lowered program ---- */
-
-int bench_step_length(const mpno_step *step);
-/* Node i of a step, i < length, in order; NULL: a load or a store. */
-const mpno_node *bench_step_node(const mpno_graph *graph, const mpno_step *step, int i);
-/* "block 1", or "block 1-2" when a program serves two. */
-void bench_step_layer(const mpno_graph *graph, const mpno_step *step, char *out, size_t capacity);
-/* "linear 2, gelu, +7": ops with the most work first, in 24 columns unless one alone is longer. */
-void bench_step_ops(const mpno_graph *graph, const mpno_step *step, char *out, size_t capacity);
+enum { BENCH_SHOWN_OPS = 24 }; /* columns of the ops of a row */
 
 /* `step --profile`: prints what each step of the lowered program takes. */
 MPNO_WARN_UNUSED mpno_status bench_profile(bench_work *work, const bench_common *common);

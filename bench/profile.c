@@ -95,8 +95,8 @@ static mpno_status add_pass(mpno_table *table, const profile *p, bool backward, 
         char layer[64], ops[64];
         if (step->backward != backward) continue;
         const totals t = totals_of(p, s);
-        bench_step_layer(p->graph, step, layer, sizeof layer);
-        bench_step_ops(p->graph, step, ops, sizeof ops);
+        mpno_step_layer(p->graph, step, layer, sizeof layer);
+        mpno_step_ops(p->graph, step, BENCH_SHOWN_OPS, ops, sizeof ops);
         MPNO_TRY(add_row(table, layer, ops, &t));
         add(&sum, &t);
     }
@@ -147,17 +147,17 @@ static mpno_status put_step(const profile *p, int s, mpno_value *list) {
     const totals t = totals_of(p, s);
     mpno_value *map, *ops;
     char layer[64];
-    bench_step_layer(p->graph, step, layer, sizeof layer);
+    mpno_step_layer(p->graph, step, layer, sizeof layer);
     MPNO_TRY(mpno_value_map(ctx, &map));
     MPNO_TRY(mpno_value_append(ctx, list, map)); /* from here on owned by the list */
     MPNO_TRY(mpno_value_set_string(ctx, map, "layer", layer));
     MPNO_TRY(mpno_value_set_string(ctx, map, "pass", step->backward ? "backward" : "forward"));
     MPNO_TRY(mpno_value_list(ctx, &ops));
     MPNO_TRY(mpno_value_set(ctx, map, "ops", ops));
-    for (int i = 0; i < bench_step_length(step); i++) {
+    for (int i = 0; i < mpno_step_length(step); i++) {
         mpno_value *name;
-        if (bench_step_node(p->graph, step, i) == NULL) continue;
-        MPNO_TRY(mpno_value_string(ctx, bench_step_node(p->graph, step, i)->op->name, &name));
+        if (mpno_step_node(p->graph, step, i) == NULL) continue;
+        MPNO_TRY(mpno_value_string(ctx, mpno_step_node(p->graph, step, i)->op->name, &name));
         MPNO_TRY(mpno_value_append(ctx, ops, name));
     }
     MPNO_TRY(mpno_value_set_real(ctx, map, "seconds", t.seconds));

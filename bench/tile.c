@@ -69,8 +69,8 @@ static bool is_chosen(const report *r, const mpno_step *step, const char *layer)
     const char *wanted = r->o->layer;
     if (step->whole >= 0 || (r->o->pass != 0 && (r->o->pass == 2) != step->backward)) return false;
     if (strcmp(wanted, "all") == 0 || strncmp(layer, wanted, strlen(wanted)) == 0) return true;
-    for (int i = 0; i < bench_step_length(step); i++) {
-        const mpno_node *node = bench_step_node(r->graph, step, i);
+    for (int i = 0; i < mpno_step_length(step); i++) {
+        const mpno_node *node = mpno_step_node(r->graph, step, i);
         if (node != NULL && strncmp(r->graph->layers[node->layer], wanted, strlen(wanted)) == 0)
             return true;
     }
@@ -83,9 +83,9 @@ static mpno_status choose(report *r) {
     for (int s = 0; s < n_steps; s++) {
         const mpno_exec_step facts = mpno_exec_step_at(r->exec, s);
         row *at = &r->rows[r->n];
-        bench_step_layer(r->graph, facts.step, at->layer, sizeof at->layer);
+        mpno_step_layer(r->graph, facts.step, at->layer, sizeof at->layer);
         if (!is_chosen(r, facts.step, at->layer)) continue;
-        bench_step_ops(r->graph, facts.step, at->ops, sizeof at->ops);
+        mpno_step_ops(r->graph, facts.step, BENCH_SHOWN_OPS, at->ops, sizeof at->ops);
         at->step = s;
         at->flops = facts.flops;
         at->bytes = facts.loaded_bytes + facts.stored_bytes;
@@ -105,7 +105,7 @@ static mpno_status for_results(report *r, const mpno_step *step, row *at,
     for (int i = 0; i < step->n_instrs; i++) {
         const mpno_instr *instr = &step->instrs[i];
         if (instr->kind == MPNO_INSTR_STORE) MPNO_TRY(visit(r, at, instr->edge));
-        const mpno_node *node = bench_step_node(r->graph, step, i);
+        const mpno_node *node = mpno_step_node(r->graph, step, i);
         for (int o = 0; node != NULL && o < node->n_out; o++)
             if (r->graph->edges[node->out[o]].kind != MPNO_EDGE_FIELD)
                 MPNO_TRY(visit(r, at, node->out[o]));
@@ -118,7 +118,7 @@ static mpno_status for_operands(report *r, const mpno_step *step, row *at,
                                 mpno_status (*visit)(report *, row *, int edge, int source)) {
     for (int i = 0; i < step->n_instrs; i++) {
         const mpno_instr *instr = &step->instrs[i];
-        const mpno_node *node = bench_step_node(r->graph, step, i);
+        const mpno_node *node = mpno_step_node(r->graph, step, i);
         if (instr->kind == MPNO_INSTR_LOAD && r->graph->edges[instr->edge].producer >= 0)
             MPNO_TRY(visit(r, at, instr->edge, instr->source));
         for (int k = 0; node != NULL && k < node->n_in; k++) {
@@ -159,8 +159,8 @@ static mpno_status run_apart(report *r) {
         const double start = mpno_seconds();
         mpno_exec_run_step(exec, s, 0, r->batch, r->apart.loss_scale);
         const double seconds = mpno_seconds() - start;
-        for (int i = 0; i < bench_step_length(step); i++) {
-            const mpno_node *node = bench_step_node(graph, step, i);
+        for (int i = 0; i < mpno_step_length(step); i++) {
+            const mpno_node *node = mpno_step_node(graph, step, i);
             if (node == NULL) continue;
             r->node_seconds[node - graph->nodes] = seconds;
             for (int o = 0; o < node->n_out; o++)
@@ -235,8 +235,8 @@ static mpno_status time_row(report *r, row *at, double *seconds) {
     }
     at->seconds = bench_median(seconds, rounds);
     const mpno_node *nodes = r->graph->nodes;
-    for (int i = 0; i < bench_step_length(step); i++) {
-        const mpno_node *node = bench_step_node(r->graph, step, i);
+    for (int i = 0; i < mpno_step_length(step); i++) {
+        const mpno_node *node = mpno_step_node(r->graph, step, i);
         if (node != NULL && node - nodes < r->n_nodes)
             at->unfused_seconds += r->node_seconds[node - nodes];
     }

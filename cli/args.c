@@ -18,6 +18,7 @@ typedef enum option_id {
     OPTION_RESUME,
     OPTION_OUTPUT,
     OPTION_PICTURES,
+    OPTION_SVG,
     OPTION_CPU,
     OPTION_SHOW,
     OPTION_RESET,
@@ -43,6 +44,8 @@ static const option options[OPTION_COUNT] = {
     [OPTION_OUTPUT] = {"--output", "-o", "FILE", CLI_OPTION_OUTPUT, "file to write"},
     [OPTION_PICTURES] = {"--pictures", NULL, "FOLDER", CLI_OPTION_PICTURES,
                          "write PNG pictures of the samples into FOLDER too"},
+    [OPTION_SVG] = {"--svg", NULL, "FILE", CLI_OPTION_SVG,
+                    "draw the memory over the steps of training into FILE"},
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
                     "say what this machine and this build can run"},
     [OPTION_SHOW] = {"--show", NULL, NULL, CLI_OPTION_SHOW,
@@ -169,6 +172,9 @@ static int apply(const option *o, const char *value, cli_args *args) {
             break;
         case OPTION_PICTURES:
             args->pictures = value;
+            break;
+        case OPTION_SVG:
+            args->svg = value;
             break;
         case OPTION_CPU:
             args->cpu = true;

@@ -17,7 +17,8 @@ enum cli_option_set {
     CLI_OPTION_PICTURES = 4,
     CLI_OPTION_CPU = 8,
     CLI_OPTION_SHOW = 16,
-    CLI_OPTION_RESET = 32
+    CLI_OPTION_RESET = 32,
+    CLI_OPTION_SVG = 64
 };
 
 struct cli_args;
@@ -47,7 +48,7 @@ typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
-    const char *output, *pictures;
+    const char *output, *pictures, *svg;
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

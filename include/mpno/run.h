@@ -4,6 +4,7 @@
 #define MPNO_RUN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "mpno/context.h"
 
@@ -58,7 +59,17 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_export(mpno_ctx *ctx, const char *che
                                                   mpno_config *overrides, const mpno_sink *sink, char **json);
 /* path: a checkpoint, a data file or NULL (the machine and the build). */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_info(mpno_ctx *ctx, const char *path, const mpno_sink *sink, char **json);
-MPNO_API MPNO_WARN_UNUSED mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json);
+/* What a configuration needs, from shapes alone. estimate: seconds of a step too, from pieces of its steps that are run
+ * (tens of milliseconds and megabytes). svg: a file for a picture of memory over the steps of training, of the phase that
+ * takes the most; NULL: none. opts may be NULL. */
+typedef struct mpno_plan_opts {
+    size_t size;
+    bool estimate;
+    const char *svg;
+} mpno_plan_opts;
+#define MPNO_PLAN_OPTS_INIT {sizeof(mpno_plan_opts), false, NULL}
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_plan_opts *opts,
+                                                const mpno_sink *sink, char **json);
 /* The model of config under every precision policy on the first batch of its training data: time and
  * memory as measured, layer by layer, and the format of every stored tensor. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_profile(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json);

@@ -56,7 +56,9 @@ double mpno_exec_layer_seconds(const mpno_exec *exec, int layer, mpno_pass pass)
 typedef struct mpno_exec_step {
     const mpno_step *step;
     double flops, loaded_bytes, stored_bytes;
-    double seconds; /* of all runs since mpno_exec_watch; 0: not measured */
+    size_t live_bytes;                    /* in the arena meanwhile, scratch included */
+    size_t scratch_bytes, scratch_offset; /* of it scratch, and where */
+    double seconds;                       /* of all runs since mpno_exec_watch; 0: not measured */
 } mpno_exec_step;
 /* One step alone, for measuring: whoever runs it sees to it that its operands are there. */
 void mpno_exec_run_step(mpno_exec *exec, int step, int64_t before, int64_t batch,
@@ -66,15 +68,25 @@ void *mpno_exec_arena(const mpno_exec *exec);
 int mpno_exec_n_steps(const mpno_exec *exec);
 mpno_exec_step mpno_exec_step_at(const mpno_exec *exec, int index);
 
+/* How long each step would take at capacity on this machine now: seconds[n_steps]. Every kind of
+ * step is run on a piece of its work (some chunks of points, some samples, some modes) in memory of
+ * its own; no step is faster than its bytes pass through memory. Takes tens of milliseconds. The
+ * executor need not be realised. bandwidth: bytes a second of a copy. */
+MPNO_WARN_UNUSED mpno_status mpno_exec_estimate(const mpno_exec *exec, double *seconds,
+                                                double *bandwidth);
+
 /* Facts of the plan. */
 typedef struct mpno_exec_tensor {
     int edge;
     mpno_format format;
-    size_t bytes;
-    bool kept; /* forward to backward */
+    size_t bytes, offset;
+    int first, last; /* steps */
+    bool kept;       /* forward to backward */
 } mpno_exec_tensor;
 int mpno_exec_n_tensors(const mpno_exec *exec); /* stored in the arena */
 mpno_exec_tensor mpno_exec_tensor_at(const mpno_exec *exec, int index);
+/* Bytes of the sum over the parts of a batch that stands behind a gradient of a weight, 0: none. */
+size_t mpno_exec_chain(const mpno_exec *exec, int edge, size_t *offset);
 mpno_format mpno_exec_format(const mpno_exec *exec, int edge);
 size_t mpno_exec_arena_bytes(const mpno_exec *exec);
 size_t mpno_exec_lower_bound(const mpno_exec *exec);

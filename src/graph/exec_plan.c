@@ -18,7 +18,7 @@ size_t mpno_exec_chain_bytes(const mpno_exec *x, int edge) {
     return mpno_weight_count(&x->graph->weights[e->param]) * sizeof(double);
 }
 
-static size_t step_scratch(const mpno_exec *x, int s) {
+size_t mpno_exec_step_scratch(const mpno_exec *x, int s) {
     const mpno_step *step = &x->lowered.steps[s];
     if (step->whole < 0) return mpno_tile_scratch_bytes(&x->programs[s], x->capacity, x->n_threads);
     const mpno_node *node = &x->graph->nodes[step->whole];
@@ -111,7 +111,8 @@ static mpno_status place_all(mpno_exec *x) {
             (mpno_place_item){.bytes = s->bytes, .first = s->first, .last = x->stored[last].last};
     }
     for (int s = 0; s < n_steps; s++)
-        items[n++] = (mpno_place_item){.bytes = step_scratch(x, s), .first = s, .last = s};
+        items[n++] =
+            (mpno_place_item){.bytes = mpno_exec_step_scratch(x, s), .first = s, .last = s};
     for (int e = 0; e < n_edges; e++)
         if (mpno_exec_chain_bytes(x, e) > 0)
             items[n++] =
@@ -189,7 +190,12 @@ mpno_exec_tensor mpno_exec_tensor_at(const mpno_exec *x, int index) {
     while (!mpno_exec_placed(x, e) || index-- > 0) e++;
     const mpno_stored *s = &x->stored[e];
     const bool kept = !x->lowered.steps[s->first].backward && x->lowered.steps[s->last].backward;
-    return (mpno_exec_tensor){e, s->format, s->bytes, kept};
+    return (mpno_exec_tensor){e, s->format, s->bytes, s->offset, s->first, s->last, kept};
+}
+
+size_t mpno_exec_chain(const mpno_exec *x, int edge, size_t *offset) {
+    *offset = x->stored[edge].chain_offset;
+    return mpno_exec_chain_bytes(x, edge);
 }
 
 mpno_format mpno_exec_format(const mpno_exec *x, int edge) {

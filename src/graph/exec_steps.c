@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the steps of a lowered graph compute and move, for measuring: see exec.h. */
+#include "core/memory.h"
 #include "graph/exec_inside.h"
 
 void *mpno_exec_arena(const mpno_exec *x) {
@@ -21,10 +22,26 @@ static double operand_bytes(const mpno_exec *x, const mpno_node *node, int i) {
     return own_shape ? 0 : (double)x->stored[node->in[i]].bytes;
 }
 
+/* Of a tensor that takes the place of another one both are alive in that step, once. */
+static size_t live_bytes(const mpno_exec *x, int s) {
+    size_t bytes = mpno_aligned(mpno_exec_step_scratch(x, s));
+    for (int e = 0; e < x->graph->n_edges; e++) {
+        const mpno_stored *stored = &x->stored[e];
+        const bool taken = stored->heir >= 0 && x->stored[stored->heir].first <= s;
+        bytes += mpno_aligned(mpno_exec_chain_bytes(x, e));
+        if (mpno_exec_placed(x, e) && stored->first <= s && s <= stored->last && !taken)
+            bytes += mpno_aligned(stored->bytes);
+    }
+    return bytes;
+}
+
 mpno_exec_step mpno_exec_step_at(const mpno_exec *x, int index) {
     const mpno_step *step = &x->lowered.steps[index];
     mpno_exec_step facts = {.step = step,
                             .flops = mpno_exec_step_flops(x, index, -1),
+                            .live_bytes = live_bytes(x, index),
+                            .scratch_bytes = mpno_exec_step_scratch(x, index),
+                            .scratch_offset = x->scratch_offset[index],
                             .seconds = x->seconds != NULL ? x->seconds[index] : 0};
     for (int i = 0; i < (step->whole >= 0 ? 1 : step->n_instrs); i++) {
         const mpno_instr *instr = step->whole >= 0 ? NULL : &step->instrs[i];

@@ -55,4 +55,15 @@ MPNO_WARN_UNUSED mpno_status mpno_lower(mpno_graph *graph, const mpno_lower_opts
                                         mpno_lowered *out);
 void mpno_lowered_destroy(mpno_ctx *ctx, mpno_lowered *lowered);
 
+/* Instructions of a program; 1 for a whole op. */
+int mpno_step_length(const mpno_step *step);
+/* Node i of a step, i < length, in order; NULL: a load or a store. */
+const mpno_node *mpno_step_node(const mpno_graph *graph, const mpno_step *step, int i);
+/* "block 1", or "block 1-2" when a program serves two. */
+void mpno_step_layer(const mpno_graph *graph, const mpno_step *step, char *out, size_t capacity);
+/* "linear 2, gelu, +7": ops with the most work first, in so many columns unless one alone is
+ * longer. */
+void mpno_step_ops(const mpno_graph *graph, const mpno_step *step, int columns, char *out,
+                   size_t capacity);
+
 #endif

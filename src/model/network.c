@@ -434,10 +434,13 @@ static size_t gradient_bytes(const mpno_network *net, int param) {
     return net->opts.training ? param_count(net, param) * mpno_format_bytes(net->policy.base) : 0;
 }
 
+double mpno_network_parts(const mpno_network *net) {
+    return (double)net->opts.capacity / (double)net->opts.micro_batch;
+}
+
 /* Of a batch at capacity; the executor counts a part of it. */
 static double flops_of_batch(const mpno_network *net, int layer) {
-    return mpno_exec_flops(net->exec, layer) *
-           ((double)net->opts.capacity / (double)net->opts.micro_batch);
+    return mpno_exec_flops(net->exec, layer) * mpno_network_parts(net);
 }
 
 mpno_layer_line mpno_network_layer(const mpno_network *net, int index) {

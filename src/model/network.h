@@ -15,6 +15,8 @@ void *mpno_network_raw_gradient(mpno_network *network, int param);
  */
 void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *format);
 
+/* How many times as much as one run of the lowered program a batch at capacity is. */
+double mpno_network_parts(const mpno_network *network);
 /* The lowered program, for measuring its steps: borrowed. */
 mpno_exec *mpno_network_exec(const mpno_network *network);
 const mpno_graph *mpno_network_graph(const mpno_network *network);

@@ -6,13 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/files.h"
 #include "data/select.h"
 #include "model/model.h"
 #include "mpno/run.h"
 #include "report/human.h"
+#include "train/budget.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/sink.h"
+#include "train/timeline.h"
 #include "train/trainer.h"
 
 /* Shapes of a data file, and what reading it takes. */
@@ -96,10 +99,14 @@ typedef struct planner {
     size_t n_sets, n_tests;
     const shape *finest;   /* of the training sets: what tables of layers and tensors are about */
     size_t states, arrays; /* as large as the weights: in a checkpoint, in memory */
+    size_t weights, limit; /* bytes */
+    int64_t micro_batch;   /* 0: as memory_limit allows */
+    bool estimate;
+    const char *svg; /* NULL: none */
 } planner;
 
-static mpno_status plan_network(const planner *p, const char *policy, bool training,
-                                const shape *on, int64_t batch, mpno_network **out) {
+static mpno_status network_opts(const planner *p, const char *policy, bool training,
+                                const shape *on, int64_t batch, mpno_network_opts *out) {
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
     memcpy(opts.grid, on->grid, sizeof opts.grid);
     memcpy(opts.output_grid, on->out_grid, sizeof opts.output_grid);
@@ -108,36 +115,96 @@ static mpno_status plan_network(const planner *p, const char *policy, bool train
     MPNO_TRY(mpno_settings_objective(p->ctx, p->settings, &opts.objective));
     opts.policy = policy;
     opts.half_format = mpno_settings_half(p->settings);
-    return mpno_network_plan(p->model, &opts, out);
+    *out = opts;
+    return MPNO_OK;
 }
 
-static mpno_status find_need(const planner *p, const char *policy, bool training, const shape *on,
-                             int64_t batch, need *out) {
+static mpno_status find_need(const planner *p, const mpno_network_opts *opts, need *out) {
     mpno_network *network = NULL;
     const size_t before = mpno_ctx_bytes(p->ctx);
-    MPNO_TRY(plan_network(p, policy, training, on, batch, &network));
+    MPNO_TRY(mpno_network_plan(p->model, opts, &network));
     const mpno_network_cost cost = mpno_network_get_cost(network);
-    const size_t weights =
-        mpno_model_n_weights(p->model) * mpno_format_bytes(mpno_model_arithmetic(p->model));
-    *out = (need){.weights = weights, .activations = cost.activation_bytes, .flops = cost.flops};
+    *out = (need){.weights = p->weights, .activations = cost.activation_bytes, .flops = cost.flops};
     out->tables = mpno_ctx_bytes(p->ctx) - before;
     out->state = cost.weight_copy_bytes;
-    if (training) out->state += cost.gradient_bytes + p->arrays * weights;
+    if (opts->training) out->state += cost.gradient_bytes + p->arrays * p->weights;
     out->total = out->weights + out->state + out->activations;
     mpno_network_destroy(&network);
     return MPNO_OK;
 }
 
-/* All networks of training, one for each grid; operations are the mean over the batches of an
- * epoch. */
+/* What the data of a run take: samples, one batch, their order. */
+static size_t data_bytes(const planner *p) {
+    const mpno_format format = mpno_model_arithmetic(p->model);
+    size_t bytes =
+        (size_t)p->n_train * sizeof(int64_t) + sample_bytes(p->finest, p->finest->batch, format);
+    for (size_t i = 0; i < p->n_sets; i++)
+        bytes += sample_bytes(&p->train[i], p->train[i].n, format);
+    for (size_t i = 0; i < p->n_tests; i++)
+        bytes += sample_bytes(&p->tests[i], p->tests[i].n, format);
+    return bytes;
+}
+
+/* Of an evaluation beside `held` bytes: as many samples at once as fit (memory_limit). */
+static mpno_status evaluation_bytes(const planner *p, const char *policy, const shape *test,
+                                    size_t held, size_t *out) {
+    const int64_t batch = test->n < p->test_batch ? test->n : p->test_batch;
+    const size_t y =
+        (size_t)(batch * test->out_values) * mpno_format_bytes(mpno_model_arithmetic(p->model));
+    const mpno_budget budget = {.limit = p->limit, .held = held + y, .use = "evaluation"};
+    mpno_network_opts opts;
+    need n;
+    MPNO_TRY(network_opts(p, policy, false, test, batch, &opts));
+    if (mpno_budget_divide(&budget, p->model, &opts, 1) != MPNO_OK) opts.micro_batch = 1;
+    MPNO_TRY(find_need(p, &opts, &n));
+    *out = n.state + n.activations + n.tables + y;
+    return MPNO_OK;
+}
+
+/* Beside data, weights and networks of training, for a while: a checkpoint, an evaluation. */
+static mpno_status passing_bytes(const planner *p, const char *policy, size_t held, size_t *out) {
+    *out = mpno_checkpoint_need(p->model, p->states);
+    for (size_t i = 0; i < p->n_tests; i++) {
+        size_t evaluation;
+        MPNO_TRY(evaluation_bytes(p, policy, &p->tests[i], held, &evaluation));
+        if (evaluation > *out) *out = evaluation;
+    }
+    return MPNO_OK;
+}
+
+/* The networks of training, one for each grid, as memory_limit and micro_batch divide their
+ * batches; finest: which of them is on the finest grid. strict: an error where they do not fit,
+ * else one sample at a time. */
+static mpno_status training_opts(const planner *p, const char *policy, bool strict,
+                                 mpno_network_opts opts[MAX_SETS], size_t *n, size_t *finest) {
+    mpno_budget budget = {.limit = p->limit, .micro_batch = p->micro_batch, .use = "training"};
+    *n = 0;
+    for (size_t i = 0; i < p->n_sets; i++) {
+        if (p->train[i].batch == 0) continue;
+        if (&p->train[i] == p->finest) *finest = *n;
+        MPNO_TRY(network_opts(p, policy, true, &p->train[i], p->train[i].batch, &opts[(*n)++]));
+    }
+    if (budget.limit > 0) /* what is left to an evaluation is one sample */
+        MPNO_TRY(passing_bytes(p, policy, budget.limit, &budget.held));
+    budget.held += data_bytes(p) + (1 + p->arrays) * p->weights;
+    const mpno_status status = mpno_budget_divide(&budget, p->model, opts, *n);
+    if (strict || status == MPNO_OK) return status;
+    for (size_t i = 0; i < *n; i++) opts[i].micro_batch = 1;
+    return MPNO_OK;
+}
+
+/* All networks of training; operations are the mean over the batches of an epoch. */
 static mpno_status training_need(const planner *p, const char *policy, need *out) {
+    mpno_network_opts opts[MAX_SETS];
+    size_t n_networks, finest, network = 0;
     double batches = 0;
     *out = (need){0};
+    MPNO_TRY(training_opts(p, policy, false, opts, &n_networks, &finest));
     for (size_t i = 0; i < p->n_sets; i++) {
         const shape *on = &p->train[i];
         need n;
         if (on->batch == 0) continue;
-        MPNO_TRY(find_need(p, policy, true, on, on->batch, &n));
+        MPNO_TRY(find_need(p, &opts[network++], &n));
         const size_t shared = i == 0 ? 0 : p->arrays * n.weights; /* the optimiser's are one */
         out->weights = n.weights;
         out->state += n.state - shared;
@@ -151,42 +218,29 @@ static mpno_status training_need(const planner *p, const char *policy, need *out
     return MPNO_OK;
 }
 
-/* What a checkpoint takes on its way to the disk: weights and the optimiser's states in the outside
- * order, one of them in f64. */
-static size_t checkpoint_bytes(const planner *p, size_t weights) {
-    size_t largest = 0;
-    for (int i = 0; i < mpno_model_n_params(p->model); i++) {
-        const size_t count = mpno_model_param_info(p->model, i).count;
-        if (count > largest) largest = count;
-    }
-    return (1 + p->states) * weights + largest * sizeof(double);
+static mpno_status inference_need(const planner *p, const char *policy, need *out) {
+    const mpno_budget budget = {.limit = p->limit, .held = p->weights, .use = "inference"};
+    mpno_network_opts opts;
+    MPNO_TRY(network_opts(p, policy, false, p->finest, p->test_batch, &opts));
+    if (mpno_budget_divide(&budget, p->model, &opts, 1) != MPNO_OK) opts.micro_batch = 1;
+    return find_need(p, &opts, out);
 }
 
 /* Most memory of a whole run: data, one batch, the training network and, on top of that for a
  * while, the network of an evaluation or a checkpoint. */
 static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
-    const mpno_format format = mpno_model_arithmetic(p->model);
     need n;
     MPNO_TRY(training_need(p, policy, &n));
-    size_t base = n.total + n.tables + (size_t)p->n_train * sizeof(int64_t);
+    const size_t base = n.total + n.tables + data_bytes(p);
     size_t reading = 0, before = 0; /* a file beside its samples and those read before */
     for (size_t i = 0; i < p->n_sets; i++) {
         const shape *train = &p->train[i];
-        before += sample_bytes(train, train->n, format);
+        before += sample_bytes(train, train->n, mpno_model_arithmetic(p->model));
         if (before + train->file_bytes > reading) reading = before + train->file_bytes;
     }
-    base += before + sample_bytes(p->finest, p->finest->batch, format);
-    size_t most = checkpoint_bytes(p, n.weights);
-    for (size_t i = 0; i < p->n_tests; i++) {
-        const shape *test = &p->tests[i];
-        const int64_t batch = test->n < p->test_batch ? test->n : p->test_batch;
-        MPNO_TRY(find_need(p, policy, false, test, batch, &n));
-        const size_t y = (size_t)(batch * test->out_values) * mpno_format_bytes(format);
-        const size_t evaluation = n.state + n.activations + n.tables + y;
-        if (evaluation > most) most = evaluation;
-        base += sample_bytes(test, test->n, format);
-    }
-    *out = base + most > reading ? base + most : reading;
+    size_t passing;
+    MPNO_TRY(passing_bytes(p, policy, base, &passing));
+    *out = base + passing > reading ? base + passing : reading;
     return MPNO_OK;
 }
 
@@ -208,8 +262,7 @@ static mpno_status row_of_policy(const planner *p, const char *policy, mpno_tabl
     for (int training = 1; training >= 0; training--) {
         char a[MPNO_HUMAN_CAPACITY], b[MPNO_HUMAN_CAPACITY], c[MPNO_HUMAN_CAPACITY];
         need n;
-        MPNO_TRY(training ? training_need(p, policy, &n)
-                          : find_need(p, policy, false, p->finest, p->test_batch, &n));
+        MPNO_TRY(training ? training_need(p, policy, &n) : inference_need(p, policy, &n));
         MPNO_TRY(put_need(p->ctx, entry, training ? "training" : "inference", &n));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.state, a)));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(n.activations, b)));
@@ -234,6 +287,18 @@ static mpno_status all_policies(const planner *p, mpno_table *table, mpno_value 
         MPNO_TRY(row_of_policy(p, mpno_policy_name(i), table, map));
     }
     return MPNO_OK;
+}
+
+/* The network on the finest grid. */
+static mpno_status plan_finest(const planner *p, const char *policy, bool training, bool strict,
+                               mpno_network **out) {
+    mpno_network_opts opts[MAX_SETS];
+    size_t n, finest = 0;
+    if (training)
+        MPNO_TRY(training_opts(p, policy, strict, opts, &n, &finest));
+    else
+        MPNO_TRY(network_opts(p, policy, false, p->finest, p->test_batch, &opts[0]));
+    return mpno_network_plan(p->model, &opts[finest], out);
 }
 
 static mpno_status put_layer(mpno_ctx *ctx, const mpno_layer_line *line, size_t state,
@@ -282,7 +347,6 @@ static mpno_status layer_rows(const planner *p, bool training, mpno_network *con
 static mpno_status layers(const planner *p, bool training, mpno_table *table, mpno_value *map) {
     mpno_network *networks[MAX_POLICIES] = {NULL};
     mpno_value *lists[MAX_POLICIES], *by_policy = NULL;
-    const int64_t batch = training ? p->finest->batch : p->test_batch;
     MPNO_CHECK(p->ctx, mpno_policy_count() <= MAX_POLICIES, MPNO_E_UNSUPPORTED,
                "a plan compares at most %d policies", MAX_POLICIES);
     MPNO_TRY(mpno_value_set_map(p->ctx, map, training ? "training_layers" : "inference_layers",
@@ -297,8 +361,7 @@ static mpno_status layers(const planner *p, bool training, mpno_table *table, mp
         status = mpno_table_column(table, name, MPNO_RIGHT);
         if (status == MPNO_OK) status = mpno_value_list(p->ctx, &lists[i]);
         if (status == MPNO_OK) status = mpno_value_set(p->ctx, by_policy, name, lists[i]);
-        if (status == MPNO_OK)
-            status = plan_network(p, name, training, p->finest, batch, &networks[i]);
+        if (status == MPNO_OK) status = plan_finest(p, name, training, false, &networks[i]);
     }
     if (status == MPNO_OK) status = layer_rows(p, training, networks, table, lists);
     for (int i = 0; i < MAX_POLICIES; i++) mpno_network_destroy(&networks[i]);
@@ -362,14 +425,81 @@ static mpno_status inference_layers(const planner *p, const mpno_network *networ
     return layers(p, false, table, map);
 }
 
-/* Stored tensors of one phase. */
-static mpno_status phase_section(const planner *p, const mpno_phase *phase, mpno_value *map) {
+/* Seconds of the optimiser: weights, gradients and its arrays pass through memory. */
+static double optimizer_seconds(const planner *p, double bandwidth) {
+    return (3.0 + 2.0 * (double)p->states) * (double)p->weights / bandwidth;
+}
+
+static mpno_status put_seconds(const planner *p, const mpno_network_timeline *t, mpno_value *map) {
+    char all[MPNO_HUMAN_CAPACITY], forward[MPNO_HUMAN_CAPACITY], backward[MPNO_HUMAN_CAPACITY],
+        optimizer[MPNO_HUMAN_CAPACITY];
+    if (t->forward_seconds < 0) return MPNO_OK;
+    const double update = optimizer_seconds(p, t->bandwidth);
+    const double step = t->forward_seconds + t->backward_seconds + update;
+    mpno_say(p->sink,
+             "estimated: %s a step (forward %s, backward %s, optimiser %s) on %d threads of this "
+             "machine as it is now\n",
+             mpno_human_seconds(step, all), mpno_human_seconds(t->forward_seconds, forward),
+             mpno_human_seconds(t->backward_seconds, backward),
+             mpno_human_seconds(update, optimizer), mpno_ctx_n_threads(p->ctx));
+    return mpno_value_set_real(p->ctx, map, "seconds", step);
+}
+
+static mpno_status say_timeline(const planner *p, const mpno_network_timeline *t) {
+    mpno_text text = {.ctx = p->ctx};
+    if (!p->sink || !p->sink->write) return MPNO_OK;
+    mpno_status status = mpno_timeline_text(&t->drawn, p->sink->columns, &text);
+    if (status == MPNO_OK) p->sink->write(p->sink->user, text.data);
+    mpno_text_discard(&text);
+    return status;
+}
+
+static mpno_status write_svg(const planner *p, const mpno_network_timeline *t) {
+    mpno_text text = {.ctx = p->ctx};
+    mpno_status status = mpno_timeline_svg(&t->drawn, &text);
+    if (status == MPNO_OK) status = mpno_file_write_atomic(p->ctx, p->svg, text.data, text.size);
+    mpno_text_discard(&text);
+    if (status == MPNO_OK) mpno_say(p->sink, "picture of these steps: %s\n", p->svg);
+    return status;
+}
+
+/* What happens step by step; `svg`: this phase is the one that is drawn. */
+static mpno_status timeline_section(const planner *p, const mpno_network *network, bool svg,
+                                    mpno_value *map) {
+    char title[96];
+    mpno_network_timeline t;
+    const mpno_network_cost cost = mpno_network_get_cost(network);
+    const long long at_once = (long long)mpno_network_micro_batch(network);
+    snprintf(title, sizeof title, "activations of %lld sample%s at once", at_once,
+             at_once == 1 ? "" : "s");
+    mpno_status status = mpno_value_set_int(p->ctx, map, "micro_batch", at_once);
+    if (status == MPNO_OK)
+        status =
+            mpno_value_set_int(p->ctx, map, "activation_bytes", (int64_t)cost.activation_bytes);
+    if (status == MPNO_OK)
+        status =
+            mpno_value_set_int(p->ctx, map, "lower_bound_bytes", (int64_t)cost.lower_bound_bytes);
+    MPNO_TRY(status);
+    status = mpno_network_timeline_make(p->ctx, network, title, p->estimate, &t);
+    if (status == MPNO_OK) status = say_timeline(p, &t);
+    if (status == MPNO_OK) status = put_seconds(p, &t, map);
+    if (status == MPNO_OK) status = mpno_network_timeline_put(p->ctx, &t, map);
+    if (status == MPNO_OK && svg) status = write_svg(p, &t);
+    mpno_network_timeline_clear(p->ctx, &t);
+    return status;
+}
+
+/* Stored tensors of one phase, and when they live. */
+static mpno_status phase_section(const planner *p, const mpno_phase *phase, bool svg,
+                                 mpno_value *map) {
     mpno_network *network = NULL;
-    MPNO_TRY(plan_network(p, phase->policy, true, p->finest, p->finest->batch, &network));
+    MPNO_TRY(plan_finest(p, phase->policy, true, true, &network));
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
     mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
              (long long)phase->first + 1, (long long)phase->end);
     if (status == MPNO_OK) status = say_section(p, tensors, network, map);
+    mpno_say(p->sink, "\n");
+    if (status == MPNO_OK) status = timeline_section(p, network, svg, map);
     mpno_network_destroy(&network);
     return status;
 }
@@ -402,7 +532,19 @@ static void say_grids(const planner *p) {
              ": a network for each, all in memory; layers and tensors below are of the finest\n");
 }
 
+/* The phase with the most memory. */
+static mpno_status largest_phase(const planner *p, const mpno_schedule *schedule, int *out) {
+    size_t most = 0;
+    for (int i = 0; i < schedule->n; i++) {
+        need n;
+        MPNO_TRY(training_need(p, schedule->phase[i].policy, &n));
+        if (n.activations > most) most = n.activations, *out = i;
+    }
+    return MPNO_OK;
+}
+
 static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpno_value *map) {
+    int drawn = 0;
     mpno_ctx *ctx = p->ctx;
     char key[64];
     mpno_value *phases = NULL;
@@ -420,12 +562,13 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     mpno_say(p->sink, "\nstate + most memory of tensors at once, layer by layer\n");
     MPNO_TRY(say_section(p, training_layers, NULL, map));
     MPNO_TRY(say_section(p, inference_layers, NULL, map));
+    if (p->svg) MPNO_TRY(largest_phase(p, schedule, &drawn));
     MPNO_TRY(mpno_value_list(ctx, &phases));
     MPNO_TRY(mpno_value_set(ctx, map, "phases", phases));
     for (int i = 0; i < schedule->n; i++) {
         mpno_value *entry = NULL;
         MPNO_TRY(mpno_value_map(ctx, &entry));
-        mpno_status status = phase_section(p, &schedule->phase[i], entry);
+        mpno_status status = phase_section(p, &schedule->phase[i], p->svg && i == drawn, entry);
         if (status != MPNO_OK) {
             mpno_value_destroy(ctx, &entry);
             return status;
@@ -485,8 +628,15 @@ static mpno_status read_shapes(planner *p, mpno_settings *s) {
     return MPNO_OK;
 }
 
-static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, char **json) {
-    planner p = {.ctx = ctx, .settings = s, .sink = sink};
+static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_plan_opts *opts,
+                        const mpno_sink *sink, char **json) {
+    planner p = {.ctx = ctx,
+                 .settings = s,
+                 .sink = sink,
+                 .limit = mpno_settings_memory_limit(s),
+                 .micro_batch = s->micro_batch == MPNO_UNSET ? 0 : s->micro_batch,
+                 .estimate = opts->estimate,
+                 .svg = opts->svg};
     const mpno_optimizer_opts optimizer = mpno_settings_optimizer(s);
     p.states = (size_t)mpno_optimizer_rule_get(optimizer.kind)->plan(&optimizer).n_states;
     p.states += isnan(s->opt.ema_decay) ? 0 : 1;
@@ -498,6 +648,7 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, 
     /* For the needs of every phase alike: the stabiliser costs no memory that matters. */
     const mpno_fno_config config = mpno_settings_model(s, &schedule.phase[0]);
     MPNO_TRY(mpno_model_declare(ctx, &config, mpno_settings_arithmetic(s), &p.model));
+    p.weights = mpno_model_n_weights(p.model) * mpno_format_bytes(mpno_model_arithmetic(p.model));
     mpno_status status = mpno_value_map(ctx, &map);
     if (status == MPNO_OK) status = plan_all(&p, &schedule, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
@@ -506,8 +657,14 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_sink *sink, 
     return status;
 }
 
-mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_sink *sink, char **json) {
+mpno_status mpno_plan(mpno_ctx *ctx, mpno_config *config, const mpno_plan_opts *opts,
+                      const mpno_sink *sink, char **json) {
+    const mpno_plan_opts defaults = MPNO_PLAN_OPTS_INIT;
     if (json) *json = NULL;
+    if (!opts) opts = &defaults;
+    MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
+               "mpno_plan_opts.size is %zu, expected %zu: start from MPNO_PLAN_OPTS_INIT",
+               opts->size, sizeof *opts);
     MPNO_TRY(mpno_config_resolve(config, NULL));
-    return plan(ctx, &config->settings, sink, json);
+    return plan(ctx, &config->settings, opts, sink, json);
 }

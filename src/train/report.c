@@ -61,7 +61,7 @@ static mpno_status make_plan(job *j) {
     const mpno_settings *s = &j->config->settings;
     char *json = NULL;
     if (s->data.train.n == 0 || missing(&s->data.train) || missing(&s->data.test)) return MPNO_OK;
-    mpno_status status = mpno_plan(j->ctx, j->config, NULL, &json);
+    mpno_status status = mpno_plan(j->ctx, j->config, NULL, NULL, &json);
     if (status == MPNO_OK) {
         status = mpno_json_parse(j->ctx, "plan", json, strlen(json), &j->plan);
     }

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import termios
 import unittest
+from xml.etree import ElementTree
 from zipfile import ZipFile
 
 from support import (Case, PROGRAM, TIMEOUT, load_safetensors, make_data, make_lines, make_project,
@@ -488,6 +489,60 @@ class Plan(Project):
                 for layer in layers:
                     self.assertLessEqual(layer["activation_bytes"], need["activation_bytes"])
         self.assertEqual(tree(self.folder), before)
+
+    def test_plan_draws_the_memory_over_the_steps(self):
+        result = self.mpno("plan", "config.yaml", "--svg", "memory.svg", "precision.policy=mixed")
+        self.assertEqual(result.out.count(" peak\n"), 1)
+        self.assertRegex(result.out, r"the peak, [\d.]+ KiB at step \d+, is made by")
+        self.assertRegex(result.out, r"estimated: \S+ \S+ a step \(forward ")
+        self.assertIn("memory.svg", result.out)
+        root = ElementTree.parse(self.folder / "memory.svg").getroot()
+        self.assertTrue(root.tag.endswith("}svg"))
+        plan = self.mpno("plan", "config.yaml", "precision.policy=mixed", "--json").json()
+        phase, = plan["phases"]
+        texts = ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("}title")]
+        for tensor in phase["tensors"]:
+            self.assertTrue(any(f"{tensor['layer']}: {tensor['name']}"[:70] in text for text in texts)
+                            or tensor["bytes"] * 1000 < phase["activation_bytes"], tensor)
+        self.assertEqual(max(step["live_bytes"] for step in phase["steps"]), phase["lower_bound_bytes"])
+        self.assertLessEqual(phase["activation_bytes"], 1.1 * phase["lower_bound_bytes"])
+        self.assertAlmostEqual(sum(step["seconds"] for step in phase["steps"]), phase["seconds"],
+                               delta=0.2 * phase["seconds"])
+        self.assertEqual({step["pass"] for step in phase["steps"]}, {"forward", "backward"})
+        result = self.mpno("plan", "config.yaml", "--svg", "nowhere/memory.svg", status=1)
+        self.assert_error(result, "nowhere/memory.svg")
+
+    def test_plan_divides_batches_as_training_does(self):
+        make_data(self.folder / "train.pt", samples=16, grid=32, seed=1)
+        words = ("config.yaml", "data.batch_size=16", "model.hidden_channels=16", "data.test=[]")
+        plan = self.mpno("plan", *words, "--json").json()
+        most = plan["policies"]["full"]["run_peak_bytes"]
+        for limit in (0.6, 0.8, 1.1):
+            limit = f"memory_limit={int(limit * most)}B"
+            plan = self.mpno("plan", *words, limit, "--json").json()
+            self.mpno("train", *words, limit, f"output={limit}", "opt.n_epochs=1", "report.html=false")
+            phase, = self.events(limit, "phase")
+            self.assertAlmostEqual(plan["phases"][0]["micro_batch"], phase["micro_batch"], delta=1)
+        result = self.mpno("plan", "config.yaml", "memory_limit=90KiB", status=2)
+        self.assert_error(result, "memory_limit is 90.0 KiB", "one sample at a time")
+        for parts in (1, 3):
+            plan = self.mpno("plan", "config.yaml", f"micro_batch={parts}", "--json").json()
+            self.assertEqual(plan["phases"][0]["micro_batch"], parts)
+
+    def test_operations_are_those_counted_by_hand(self):
+        """One block on 8 x 8 points, 2 modes a axis, 4 channels, 3 samples, without MLP and skips."""
+        words = ("model.n_modes=[2, 2]", "model.n_layers=1", "model.use_channel_mlp=false",
+                 "model.fno_skip=none", "model.positional_embedding=none", "data.batch_size=3",
+                 "data.test_batch_size=3", "precision.policy=full")
+        plan = self.mpno("plan", "config.yaml", *words, "--json").json()
+        rows = 3 * 64
+        layers = {layer["layer"]: layer["flops"] for layer in plan["inference_layers"]["full"]}
+        for layer in ("lifting", "projection"):  # 1 -> 8 -> 4 channels and back; a GELU counts 20 a value
+            self.assertEqual(layers[layer], rows * (2 * (1 * 8 + 8 * 4) + 20 * 8))
+        # 2 x 2 kept modes, 8 operations a complex product: of all pairs of channels, of each with itself
+        plan = self.mpno("plan", "config.yaml", *words, "model.separable=true", "--json").json()
+        apart = {layer["layer"]: layer["flops"] for layer in plan["inference_layers"]["full"]}
+        self.assertEqual(layers["block 0"] - apart["block 0"], 8 * 2 * 2 * 3 * (4 * 4 - 4))
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ static void plan_knows_the_peak(void **state) {
     char *json = NULL;
     assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
     mpno_config *config = make_config(more[1], more);
-    assert_int_equal(mpno_plan(ctx, config, NULL, &json), MPNO_OK);
+    assert_int_equal(mpno_plan(ctx, config, NULL, NULL, &json), MPNO_OK);
     const size_t planning = mpno_ctx_peak_bytes(ctx);
     assert_int_equal(mpno_json_parse(ctx, "plan", json, strlen(json), &tree), MPNO_OK);
     const mpno_value *mixed = mpno_value_get(mpno_value_get(tree, "policies"), "mixed");

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * The steps of a lowered program in words. */
+ * The steps of a lowered program in words, see lower.h. */
 #include <stdio.h>
 #include <string.h>
 
-#include "bench.h"
+#include "graph/lower.h"
 
-enum { SHOWN_OPS = 24 /* columns of a row's ops */ };
-
-/* Node i of a step, in order; NULL: loads and stores. */
-const mpno_node *bench_step_node(const mpno_graph *g, const mpno_step *step, int i) {
+const mpno_node *mpno_step_node(const mpno_graph *g, const mpno_step *step, int i) {
     const int n = step->whole >= 0 ? step->whole : step->instrs[i].node;
     return n < 0 ? NULL : &g->nodes[n];
 }
 
-int bench_step_length(const mpno_step *step) {
+int mpno_step_length(const mpno_step *step) {
     return step->whole >= 0 ? 1 : step->n_instrs;
 }
 
 static int n_ops(const mpno_graph *g, const mpno_step *step) {
     int n = 0;
-    for (int i = 0; i < bench_step_length(step); i++) n += bench_step_node(g, step, i) != NULL;
+    for (int i = 0; i < mpno_step_length(step); i++) n += mpno_step_node(g, step, i) != NULL;
     return n;
 }
 
@@ -27,8 +24,8 @@ static int n_ops(const mpno_graph *g, const mpno_step *step) {
 static double sum_like(const mpno_graph *g, const mpno_step *step, const mpno_op *op, int *n) {
     double flops = 0;
     *n = 0;
-    for (int i = 0; i < bench_step_length(step); i++) {
-        const mpno_node *node = bench_step_node(g, step, i);
+    for (int i = 0; i < mpno_step_length(step); i++) {
+        const mpno_node *node = mpno_step_node(g, step, i);
         if (node == NULL || node->op != op) continue;
         flops += node->op->cost(g, node, 1).flops;
         ++*n;
@@ -43,11 +40,11 @@ static const mpno_op *next_op(const mpno_graph *g, const mpno_step *step,
     const mpno_op *found = NULL;
     double most = -1;
     *count = 0;
-    for (int i = 0; i < bench_step_length(step); i++) {
-        const mpno_node *node = bench_step_node(g, step, i);
+    for (int i = 0; i < mpno_step_length(step); i++) {
+        const mpno_node *node = mpno_step_node(g, step, i);
         bool skip = node == NULL;
         for (int k = 0; k < n_told && !skip; k++) skip = told[k] == node->op;
-        int n;
+        int n = 0;
         const double flops = skip ? -1 : sum_like(g, step, node->op, &n);
         if (skip || flops <= most) continue;
         most = flops;
@@ -57,8 +54,8 @@ static const mpno_op *next_op(const mpno_graph *g, const mpno_step *step,
     return found;
 }
 
-/* "linear 2, gelu, +7": ops with the most work first, as many as there is room for. */
-void bench_step_ops(const mpno_graph *g, const mpno_step *step, char *out, size_t capacity) {
+void mpno_step_ops(const mpno_graph *g, const mpno_step *step, int columns, char *out,
+                   size_t capacity) {
     const mpno_op *told[8];
     int n_told = 0, left = n_ops(g, step), count;
     size_t length = 0;
@@ -68,7 +65,7 @@ void bench_step_ops(const mpno_graph *g, const mpno_step *step, char *out, size_
         char word[40];
         snprintf(word, sizeof word, count > 1 ? "%.24s %d" : "%.24s", op->name, count);
         const size_t tail = left == count ? 0 : 5;
-        if (n_told > 0 && length + 2 + strlen(word) + tail > SHOWN_OPS) break;
+        if (n_told > 0 && length + 2 + strlen(word) + tail > (size_t)columns) break;
         length +=
             (size_t)snprintf(out + length, capacity - length, "%s%s", n_told ? ", " : "", word);
         told[n_told++] = op;
@@ -77,11 +74,10 @@ void bench_step_ops(const mpno_graph *g, const mpno_step *step, char *out, size_
     if (left > 0) snprintf(out + length, capacity - length, ", +%d", left);
 }
 
-/* "block 1", or "block 1-2" when a program serves two. */
-void bench_step_layer(const mpno_graph *g, const mpno_step *step, char *out, size_t capacity) {
+void mpno_step_layer(const mpno_graph *g, const mpno_step *step, char *out, size_t capacity) {
     int first = g->n_layers, last = -1;
-    for (int i = 0; i < bench_step_length(step); i++) {
-        const mpno_node *node = bench_step_node(g, step, i);
+    for (int i = 0; i < mpno_step_length(step); i++) {
+        const mpno_node *node = mpno_step_node(g, step, i);
         if (node == NULL) continue;
         if (node->layer < first) first = node->layer;
         if (node->layer > last) last = node->layer;
