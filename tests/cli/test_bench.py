@@ -205,6 +205,40 @@ class Cast(unittest.TestCase):
         self.assertIn("store f32 -> f16", rows[0])
 
 
+class Fft(unittest.TestCase):
+    def test_values_are_those_of_the_definition(self):
+        problems = (("16x12", "keep:5x4"), ("9x10x7", "keep:3x10x2", "kind:complex"), ("37", "keep:19", "channels:17"))
+        kinds = (("f32", "f32", "avx512"), ("f16", "f32", "avx512"), ("bf16", "f32", "avx2"), ("f64", "f64", "avx2"),
+                 ("f16", "f64", "portable"))
+        for words in problems:
+            for form, arithmetic, isa in kinds:
+                done = bench("fft", *words, "batch:2", f"format:{form}", f"arithmetic:{arithmetic}", "rounds:1", "--isa", isa,
+                             "--json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                result = json.loads(done.stdout)
+                self.assertEqual(result["verified"], 48)
+                self.assertIn(words[0], result["problem"])
+                self.assertEqual([way["way"] for way in result["ways"]][:6],
+                                 ["forward", "inverse", "forward lines", "forward columns", "inverse columns",
+                                  "inverse lines"])
+
+    def test_table_has_a_peer_in_f32_only(self):
+        single, double = (bench("fft", "24", "batch:3", "channels:4", "rounds:1", f"arithmetic:{arithmetic}", "threads:1")
+                          for arithmetic in ("f32", "f64"))
+        self.assertEqual((single.returncode, double.returncode), (0, 0), single.stderr + double.stderr)
+        if "FFTWF_LIBRARY:FILEPATH=/" in (BUILD / "CMakeCache.txt").read_text():
+            self.assertIn("FFTW inverse", single.stdout)
+        self.assertNotIn("FFTW forward", double.stdout)
+
+    def test_bad_arguments(self):
+        for words, said in ((("12y4",), "12y4"), (("12x",), "12x"), (("8x8", "keep:3"), "1 numbers for 2 dimensions"),
+                            (("8", "keep:6"), "keep[0] is 6"), (("8", "format:f8"), "format: \"f8\""),
+                            (("1x2x3x4x5",), "1 to 4")):
+            done = bench("fft", *words)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(said, done.stderr)
+
+
 class Peers(unittest.TestCase):
     """The comparison without its peer: what it says of results and of what is missing."""
     SCRIPT = ROOT / "bench/peers/compare.py"
