@@ -33,7 +33,7 @@ typedef struct mpno_fft_view {
     mpno_format format;
     int64_t row_stride, plane_stride, n;
     int planes;
-    const void *next; /* the rows that are read next, if they have no gaps, or NULL */
+    const void *next; /* what is read or written next, if it has no gaps, or NULL */
 } mpno_fft_view;
 
 #define MPNO_FFT_SUM_CHANNELS 16 /* a cache line of f32 */
@@ -101,12 +101,11 @@ typedef struct mpno_fft_kernels {
      * cache meanwhile, or NULL. */
     void (*direct_forward)(const mpno_fft_direct *direct, void *even, void *odd, int64_t k_stride,
                            const void *x, int64_t x_stride, int64_t length, const void *next);
-    /* The transpose: x[n] = sum_k even[k] cos(2 pi k n / N) - odd[k] sin(2 pi k n / N). Returns 1
-     * when a value is not finite. `next`: N rows without gaps that will be written next, or NULL.
-     */
-    int (*direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t x_stride,
-                          const void *even, const void *odd, int64_t k_stride, int64_t length,
-                          const void *next);
+    /* The transpose: x[n] = sum_k even[k] cos(2 pi k n / N) - odd[k] sin(2 pi k n / N), one plane
+     * of view->n (a multiple of lanes) channels in T or, when T is f32, in a 16-bit format. Returns
+     * 1 when a stored value is not finite. */
+    int (*direct_inverse)(const mpno_fft_direct *direct, const mpno_fft_view *x, const void *even,
+                          const void *odd, int64_t k_stride);
     /* out[r] = even[|k|] + i sign(k) odd[|k|], k = first + r; even, odd: rows 0 .. max |k|. */
     void (*combine)(const mpno_fft_rows *out, const mpno_fft_rows *even, const mpno_fft_rows *odd,
                     int64_t first, int64_t rows, int64_t width);

@@ -135,9 +135,11 @@ static void NAME(direct_forward)(const mpno_fft_direct *direct, void *even, void
 typedef struct NAME(direct_target) {
     const T *even, *odd;
     int64_t k_stride, last;
-    T *x;
-    int64_t stride, n;
+    unsigned char *x; /* rows of a storage format */
+    size_t stride;    /* bytes */
+    int64_t n;
     const char *next; /* memory that is written next, NULL: unknown */
+    MASK bad;         /* of narrow formats: lanes in which a stored value is not finite */
 } NAME(direct_target);
 
 FFT_INLINE void NAME(direct_ahead)(NAME(direct_target) * t, size_t bytes) {
@@ -146,16 +148,23 @@ FFT_INLINE void NAME(direct_ahead)(NAME(direct_target) * t, size_t bytes) {
     t->next += bytes;
 }
 
-FFT_INLINE void NAME(direct_write)(T *dst, V x, V *check) {
-    VERB(store)(dst, x);
-    *check = NAME(fma)(x, NAME(nothing)(), *check); /* NaN once x is not finite */
+/* Vector v of sample n. */
+FFT_INLINE void NAME(direct_write)(NAME(direct_target) * t, int64_t n, int v, mpno_format format,
+                                   V x, V *check) {
+    unsigned char *dst = t->x + (size_t)n * t->stride + (size_t)(v * LANES) * NAME(bytes)(format);
+    if (NAME(bytes)(format) == sizeof(T)) {
+        VERB(store)((T *)(void *)dst, x);
+        *check = NAME(fma)(x, NAME(nothing)(), *check); /* NaN once x is not finite */
+    } else {
+        NAME(stow)(dst, format, x, &t->bad);
+    }
 }
 
 /* Rows h .. h + count - 1, `vectors` of channels (both constants): x = sum of cosines (a, b) and
  * sines (d, e), a and d of even k, b and e of odd k when the samples come in fours. */
-FFT_INLINE const T *NAME(direct_block)(const NAME(direct_target) * t, int64_t h, const T *table,
+FFT_INLINE const T *NAME(direct_block)(NAME(direct_target) * t, int64_t h, const T *table,
                                        const int count, const int vectors, const bool four,
-                                       V *check) {
+                                       mpno_format format, V *check) {
     V a[FFT_BLOCK][2], b[FFT_BLOCK][2], d[FFT_BLOCK][2], e[FFT_BLOCK][2];
     for (int i = 0; i < count; i++) {
         for (int v = 0; v < vectors; v++) {
@@ -185,10 +194,8 @@ FFT_INLINE const T *NAME(direct_block)(const NAME(direct_target) * t, int64_t h,
             }
         }
     }
-    const int64_t stride = t->stride, n = t->n;
+    const int64_t n = t->n;
     for (int i = 0; i < count; i++) {
-        T *p0 = t->x + (h + i) * stride, *p3 = t->x + (n - h - i) * stride;
-        T *p1 = t->x + (n / 2 + h + i) * stride, *p2 = t->x + (n / 2 - h - i) * stride;
         for (int v = 0; v < vectors; v++) {
             V bad = NAME(nothing)(); /* of its own: a chain through all rows would take longer */
             V e0 = a[i][v], o0 = d[i][v];
@@ -196,12 +203,12 @@ FFT_INLINE const T *NAME(direct_block)(const NAME(direct_target) * t, int64_t h,
                 e0 += b[i][v];
                 o0 += e[i][v];
             }
-            NAME(direct_write)(p0 + v * LANES, e0 + o0, &bad);
-            NAME(direct_write)(p3 + v * LANES, e0 - o0, &bad);
+            NAME(direct_write)(t, h + i, v, format, e0 + o0, &bad);
+            NAME(direct_write)(t, n - h - i, v, format, e0 - o0, &bad);
             if (four) {
                 const V e1 = a[i][v] - b[i][v], o1 = e[i][v] - d[i][v];
-                NAME(direct_write)(p2 + v * LANES, e1 + o1, &bad);
-                NAME(direct_write)(p1 + v * LANES, e1 - o1, &bad);
+                NAME(direct_write)(t, n / 2 - h - i, v, format, e1 + o1, &bad);
+                NAME(direct_write)(t, n / 2 + h + i, v, format, e1 - o1, &bad);
             }
             check[v] += bad;
         }
@@ -210,7 +217,8 @@ FFT_INLINE const T *NAME(direct_block)(const NAME(direct_target) * t, int64_t h,
 }
 
 /* h = 0: sums of all even parts, for N/2 with alternating signs. */
-FFT_INLINE void NAME(direct_ends)(const NAME(direct_target) * t, const int vectors, V *check) {
+FFT_INLINE void NAME(direct_ends)(NAME(direct_target) * t, const int vectors, mpno_format format,
+                                  V *check) {
     for (int v = 0; v < vectors; v++) {
         V a = NAME(get)(t->even + v * LANES), b = NAME(nothing)();
         for (int64_t k = 1; k <= t->last; k++) {
@@ -221,51 +229,67 @@ FFT_INLINE void NAME(direct_ends)(const NAME(direct_target) * t, const int vecto
                 a += c;
             }
         }
-        NAME(direct_write)(t->x + v * LANES, a + b, &check[v]);
-        if (t->n % 2 == 0)
-            NAME(direct_write)(t->x + t->n / 2 * t->stride + v * LANES, a - b, &check[v]);
+        NAME(direct_write)(t, 0, v, format, a + b, &check[v]);
+        if (t->n % 2 == 0) NAME(direct_write)(t, t->n / 2, v, format, a - b, &check[v]);
     }
 }
 
-/* All samples at `vectors` (a constant) vectors of channels. */
+/* All samples at `vectors` vectors of channels; vectors and format are constants at every call. */
 FFT_INLINE void NAME(direct_samples)(NAME(direct_target) * t, const T *table, const int vectors,
-                                     V *check) {
+                                     mpno_format format, V *check) {
     const int64_t n = t->n;
-    NAME(direct_ends)(t, vectors, check);
+    const size_t written = FFT_BLOCK * (size_t)(vectors * LANES) * NAME(bytes)(format);
+    int64_t h = 1;
+    NAME(direct_ends)(t, vectors, format, check);
     if (n % 2 != 0) {
-        int64_t h = 1;
         for (; 2 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK) {
-            NAME(direct_ahead)(t, 2 * FFT_BLOCK * (size_t)vectors * sizeof(V));
-            table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, false, check);
+            NAME(direct_ahead)(t, 2 * written);
+            table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, false, format, check);
         }
-        for (; 2 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, false, check);
+        for (; 2 * h < n; h++)
+            table = NAME(direct_block)(t, h, table, 1, vectors, false, format, check);
         return;
     }
-    int64_t h = 1;
     for (; 4 * (h + FFT_BLOCK - 1) < n; h += FFT_BLOCK) {
-        NAME(direct_ahead)(t, 4 * FFT_BLOCK * (size_t)vectors * sizeof(V));
-        table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, true, check);
+        NAME(direct_ahead)(t, 4 * written);
+        table = NAME(direct_block)(t, h, table, FFT_BLOCK, vectors, true, format, check);
     }
-    for (; 4 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, true, check);
-    if (n % 4 == 0) NAME(direct_block)(t, h, table, 1, vectors, false, check);
+    for (; 4 * h < n; h++) table = NAME(direct_block)(t, h, table, 1, vectors, true, format, check);
+    if (n % 4 == 0) NAME(direct_block)(t, h, table, 1, vectors, false, format, check);
 }
 
-static int NAME(direct_inverse)(const mpno_fft_direct *direct, void *x, int64_t stride,
-                                const void *even, const void *odd, int64_t k_stride, int64_t length,
-                                const void *next) {
-    NAME(direct_target) t = {even, odd, k_stride, direct->last, x, stride, direct->n, next};
-    V check[2] = {NAME(nothing)(), NAME(nothing)()};
+FFT_INLINE int NAME(direct_format)(const T *table, NAME(direct_target) t, int64_t length,
+                                   mpno_format format) {
     const int64_t step = FFT_VECTORS * LANES;
+    V check[2] = {NAME(nothing)(), NAME(nothing)()};
     int64_t c = 0;
     for (; c + step <= length; c += step) {
-        NAME(direct_samples)(&t, direct->even, FFT_VECTORS, check);
+        NAME(direct_samples)(&t, table, FFT_VECTORS, format, check);
         t.even += step;
         t.odd += step;
-        t.x += step;
+        t.x += (size_t)step * NAME(bytes)(format);
     }
-    if (c < length) NAME(direct_samples)(&t, direct->even, 1, check);
+    if (c < length) NAME(direct_samples)(&t, table, 1, format, check);
     const V sum = check[0] + check[1], one = NAME(all)(1);
-    return VERB(any)(VERB(mask_not)(VERB(less)(sum, one)));
+    return VERB(any)(VERB(mask_or)(t.bad, VERB(mask_not)(VERB(less)(sum, one))));
+}
+
+static int NAME(direct_inverse)(const mpno_fft_direct *direct, const mpno_fft_view *view,
+                                const void *even, const void *odd, int64_t k_stride) {
+    const NAME(direct_target) t = {.even = even,
+                                   .odd = odd,
+                                   .k_stride = k_stride,
+                                   .last = direct->last,
+                                   .x = view->data,
+                                   .stride = (size_t)view->row_stride * NAME(bytes)(view->format),
+                                   .n = direct->n,
+                                   .next = view->next,
+                                   .bad = NAME(none)()};
+    if (sizeof(T) == 4 && view->format == MPNO_F16)
+        return NAME(direct_format)(direct->even, t, view->n, MPNO_F16);
+    if (sizeof(T) == 4 && view->format == MPNO_BF16)
+        return NAME(direct_format)(direct->even, t, view->n, MPNO_BF16);
+    return NAME(direct_format)(direct->even, t, view->n, sizeof(T) == 4 ? MPNO_F32 : MPNO_F64);
 }
 
 #undef FFT_BLOCK

@@ -194,8 +194,12 @@ static void run_direct(const mpno_line *line, const mpno_fft_kernels *kernels,
                   odd = mpno_rows_part(kernels, &even, plan->last + 1, 0);
     if (line->inverse) {
         kernels->separate(&even, &odd, in, line->first, line->k, plan->last, width);
-        (void)kernels->direct_inverse(plan, out->data, out->stride, even.data, odd.data, row, row,
-                                      NULL);
+        const mpno_fft_view samples = {.data = out->data,
+                                       .format = kernels->arithmetic,
+                                       .row_stride = out->stride,
+                                       .n = row,
+                                       .planes = 1};
+        (void)kernels->direct_inverse(plan, &samples, even.data, odd.data, row);
     } else {
         kernels->direct_forward(plan, even.data, odd.data, row, in->data, in->stride, row, NULL);
         kernels->combine(out, &even, &odd, line->first, line->k, width);

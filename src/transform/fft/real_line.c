@@ -116,13 +116,16 @@ static void direct_forward(const mpno_real_line *line, const mpno_fft_kernels *k
 static int direct_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                           const mpno_fft_view *view, const mpno_fft_rows *in, int64_t width,
                           void *tmp) {
-    const bool whole = plain(kernels, view, width);
-    mpno_fft_rows samples = {whole ? view->data : tmp, whole ? view->row_stride : width, 0};
-    const int bad =
-        kernels->direct_inverse(&line->direct.plan, samples.data, samples.stride, in->data,
-                                mpno_rows_offset(kernels, in->data, in->plane), in->stride, width,
-                                whole ? view->next : NULL);
-    return whole ? bad : kernels->store(view, &samples, line->n, 1.0);
+    const mpno_fft_direct *plan = &line->direct.plan;
+    const void *odd = mpno_rows_offset(kernels, in->data, in->plane);
+    const bool narrow = kernels->arithmetic == MPNO_F32 && mpno_format_bytes(view->format) == 2;
+    if (plain(kernels, view, width) || (narrow && view->n == width))
+        return kernels->direct_inverse(plan, view, in->data, odd, in->stride);
+    const mpno_fft_rows samples = {tmp, width, 0};
+    const mpno_fft_view dense = {
+        .data = tmp, .format = kernels->arithmetic, .row_stride = width, .n = width, .planes = 1};
+    (void)kernels->direct_inverse(plan, &dense, in->data, odd, in->stride);
+    return kernels->store(view, &samples, line->n, 1.0);
 }
 
 void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
