@@ -64,8 +64,15 @@ static void *sample_data(const execution *x, int edge, int64_t sample) {
            (size_t)sample * mpno_edge_bytes(x->run->graph, edge, stored->format, 1);
 }
 
-static void run_op(const execution *x, const mpno_tile_op *op, int64_t sample, int64_t chunk,
-                   char *buffers, mpno_op_call *call) {
+/* Where a value of the tile in work lies. */
+static void *value_data(const execution *x, int value, const mpno_op_call *call, char *buffers) {
+    const mpno_tile_value *v = &x->program->values[value];
+    return v->in_place >= 0 ? field_rows(x, v->in_place, call->sample, call->first)
+                            : buffers + v->offset;
+}
+
+static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, char *buffers,
+                   mpno_op_call *call) {
     const mpno_graph *graph = x->run->graph;
     const mpno_node *node = &graph->nodes[op->node];
     const mpno_format arithmetic = x->run->kernels->arithmetic;
@@ -78,11 +85,11 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t sample, i
         const mpno_edge *edge = &graph->edges[node->in[i]];
         operand->channels = edge->channels;
         if (edge->kind == MPNO_EDGE_FIELD)
-            operand->data = buffers + x->program->values[op->in[i]].offset;
+            operand->data = value_data(x, op->in[i], call, buffers);
         else if (edge->kind == MPNO_EDGE_PARAM)
             operand->data = (void *)(uintptr_t)pack_data(x, op->in[i]);
         else
-            operand->data = sample_data(x, op->in[i], sample);
+            operand->data = sample_data(x, op->in[i], call->sample);
     }
     for (int i = node->n_in; i < MPNO_OP_MAX_IN; i++) call->in[i].data = NULL;
     for (int i = 0; i < node->n_out; i++) {
@@ -91,7 +98,7 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t sample, i
         if (node->op->class == MPNO_OP_TILE)
             call->out[i].data = buffers + x->program->values[op->out[i]].offset;
         else if (graph->edges[node->out[i]].kind == MPNO_EDGE_COLUMNS)
-            call->out[i].data = sample_data(x, op->out[i], sample);
+            call->out[i].data = sample_data(x, op->out[i], call->sample);
         else
             call->out[i].data = x->partials + (size_t)chunk * x->program->chunk_bytes +
                                 x->program->partials[op->out[i]].offset;
@@ -115,15 +122,16 @@ static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t 
     for (int i = 0; i < x->program->n_ops; i++) {
         const mpno_tile_op *op = &x->program->ops[i];
         if (op->kind == MPNO_INSTR_OP) {
-            run_op(x, op, sample, chunk, buffers, &call);
+            run_op(x, op, chunk, buffers, &call);
             continue;
         }
         const int value = op->kind == MPNO_INSTR_LOAD ? op->out[0] : op->in[0];
-        char *tile = buffers + x->program->values[value].offset;
+        void *tile = value_data(x, value, &call, buffers);
         const int64_t count = rows * x->program->values[value].channels;
         if (op->kind == MPNO_INSTR_LOAD) {
-            kernels->load(tile, field_rows(x, op->source, sample, first),
-                          x->run->stored[op->source].format, count);
+            if (x->program->values[value].in_place < 0)
+                kernels->load(tile, field_rows(x, op->source, sample, first),
+                              x->run->stored[op->source].format, count);
         } else {
             mpno_stored *stored = &x->run->stored[op->edge];
             if (kernels->store(field_rows(x, op->edge, sample, first), stored->format, tile, count))
@@ -194,6 +202,28 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     if (bad) atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
 }
 
+/* Whether a loaded field can be read where it is stored: in the arithmetic type, with aligned rows,
+ * and not to be overwritten by this program, whose stores may take the place of what it loads. */
+static bool readable_in_place(const execution *x, int edge) {
+    const mpno_stored *stored = &x->run->stored[edge];
+    const size_t row = (size_t)x->run->graph->edges[edge].channels * x->element;
+    if (stored->external || stored->format != x->run->kernels->arithmetic || row % 64 != 0)
+        return false;
+    for (int i = 0; i < x->program->n_ops; i++)
+        if (x->program->ops[i].kind == MPNO_INSTR_STORE && x->program->ops[i].edge == stored->heir)
+            return false;
+    return true;
+}
+
+static void find_values_in_place(const execution *x) {
+    for (int i = 0; i < x->program->n_values; i++) x->program->values[i].in_place = -1;
+    for (int i = 0; i < x->program->n_ops; i++) {
+        const mpno_tile_op *op = &x->program->ops[i];
+        if (op->kind == MPNO_INSTR_LOAD && readable_in_place(x, op->source))
+            x->program->values[op->out[0]].in_place = op->source;
+    }
+}
+
 void mpno_tile_execute(const mpno_tile_program *program, const mpno_tile_run *run) {
     const int64_t chunks = run->batch * program->tiling.chunks;
     execution x = {.program = program,
@@ -202,6 +232,7 @@ void mpno_tile_execute(const mpno_tile_program *program, const mpno_tile_run *ru
                    .packs = run->scratch};
     x.partials = x.packs + program->pack_bytes;
     x.buffers = x.partials + program->chunk_bytes * (size_t)chunks;
+    find_values_in_place(&x);
     int64_t ranges = 0;
     for (int i = 0; i < program->n_partials; i++) ranges += n_ranges(&program->partials[i]);
     mpno_parallel(threads_for(run, program->pack_bytes), program->n_packs, make_pack, &x);

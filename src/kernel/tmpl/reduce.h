@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: MIT
  * Sums over the rows of a rows x channels block into f64, one chain of additions per channel in row
  * order, products rounded before they are added (for f32 they are exact): the same bits on every
- * ISA. Error: rows u64 sum |terms|. Four vectors of channels advance together, so that the latency
- * of one addition hides behind the others. Parameters: kernels_f32.h; LOAD_F64 reads VF64_LANES
- * elements of T as f64. */
+ * ISA. Error: rows u64 sum |terms|. Up to four vectors of channels advance together, so that the
+ * latency of one addition hides behind the others. Parameters: kernels_f32.h; LOAD_F64 reads
+ * VF64_LANES elements of T as f64. */
 
 #define SUM_VECTORS 4
+
+/* `vectors`: a constant at every call. */
+KERNEL_INLINE void K(sum_part)(const int vectors, double *acc, const T *x, int64_t rows,
+                               int64_t channels) {
+    vf64 sum[SUM_VECTORS];
+    KERNEL_UNROLL
+    for (int j = 0; j < vectors; j++) sum[j] = vf64_load(acc + j * VF64_LANES);
+    for (int64_t r = 0; r < rows; r++, x += channels) {
+        KERNEL_UNROLL
+        for (int j = 0; j < vectors; j++) {
+            sum[j] = vf64_add(sum[j], LOAD_F64(x + j * VF64_LANES));
+        }
+    }
+    KERNEL_UNROLL
+    for (int j = 0; j < vectors; j++) vf64_store(acc + j * VF64_LANES, sum[j]);
+}
 
 static void K(sum_rows)(double *acc, const void *x_, int64_t rows, int64_t channels) {
     const T *x = x_;
     int64_t c = 0;
-    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES) {
-        vf64 sum[SUM_VECTORS];
-        for (int j = 0; j < SUM_VECTORS; j++) sum[j] = vf64_load(acc + c + j * VF64_LANES);
-        const T *from = x + c;
-        for (int64_t r = 0; r < rows; r++, from += channels) {
-            for (int j = 0; j < SUM_VECTORS; j++) {
-                sum[j] = vf64_add(sum[j], LOAD_F64(from + j * VF64_LANES));
-            }
-        }
-        for (int j = 0; j < SUM_VECTORS; j++) vf64_store(acc + c + j * VF64_LANES, sum[j]);
-    }
+    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES)
+        K(sum_part)(SUM_VECTORS, acc + c, x + c, rows, channels);
+    for (; c + VF64_LANES <= channels; c += VF64_LANES)
+        K(sum_part)(1, acc + c, x + c, rows, channels);
     for (; c < channels; c++) {
         double sum = acc[c];
         for (int64_t r = 0; r < rows; r++) sum += (double)x[r * channels + c];
@@ -28,23 +37,30 @@ static void K(sum_rows)(double *acc, const void *x_, int64_t rows, int64_t chann
     }
 }
 
+KERNEL_INLINE void K(dot_part)(const int vectors, double *acc, const T *x, const T *y, int64_t rows,
+                               int64_t channels) {
+    vf64 sum[SUM_VECTORS];
+    KERNEL_UNROLL
+    for (int j = 0; j < vectors; j++) sum[j] = vf64_load(acc + j * VF64_LANES);
+    for (int64_t r = 0; r < rows; r++, x += channels, y += channels) {
+        KERNEL_UNROLL
+        for (int j = 0; j < vectors; j++) {
+            const vf64 left = LOAD_F64(x + j * VF64_LANES), right = LOAD_F64(y + j * VF64_LANES);
+            sum[j] = vf64_add(sum[j], vf64_mul(left, right));
+        }
+    }
+    KERNEL_UNROLL
+    for (int j = 0; j < vectors; j++) vf64_store(acc + j * VF64_LANES, sum[j]);
+}
+
 static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t rows,
                         int64_t channels) {
     const T *x = x_, *y = y_;
     int64_t c = 0;
-    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES) {
-        vf64 sum[SUM_VECTORS];
-        for (int j = 0; j < SUM_VECTORS; j++) sum[j] = vf64_load(acc + c + j * VF64_LANES);
-        for (int64_t r = 0; r < rows; r++) {
-            const T *p = x + r * channels + c, *q = y + r * channels + c;
-            for (int j = 0; j < SUM_VECTORS; j++) {
-                const vf64 left = LOAD_F64(p + j * VF64_LANES),
-                           right = LOAD_F64(q + j * VF64_LANES);
-                sum[j] = vf64_add(sum[j], vf64_mul(left, right));
-            }
-        }
-        for (int j = 0; j < SUM_VECTORS; j++) vf64_store(acc + c + j * VF64_LANES, sum[j]);
-    }
+    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES)
+        K(dot_part)(SUM_VECTORS, acc + c, x + c, y + c, rows, channels);
+    for (; c + VF64_LANES <= channels; c += VF64_LANES)
+        K(dot_part)(1, acc + c, x + c, y + c, rows, channels);
     for (; c < channels; c++) {
         double sum = acc[c];
         for (int64_t r = 0; r < rows; r++) {
@@ -54,37 +70,46 @@ static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t row
     }
 }
 
+/* acc: interleaved sums and sums of squares. */
+KERNEL_INLINE void K(squares_part)(const int vectors, double *acc, const T *x, int64_t rows,
+                                   int64_t channels) {
+    double first[SUM_VECTORS * VF64_LANES], second[SUM_VECTORS * VF64_LANES];
+    vf64 sum[SUM_VECTORS], square[SUM_VECTORS];
+    for (int j = 0; j < vectors * VF64_LANES; j++) {
+        first[j] = acc[2 * j];
+        second[j] = acc[2 * j + 1];
+    }
+    KERNEL_UNROLL
+    for (int j = 0; j < vectors; j++) {
+        sum[j] = vf64_load(first + j * VF64_LANES);
+        square[j] = vf64_load(second + j * VF64_LANES);
+    }
+    for (int64_t r = 0; r < rows; r++, x += channels) {
+        KERNEL_UNROLL
+        for (int j = 0; j < vectors; j++) {
+            const vf64 v = LOAD_F64(x + j * VF64_LANES);
+            sum[j] = vf64_add(sum[j], v);
+            square[j] = vf64_add(square[j], vf64_mul(v, v));
+        }
+    }
+    KERNEL_UNROLL
+    for (int j = 0; j < vectors; j++) {
+        vf64_store(first + j * VF64_LANES, sum[j]);
+        vf64_store(second + j * VF64_LANES, square[j]);
+    }
+    for (int j = 0; j < vectors * VF64_LANES; j++) {
+        acc[2 * j] = first[j];
+        acc[2 * j + 1] = second[j];
+    }
+}
+
 static void K(sum_squares)(double *acc, const void *x_, int64_t rows, int64_t channels) {
     const T *x = x_;
     int64_t c = 0;
-    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES) {
-        double first[SUM_VECTORS * VF64_LANES], second[SUM_VECTORS * VF64_LANES];
-        vf64 sum[SUM_VECTORS], square[SUM_VECTORS];
-        for (int j = 0; j < SUM_VECTORS * VF64_LANES; j++) {
-            first[j] = acc[2 * (c + j)];
-            second[j] = acc[2 * (c + j) + 1];
-        }
-        for (int j = 0; j < SUM_VECTORS; j++) {
-            sum[j] = vf64_load(first + j * VF64_LANES);
-            square[j] = vf64_load(second + j * VF64_LANES);
-        }
-        const T *from = x + c;
-        for (int64_t r = 0; r < rows; r++, from += channels) {
-            for (int j = 0; j < SUM_VECTORS; j++) {
-                const vf64 v = LOAD_F64(from + j * VF64_LANES);
-                sum[j] = vf64_add(sum[j], v);
-                square[j] = vf64_add(square[j], vf64_mul(v, v));
-            }
-        }
-        for (int j = 0; j < SUM_VECTORS; j++) {
-            vf64_store(first + j * VF64_LANES, sum[j]);
-            vf64_store(second + j * VF64_LANES, square[j]);
-        }
-        for (int j = 0; j < SUM_VECTORS * VF64_LANES; j++) {
-            acc[2 * (c + j)] = first[j];
-            acc[2 * (c + j) + 1] = second[j];
-        }
-    }
+    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES)
+        K(squares_part)(SUM_VECTORS, acc + 2 * c, x + c, rows, channels);
+    for (; c + VF64_LANES <= channels; c += VF64_LANES)
+        K(squares_part)(1, acc + 2 * c, x + c, rows, channels);
     for (; c < channels; c++) {
         double sum = acc[2 * c], square = acc[2 * c + 1];
         for (int64_t r = 0; r < rows; r++) {
