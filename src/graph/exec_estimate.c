@@ -292,9 +292,15 @@ static void copy_part(void *argument, int64_t task, int thread) {
     memcpy(c->to + (size_t)task * part, c->from + (size_t)task * part, part);
 }
 
-static mpno_status measure_bandwidth(const mpno_exec *x, double *bandwidth) {
+/* Of a copy: what mpno tune found where the context has it, else measured now. */
+static mpno_status find_bandwidth(const mpno_exec *x, double *bandwidth) {
+    const mpno_rates *rates = &x->graph->ctx->rates;
     copying c;
     double best = 0;
+    if (rates->threads > 0 && (x->n_threads == 1 || x->n_threads == rates->threads)) {
+        *bandwidth = rates->copy[x->n_threads == 1 ? 0 : 1];
+        return MPNO_OK;
+    }
     MPNO_TRY(mpno_alloc(x->graph->ctx, 2 * (size_t)COPY_BYTES, &c.from));
     c.to = c.from + COPY_BYTES;
     for (int run = 0; run < 3; run++) { /* the first one touches the pages */
@@ -330,7 +336,7 @@ mpno_status mpno_exec_estimate(const mpno_exec *x, double *seconds, double *band
     mpno_ctx *ctx = x->graph->ctx;
     mpno_status status = mpno_alloc_array(ctx, (size_t)x->lowered.n_steps, sizeof *kinds, &kinds);
     if (status == MPNO_OK) status = open_piece(&p);
-    if (status == MPNO_OK) status = measure_bandwidth(x, bandwidth);
+    if (status == MPNO_OK) status = find_bandwidth(x, bandwidth);
     for (int s = 0; s < x->lowered.n_steps && status == MPNO_OK; s++) {
         kinds[s] = kind_of(x, s);
         status = estimate_step(&p, kinds, s, *bandwidth, seconds);

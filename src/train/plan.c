@@ -555,8 +555,11 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     MPNO_TRY(put_grids(p, map));
     MPNO_TRY(mpno_value_set_int(ctx, map, "batch_size", p->finest->batch));
     MPNO_TRY(mpno_value_set_int(ctx, map, "test_batch_size", p->test_batch));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "isa", mpno_ctx_isa(ctx)));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "threads", mpno_ctx_n_threads(ctx)));
     mpno_say(p->sink, "%zu parameters; grid %s, batches of %lld (training) and %lld samples\n",
              n_weights, key, (long long)p->finest->batch, (long long)p->test_batch);
+    mpno_say(p->sink, "kernels %s, %d threads\n", mpno_ctx_isa(ctx), mpno_ctx_n_threads(ctx));
     say_grids(p);
     MPNO_TRY(say_section(p, policies_section, NULL, map));
     mpno_say(p->sink, "\nstate + most memory of tensors at once, layer by layer\n");

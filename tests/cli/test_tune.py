@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from support import Case
+from support import ROOT, Case
 
 
 class Tune(Case):
@@ -51,6 +51,12 @@ class Tune(Case):
         best = self.mpno("info", "--json").json()["isa_best"]
         self.assertEqual(self.tuned("info", "--json").json()["isa"], best)
         self.assertEqual(self.tuned("info", "--tuned", "--isa", best, "--json").json()["isa"], best)
+
+    def test_plan_names_kernels_and_threads(self):
+        self.write()
+        plan = self.tuned("plan", "--tuned", "--threads", "1", "--json", str(ROOT / "examples/darcy16.yaml"))
+        self.assertEqual((plan.json()["isa"], plan.json()["threads"]), ("portable", 1))
+        self.assertIn("kernels portable, 1 threads", plan.err)
 
     def test_foreign_and_damaged_files_are_refused(self):
         for words, lines in ((("format 7", "reads format 1"), {"mpno_tuning": "7"}),
