@@ -5,6 +5,7 @@
  * formats and sizes) are run once. What a piece misses is that its data lie in a cache: so no step
  * is taken to be faster than a copy of as many bytes through memory, where they are more than a
  * cache holds. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -16,7 +17,9 @@ enum {
     PIECE_ROWS = 4096,       /* of a tile program, for each thread, or more */
     PIECE_BYTES = 4 << 20,   /* of the largest operand of a whole op, or less */
     CACHED_BYTES = 32 << 20, /* of a step that may never leave a cache */
-    COPY_BYTES = 32 << 20
+    COPY_BYTES = 32 << 20,
+    LEAST_RUNS = 3,
+    MOST_RUNS = 9
 };
 static const double long_enough = 2e-3; /* seconds of all runs of a piece */
 
@@ -262,20 +265,27 @@ static void run_whole(piece *p) {
     p->node.op->forward(&call);
 }
 
-/* The least of some runs; the first one only warms up, unless it is long. */
+static int smaller_first(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The median of some runs after a first one that warms up. */
 static double time_piece(piece *p) {
-    double best = 0, sum = 0;
-    for (int run = 0; run < 8 && (run < 2 || sum < long_enough); run++) {
+    double seconds[MOST_RUNS], sum = 0;
+    int n = 0;
+    for (int run = 0; n < MOST_RUNS && (n < LEAST_RUNS || sum < long_enough); run++) {
         const double start = mpno_seconds();
         if (p->program.ops != NULL)
             run_program(p);
         else
             run_whole(p);
-        const double seconds = mpno_seconds() - start;
-        if (run == 1 || (run > 1 && seconds < best)) best = seconds;
-        if (run > 0) sum += seconds;
+        if (run == 0) continue;
+        seconds[n] = mpno_seconds() - start;
+        sum += seconds[n++];
     }
-    return best * p->scale;
+    qsort(seconds, (size_t)n, sizeof *seconds, smaller_first);
+    return seconds[n / 2] * p->scale;
 }
 
 /* ---- memory ---- */
