@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "model/network.h"
 #include "train/budget.h"
 #include "train/objective.h"
 #include "train/sink.h"
@@ -227,6 +228,16 @@ void mpno_trainer_close(mpno_trainer *t) {
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
 }
 
+/* Parts of batches cost time: whoever watches is told. */
+static void say_parts(const mpno_trainer *t) {
+    for (size_t i = 0; i < t->sets.n_train; i++) {
+        if (!t->networks[i] || mpno_network_parts(t->networks[i]) <= 1) continue;
+        mpno_say(t->sink, "policy %s: batches on grid %s run %lld samples at a time\n",
+                 t->schedule.phase[t->phase].policy, t->sets.train[i].key,
+                 (long long)mpno_network_micro_batch(t->networks[i]));
+    }
+}
+
 /* The networks of the phase that `epoch` belongs to. Weights and moments stay as they are. */
 static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     const int phase = mpno_schedule_at(&t->schedule, epoch);
@@ -243,6 +254,7 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
     t->phase = phase;
+    say_parts(t);
     return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
 }
 

@@ -47,6 +47,12 @@ class Memory(Case):
         self.mpno("train", "parts/config.yaml", "--resume", "opt.n_epochs=2", "micro_batch=3")
         self.assertEqual((self.folder / "parts/last.safetensors").read_bytes(), whole[0])
 
+    def test_the_run_says_how_many_run_at_a_time(self):
+        words = ("train", "config.yaml", "opt.n_epochs=1", "report.html=false")
+        self.assertNotIn("at a time", self.mpno(*words).out)
+        self.assertIn("policy full: batches on grid 8 run 3 samples at a time\n",
+                      self.mpno(*words, "micro_batch=3", "output=three").out)
+
     def test_a_limit_is_kept(self):
         make_data(self.folder / "train.pt", samples=16, grid=32, seed=1)
         make_data(self.folder / "test16.pt", samples=16, grid=32, seed=2)
