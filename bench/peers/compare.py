@@ -38,6 +38,7 @@ OURS = {
 # glibc keeps freed memory for the next step: the peer at its fastest, and at its largest.
 TUNED = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 ALONE = ("profile", "growth")
+GROWS = ("pixels", "modes", "channels", "batch", "threads")
 PROFILED = ("full", "mixed bf16")
 PEER = {"peer": {}, "peer tuned": TUNED}
 CAPS = {"avx2": {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
@@ -164,6 +165,7 @@ class Comparison:
         for name in PROFILED:
             if name in entry:
                 continue
+            self.probe_quiet()
             if self.is_over():
                 return False
             got = run([self.bench, "step", case, "--profile", "--json", *OURS[name], "--steps", 5, *self.ours])
@@ -177,16 +179,17 @@ class Comparison:
     def growth(self):
         """How ours grows; False when the time is over."""
         entry = self.results.get("growth")
-        if not self.arguments.anew and entry is not None and entry["program"] == self.digest:
-            return True
-        axes = {}
-        for axis in ("pixels", "modes", "channels", "batch", "threads"):
+        if self.arguments.anew or entry is None or entry["program"] != self.digest:
+            entry = self.results["growth"] = {"program": self.digest, "axes": {}}
+        for axis in GROWS:
+            if axis in entry["axes"]:
+                continue
+            self.probe_quiet()
             if self.is_over():
                 return False
-            axes |= run([self.bench, "growth", "--json", "--axis", axis, "--rounds", 3, *self.ours])["axes"]
-            print(f"growth with {axis}: time ^{axes[axis]['time_exponent'] or 0:.2f}", flush=True)
-        self.results["growth"] = {"program": self.digest, "axes": axes}
-        self.save()
+            entry["axes"] |= run([self.bench, "growth", "--json", "--axis", axis, "--rounds", 3, *self.ours])["axes"]
+            self.save()
+            print(f"growth with {axis}: time ^{entry['axes'][axis]['time_exponent'] or 0:.2f}", flush=True)
         return True
 
     def run(self):
@@ -315,7 +318,7 @@ def peer_tables(results, order):
     probes = [probe for case, what in order for probe in results["cases"][case][what]["probes"]]
     peak = {key: 1e-9 * statistics.median(probe[key] for probe in probes) for key in probes[0]}
     lines = [
-        f"Probed beside each round (median): {peak['peak_flops_per_s']:.0f} GF/s of f32 multiply-adds, memory read at "
+        "", f"Probed beside each round (median): {peak['peak_flops_per_s']:.0f} GF/s of f32 multiply-adds, memory read at "
         f"{peak['read_bytes_per_s']:.1f} GB/s and copied at {peak['copy_bytes_per_s']:.1f} GB/s. Peer: neuraloperator "
         f"2.0.0 on PyTorch {results.get('torch', '?')}.", "",
         "Seconds, medians of rounds; how many times as fast as the peer `full` is (least and most of a round):", "",
@@ -330,7 +333,7 @@ def peer_tables(results, order):
 
 def table(results):
     """One machine: what was compared, what was profiled, growth."""
-    lines = [f"### {results['isa']}: {results['cpu'] or 'unnamed processor'}, {results['threads']} threads", ""]
+    lines = [f"### {results['isa']}: {results['cpu'] or 'unnamed processor'}, {results['threads']} threads"]
     order = [(case, what) for case in CASES for what in WHAT
              if results["cases"].get(case, {}).get(what, {}).get("rounds")]
     lines += peer_tables(results, order) if order else []
