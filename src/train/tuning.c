@@ -26,7 +26,7 @@ static const mpno_field fields[] = {
      "1e9 bytes read per second"},
     {"rates.copy_gbs", MPNO_FIELD_REALS, offsetof(mpno_tuning, copy_gbs), "[]", "(0,inf)",
      "1e9 bytes read and written per second"},
-    {"steps.isas", MPNO_FIELD_TEXTS, offsetof(mpno_tuning, isas), "[]", "", "kernels measured"},
+    {"steps.isas", MPNO_FIELD_TEXTS, offsetof(mpno_tuning, isas), "null", "", "kernels measured"},
     {"steps.seconds", MPNO_FIELD_REALS, offsetof(mpno_tuning, seconds), "[]", "(0,inf)",
      "time of a step with each"},
 };
