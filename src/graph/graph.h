@@ -173,6 +173,7 @@ struct mpno_op {
     const char *name;
     mpno_op_class class;
     bool cheap;           /* a few flops a value: recomputed rather than stored */
+    bool elementwise;     /* the result may lie where a field among the operands does */
     bool linear_in_first; /* linear in operand 0 when the others are held: adjoint test */
     bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
     bool own_chain;       /* a sum over samples that goes on from the stored result itself */

@@ -11,6 +11,7 @@ typedef struct compiler {
     mpno_tile_program *program;
     size_t element;
     int *value_of_edge;      /* -1: not a value of this program */
+    int *last_use;           /* of an edge's value: index of the instruction */
     mpno_place_item *places; /* of the values; time is the index of the instruction */
 } compiler;
 
@@ -42,6 +43,21 @@ static int use_value(compiler *c, int edge, int time) {
     const int index = c->value_of_edge[edge];
     c->places[index].last = time;
     return index;
+}
+
+/* The value of an elementwise op's result: that of an operand which is not needed any more, so that
+ * less has to stay in the cache, or a new one. What was loaded may be read where it is stored. */
+static int result_value(compiler *c, const mpno_node *node, int edge, int time) {
+    for (int i = 0; node->op->elementwise && i < node->n_in; i++) {
+        const int operand = node->in[i];
+        if (operand < 0 || c->graph->edges[operand].kind != MPNO_EDGE_FIELD) continue;
+        const int value = c->value_of_edge[operand];
+        if (c->last_use[operand] != time || c->program->values[value].loaded ||
+            c->program->values[value].channels != c->graph->edges[edge].channels)
+            continue;
+        return c->value_of_edge[edge] = value;
+    }
+    return add_value(c, edge, time);
 }
 
 /* Room for the weight as it is used, and before it for each form on the way there. */
@@ -101,7 +117,7 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
     }
     for (int i = 0; i < node->n_out; i++) {
         const int edge = node->out[i];
-        op->out[i] = node->op->class == MPNO_OP_TILE ? add_value(c, edge, time)
+        op->out[i] = node->op->class == MPNO_OP_TILE ? result_value(c, node, edge, time)
                      : c->graph->edges[edge].kind == MPNO_EDGE_COLUMNS
                          ? edge
                          : add_partial(c, edge, node->op->f64_sums);
@@ -113,9 +129,21 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
     }
 }
 
+static void find_last_uses(compiler *c) {
+    for (int i = 0; i < c->step->n_instrs; i++) {
+        const mpno_instr *instr = &c->step->instrs[i];
+        if (instr->kind == MPNO_INSTR_STORE) c->last_use[instr->edge] = i;
+        if (instr->kind != MPNO_INSTR_OP) continue;
+        const mpno_node *node = &c->graph->nodes[instr->node];
+        for (int k = 0; k < node->n_in; k++)
+            if (node->in[k] >= 0) c->last_use[node->in[k]] = i;
+    }
+}
+
 static mpno_status compile(compiler *c) {
     mpno_tile_program *p = c->program;
     for (int e = 0; e < c->graph->n_edges; e++) c->value_of_edge[e] = -1;
+    find_last_uses(c);
     for (int i = 0; i < c->step->n_instrs; i++) {
         const mpno_instr *instr = &c->step->instrs[i];
         mpno_tile_op *op = &p->ops[p->n_ops++];
@@ -123,6 +151,7 @@ static mpno_status compile(compiler *c) {
         switch (instr->kind) {
             case MPNO_INSTR_LOAD:
                 op->out[0] = add_value(c, instr->edge, i);
+                p->values[op->out[0]].loaded = true;
                 break;
             case MPNO_INSTR_STORE:
                 op->in[0] = use_value(c, instr->edge, i);
@@ -153,9 +182,12 @@ mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
     if (status == MPNO_OK) status = mpno_alloc_array(ctx, out_n, sizeof *c.places, &c.places);
     if (status == MPNO_OK)
         status = mpno_alloc_array(ctx, (size_t)graph->n_edges, sizeof(int), &c.value_of_edge);
+    if (status == MPNO_OK)
+        status = mpno_alloc_array(ctx, (size_t)graph->n_edges, sizeof(int), &c.last_use);
     if (status == MPNO_OK) status = compile(&c);
     mpno_free(ctx, c.places);
     mpno_free(ctx, c.value_of_edge);
+    mpno_free(ctx, c.last_use);
     if (status != MPNO_OK) mpno_tile_destroy(out);
     return status;
 }

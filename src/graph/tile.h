@@ -36,7 +36,8 @@ typedef struct mpno_tile_op {
 typedef struct mpno_tile_value {
     int64_t channels;
     size_t offset; /* in a thread's buffers; unused where the value is read in place */
-    int in_place;  /* edge that it is read from without a copy, -1: none; set for each run */
+    bool loaded;
+    int in_place; /* edge that it is read from without a copy, -1: none; set for each run */
 } mpno_tile_value;
 
 /* A weight converted to the arithmetic type, as the op wants it. */

@@ -35,6 +35,7 @@ const mpno_op mpno_op_add = {
     .name = "add",
     .class = MPNO_OP_TILE,
     .cheap = true,
+    .elementwise = true,
     .linear_in_first = true,
     .shape = mpno_shape_like_first,
     .forward = forward,

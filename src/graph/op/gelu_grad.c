@@ -15,6 +15,7 @@ const mpno_op mpno_op_gelu_grad = {
     .name = "gelu_grad",
     .class = MPNO_OP_TILE,
     .cheap = true,
+    .elementwise = true,
     .linear_in_first = true,
     .shape = mpno_shape_like_first,
     .forward = forward,

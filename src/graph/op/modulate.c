@@ -49,6 +49,7 @@ const mpno_op mpno_op_modulate = {
     .name = "modulate",
     .class = MPNO_OP_TILE,
     .cheap = true,
+    .elementwise = true,
     .linear_in_first = true,
     .shape = shape,
     .forward = forward,

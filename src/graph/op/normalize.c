@@ -69,6 +69,7 @@ const mpno_op mpno_op_normalize = {
     .name = "normalize",
     .class = MPNO_OP_TILE,
     .cheap = true,
+    .elementwise = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

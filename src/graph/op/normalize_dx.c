@@ -35,6 +35,7 @@ const mpno_op mpno_op_normalize_dx = {
     .name = "normalize_dx",
     .class = MPNO_OP_TILE,
     .cheap = true,
+    .elementwise = true,
     .shape = mpno_shape_like_first,
     .forward = forward,
     .cost = cost,

@@ -23,6 +23,7 @@ const mpno_op mpno_op_tanh = {
     .name = "tanh",
     .class = MPNO_OP_TILE,
     .cheap = true,
+    .elementwise = true,
     .shape = mpno_shape_like_first,
     .forward = forward,
     .backward = backward,
