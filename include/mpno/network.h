@@ -112,6 +112,9 @@ typedef struct mpno_tensor_line {
     size_t bytes;       /* of the samples that run at once */
     bool kept;          /* lives from the forward into the backward pass */
 } mpno_tensor_line;
+/* The instructions that multiply bf16 in this network, "amx-bf16" or "avx512-bf16"; NULL: its
+ * products are of the arithmetic type. It depends on the CPU, and so do the last bits of results. */
+MPNO_API const char *mpno_network_bf16_products(const mpno_network *network);
 MPNO_API int mpno_network_n_tensors(const mpno_network *network); /* every tensor that is stored */
 MPNO_API mpno_tensor_line mpno_network_tensor(const mpno_network *network, int index);
 

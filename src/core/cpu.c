@@ -10,6 +10,7 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#include <sys/syscall.h>
 #endif
 
 typedef enum machine { MACHINE_ANY, MACHINE_X86, MACHINE_ARM64 } machine;
@@ -44,8 +45,21 @@ const char *mpno_isa_text(mpno_isa isa) {
     return is_isa(isa) ? isas[isa].text : "";
 }
 
+/* cmake/layers.cmake asks the compiler. */
+static bool known_to_compiler(mpno_isa isa) {
+#ifndef MPNO_HAVE_AVX512_BF16
+    if (isa >= MPNO_ISA_AVX512_BF16) return false;
+#endif
+#ifndef MPNO_HAVE_AMX_BF16
+    if (isa >= MPNO_ISA_AMX_BF16) return false;
+#endif
+    (void)isa;
+    return true;
+}
+
 bool mpno_isa_compiled(mpno_isa isa) {
-    return is_isa(isa) && (isas[isa].of == MACHINE_ANY || isas[isa].of == this_machine);
+    return is_isa(isa) && known_to_compiler(isa) &&
+           (isas[isa].of == MACHINE_ANY || isas[isa].of == this_machine);
 }
 
 bool mpno_isa_ran(mpno_isa isa) {
@@ -76,17 +90,22 @@ typedef enum leaf_word { LEAF_EAX, LEAF_EBX, LEAF_ECX, LEAF_EDX } leaf_word;
 /* What CPUID must say for an instruction set, beside what those before it need. */
 static const struct {
     mpno_isa isa;
-    unsigned leaf;
+    unsigned leaf, subleaf;
     leaf_word word;
     unsigned bits;
 } needs[] = {
-    {MPNO_ISA_AVX2, 1, LEAF_ECX, bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C},
-    {MPNO_ISA_AVX2, 7, LEAF_EBX, bit_AVX2},
-    {MPNO_ISA_AVX512, 7, LEAF_EBX, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL},
+    {MPNO_ISA_AVX2, 1, 0, LEAF_ECX, bit_OSXSAVE | bit_AVX | bit_FMA | bit_F16C},
+    {MPNO_ISA_AVX2, 7, 0, LEAF_EBX, bit_AVX2},
+    {MPNO_ISA_AVX512, 7, 0, LEAF_EBX, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL},
+    {MPNO_ISA_AVX512_BF16, 7, 1, LEAF_EAX, 1u << 5},
+    {MPNO_ISA_AVX512_FP16, 7, 0, LEAF_EDX, 1u << 23},
+    {MPNO_ISA_AMX_BF16, 7, 0, LEAF_EDX, 1u << 24 | 1u << 22},
 };
 
-/* Which register files the system must save (XCR0): SSE and AVX; and the three of AVX-512. */
+/* Which register files the system must save (XCR0): SSE and AVX; and the three of AVX-512; and the
+ * two of AMX. */
 static unsigned saved_for(mpno_isa isa) {
+    if (isa >= MPNO_ISA_AMX_BF16) return 0x600e6;
     return isa >= MPNO_ISA_AVX512 ? 0xe6 : 0x6;
 }
 
@@ -97,17 +116,28 @@ static unsigned saved_registers(void) {
     return low;
 }
 
+/* Linux saves the tile registers only for processes that asked. */
+static bool allowed(mpno_isa isa) {
+    if (isa != MPNO_ISA_AMX_BF16) return true;
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    const long request_permission = 0x1023, tile_data = 18;
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
+}
+
 static bool runs(mpno_isa isa, unsigned saved) {
     if ((saved & saved_for(isa)) != saved_for(isa)) return false;
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
         unsigned words[4];
         if (needs[i].isa != isa) continue;
-        if (__get_cpuid_count(needs[i].leaf, 0, &words[LEAF_EAX], &words[LEAF_EBX],
+        if (__get_cpuid_count(needs[i].leaf, needs[i].subleaf, &words[LEAF_EAX], &words[LEAF_EBX],
                               &words[LEAF_ECX], &words[LEAF_EDX]) == 0)
             return false;
         if ((words[needs[i].word] & needs[i].bits) != needs[i].bits) return false;
     }
-    return true;
+    return allowed(isa);
 }
 
 static mpno_isa find_isa(void) {
@@ -115,7 +145,7 @@ static mpno_isa find_isa(void) {
     mpno_isa best = MPNO_ISA_PORTABLE;
     for (int i = 0; i < MPNO_ISA_COUNT; i++) {
         if (isas[i].of != MACHINE_X86 || this_machine != MACHINE_X86) continue;
-        if (!runs((mpno_isa)i, saved)) break;
+        if (!mpno_isa_compiled((mpno_isa)i) || !runs((mpno_isa)i, saved)) break;
         best = (mpno_isa)i;
     }
     return best;

@@ -19,8 +19,10 @@ const char *mpno_isa_name(mpno_isa isa);              /* "portable", "neon", "av
 const char *mpno_isa_text(mpno_isa isa);              /* "AVX2, FMA, F16C" */
 bool mpno_isa_parse(const char *name, mpno_isa *out); /* false: no such name */
 bool mpno_isa_compiled(mpno_isa isa);                 /* this build has kernels for it */
-bool mpno_isa_ran(mpno_isa isa);  /* its kernels were run on such a machine, not only emulated */
-mpno_isa mpno_cpu_best_isa(void); /* the last one that is compiled and that this CPU runs */
+bool mpno_isa_ran(mpno_isa isa); /* its kernels were run on such a machine, not only emulated */
+/* The last one that is compiled and that this CPU runs. Asks the system for the tile registers of
+ * AMX. */
+mpno_isa mpno_cpu_best_isa(void);
 const char *mpno_cpu_model(void); /* brand string, "" when unknown */
 
 /* Bytes of the caches that a core sees, first level (data) to third; 0: none or unknown. */

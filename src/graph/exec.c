@@ -96,6 +96,7 @@ void mpno_exec_run_step(mpno_exec *x, int s, int64_t before, int64_t batch, doub
     }
     const mpno_tile_run run = {.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
                                .fields = mpno_field_kernels_get(x->policy.base),
+                               .products = mpno_bf16_kernels_get(x->graph->ctx->isa),
                                .graph = x->graph,
                                .stored = x->stored,
                                .batch = batch,

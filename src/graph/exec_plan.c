@@ -157,7 +157,7 @@ static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
     for (int s = 0; s < x->lowered.n_steps; s++)
         if (x->lowered.steps[s].whole < 0)
             MPNO_TRY(
-                mpno_tile_compile(x->graph, &x->lowered.steps[s], x->policy.base, &x->programs[s]));
+                mpno_tile_compile(x->graph, &x->lowered.steps[s], &x->policy, &x->programs[s]));
     find_lifetimes(x, opts);
     for (int s = 0; s < x->lowered.n_steps && !opts->apart; s++)
         if (x->lowered.steps[s].whole < 0) find_heirs(x, s);

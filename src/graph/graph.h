@@ -10,6 +10,7 @@
 
 #include "core/context.h"
 #include "graph/policy.h"
+#include "kernel/bf16_kernels.h"
 #include "kernel/field_kernels.h"
 #include "kernel/kernel.h"
 #include "number/format.h"
@@ -134,6 +135,7 @@ typedef struct mpno_operand {
 typedef struct mpno_op_call {
     const mpno_kernels *kernels;
     const mpno_field_kernels *fields;
+    const mpno_bf16_kernels *products; /* NULL: multiply in the arithmetic type */
     const mpno_graph *graph;
     const mpno_node *node;
     int64_t batch;       /* samples: whole ops */
@@ -237,6 +239,11 @@ MPNO_WARN_UNUSED mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mp
  */
 MPNO_WARN_UNUSED mpno_status mpno_graph_differentiate(mpno_graph *graph, int loss, int *param_grads,
                                                       int input, int *input_grad);
+
+/* Whether the node multiplies bf16: its arithmetic says so and its weight has at least 16 rows and
+ * columns, below which f32 is faster. */
+bool mpno_node_multiplies_bf16(const mpno_graph *graph, const mpno_node *node,
+                               const mpno_policy *policy);
 
 /* Bytes of an edge stored in `format` for `batch` samples. */
 size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/value.h"
+#include "kernel/bf16_kernels.h"
 #include "number/format.h"
 
 typedef struct policy_row {
@@ -50,6 +51,8 @@ mpno_status mpno_policy_make(mpno_ctx *ctx, const char *name, mpno_format base, 
                "arithmetic is f32 or f64, not %s", mpno_format_get(base)->name);
     MPNO_CHECK(ctx, half == MPNO_F16 || half == MPNO_BF16, MPNO_E_ARGUMENT,
                "the half format is f16 or bf16, not %s", mpno_format_get(half)->name);
+    const bool native =
+        base == MPNO_F32 && half == MPNO_BF16 && mpno_bf16_kernels_get(ctx->isa)->native;
     const char *names[N_ROWS];
     for (int i = 0; i < N_ROWS; i++) {
         names[i] = rows[i].name;
@@ -61,7 +64,8 @@ mpno_status mpno_policy_make(mpno_ctx *ctx, const char *name, mpno_format base, 
                              .pointwise = row->pointwise ? half : base,
                              .transform_in = row->transform_in ? half : base,
                              .spectrum = row->spectrum ? half : base,
-                             .transform_out = row->transform_out ? half : base};
+                             .transform_out = row->transform_out ? half : base,
+                             .products = native ? MPNO_BF16 : base};
         return MPNO_OK;
     }
     const char *near = mpno_nearest_name(name, names, N_ROWS);
@@ -89,6 +93,12 @@ mpno_format mpno_policy_storage(const mpno_policy *policy, mpno_role role, int l
 }
 
 mpno_arithmetic mpno_policy_arithmetic(const mpno_policy *policy, const char *op, int layer) {
-    (void)op, (void)layer;
-    return (mpno_arithmetic){policy->base, policy->base, MPNO_ROUND_NEAREST_EVEN};
+    static const char *const pointwise[] = {"linear", "linear_dx", "linear_dw"};
+    mpno_arithmetic arithmetic = {policy->base, policy->base, MPNO_ROUND_NEAREST_EVEN};
+    (void)layer;
+    for (size_t i = 0; i < sizeof pointwise / sizeof pointwise[0]; i++)
+        if (policy->products == MPNO_BF16 && policy->pointwise == MPNO_BF16 &&
+            strcmp(op, pointwise[i]) == 0)
+            arithmetic.multiply = MPNO_BF16;
+    return arithmetic;
 }

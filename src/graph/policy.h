@@ -30,6 +30,9 @@ typedef struct mpno_policy {
     bool tanh;        /* the policy asks for the tanh stabiliser */
     mpno_format base; /* the arithmetic format: f32 or f64 */
     mpno_format pointwise, transform_in, spectrum, transform_out;
+    /* BF16: the CPU multiplies bf16 faster than f32, so that products of what is stored as bf16
+     * take their operands as bf16. Else base. */
+    mpno_format products;
 } mpno_policy;
 
 /* E_ARGUMENT for an unknown name (with the nearest one) or a half format that is not 16 bits wide.

@@ -8,6 +8,7 @@
 typedef struct compiler {
     const mpno_graph *graph;
     const mpno_step *step;
+    const mpno_policy *policy;
     mpno_tile_program *program;
     size_t element;
     int *value_of_edge;      /* -1: not a value of this program */
@@ -66,20 +67,28 @@ static size_t pack_bytes(const compiler *c, const mpno_tile_pack *pack) {
     const size_t plain = mpno_aligned(mpno_weight_count(w) * c->element);
     const int64_t rows = pack->transposed ? w->cols : w->rows,
                   cols = pack->transposed ? w->rows : w->cols;
-    return plain * (pack->transposed ? 2 : 1) +
-           (pack->packed ? mpno_aligned(mpno_packed_count(cols, rows) * c->element) : 0);
+    const size_t packed = pack->bf16 ? mpno_bf16_packed_bytes(cols, rows)
+                                     : mpno_packed_count(cols, rows) * c->element;
+    return plain * (pack->transposed ? 2 : 1) + (pack->packed ? mpno_aligned(packed) : 0);
 }
 
-static int use_pack(compiler *c, int edge, bool transposed, bool packed) {
+/* Operand i of an op. */
+static int use_pack(compiler *c, const mpno_node *node, int i, bool bf16) {
     mpno_tile_program *p = c->program;
-    for (int i = 0; i < p->n_packs; i++)
-        if (p->packs[i].edge == edge && p->packs[i].transposed == transposed &&
-            p->packs[i].packed == packed)
-            return i;
-    mpno_tile_pack *pack = &p->packs[p->n_packs];
-    *pack = (mpno_tile_pack){edge, transposed, packed, p->pack_bytes, 0};
-    pack->bytes = pack_bytes(c, pack);
-    p->pack_bytes += pack->bytes;
+    mpno_tile_pack pack = {.edge = node->in[i],
+                           .transposed = (node->op->transposed >> i & 1) != 0,
+                           .packed = (node->op->packed >> i & 1) != 0,
+                           .offset = p->pack_bytes};
+    pack.bf16 = bf16 && pack.packed;
+    for (int k = 0; k < p->n_packs; k++) {
+        const mpno_tile_pack *q = &p->packs[k];
+        if (q->edge == pack.edge && q->transposed == pack.transposed && q->packed == pack.packed &&
+            q->bf16 == pack.bf16)
+            return k;
+    }
+    pack.bytes = pack_bytes(c, &pack);
+    p->pack_bytes += pack.bytes;
+    p->packs[p->n_packs] = pack;
     return p->n_packs++;
 }
 
@@ -96,6 +105,7 @@ static int add_partial(compiler *c, int edge, bool f64) {
 
 static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile_op *op) {
     const mpno_node *node = &c->graph->nodes[instr->node];
+    op->bf16 = mpno_node_multiplies_bf16(c->graph, node, c->policy);
     for (int i = 0; i < MPNO_OP_MAX_IN; i++) {
         const int edge = node->in[i];
         op->in[i] = -1;
@@ -106,9 +116,7 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
                 break;
             case MPNO_EDGE_PARAM:
                 /* Gradient ops name the weight for its shape only, as their last operand. */
-                if (node->op->class == MPNO_OP_TILE)
-                    op->in[i] = use_pack(c, edge, (node->op->transposed >> i & 1) != 0,
-                                         (node->op->packed >> i & 1) != 0);
+                if (node->op->class == MPNO_OP_TILE) op->in[i] = use_pack(c, node, i, op->bf16);
                 break;
             default:
                 op->in[i] = edge;
@@ -147,7 +155,8 @@ static mpno_status compile(compiler *c) {
     for (int i = 0; i < c->step->n_instrs; i++) {
         const mpno_instr *instr = &c->step->instrs[i];
         mpno_tile_op *op = &p->ops[p->n_ops++];
-        *op = (mpno_tile_op){instr->kind, instr->node, instr->edge, instr->source, {0}, {0}};
+        *op = (mpno_tile_op){
+            .kind = instr->kind, .node = instr->node, .edge = instr->edge, .source = instr->source};
         switch (instr->kind) {
             case MPNO_INSTR_LOAD:
                 op->out[0] = add_value(c, instr->edge, i);
@@ -168,12 +177,15 @@ static mpno_status compile(compiler *c) {
 }
 
 mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
-                              mpno_format arithmetic, mpno_tile_program *out) {
+                              const mpno_policy *policy, mpno_tile_program *out) {
     mpno_ctx *ctx = graph->ctx;
     const size_t n = (size_t)step->n_instrs, out_n = n * MPNO_OP_MAX_OUT, in_n = n * MPNO_OP_MAX_IN;
     *out = (mpno_tile_program){.ctx = ctx, .tiling = mpno_tiling_of(&graph->grids[step->grid])};
-    compiler c = {
-        .graph = graph, .step = step, .program = out, .element = mpno_format_bytes(arithmetic)};
+    compiler c = {.graph = graph,
+                  .step = step,
+                  .policy = policy,
+                  .program = out,
+                  .element = mpno_format_bytes(policy->base)};
     mpno_status status = mpno_alloc_array(ctx, n, sizeof *out->ops, &out->ops);
     if (status == MPNO_OK) status = mpno_alloc_array(ctx, out_n, sizeof *out->values, &out->values);
     if (status == MPNO_OK) status = mpno_alloc_array(ctx, in_n, sizeof *out->packs, &out->packs);

@@ -31,6 +31,7 @@ typedef struct mpno_tile_op {
     int in[MPNO_OP_MAX_IN];   /* index of a value, a pack or an edge of sums or columns, by kind of
                                  operand; -1: left out */
     int out[MPNO_OP_MAX_OUT]; /* index of a value, a partial sum or an edge of columns */
+    bool bf16;                /* OP: multiplies bf16 */
 } mpno_tile_op;
 
 typedef struct mpno_tile_value {
@@ -44,6 +45,7 @@ typedef struct mpno_tile_value {
 typedef struct mpno_tile_pack {
     int edge;
     bool transposed, packed; /* mpno_op */
+    bool bf16;               /* packed for products of bf16 */
     size_t offset, bytes;    /* in the step's scratch; unused when it can be read in place */
 } mpno_tile_pack;
 
@@ -82,6 +84,7 @@ typedef struct mpno_tile_program {
 typedef struct mpno_tile_run {
     const mpno_kernels *kernels;
     const mpno_field_kernels *fields;
+    const mpno_bf16_kernels *products;
     const mpno_graph *graph;
     mpno_stored *stored;   /* per edge */
     int64_t batch, before; /* samples; see mpno_op_call */
@@ -91,7 +94,7 @@ typedef struct mpno_tile_run {
 } mpno_tile_run;
 
 MPNO_WARN_UNUSED mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
-                                               mpno_format arithmetic, mpno_tile_program *out);
+                                               const mpno_policy *policy, mpno_tile_program *out);
 void mpno_tile_destroy(mpno_tile_program *program);
 /* Scratch of a run: packed weights, partial sums, buffers of the threads. */
 size_t mpno_tile_scratch_bytes(const mpno_tile_program *program, int64_t capacity, int n_threads);

@@ -46,7 +46,11 @@ static void make_pack(void *argument, int64_t index, int thread) {
         x->run->fields->transpose(to, from, w->rows, w->cols);
         from = to;
     }
-    if (pack->packed) kernels->pack(x->packs + pack->offset, cols, rows, from, cols);
+    if (pack->bf16) {
+        x->run->products->pack(x->packs + pack->offset, cols, rows, from, cols);
+    } else if (pack->packed) {
+        kernels->pack(x->packs + pack->offset, cols, rows, from, cols);
+    }
 }
 
 /* Address of point `first` of a stored field's sample. */
@@ -77,6 +81,7 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
     const mpno_node *node = &graph->nodes[op->node];
     const mpno_format arithmetic = x->run->kernels->arithmetic;
     call->node = node;
+    call->products = op->bf16 ? x->run->products : NULL;
     call->scratch = buffers + x->program->value_bytes;
     for (int i = 0; i < node->n_in; i++) {
         mpno_operand *operand = &call->in[i];

@@ -370,6 +370,13 @@ const void *mpno_network_input_gradient(const mpno_network *net) {
 
 /* ---- facts of the plan ---- */
 
+const char *mpno_network_bf16_products(const mpno_network *net) {
+    for (int n = 0; n < net->graph->n_nodes; n++)
+        if (mpno_node_multiplies_bf16(net->graph, &net->graph->nodes[n], &net->policy))
+            return mpno_isa_name(mpno_bf16_kernels_get(net->ctx->isa)->isa);
+    return NULL;
+}
+
 mpno_exec *mpno_network_exec(const mpno_network *net) {
     return net->exec;
 }

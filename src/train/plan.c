@@ -494,9 +494,14 @@ static mpno_status phase_section(const planner *p, const mpno_phase *phase, bool
                                  mpno_value *map) {
     mpno_network *network = NULL;
     MPNO_TRY(plan_finest(p, phase->policy, true, true, &network));
+    const char *products = mpno_network_bf16_products(network);
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
-    mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld\n", phase->policy,
+    if (status == MPNO_OK && products != NULL)
+        status = mpno_value_set_string(p->ctx, map, "bf16_products", products);
+    mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld", phase->policy,
              (long long)phase->first + 1, (long long)phase->end);
+    if (products != NULL) mpno_say(p->sink, "; bf16 products (%s)", products);
+    mpno_say(p->sink, "\n");
     if (status == MPNO_OK) status = say_section(p, tensors, network, map);
     mpno_say(p->sink, "\n");
     if (status == MPNO_OK) status = timeline_section(p, network, svg, map);

@@ -154,7 +154,10 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     }
     const bool tanh = mpno_settings_stabilizer(s, phase) == MPNO_STABILIZER_TANH;
     mpno_value *tensors = NULL;
+    const char *products = mpno_network_bf16_products(t->networks[finest]);
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", phase->policy));
+    if (products != NULL)
+        MPNO_TRY(mpno_value_set_string(t->ctx, fields, "bf16_products", products));
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "half",
                                    mpno_format_get(mpno_settings_half(s))->name));
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", tanh ? "tanh" : "none"));

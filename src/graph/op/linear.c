@@ -17,8 +17,13 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 
 static void forward(mpno_op_call *call) {
     const int64_t n = call->out[0].channels, k = call->in[0].channels;
-    call->kernels->gemm_packed(call->rows, n, k, call->in[0].data, k, call->in[1].data,
-                               call->in[2].data, call->out[0].data, n);
+    const void *x = call->in[0].data, *w = call->in[1].data;
+    if (call->products != NULL) {
+        call->products->gemm(call->rows, n, k, x, k, w, call->in[2].data, call->out[0].data, n);
+    } else {
+        call->kernels->gemm_packed(call->rows, n, k, x, k, w, call->in[2].data, call->out[0].data,
+                                   n);
+    }
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,

@@ -6,8 +6,12 @@
 
 static void forward(mpno_op_call *call) {
     const int64_t o = call->in[0].channels, i = call->in[1].channels;
-    call->kernels->gemm_tn(call->rows, i, o, call->in[0].data, o, call->in[1].data, i,
-                           call->out[0].data, i);
+    const void *dy = call->in[0].data, *x = call->in[1].data;
+    if (call->products != NULL) {
+        call->products->gemm_tn(call->rows, i, o, dy, o, x, i, call->out[0].data, i);
+    } else {
+        call->kernels->gemm_tn(call->rows, i, o, dy, o, x, i, call->out[0].data, i);
+    }
 }
 
 static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {

@@ -11,8 +11,12 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 
 static void forward(mpno_op_call *call) {
     const int64_t n = call->out[0].channels, k = call->in[0].channels;
-    call->kernels->gemm_packed(call->rows, n, k, call->in[0].data, k, call->in[1].data, NULL,
-                               call->out[0].data, n);
+    const void *x = call->in[0].data, *w = call->in[1].data;
+    if (call->products != NULL) {
+        call->products->gemm(call->rows, n, k, x, k, w, NULL, call->out[0].data, n);
+    } else {
+        call->kernels->gemm_packed(call->rows, n, k, x, k, w, NULL, call->out[0].data, n);
+    }
 }
 
 static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {

@@ -43,6 +43,11 @@ static void best_isa_agrees_with_the_system(void **state) {
     bool avx512 = strstr(line, " avx512f ") != NULL && strstr(line, " avx512bw ") != NULL &&
                   strstr(line, " avx512dq ") != NULL && strstr(line, " avx512vl ") != NULL;
     if (avx2) expected = avx512 ? MPNO_ISA_AVX512 : MPNO_ISA_AVX2;
+    if (expected == MPNO_ISA_AVX512) {
+        const char *const names[] = {" avx512_bf16 ", " avx512_fp16 ", " amx_bf16 "};
+        for (int i = 0; i < 3 && strstr(line, names[i]) != NULL; i++)
+            expected = (mpno_isa)(MPNO_ISA_AVX512_BF16 + i);
+    }
     assert_int_equal(mpno_cpu_best_isa(), expected);
     assert_non_null(mpno_cpu_model());
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "graph/policy.h"
+#include "kernel/bf16_kernels.h"
 
 static mpno_ctx *ctx;
 
@@ -69,9 +70,16 @@ static void every_row_role_and_format(void **state) {
                     assert_int_equal(
                         mpno_policy_storage(&policy, (mpno_role)r, layer),
                         strcmp(column(&rows[i], (mpno_role)r), "HALF") == 0 ? half : base);
-            const mpno_arithmetic a = mpno_policy_arithmetic(&policy, "linear", 0);
-            assert_int_equal(a.multiply, base);
-            assert_int_equal(a.accumulate, base);
+            const bool native = mpno_bf16_kernels_get(ctx->isa)->native;
+            const bool bf16 = native && half == MPNO_BF16 && base == MPNO_F32;
+            static const char *const linear[] = {"linear", "linear_dx", "linear_dw"};
+            for (int op = 0; op < 3; op++) {
+                const mpno_arithmetic a = mpno_policy_arithmetic(&policy, linear[op], 0);
+                const bool narrow = bf16 && strcmp(rows[i].pointwise, "HALF") == 0;
+                assert_int_equal(a.multiply, narrow ? MPNO_BF16 : base);
+                assert_int_equal(a.accumulate, base);
+            }
+            assert_int_equal(mpno_policy_arithmetic(&policy, "gelu", 0).multiply, base);
         }
     }
 }

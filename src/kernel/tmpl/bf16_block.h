@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * The block of a bf16 product, see bf16_pairs.h: C[16 rows][16 cols] = A B for rows, cols in {1, 2}
+ * strips of each operand. */
+#ifndef MPNO_KERNEL_TMPL_BF16_BLOCK_H
+#define MPNO_KERNEL_TMPL_BF16_BLOCK_H
+
+#include <stdint.h>
+
+typedef struct bf16_block {
+    const uint16_t *a;
+    int64_t a_strip; /* elements between the strips */
+    const uint16_t *b;
+    int64_t b_strip;
+    int64_t depth; /* tiles of each strip */
+    float *c;
+    int64_t ldc;
+} bf16_block;
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * bf16 products by vdpbf16ps (AVX512-BF16): each step adds two terms to 16 sums. Subnormal numbers
+ * count as 0. */
+#include "kernel/bf16_tables.h"
+
+#if MPNO_KERNELS_X86 && defined(MPNO_HAVE_AVX512_BF16)
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernel/tmpl/bf16_block.h"
+
+static inline void begin_products(void) {}
+
+/* 8 rows of both columns of a block: 16 sums hide the latency. */
+KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint16_t *a, float *c) {
+    __m512 sum[8][2];
+    KERNEL_UNROLL
+    for (int i = 0; i < 8; i++) {
+        KERNEL_UNROLL
+        for (int j = 0; j < cols; j++) sum[i][j] = _mm512_setzero_ps();
+    }
+    for (int64_t t = 0; t < x->depth; t++)
+        for (int64_t p = 0; p < 16; p++) {
+            const uint16_t *left = a + t * 16 * 32 + p * 2, *right = x->b + (t * 16 + p) * 32;
+            __m512bh row[2];
+            KERNEL_UNROLL
+            for (int j = 0; j < cols; j++)
+                row[j] = (__m512bh)_mm512_loadu_si512(right + j * x->b_strip);
+            KERNEL_UNROLL
+            for (int i = 0; i < 8; i++) {
+                int32_t pair;
+                memcpy(&pair, left + i * 32, sizeof pair);
+                const __m512bh factor = (__m512bh)_mm512_set1_epi32(pair);
+                KERNEL_UNROLL
+                for (int j = 0; j < cols; j++)
+                    sum[i][j] = _mm512_dpbf16_ps(sum[i][j], factor, row[j]);
+            }
+        }
+    KERNEL_UNROLL
+    for (int i = 0; i < 8; i++) {
+        KERNEL_UNROLL
+        for (int j = 0; j < cols; j++) _mm512_storeu_ps(c + i * x->ldc + j * 16, sum[i][j]);
+    }
+}
+
+KERNEL_INLINE void multiply_block(const int rows, const int cols, const bf16_block *x) {
+    for (int64_t i = 0; i < 16 * rows; i += 8)
+        multiply_rows(cols, x, x->a + i / 16 * x->a_strip + i % 16 * 32, x->c + i * x->ldc);
+}
+
+#include "kernel/tmpl/bf16_pairs.h"
+
+const mpno_bf16_kernels mpno_bf16_avx512_bf16 = {MPNO_ISA_AVX512_BF16, true, pack, gemm, gemm_tn};
+#endif
