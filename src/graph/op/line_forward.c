@@ -3,8 +3,6 @@
  * c[j] = sum_n T[n][j] x[n] (transform/columns): x [points][C] -> c [lines][2][K][C]. A tile may
  * hold a part of a line, whose parts come in order. Gradient: line_inverse, the adjoint.
  * Error: that of a product with 2 K rows. */
-#include <string.h>
-
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
@@ -15,11 +13,9 @@ static void forward(mpno_op_call *call) {
         const int64_t at = call->first + done, line = at / columns->n, n = at % columns->n;
         char *c = (char *)call->out[0].data + (size_t)(line * rows * channels) * element;
         count = columns->n - n < call->rows - done ? columns->n - n : call->rows - done;
-        if (n == 0) memset(c, 0, (size_t)(rows * channels) * element);
-        call->kernels->gemm_tn(count, channels, rows,
-                               (const char *)columns->table + (size_t)(n * rows) * element, rows,
-                               (char *)call->in[0].data + (size_t)(done * channels) * element,
-                               channels, c, channels);
+        mpno_columns_take(columns, n, count,
+                          (char *)call->in[0].data + (size_t)(done * channels) * element, channels,
+                          c);
     }
 }
 

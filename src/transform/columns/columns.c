@@ -5,6 +5,7 @@
 #include "transform/columns/columns.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/parallel.h"
@@ -69,6 +70,30 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns) {
 
 double mpno_columns_rest_flops(const mpno_columns *columns) {
     return columns->rest != NULL ? mpno_fft_flops(columns->rest) * (double)columns->keep : 0;
+}
+
+/* ---- lines ---- */
+
+/* Row `first` of T. */
+static const void *table_row(const mpno_columns *plan, int64_t first) {
+    return (const char *)plan->table +
+           (size_t)(first * 2 * plan->keep) * mpno_format_bytes(plan->arithmetic);
+}
+
+void mpno_columns_take(const mpno_columns *plan, int64_t first, int64_t count, const void *points,
+                       int64_t channels, void *columns) {
+    const int64_t rows = 2 * plan->keep;
+    if (first == 0)
+        memset(columns, 0, (size_t)(rows * channels) * mpno_format_bytes(plan->arithmetic));
+    plan->kernels->gemm_tn(count, channels, rows, table_row(plan, first), rows, points, channels,
+                           columns, channels);
+}
+
+void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, const void *columns,
+                       int64_t channels, void *points) {
+    const int64_t rows = 2 * plan->keep;
+    plan->kernels->gemm(count, channels, rows, table_row(plan, first), rows, columns, channels,
+                        points, channels, 0);
 }
 
 /* ---- the other axes ---- */

@@ -61,6 +61,13 @@ int mpno_columns_forward(const mpno_columns *plan, const mpno_columns_call *call
                          const void *columns, void *spectrum);
 int mpno_columns_inverse(const mpno_columns *plan, const mpno_columns_call *call,
                          const void *spectrum, void *columns);
+/* Points first .. first + count - 1 of one line, rows x channels of the arithmetic type, and the
+ * line's columns, [2][K][channels] of it. take: adds what the points contribute (parts of a line
+ * come in order, the first one with first = 0, which starts from 0). give: makes the points. */
+void mpno_columns_take(const mpno_columns *plan, int64_t first, int64_t count, const void *points,
+                       int64_t channels, void *columns);
+void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, const void *columns,
+                       int64_t channels, void *points);
 /* Additions and multiplications of one sample and channel: over the other axes; of one line. */
 double mpno_columns_rest_flops(const mpno_columns *columns);
 static inline double mpno_columns_line_flops(const mpno_columns *columns) {
