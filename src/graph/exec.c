@@ -89,21 +89,25 @@ static int take_nonfinite(mpno_exec *x, int s) {
     return found;
 }
 
+mpno_tile_run mpno_exec_tile_run(const mpno_exec *x, int64_t batch) {
+    return (mpno_tile_run){.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
+                           .fields = mpno_field_kernels_get(x->policy.base),
+                           .products = mpno_bf16_kernels_get(x->graph->ctx->isa),
+                           .graph = x->graph,
+                           .stored = x->stored,
+                           .batch = batch,
+                           .n_threads = x->n_threads};
+}
+
 void mpno_exec_run_step(mpno_exec *x, int s, int64_t before, int64_t batch, double loss_scale) {
     if (x->lowered.steps[s].whole >= 0) {
         run_whole(x, s, before, batch, loss_scale);
         return;
     }
-    const mpno_tile_run run = {.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
-                               .fields = mpno_field_kernels_get(x->policy.base),
-                               .products = mpno_bf16_kernels_get(x->graph->ctx->isa),
-                               .graph = x->graph,
-                               .stored = x->stored,
-                               .batch = batch,
-                               .before = before,
-                               .n_threads = x->n_threads,
-                               .drop_seed = x->drop_seed,
-                               .scratch = x->arena + x->scratch_offset[s]};
+    mpno_tile_run run = mpno_exec_tile_run(x, batch);
+    run.before = before;
+    run.drop_seed = x->drop_seed;
+    run.scratch = x->arena + x->scratch_offset[s];
     mpno_tile_execute(&x->programs[s], &run);
 }
 

@@ -233,14 +233,10 @@ static mpno_status make_piece(piece *p, int s) {
 /* ---- running it ---- */
 
 static void run_program(piece *p) {
-    const mpno_exec *x = p->exec;
-    const mpno_tile_run run = {.kernels = mpno_kernels_get(x->graph->ctx->isa, x->policy.base),
-                               .fields = mpno_field_kernels_get(x->policy.base),
-                               .graph = &p->graph,
-                               .stored = p->stored,
-                               .batch = p->batch,
-                               .n_threads = x->n_threads,
-                               .scratch = p->scratch};
+    mpno_tile_run run = mpno_exec_tile_run(p->exec, p->batch);
+    run.graph = &p->graph;
+    run.stored = p->stored;
+    run.scratch = p->scratch;
     mpno_tile_execute(&p->program, &run);
 }
 
