@@ -149,7 +149,7 @@ static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
         s->external =
             (edge->producer < 0 && edge->kind == MPNO_EDGE_FIELD) || e == opts->external_output;
         s->format = edge->kind == MPNO_EDGE_SUMS ? MPNO_F64
-                    : edge->kind == MPNO_EDGE_PARAM_GRAD || edge->kind == MPNO_EDGE_COLUMNS
+                    : edge->kind == MPNO_EDGE_PARAM_GRAD
                         ? x->policy.base
                         : mpno_policy_storage(&x->policy, edge->role, edge->layer);
         s->bytes = mpno_edge_bytes(x->graph, e, s->format, x->capacity);

@@ -23,8 +23,8 @@
 typedef enum mpno_edge_kind {
     MPNO_EDGE_FIELD,     /* [batch][points][channels] */
     MPNO_EDGE_SPECTRUM,  /* [modes][batch][2][channels] */
-    MPNO_EDGE_COLUMNS,   /* [batch][lines][2][modes][channels], of the arithmetic: the kept
-                            frequencies of each line of a field (transform/columns) */
+    MPNO_EDGE_COLUMNS,   /* [batch][lines][2][modes][channels]: the kept frequencies of each line
+                            of a field (transform/columns) */
     MPNO_EDGE_SUMS,      /* [batch][channels], f64: a field summed over its points */
     MPNO_EDGE_PARAM,     /* a weight, shape in mpno_weight */
     MPNO_EDGE_PARAM_GRAD /* its gradient, same shape */
@@ -125,7 +125,7 @@ typedef struct mpno_graph {
 } mpno_graph;
 
 /* One operand of a call. Tile ops: rows x channels of the arithmetic type, but of columns all those
- * of the sample; whole ops: the stored tensor. */
+ * of the sample as they are stored; whole ops: the stored tensor. */
 typedef struct mpno_operand {
     void *data; /* NULL: operand left out */
     mpno_format format;
@@ -177,6 +177,7 @@ struct mpno_op {
     bool cheap;           /* a few flops a value: recomputed rather than stored */
     bool elementwise;     /* the result may lie where a field among the operands does */
     bool linear_in_first; /* linear in operand 0 when the others are held: adjoint test */
+    bool keeps_scratch;   /* reduce ops: its scratch is its own, from tile to tile of a chunk */
     bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
     bool own_chain;       /* a sum over samples that goes on from the stored result itself */
     unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */

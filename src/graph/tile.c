@@ -103,6 +103,13 @@ static int add_partial(compiler *c, int edge, bool f64) {
     return p->n_partials++;
 }
 
+/* Scratch that stays from tile to tile: a value that is in use throughout. */
+static int add_room(compiler *c, size_t bytes) {
+    const int index = c->program->n_values++;
+    c->places[index] = (mpno_place_item){.bytes = bytes, .first = 0, .last = c->step->n_instrs - 1};
+    return index;
+}
+
 static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile_op *op) {
     const mpno_node *node = &c->graph->nodes[instr->node];
     op->bf16 = mpno_node_multiplies_bf16(c->graph, node, c->policy);
@@ -130,11 +137,14 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
                          ? edge
                          : add_partial(c, edge, node->op->f64_sums);
     }
-    if (node->op->scratch != NULL) {
-        const size_t bytes =
-            mpno_aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
-        if (bytes > c->program->op_scratch_bytes) c->program->op_scratch_bytes = bytes;
-    }
+    op->room = -1;
+    if (node->op->scratch == NULL) return;
+    const size_t bytes =
+        mpno_aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
+    if (node->op->keeps_scratch)
+        op->room = add_room(c, bytes);
+    else if (bytes > c->program->op_scratch_bytes)
+        c->program->op_scratch_bytes = bytes;
 }
 
 static void find_last_uses(compiler *c) {
@@ -179,7 +189,8 @@ static mpno_status compile(compiler *c) {
 mpno_status mpno_tile_compile(const mpno_graph *graph, const mpno_step *step,
                               const mpno_policy *policy, mpno_tile_program *out) {
     mpno_ctx *ctx = graph->ctx;
-    const size_t n = (size_t)step->n_instrs, out_n = n * MPNO_OP_MAX_OUT, in_n = n * MPNO_OP_MAX_IN;
+    const size_t n = (size_t)step->n_instrs, out_n = n * (MPNO_OP_MAX_OUT + 1),
+                 in_n = n * MPNO_OP_MAX_IN;
     *out = (mpno_tile_program){.ctx = ctx, .tiling = mpno_tiling_of(&graph->grids[step->grid])};
     compiler c = {.graph = graph,
                   .step = step,

@@ -31,7 +31,8 @@ typedef struct mpno_tile_op {
     int in[MPNO_OP_MAX_IN];   /* index of a value, a pack or an edge of sums or columns, by kind of
                                  operand; -1: left out */
     int out[MPNO_OP_MAX_OUT]; /* index of a value, a partial sum or an edge of columns */
-    bool bf16;                /* OP: multiplies bf16 */
+    int room;  /* value that is its own scratch, -1: the scratch that all ops share */
+    bool bf16; /* OP: multiplies bf16 */
 } mpno_tile_op;
 
 typedef struct mpno_tile_value {

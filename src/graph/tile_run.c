@@ -82,7 +82,8 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
     const mpno_format arithmetic = x->run->kernels->arithmetic;
     call->node = node;
     call->products = op->bf16 ? x->run->products : NULL;
-    call->scratch = buffers + x->program->value_bytes;
+    call->scratch =
+        buffers + (op->room >= 0 ? x->program->values[op->room].offset : x->program->value_bytes);
     for (int i = 0; i < node->n_in; i++) {
         mpno_operand *operand = &call->in[i];
         *operand = (mpno_operand){NULL, arithmetic, 0};
@@ -95,6 +96,7 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
             operand->data = (void *)(uintptr_t)pack_data(x, op->in[i]);
         else
             operand->data = sample_data(x, op->in[i], call->sample);
+        if (edge->kind == MPNO_EDGE_COLUMNS) operand->format = x->run->stored[op->in[i]].format;
     }
     for (int i = node->n_in; i < MPNO_OP_MAX_IN; i++) call->in[i].data = NULL;
     for (int i = 0; i < node->n_out; i++) {
@@ -102,13 +104,19 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
         call->out[i].channels = graph->edges[node->out[i]].channels;
         if (node->op->class == MPNO_OP_TILE)
             call->out[i].data = buffers + x->program->values[op->out[i]].offset;
-        else if (graph->edges[node->out[i]].kind == MPNO_EDGE_COLUMNS)
+        else if (graph->edges[node->out[i]].kind == MPNO_EDGE_COLUMNS) {
             call->out[i].data = sample_data(x, op->out[i], call->sample);
-        else
+            call->out[i].format = x->run->stored[op->out[i]].format;
+            call->nonfinite[i] = false;
+        } else
             call->out[i].data = x->partials + (size_t)chunk * x->program->chunk_bytes +
                                 x->program->partials[op->out[i]].offset;
     }
     node->op->forward(call);
+    for (int i = 0; i < node->n_out; i++)
+        if (graph->edges[node->out[i]].kind == MPNO_EDGE_COLUMNS && call->nonfinite[i])
+            atomic_store_explicit(&x->run->stored[op->out[i]].nonfinite, true,
+                                  memory_order_relaxed);
 }
 
 static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t first, int64_t rows,

@@ -12,7 +12,7 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 }
 
 static void forward(mpno_op_call *call) {
-    const mpno_columns_call columns = mpno_columns_call_of(call, &call->out[0]);
+    const mpno_columns_call columns = mpno_columns_call_of(call, &call->in[0], &call->out[0]);
     call->nonfinite[0] = mpno_columns_forward(call->node->attr.columns, &columns, call->in[0].data,
                                               call->out[0].data);
 }

@@ -5,26 +5,20 @@
  * columns_sum. */
 #include "graph/op/columns_sums.h"
 
-static void add_to_line(void *argument, int64_t line, int thread) {
-    mpno_op_call *call = argument;
-    const mpno_columns *columns = call->node->attr.columns;
-    const int64_t channels = call->out[0].channels;
-    const size_t bytes = (size_t)channels * mpno_format_bytes(columns->arithmetic);
-    char *mean = (char *)call->out[0].data + (size_t)(line * 2 * columns->keep) * bytes;
-    (void)thread;
-    call->kernels->channel_affine(mean, mean, NULL, call->scratch, 1, channels);
-}
-
 static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
-    const mpno_columns_call inverse = mpno_columns_call_of(call, &call->in[0]);
-    (void)mpno_columns_inverse(columns, &inverse, call->in[0].data, call->out[0].data);
-    const double by_mean = 1 / columns->mean;
-    if (call->in[1].data == NULL) return;
-    /* A line of ones has the mean 1 / columns->mean. */
-    call->fields->apply_matrix(call->scratch, call->in[1].data, &by_mean, 0, 1, 1, 1,
-                               call->out[0].channels);
-    mpno_parallel(call->n_threads, call->batch * columns->lines, add_to_line, call);
+    const double by_mean = 1 / columns->mean; /* of the lines that a constant field has */
+    mpno_columns_call inverse = mpno_columns_call_of(call, &call->out[0], &call->in[0]);
+    if (call->in[1].data != NULL) {
+        const size_t vector =
+            (size_t)call->out[0].channels * mpno_format_bytes(columns->arithmetic);
+        call->fields->apply_matrix(call->scratch, call->in[1].data, &by_mean, 0, 1, 1, 1,
+                                   call->out[0].channels);
+        inverse.mean = call->scratch;
+        inverse.scratch = (char *)call->scratch + mpno_aligned(vector);
+    }
+    call->nonfinite[0] =
+        mpno_columns_inverse(columns, &inverse, call->in[0].data, call->out[0].data);
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
@@ -45,10 +39,8 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                       size_t type_bytes, int n_threads) {
-    const size_t transform =
-                     mpno_op_columns_forward.scratch(graph, node, batch, type_bytes, n_threads),
-                 vector = (size_t)graph->edges[node->in[0]].channels * type_bytes;
-    return transform > vector ? transform : vector;
+    return mpno_op_columns_forward.scratch(graph, node, batch, type_bytes, n_threads) +
+           mpno_aligned((size_t)graph->edges[node->in[0]].channels * type_bytes);
 }
 
 const mpno_op mpno_op_columns_inverse = {

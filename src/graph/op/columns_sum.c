@@ -8,9 +8,11 @@ static void forward(mpno_op_call *call) {
     const mpno_columns_products products = {.other = 0, .weight = {1 / c->mean}};
     const int64_t channels = call->in[0].channels;
     const mpno_field_kernels *wide = mpno_field_kernels_get(MPNO_F64);
-    double *samples = (double *)((char *)call->scratch +
-                                 mpno_columns_products_scratch(call->graph, call->node, call->batch,
-                                                               sizeof(double), 1));
+    double *samples =
+        (double *)((char *)call->scratch +
+                   mpno_columns_products_scratch(call->graph, call->node, call->batch,
+                                                 mpno_format_bytes(call->kernels->arithmetic),
+                                                 call->n_threads));
     mpno_columns_products_run(call, &products, samples);
     (void)wide->reduce(samples, samples, call->batch, 1, channels, 2 * channels, call->chain[0]);
     call->nonfinite[0] = call->fields->narrow(call->out[0].data, samples, channels);

@@ -8,7 +8,8 @@
 #include "core/parallel.h"
 #include "graph/graph.h"
 
-mpno_columns_call mpno_columns_call_of(const mpno_op_call *call, const mpno_operand *spectrum);
+mpno_columns_call mpno_columns_call_of(const mpno_op_call *call, const mpno_operand *columns,
+                                       const mpno_operand *spectrum);
 
 /* Some lines of one sample. */
 enum { MPNO_COLUMNS_LINES = 64 };
@@ -17,9 +18,22 @@ typedef struct mpno_lines_range {
 } mpno_lines_range;
 int64_t mpno_lines_ranges(const mpno_columns *columns); /* of a sample */
 mpno_lines_range mpno_lines_range_at(const mpno_columns *columns, int64_t task);
-/* The columns of a line: row `row` of [2][K], `channels` wide. */
-void *mpno_line_row(const mpno_op_call *call, const mpno_operand *operand, int64_t sample,
-                    int64_t line, int64_t row);
+/* ---- the columns of a line, [2][K][C] ---- */
+
+/* As stored; of tile ops, whose operands are those of one sample, sample = 0. */
+void *mpno_line_at(const mpno_op_call *call, const mpno_operand *operand, int64_t sample,
+                   int64_t line);
+/* In the arithmetic type: where they are stored or, converted, in `room`. */
+const void *mpno_line_load(const mpno_op_call *call, const mpno_operand *operand, int64_t sample,
+                           int64_t line, void *room);
+/* Where to make them: where they will be stored or, if they must be converted, `room`. */
+void *mpno_line_place(const mpno_op_call *call, const mpno_operand *operand, int64_t sample,
+                      int64_t line, void *room);
+/* Stores what was made there. Returns 1 when a value is not finite as stored. */
+int mpno_line_store(const mpno_op_call *call, const mpno_operand *operand, int64_t sample,
+                    int64_t line, const void *made);
+/* Bytes of a room. */
+size_t mpno_line_bytes(const mpno_graph *graph, const mpno_node *node, size_t type_bytes);
 
 /* Of operands 0 = a and i = b, both columns, for each sample and channel in f64, added over the
  * lines in a fixed order:

@@ -3,19 +3,21 @@
  * c[j] = sum_n T[n][j] x[n] (transform/columns): x [points][C] -> c [lines][2][K][C]. A tile may
  * hold a part of a line, whose parts come in order. Gradient: line_inverse, the adjoint.
  * Error: that of a product with 2 K rows. */
-#include "graph/graph.h"
+#include "graph/op/columns_sums.h"
 
 static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
-    const int64_t channels = call->in[0].channels, rows = 2 * columns->keep;
+    const int64_t channels = call->in[0].channels;
     const size_t element = mpno_format_bytes(call->kernels->arithmetic);
     for (int64_t done = 0, count; done < call->rows; done += count) {
         const int64_t at = call->first + done, line = at / columns->n, n = at % columns->n;
-        char *c = (char *)call->out[0].data + (size_t)(line * rows * channels) * element;
+        void *c = mpno_line_place(call, &call->out[0], 0, line, call->scratch);
         count = columns->n - n < call->rows - done ? columns->n - n : call->rows - done;
         mpno_columns_take(columns, n, count,
                           (char *)call->in[0].data + (size_t)(done * channels) * element, channels,
                           c);
+        if (n + count == columns->n && mpno_line_store(call, &call->out[0], 0, line, c))
+            call->nonfinite[0] = true;
     }
 }
 
@@ -33,6 +35,12 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
     return (mpno_op_cost){lines * mpno_columns_line_flops(node->attr.columns), false};
 }
 
+static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
+                      size_t type_bytes, int n_threads) {
+    (void)rows, (void)n_threads;
+    return mpno_line_bytes(graph, node, type_bytes);
+}
+
 const mpno_op mpno_op_line_forward = {
     .name = "line_forward",
     .class = MPNO_OP_REDUCE,
@@ -42,4 +50,6 @@ const mpno_op mpno_op_line_forward = {
     .backward = backward,
     .cost = cost,
     .bound = mpno_bound_unknown,
+    .scratch = scratch,
+    .keeps_scratch = true, /* for a line that comes in parts */
 };

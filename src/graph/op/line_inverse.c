@@ -2,7 +2,7 @@
  * The field of its columns, x[n] = sum_j T[n][j] c[j] along each line of the last axis
  * (transform/columns): c [lines][2][K][C] -> x [points][C], any part of a line. Gradient:
  * line_forward, the adjoint. Error: that of a product of inner length 2 K. */
-#include "graph/graph.h"
+#include "graph/op/columns_sums.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     const mpno_edge *columns = &graph->edges[node->in[0]];
@@ -17,15 +17,14 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 
 static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
-    const int64_t channels = call->in[0].channels, rows = 2 * columns->keep;
+    const int64_t channels = call->in[0].channels;
     const size_t element = mpno_format_bytes(call->kernels->arithmetic);
     for (int64_t done = 0, count; done < call->rows; done += count) {
         const int64_t at = call->first + done, line = at / columns->n, n = at % columns->n;
         count = columns->n - n < call->rows - done ? columns->n - n : call->rows - done;
-        call->kernels->gemm(
-            count, channels, rows, (const char *)columns->table + (size_t)(n * rows) * element,
-            rows, (char *)call->in[0].data + (size_t)(line * rows * channels) * element, channels,
-            (char *)call->out[0].data + (size_t)(done * channels) * element, channels, 0);
+        mpno_columns_give(columns, n, count,
+                          mpno_line_load(call, &call->in[0], 0, line, call->scratch), channels,
+                          (char *)call->out[0].data + (size_t)(done * channels) * element);
     }
 }
 
@@ -41,6 +40,11 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
     return mpno_op_line_forward.cost(graph, node, batch);
 }
 
+static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
+                      size_t type_bytes, int n_threads) {
+    return mpno_op_line_forward.scratch(graph, node, rows, type_bytes, n_threads);
+}
+
 const mpno_op mpno_op_line_inverse = {
     .name = "line_inverse",
     .class = MPNO_OP_TILE,
@@ -51,4 +55,5 @@ const mpno_op mpno_op_line_inverse = {
     .backward = backward,
     .cost = cost,
     .bound = mpno_bound_unknown,
+    .scratch = scratch,
 };

@@ -15,11 +15,11 @@ static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
                                   call->node->attr.groups, call->node->attr.eps};
-    void *scale = call->scratch;
-    void *shift = (char *)scale + (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
+    const size_t vector = (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
+    void *scale = call->scratch, *shift = (char *)scale + vector;
+    mpno_op_line_inverse.forward(call); /* is done with the scratch when it returns */
     call->fields->norm_coefficients(scale, shift, call->in[1].data, call->in[2].data,
                                     call->in[3].data, &norm);
-    mpno_op_line_inverse.forward(call);
     call->kernels->channel_affine(call->out[0].data, call->out[0].data, scale, shift, call->rows,
                                   channels);
 }
@@ -57,7 +57,9 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
                       size_t type_bytes, int n_threads) {
-    return mpno_op_normalize.scratch(graph, node, rows, type_bytes, n_threads);
+    const size_t line = mpno_op_line_inverse.scratch(graph, node, rows, type_bytes, n_threads),
+                 norm = mpno_op_normalize.scratch(graph, node, rows, type_bytes, n_threads);
+    return line > norm ? line : norm;
 }
 
 const mpno_op mpno_op_line_normalize = {

@@ -5,6 +5,8 @@
  * normalize_columns_sums), gamma [C] or left out; attr.fixed: p = r = 0. */
 #include "graph/op/columns_sums.h"
 
+#include <stdatomic.h>
+
 /* Coefficients of one sample, [C] each: of c for each class, of T'dy, and two of the constant. */
 typedef struct coefficients {
     void *p[MPNO_COLUMNS_CLASSES], *q, *r, *none, *plain_p, *plain_r;
@@ -40,7 +42,7 @@ static void fill(const mpno_op_call *call, int64_t sample, const coefficients *c
     call->fields->apply_matrix(c->none, c->plain_r, &zero, 0, 1, 1, 1, channels);
 }
 
-/* Rows first .. first + count - 1 of a line. */
+/* A line. */
 typedef struct line_rows {
     char *out;
     const char *dy, *x;
@@ -61,38 +63,65 @@ static void scale_only(const mpno_op_call *call, const line_rows *l, const coeff
     call->kernels->channel_affine(l->out + at, l->dy + at, c->q, NULL, 1, call->in[0].channels);
 }
 
-static void one_range(void *argument, int64_t task, int thread) {
-    mpno_op_call *call = argument;
+static void one_line(mpno_op_call *call, const line_rows *l, const coefficients *c) {
     const mpno_columns *columns = call->node->attr.columns;
     const int64_t keep = columns->keep, first = columns->middle_first;
-    const mpno_lines_range range = mpno_lines_range_at(columns, task);
+    combine(call, l, c, MPNO_COLUMNS_MEAN, 0, 1);
+    combine(call, l, c, MPNO_COLUMNS_MIDDLE, first, columns->middle_count);
+    scale_only(call, l, c, keep);
+    combine(call, l, c, MPNO_COLUMNS_MIDDLE, keep + first, columns->middle_count);
+    if (!columns->has_nyquist) return;
+    combine(call, l, c, MPNO_COLUMNS_NYQUIST, keep - 1, 1);
+    scale_only(call, l, c, 2 * keep - 1);
+}
+
+typedef struct dx_run {
+    mpno_op_call *call;
+    char *rooms; /* of three lines for each thread */
+    size_t room_bytes;
+    atomic_bool bad;
+} dx_run;
+
+static void one_range(void *argument, int64_t task, int thread) {
+    dx_run *r = argument;
+    mpno_op_call *call = r->call;
+    const mpno_lines_range range = mpno_lines_range_at(call->node->attr.columns, task);
     const coefficients c = coefficients_at(call, thread);
+    char *rooms = r->rooms + (size_t)thread * 3 * r->room_bytes;
+    const size_t row = (size_t)call->in[0].channels * mpno_format_bytes(call->kernels->arithmetic);
     fill(call, range.sample, &c);
-    for (int64_t line = range.first; line < range.first + range.count; line++) {
-        const line_rows l = {mpno_line_row(call, &call->out[0], range.sample, line, 0),
-                             mpno_line_row(call, &call->in[0], range.sample, line, 0),
-                             mpno_line_row(call, &call->in[1], range.sample, line, 0),
-                             (size_t)call->in[0].channels * mpno_format_bytes(columns->arithmetic)};
-        combine(call, &l, &c, MPNO_COLUMNS_MEAN, 0, 1);
-        combine(call, &l, &c, MPNO_COLUMNS_MIDDLE, first, columns->middle_count);
-        scale_only(call, &l, &c, keep);
-        combine(call, &l, &c, MPNO_COLUMNS_MIDDLE, keep + first, columns->middle_count);
-        if (!columns->has_nyquist) continue;
-        combine(call, &l, &c, MPNO_COLUMNS_NYQUIST, keep - 1, 1);
-        scale_only(call, &l, &c, 2 * keep - 1);
+    for (int64_t i = range.first; i < range.first + range.count; i++) {
+        const line_rows l = {
+            mpno_line_place(call, &call->out[0], range.sample, i, rooms),
+            mpno_line_load(call, &call->in[0], range.sample, i, rooms + r->room_bytes),
+            mpno_line_load(call, &call->in[1], range.sample, i, rooms + 2 * r->room_bytes), row};
+        one_line(call, &l, &c);
+        if (mpno_line_store(call, &call->out[0], range.sample, i, l.out))
+            atomic_store_explicit(&r->bad, true, memory_order_relaxed);
     }
+}
+
+static size_t coefficient_bytes(size_t vector, int n_threads) {
+    return (size_t)n_threads * N_COEFFICIENTS * mpno_aligned(vector);
 }
 
 static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
-    mpno_parallel(call->n_threads, call->batch * mpno_lines_ranges(columns), one_range, call);
+    const size_t element = mpno_format_bytes(call->kernels->arithmetic),
+                 vector = (size_t)call->in[0].channels * element;
+    dx_run run = {.call = call,
+                  .rooms = (char *)call->scratch + coefficient_bytes(vector, call->n_threads),
+                  .room_bytes = mpno_line_bytes(call->graph, call->node, element)};
+    mpno_parallel(call->n_threads, call->batch * mpno_lines_ranges(columns), one_range, &run);
+    call->nonfinite[0] = run.bad;
 }
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                       size_t type_bytes, int n_threads) {
+    const size_t vector = (size_t)graph->edges[node->in[0]].channels * type_bytes;
     (void)batch;
-    return (size_t)n_threads * N_COEFFICIENTS *
-           mpno_aligned((size_t)graph->edges[node->in[0]].channels * type_bytes);
+    return coefficient_bytes(vector, n_threads) +
+           (size_t)n_threads * 3 * mpno_line_bytes(graph, node, type_bytes);
 }
 
 const mpno_op mpno_op_normalize_columns_dx = {

@@ -8,10 +8,10 @@
  *   spectrum  the unscaled complex transform of the columns over the other axes, as fft.h has it
  *
  * scale, w_k and the kept frequencies are those of fft.h, of which this is the transform (forward)
- * and its adjoint (inverse). Layout of columns: [batch][lines][2][K][channels] of the arithmetic
- * type, lines = product of all sizes but the last, K = keep of the last axis. With few kept
- * frequencies the product with T costs less than a fast transform, and any part of a line can be
- * made or taken alone; a line is then also known by its inner products: T'T is diagonal (Parseval).
+ * and its adjoint (inverse). Layout of columns: [batch][lines][2][K][channels], lines = product of
+ * all sizes but the last, K = keep of the last axis. With few kept frequencies the product with T
+ * costs less than a fast transform, and any part of a line can be made or taken alone; a line is
+ * then also known by its inner products: T'T is diagonal (Parseval).
  */
 #ifndef MPNO_TRANSFORM_COLUMNS_H
 #define MPNO_TRANSFORM_COLUMNS_H
@@ -37,6 +37,8 @@ typedef struct mpno_columns {
     int64_t middle_first, middle_count; /* k of the middle class */
     bool has_nyquist;
     const mpno_kernels *kernels;
+    int n_rest; /* other axes, and what is kept of them */
+    int64_t rest_keep[MPNO_FFT_MAX_DIMS];
     mpno_fft *rest; /* over the other axes; NULL in one dimension */
     void *owned;
 } mpno_columns;
@@ -49,7 +51,8 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns);
 
 typedef struct mpno_columns_call {
     int64_t batch, channels;
-    mpno_format spectrum_format;
+    mpno_format columns_format, spectrum_format;
+    const void *mean; /* of inverse: added to each line's frequency 0, [channels]; or NULL */
     int n_threads;
     void *scratch;
 } mpno_columns_call;

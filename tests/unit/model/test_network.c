@@ -296,7 +296,8 @@ static void forward_overflow_is_named(void **state) {
         double value;
     } cases[] = {
         {"lifting.fcs.1.weight", "amp", "lifting: lifted ", "(activation, stored as f16)", 6e4},
-        {"fno_blocks.convs.0.bias", "mixed", "block 0: ", "(activation, stored as f16)", 1e6},
+        {"fno_blocks.convs.0.bias", "mixed", "block 0: output columns ",
+         "(transform columns, stored as f16)", 1e6},
         {"fno_blocks.convs.0.weight.tensor", "half", "block 0: contracted spectrum ",
          "(spectrum, stored as f16)", 6e4},
         {"fno_blocks.convs.1.weight.tensor", "fft32", "block 1: contracted spectrum ",
