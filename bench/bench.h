@@ -116,6 +116,7 @@ typedef struct bench_work_opts {
     const char *policy;
     mpno_format format;
     bool forward, unfused;
+    bool keep_products; /* recompute nothing */
 } bench_work_opts;
 typedef struct bench_work {
     bench_work_opts opts;

@@ -13,7 +13,7 @@
 typedef struct options {
     bench_common common;
     char *name, *precision;
-    int format;
+    int format, recompute;
     bool forward, profile;
 } options;
 
@@ -23,6 +23,8 @@ static const mpno_field fields[] = {
      "policy: full, amp, half, fft32, mixed"},
     {"format", MPNO_FIELD_CHOICE, offsetof(options, format), "f16", "f16|bf16",
      "what half means in the policy"},
+    {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap",
+     "what the backward pass makes again"},
     {"forward", MPNO_FIELD_BOOL, offsetof(options, forward), "false", "", "the forward pass alone"},
     {"profile", MPNO_FIELD_BOOL, offsetof(options, profile), "false", "",
      "what each step of the lowered program takes, beside what the machine can do"},
@@ -153,7 +155,8 @@ static mpno_status run(mpno_ctx *ctx, void *argument) {
     const int steps = (int)o->common.rounds;
     bench_work_opts opts = {.policy = o->precision,
                             .format = o->format == 0 ? MPNO_F16 : MPNO_BF16,
-                            .forward = o->forward};
+                            .forward = o->forward,
+                            .keep_products = o->recompute == MPNO_RECOMPUTE_NONE};
     bench_work w;
     measurement m = {.work = &w};
     MPNO_TRY(bench_case_find(ctx, o->name, &opts.which));

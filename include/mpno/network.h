@@ -20,6 +20,12 @@ typedef enum mpno_statistics {
     MPNO_STATISTICS_RUNNING
 } mpno_statistics;
 
+/* What the backward pass makes again rather than keeping it from the forward pass. */
+typedef enum mpno_recompute {
+    MPNO_RECOMPUTE_NONE, /* nothing that takes a matrix product: more memory, fewer operations */
+    MPNO_RECOMPUTE_CHEAP /* what is inside a tile program: one tensor a block is kept */
+} mpno_recompute;
+
 /* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what
  * "half" means there, MPNO_F16 or MPNO_BF16. The policy decides formats; the stabiliser is the
  * model's. */
@@ -41,11 +47,12 @@ typedef struct mpno_network_opts {
     int64_t micro_batch;
     bool apart; /* no tensor takes the place of one that is read for the last time: a check of that
                  */
+    mpno_recompute recompute;
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT                                                               \
     {                                                                                        \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full", \
-            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false                                    \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP              \
     }
 
 typedef struct mpno_network mpno_network;
@@ -113,7 +120,8 @@ typedef struct mpno_tensor_line {
     bool kept;          /* lives from the forward into the backward pass */
 } mpno_tensor_line;
 /* The instructions that multiply bf16 in this network, "amx-bf16" or "avx512-bf16"; NULL: its
- * products are of the arithmetic type. It depends on the CPU, and so do the last bits of results. */
+ * products are of the arithmetic type. It depends on the CPU, and so do the last bits of results.
+ */
 MPNO_API const char *mpno_network_bf16_products(const mpno_network *network);
 MPNO_API int mpno_network_n_tensors(const mpno_network *network); /* every tensor that is stored */
 MPNO_API mpno_tensor_line mpno_network_tensor(const mpno_network *network, int index);

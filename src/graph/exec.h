@@ -17,6 +17,7 @@ typedef struct mpno_exec_opts {
     bool parts;                /* a batch may come in several runs */
     int n_threads;
     bool unfused;
+    bool keep_products; /* mpno_lower_opts */
     bool apart; /* no tensor takes the place of one that its program reads: a check of that */
     const int *requested; /* edges to compute: outputs, gradients */
     int n_requested;

@@ -136,6 +136,7 @@ static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
     const mpno_lower_opts lower = {.requested = opts->requested,
                                    .n_requested = opts->n_requested,
                                    .unfused = opts->unfused,
+                                   .keep_products = opts->keep_products,
                                    .policy = &x->policy};
     MPNO_TRY(mpno_lower(x->graph, &lower, &x->lowered));
     const size_t n_steps = (size_t)x->lowered.n_steps, n_edges = (size_t)x->graph->n_edges;

@@ -149,6 +149,11 @@ static mpno_status load(pass *p, program *prog, int edge) {
     return MPNO_OK;
 }
 
+/* Rule 3: whether the program may run the node again although it takes matrix products. */
+static bool repeats(const pass *p, const program *prog, const mpno_node *node) {
+    return prog->backward && !node->backward && !p->opts->keep_products;
+}
+
 /* Marks the stored fields (`leaf`) from which program `index` would make `edge`, and the nodes it
  * would run (`cone`). Fields that would first have to be stored count as if they were. */
 static void trace(pass *p, int index, int edge) {
@@ -161,7 +166,7 @@ static void trace(pass *p, int index, int edge) {
         p->leaf[edge] = true;
         return;
     }
-    if (p->home[edge] >= 0 && (node->backward || !prog->backward) && !cheap_cone(p, edge)) {
+    if (p->home[edge] >= 0 && !repeats(p, prog, node) && !cheap_cone(p, edge)) {
         p->leaf[cut_before(p, edge)] = true;
         return;
     }
@@ -226,8 +231,7 @@ static mpno_status need(pass *p, int index, int edge) {
     }
     const mpno_node node = g->nodes[producer];
     if (p->home[edge] >= 0 && p->home[edge] != index) {
-        const bool forward_value_backward = prog->backward && !node.backward;
-        if (!forward_value_backward && !cheap_cone(p, edge)) {
+        if (!repeats(p, prog, &node) && !cheap_cone(p, edge)) {
             const int cut = cut_before(p, edge);
             p->stored[cut] = true;
             p->programs[p->home[cut]].store[cut] = true;

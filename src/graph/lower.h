@@ -6,9 +6,10 @@
  *   2. A value that a later program needs is recomputed there when that takes no matrix product;
  * otherwise it is stored - or rather what stands before the cheap one-operand ops at its end (GELU,
  * norm, gate), so that these are redone at the load.
- *   3. The backward pass stores nothing of the forward pass besides: it recomputes from what
- * forward stored, and repeats an inverse transform when the kept spectrum is smaller than the field
- * (docs/design/lowering.md). Unfused: every op its own program, every field stored. */
+ *   3. Unless keep_products, the backward pass stores nothing of the forward pass besides: it
+ * recomputes from what forward stored, and repeats an inverse transform when the kept spectrum is
+ * smaller than the field (docs/design/lowering.md). Unfused: every op its own program, every field
+ * stored. */
 #ifndef MPNO_GRAPH_LOWER_H
 #define MPNO_GRAPH_LOWER_H
 
@@ -48,6 +49,7 @@ typedef struct mpno_lower_opts {
     const int *requested; /* edges that must be computed: outputs, gradients */
     int n_requested;
     bool unfused;
+    bool keep_products; /* rule 3 ends where matrix products would be repeated: these are stored */
     const mpno_policy *policy;
 } mpno_lower_opts;
 

@@ -73,6 +73,7 @@ static mpno_status make_plan(mpno_network *net) {
                                  .parts = net->opts.micro_batch < net->opts.capacity,
                                  .n_threads = net->ctx->n_threads,
                                  .unfused = net->opts.unfused,
+                                 .keep_products = net->opts.recompute == MPNO_RECOMPUTE_NONE,
                                  .apart = net->opts.apart || net->opts.unfused,
                                  .requested = requested,
                                  .n_requested = n,

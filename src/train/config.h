@@ -5,6 +5,7 @@
 
 #include "core/fields.h"
 #include "mpno/model.h"
+#include "mpno/network.h"
 #include "mpno/optimizer.h"
 #include "mpno/run.h"
 #include "train/lr.h"
@@ -31,7 +32,7 @@ typedef struct mpno_settings {
     int64_t n_threads;
     char *memory_limit;
     int64_t micro_batch;
-    int compat;
+    int recompute, compat;
     struct {
         mpno_int_list n_modes, max_n_modes;
         int64_t in_channels, out_channels, hidden_channels, n_layers;
@@ -148,6 +149,9 @@ void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides);
 /* Bytes of memory_limit; 0: none. */
 size_t mpno_settings_memory_limit(const mpno_settings *settings);
 mpno_format mpno_settings_arithmetic(const mpno_settings *settings);
+/* A training network but for its grids and capacity, under a policy of the schedule. */
+MPNO_WARN_UNUSED mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *settings,
+                                                   const char *policy, mpno_network_opts *out);
 mpno_format mpno_settings_half(const mpno_settings *settings);
 MPNO_WARN_UNUSED mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *settings,
                                                     mpno_schedule *out);

@@ -107,14 +107,12 @@ typedef struct planner {
 
 static mpno_status network_opts(const planner *p, const char *policy, bool training,
                                 const shape *on, int64_t batch, mpno_network_opts *out) {
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    mpno_network_opts opts;
+    MPNO_TRY(mpno_settings_network(p->ctx, p->settings, policy, &opts));
     memcpy(opts.grid, on->grid, sizeof opts.grid);
     memcpy(opts.output_grid, on->out_grid, sizeof opts.output_grid);
     opts.capacity = batch;
     opts.training = training;
-    MPNO_TRY(mpno_settings_objective(p->ctx, p->settings, &opts.objective));
-    opts.policy = policy;
-    opts.half_format = mpno_settings_half(p->settings);
     *out = opts;
     return MPNO_OK;
 }

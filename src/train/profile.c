@@ -43,14 +43,12 @@ typedef struct profiler {
 
 static mpno_status network_opts(const profiler *p, const measured *m, bool training,
                                 mpno_network_opts *out) {
-    *out = (mpno_network_opts)MPNO_NETWORK_OPTS_INIT;
+    MPNO_TRY(mpno_settings_network(p->ctx, p->settings, m->phase.policy, out));
     for (int d = 0; d < p->data->ndim && d < MPNO_MAX_AXES; d++) out->grid[d] = p->data->grid[d];
     memcpy(out->output_grid, p->data->out_grid, sizeof out->output_grid);
     out->capacity = p->batch;
     out->training = training;
-    out->policy = m->phase.policy;
-    out->half_format = mpno_settings_half(p->settings);
-    return mpno_settings_objective(p->ctx, p->settings, &out->objective);
+    return MPNO_OK;
 }
 
 static mpno_status one_step(const profiler *p, const measured *m, mpno_network *network) {

@@ -225,6 +225,16 @@ mpno_format mpno_settings_half(const mpno_settings *s) {
     return s->precision.format == 0 ? MPNO_F16 : MPNO_BF16;
 }
 
+mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *s, const char *policy,
+                                  mpno_network_opts *out) {
+    *out = (mpno_network_opts)MPNO_NETWORK_OPTS_INIT;
+    out->training = true;
+    out->policy = policy;
+    out->half_format = mpno_settings_half(s);
+    out->recompute = (mpno_recompute)s->recompute;
+    return mpno_settings_objective(ctx, s, &out->objective);
+}
+
 mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *s, mpno_schedule *out) {
     char name[32];
     mpno_settings_choice(s, "precision.policy", name, sizeof name);

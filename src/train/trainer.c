@@ -84,7 +84,8 @@ static mpno_status network_opts(const mpno_trainer *t, size_t set, const mpno_ph
                                 mpno_network_opts *out) {
     const mpno_settings *s = t->settings;
     const mpno_dataset *data = t->sets.train[set].data;
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    mpno_network_opts opts;
+    MPNO_TRY(mpno_settings_network(t->ctx, s, phase->policy, &opts));
     for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
     if (s->data.output_grid == MPNO_OUTPUT_GRID_OWN)
         memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
@@ -92,10 +93,6 @@ static mpno_status network_opts(const mpno_trainer *t, size_t set, const mpno_ph
         const int64_t batch = mpno_batches_capacity(s, &t->sets.train[i]);
         if (mpno_sets_twin(&t->sets, i) == set && batch > opts.capacity) opts.capacity = batch;
     }
-    opts.training = true;
-    MPNO_TRY(mpno_settings_objective(t->ctx, s, &opts.objective));
-    opts.policy = phase->policy;
-    opts.half_format = mpno_settings_half(s);
     *out = opts;
     return MPNO_OK;
 }

@@ -42,7 +42,10 @@ static void start(lowering *l, int ndim, const int64_t *size) {
 }
 
 static void lower(lowering *l, bool unfused) {
-    const mpno_lower_opts opts = {l->requested, l->n_requested, unfused, &full};
+    const mpno_lower_opts opts = {.requested = l->requested,
+                                  .n_requested = l->n_requested,
+                                  .unfused = unfused,
+                                  .policy = &full};
     assert_int_equal(mpno_lower(l->r.graph, &opts, &l->lowered), MPNO_OK);
 }
 
@@ -333,7 +336,10 @@ static void failing_allocations(void **state) {
         detour d;
         make_detour(&d, size);
         train(&d.l, d.y, -1);
-        const mpno_lower_opts opts = {d.l.requested, d.l.n_requested, n % 2 == 1, &full};
+        const mpno_lower_opts opts = {.requested = d.l.requested,
+                                      .n_requested = d.l.n_requested,
+                                      .unfused = n % 2 == 1,
+                                      .policy = &full};
         const size_t before = mpno_ctx_bytes(ctx);
         mpno_alloc_fail_after(ctx, n / 2);
         status = mpno_lower(d.l.r.graph, &opts, &d.l.lowered);
