@@ -24,6 +24,13 @@ static const mpno_objective rig_objectives[] = {
      .measure = {2, 0.5}}};
 enum { RIG_OBJECTIVES = sizeof rig_objectives / sizeof rig_objectives[0] };
 
+static const struct {
+    int ndim;
+    int64_t size[3];
+} rig_sizes[] = {{1, {9}}, {1, {150}}, {2, {5, 4}}, {2, {4, 7}}, {3, {3, 4, 5}}, {2, {70, 131}}};
+/* The last one takes several chunks a sample; differences on it would be slow. */
+enum { RIG_ALL_SIZES = sizeof rig_sizes / sizeof rig_sizes[0], RIG_SIZES = RIG_ALL_SIZES - 1 };
+
 enum { RIG_EDGES = 128, RIG_INPUTS = 3 /* channels of x, the letter f below */ };
 
 typedef struct rig {
@@ -44,6 +51,21 @@ typedef struct rig {
     mpno_rng rng;
     double *data[RIG_EDGES]; /* owned: leaves, weights and their gradients */
 } rig;
+
+/* Context and policy of a test; gives, as cmocka's fixtures do, whether it failed. */
+static inline int rig_open(mpno_ctx **ctx, mpno_policy *full) {
+    mpno_ctx_opts opts = MPNO_CTX_OPTS_INIT;
+    opts.isa = getenv("MPNO_ISA");
+    opts.n_threads = 1;
+    if (mpno_ctx_create(&opts, ctx) != MPNO_OK) return 1;
+    return mpno_policy_make(*ctx, "full", MPNO_F64, MPNO_F16, full) != MPNO_OK;
+}
+
+static inline int rig_close(mpno_ctx **ctx) {
+    const size_t left = mpno_ctx_bytes(*ctx);
+    mpno_ctx_destroy(ctx);
+    return left != 0;
+}
 
 /* A grid wider by one point in front and two behind, and one of complex fields; random maps from
  * the first grid to the wider one; and take_modes' tables: modes reversed, the first one unused,
@@ -174,6 +196,59 @@ static inline int rig_weight(rig *r, int64_t blocks, int64_t rows, int64_t cols,
     return rig_own(r, edge);
 }
 
+static inline int rig_on_grid(rig *r, int grid, int64_t channels) {
+    const int edge = rig_leaf(r, MPNO_EDGE_FIELD, channels);
+    free(r->data[edge]);
+    r->graph->edges[edge].grid = grid;
+    return rig_own(r, edge);
+}
+
+/* An operand by its letter. f, F: field of I, of O = I + dimensions channels. w: of I on the wider
+ * grid. c: complex of I. s, S: spectra alike. k: columns of I. g: of one mode more. W: weight
+ * [O][I]. K: kernel [width^d][O][I]. v: vector [O]. u: vector [I]. Z: spectral weight. Y:
+ * separable. m: sums [2I]. n: sums [2I] that have a gradient. */
+static inline int rig_operand(rig *r, char letter) {
+    const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grids[0].ndim;
+    int64_t taps = 1;
+    for (int d = 0; d < r->graph->grids[0].ndim; d++) taps *= r->attr.width;
+    switch (letter) {
+        case 'w':
+            return rig_on_grid(r, RIG_WIDER, i);
+        case 'c':
+            return rig_on_grid(r, RIG_COMPLEX, i);
+        case 'g': {
+            const int edge = rig_leaf(r, MPNO_EDGE_SPECTRUM, i);
+            free(r->data[edge]);
+            r->graph->edges[edge].modes++;
+            return rig_own(r, edge);
+        }
+        case 'n':
+            return rig_leaf(r, MPNO_EDGE_SUMS, 2 * i);
+        case 'K':
+            return rig_weight(r, taps, o, i, false);
+        case 'Y':
+            return rig_weight(r, r->blocks, 1, i, true);
+        case 'f':
+        case 'F':
+            return rig_leaf(r, MPNO_EDGE_FIELD, letter == 'f' ? i : o);
+        case 's':
+        case 'S':
+            return rig_leaf(r, MPNO_EDGE_SPECTRUM, letter == 's' ? i : o);
+        case 'k':
+            return rig_leaf(r, MPNO_EDGE_COLUMNS, i);
+        case 'i':
+            return rig_leaf(r, MPNO_EDGE_SUMS, i);
+        case 'm':
+            return rig_leaf(r, MPNO_EDGE_SUMS, 2 * i);
+        case 'W':
+            return rig_weight(r, 1, o, i, false);
+        case 'Z':
+            return rig_weight(r, r->blocks, i, o, true);
+        default:
+            return rig_weight(r, 1, 1, letter == 'u' ? i : o, false);
+    }
+}
+
 static inline int rig_add(rig *r, const mpno_op *op, int n_in, const int *in) {
     const mpno_attr attr = rig_attr(r, op, false);
     int out;
@@ -251,6 +326,16 @@ static inline void rig_finish(rig *r, const mpno_policy *policy, const int *requ
     assert_int_equal(mpno_exec_realise(r->exec), MPNO_OK);
     for (int e = 0; e < RIG_EDGES; e++)
         if (r->data[e] != NULL) mpno_exec_bind(r->exec, e, r->data[e], MPNO_F64);
+}
+
+/* What the op gives on the present data. PARAM_GRADs land in the rig's own memory. */
+static inline double *rig_result(rig *r, int out) {
+    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_FORWARD, 0, r->batch, 1.0), -1);
+    const size_t bytes = rig_count(r, out) * sizeof(double);
+    double *copy = malloc(bytes);
+    assert_non_null(copy);
+    memcpy(copy, mpno_exec_data(r->exec, out), bytes);
+    return copy;
 }
 
 #endif

@@ -17,15 +17,12 @@ static mpno_policy full;
 
 static int set_up(void **state) {
     (void)state;
-    if (mpno_ctx_create(NULL, &ctx) != MPNO_OK) return 1;
-    return mpno_policy_make(ctx, "full", MPNO_F64, MPNO_F16, &full) != MPNO_OK;
+    return rig_open(&ctx, &full);
 }
 
 static int tear_down(void **state) {
     (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left != 0;
+    return rig_close(&ctx);
 }
 
 enum { N_REQUESTED = 40 };
