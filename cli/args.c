@@ -58,7 +58,7 @@ static const option options[OPTION_COUNT] = {
     [OPTION_THREADS] = {"--threads", NULL, "N", CLI_OPTION_ALL,
                         "threads to use (the key n_threads); results do not depend on it"},
     [OPTION_ISA] = {"--isa", NULL, "NAME", CLI_OPTION_ALL,
-                    "fastest kernels to use, one of those that mpno info --cpu lists"},
+                    "fastest kernels to use (see mpno info --cpu), one of"},
     [OPTION_TUNED] = {"--tuned", NULL, NULL, CLI_OPTION_ALL,
                       "use what mpno tune has measured on this machine"},
     [OPTION_HELP] = {"--help", "-h", NULL, CLI_OPTION_ALL, "print this page"},
@@ -66,6 +66,16 @@ static const option options[OPTION_COUNT] = {
 
 static bool belongs(const option *o, const cli_page *page) {
     return o->set == CLI_OPTION_ALL || (page->options & o->set) != 0;
+}
+
+enum { ISA_NAMES = 256 };
+
+static void list_isas(char names[ISA_NAMES]) {
+    names[0] = 0;
+    for (int i = 0; mpno_isa_at(i); ++i) {
+        const size_t length = strlen(names);
+        snprintf(names + length, ISA_NAMES - length, "%s%s", i ? ", " : "", mpno_isa_at(i));
+    }
 }
 
 void cli_print_options(const cli_page *page) {
@@ -77,6 +87,11 @@ void cli_print_options(const cli_page *page) {
                  o->name, o->value ? " " : "", o->value ? o->value : "");
         const bool other = i == OPTION_RESUME && page->resume_help;
         printf("    %-17s  %s\n", left, other ? page->resume_help : o->help);
+        if (i == OPTION_ISA) {
+            char names[ISA_NAMES];
+            list_isas(names);
+            printf("%23s%s\n", "", names);
+        }
     }
 }
 
@@ -128,12 +143,10 @@ int cli_check_threads(const char *source, const char *text, const char *end, int
 }
 
 int cli_check_isa(const char *source, const char *name) {
-    char names[256] = "";
-    for (int i = 0; mpno_isa_at(i); ++i) {
-        const size_t length = strlen(names);
+    char names[ISA_NAMES];
+    for (int i = 0; mpno_isa_at(i); ++i)
         if (!strcmp(name, mpno_isa_at(i))) return 0;
-        snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "", mpno_isa_at(i));
-    }
+    list_isas(names);
     return cli_usage_error("%s is '%s': expected one of %s", source, name, names);
 }
 
@@ -309,8 +322,7 @@ int cli_args_read(const char *command, const cli_page *page, int argc, char **ar
         return cli_usage_error("--show and --reset exclude each other; usage: mpno %s",
                                page->synopsis);
     if (args->tuned && (page->options & CLI_OPTION_RESET))
-        return cli_usage_error("--tuned is for the other commands; usage: mpno %s",
-                               page->synopsis);
+        return cli_usage_error("--tuned is for the other commands; usage: mpno %s", page->synopsis);
     return 0;
 }
 

@@ -55,8 +55,14 @@ heading == "OPTIONS" && /^    -/ {
         else if (part[k] ~ /^-/) letter[command, i] = substr(part[k], 1, 2)
         else value[command, i] = part[k]
     }
-    if (match(text[command, i], /: [a-z0-9]+(, [a-z0-9]+)* or [a-z0-9]+$/))
-        choices[command, i] = words(substr(text[command, i], RSTART + 2))
+}
+heading == "OPTIONS" && /^          / { # the text of the last option goes on
+    line = $0
+    sub(/^ */, "", line)
+    i = n_options[command]
+    text[command, i] = text[command, i] " " line
+    if (match(text[command, i], /one of [a-z0-9-]+(, [a-z0-9-]+)+$/))
+        choices[command, i] = words(substr(text[command, i], RSTART + 7))
 }
 
 function key_choices(name,    found) {

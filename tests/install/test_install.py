@@ -199,7 +199,7 @@ class Completion(Installed):
     def test_options_of_the_command(self):
         self.assertEqual(self.complete("mpno", "train", "a.yaml", "--res"), ["--resume"])
         self.assertEqual(self.complete("mpno", "plan", "a.yaml", "--res"), [])
-        self.assertEqual(self.complete("mpno", "plan", "--isa", "avx"), ["avx2", "avx512"])
+        self.assertEqual(self.complete("mpno", "plan", "--isa", "avx"), ["avx2", "avx512", "avx512-bf16", "avx512-fp16"])
 
     def test_keys_come_after_the_arguments(self):
         self.assertEqual(self.complete("mpno", "train", "opt.learn"), [])
