@@ -71,6 +71,7 @@ static int count_list(const char *list) {
             last = strtoll(list, &end, 10);
             if (end == list || last < first) return 0;
         }
+        if (last - first >= MAX_CPUS) return 0;
         count += last - first + 1;
         if (count > MAX_CPUS || (*end != '\0' && *end != ',')) return 0;
         list = end + (*end == ',');

@@ -99,7 +99,7 @@ static void terms_agree_with_the_reference(void **state) {
     static vectors v;
     vectors_open("tests/data/losses", &v);
     for (int g = 0; g < 3; g++) {
-        char dimension[4], x_name[8], y_name[8], name[64];
+        char dimension[16], x_name[20], y_name[20], name[64];
         size_t count = 0;
         snprintf(dimension, sizeof dimension, "%dd", g + 1);
         snprintf(x_name, sizeof x_name, "x%s", dimension);
