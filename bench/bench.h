@@ -53,8 +53,9 @@ typedef struct bench_command {
 #include "commands.def"
 #undef X
 
-/* Prints to standard output; the table with lines on a terminal. */
-mpno_status bench_print_table(mpno_ctx *ctx, const mpno_table *table);
+/* Prints to standard output what `fill` makes of `what`: a table, with lines on a terminal. */
+typedef mpno_status (*bench_table_filler)(const void *what, mpno_table *table);
+mpno_status bench_print_table(mpno_ctx *ctx, bench_table_filler fill, const void *what);
 /* One line: the map that `fill` fills from `what`. */
 typedef mpno_status (*bench_filler)(mpno_ctx *ctx, const void *what, mpno_value *map);
 mpno_status bench_print_json(mpno_ctx *ctx, bench_filler fill, const void *what);

@@ -252,7 +252,8 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
     return MPNO_OK;
 }
 
-static mpno_status fill_table(const report *r, mpno_table *table) {
+static mpno_status fill_table(const void *what, mpno_table *table) {
+    const report *r = what;
     static const char *const headings[] = {"<cast", ">verified",          ">Gvalues/s",
                                            ">GB/s", ">plain C Gvalues/s", ">times"};
     MPNO_TRY(bench_columns(table, headings, sizeof headings / sizeof headings[0]));
@@ -272,14 +273,9 @@ static mpno_status fill_table(const report *r, mpno_table *table) {
 }
 
 static mpno_status print(mpno_ctx *ctx, const report *r) {
-    mpno_table *table;
     printf("casts, %s, %d threads with %lld values each, medians of %lld\n", mpno_ctx_isa(ctx),
            mpno_ctx_n_threads(ctx), (long long)r->o->n, (long long)r->o->common.rounds);
-    MPNO_TRY(mpno_table_create(ctx, &table));
-    mpno_status status = fill_table(r, table);
-    if (status == MPNO_OK) status = bench_print_table(ctx, table);
-    mpno_table_destroy(&table);
-    return status;
+    return bench_print_table(ctx, fill_table, r);
 }
 
 static mpno_status run(mpno_ctx *ctx, void *argument) {

@@ -354,7 +354,8 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
     return MPNO_OK;
 }
 
-static mpno_status fill_table(const report *r, mpno_table *table) {
+static mpno_status fill_table(const void *what, mpno_table *table) {
+    const report *r = what;
     static const char *const headings[] = {"<transform", ">ms", ">GF/s", ">GB/s", ">times FFTW"};
     MPNO_TRY(bench_columns(table, headings, sizeof headings / sizeof headings[0]));
     for (int i = 0; i < r->n; i++) {
@@ -372,17 +373,12 @@ static mpno_status fill_table(const report *r, mpno_table *table) {
 
 static mpno_status print(const report *r) {
     char text[512];
-    mpno_table *table;
     mpno_fft_describe(r->j.fft, text, sizeof text);
     printf("%s\n%lld samples, %lld channels of %s, %s, threads %d; %d values as defined\n", text,
            (long long)r->j.o->batch, (long long)r->j.o->channels,
            mpno_format_get(r->j.whole.field_format)->name, mpno_ctx_isa(r->j.ctx),
            mpno_ctx_n_threads(r->j.ctx), r->j.verified);
-    MPNO_TRY(mpno_table_create(r->j.ctx, &table));
-    mpno_status status = fill_table(r, table);
-    if (status == MPNO_OK) status = bench_print_table(r->j.ctx, table);
-    mpno_table_destroy(&table);
-    return status;
+    return bench_print_table(r->j.ctx, fill_table, r);
 }
 
 static mpno_status run(mpno_ctx *ctx, void *argument) {

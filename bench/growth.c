@@ -195,7 +195,8 @@ static mpno_status exponent_row(mpno_table *table, const curve *c, int first, co
     return mpno_table_end_row(table);
 }
 
-static mpno_status fill_table(const report *r, mpno_table *table) {
+static mpno_status fill_table(const void *what, mpno_table *table) {
+    const report *r = what;
     static const char *const headings[] = {"<grows", ">size", ">ms",         ">MiB activations",
                                            ">GF",    ">GF/s", ">bytes/pixel"};
     MPNO_TRY(bench_columns(table, headings, sizeof headings / sizeof headings[0]));
@@ -221,18 +222,13 @@ static mpno_status fill_table(const report *r, mpno_table *table) {
 }
 
 static mpno_status print(mpno_ctx *ctx, const report *r) {
-    mpno_table *table;
     printf(
         "training steps of %lldx%lld points, %lldx%lld modes, %lld channels, %lld samples but "
         "for what grows;\npolicy %s, %s, %d threads, medians of %lld\n",
         (long long)base.size, (long long)base.size, (long long)base.modes, (long long)base.modes,
         (long long)base.hidden, (long long)base.batch, r->o->precision, mpno_ctx_isa(ctx),
         mpno_ctx_n_threads(ctx), (long long)r->o->common.rounds);
-    MPNO_TRY(mpno_table_create(ctx, &table));
-    mpno_status status = fill_table(r, table);
-    if (status == MPNO_OK) status = bench_print_table(ctx, table);
-    mpno_table_destroy(&table);
-    return status;
+    return bench_print_table(ctx, fill_table, r);
 }
 
 static mpno_status run(mpno_ctx *ctx, void *argument) {

@@ -12,12 +12,16 @@ mpno_status bench_columns(mpno_table *table, const char *const *headings, size_t
     return MPNO_OK;
 }
 
-mpno_status bench_print_table(mpno_ctx *ctx, const mpno_table *table) {
+mpno_status bench_print_table(mpno_ctx *ctx, bench_table_filler fill, const void *what) {
     mpno_text text = {.ctx = ctx};
     const mpno_table_style style = isatty(STDOUT_FILENO) ? MPNO_TABLE_BOX : MPNO_TABLE_ASCII;
-    const mpno_status status = mpno_table_text(table, style, &text);
+    mpno_table *table;
+    MPNO_TRY(mpno_table_create(ctx, &table));
+    mpno_status status = fill(what, table);
+    if (status == MPNO_OK) status = mpno_table_text(table, style, &text);
     if (status == MPNO_OK && text.data != NULL) fputs(text.data, stdout);
     mpno_text_discard(&text);
+    mpno_table_destroy(&table);
     return status;
 }
 

@@ -107,7 +107,12 @@ static mpno_status add_pass(mpno_table *table, const profile *p, bool backward, 
     return mpno_table_rule(table);
 }
 
-static mpno_status fill_table(const profile *p, mpno_table *table, double wall) {
+static double wall_seconds(const profile *p) {
+    return bench_median(samples(p, p->n_steps + 1), p->rounds);
+}
+
+static mpno_status fill_table(const void *what, mpno_table *table) {
+    const profile *p = what;
     static const char *const headings[] = {"<layer", "<ops",    ">ms",   ">GF",      ">GF/s",
                                            ">MB in", ">MB out", ">GB/s", ">roofline"};
     const totals update = {.seconds = bench_median(samples(p, p->n_steps), p->rounds)};
@@ -116,22 +121,18 @@ static mpno_status fill_table(const profile *p, mpno_table *table, double wall) 
     MPNO_TRY(add_pass(table, p, false, &all));
     MPNO_TRY(add_pass(table, p, true, &all));
     if (!p->work->opts.forward) MPNO_TRY(add_row(table, "optimizer", "", &update));
-    all.seconds = wall;
+    all.seconds = wall_seconds(p);
     return add_row(table, "all", "", &all);
 }
 
 static mpno_status print(const profile *p) {
     const bench_work *w = p->work;
-    const double wall = bench_median(samples(p, p->n_steps + 1), p->rounds);
+    const double wall = wall_seconds(p);
     const double useful = mpno_network_get_cost(w->network).useful_flops;
-    mpno_table *table;
     printf("%s %s, policy %s (%s), %s, %d threads, medians of %d\n", w->opts.which->name,
            w->opts.forward ? "forward" : "train step", w->opts.policy, bench_work_format(w),
            mpno_ctx_isa(w->ctx), mpno_ctx_n_threads(w->ctx), p->rounds);
-    MPNO_TRY(mpno_table_create(w->ctx, &table));
-    mpno_status status = fill_table(p, table, wall);
-    if (status == MPNO_OK) status = bench_print_table(w->ctx, table);
-    mpno_table_destroy(&table);
+    const mpno_status status = bench_print_table(w->ctx, fill_table, p);
     printf(
         "this machine, probed beside each round: %.1f GF/s of f32 multiply-adds, memory read at "
         "%.1f GB/s,\ncopied at %.1f GB/s. Useful: %.2f GF in %.4f s, %.1f GF/s, %.1f %% of "

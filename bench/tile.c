@@ -343,7 +343,8 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
     return MPNO_OK;
 }
 
-static mpno_status fill_table(const report *r, mpno_table *table) {
+static mpno_status fill_table(const void *what, mpno_table *table) {
+    const report *r = what;
     static const char *const headings[] = {"<layer", "<pass", "<ops",      ">ms",        ">unfused",
                                            ">GF/s",  ">GB/s", ">roofline", ">difference"};
     MPNO_TRY(bench_columns(table, headings, sizeof headings / sizeof headings[0]));
@@ -363,14 +364,10 @@ static mpno_status fill_table(const report *r, mpno_table *table) {
 }
 
 static mpno_status print(const report *r) {
-    mpno_table *table;
     printf("tile programs of %s, policy %s (%s), %s, %d threads, medians of %lld\n", r->o->name,
            r->o->precision, bench_work_format(&r->fused), mpno_ctx_isa(r->ctx),
            mpno_ctx_n_threads(r->ctx), (long long)r->o->common.rounds);
-    MPNO_TRY(mpno_table_create(r->ctx, &table));
-    mpno_status status = fill_table(r, table);
-    if (status == MPNO_OK) status = bench_print_table(r->ctx, table);
-    mpno_table_destroy(&table);
+    const mpno_status status = bench_print_table(r->ctx, fill_table, r);
     printf(
         "unfused: ms of the same ops, each on its own. difference: of what is stored, from there; "
         "of sums a quarter.\n");

@@ -152,7 +152,8 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
     return MPNO_OK;
 }
 
-static mpno_status fill_table(const job *j, mpno_table *table) {
+static mpno_status fill_table(const void *what, mpno_table *table) {
+    const job *j = what;
     static const char *const headings[] = {"<optimiser", ">B/weight", ">ms", ">GB/s", ">of copy"};
     const double weights = (double)mpno_model_n_weights(j->model);
     MPNO_TRY(bench_columns(table, headings, sizeof headings / sizeof headings[0]));
@@ -167,15 +168,10 @@ static mpno_status fill_table(const job *j, mpno_table *table) {
 }
 
 static mpno_status print(const job *j) {
-    mpno_table *table = NULL;
     printf("%zu weights, %s, %d threads; a copy of as many bytes as adamw moves: %.1f GB/s\n",
            mpno_model_n_weights(j->model), mpno_ctx_isa(j->ctx), mpno_ctx_n_threads(j->ctx),
            1e-9 * copy_rate(j));
-    MPNO_TRY(mpno_table_create(j->ctx, &table));
-    mpno_status status = fill_table(j, table);
-    if (status == MPNO_OK) status = bench_print_table(j->ctx, table);
-    mpno_table_destroy(&table);
-    return status;
+    return bench_print_table(j->ctx, fill_table, j);
 }
 
 static mpno_status run(mpno_ctx *ctx, void *argument) {

@@ -11,13 +11,6 @@ static double value_at(mpno_format format, const void *data, int64_t i) {
     return format == MPNO_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
 }
 
-static void put(mpno_format format, void *data, int64_t i, double value) {
-    if (format == MPNO_F64)
-        ((double *)data)[i] = value;
-    else
-        ((float *)data)[i] = (float)value;
-}
-
 const char *mpno_encoding_name(mpno_encoding encoding) {
     static const char *const names[] = {"scalar", "channel-wise", "pixel-wise"};
     return names[encoding];
@@ -198,36 +191,29 @@ static void decode_run(mpno_format format, void *data, int64_t first, int64_t n,
     }
 }
 
-void mpno_normalizer_encode(const mpno_normalizer *normalizer, mpno_format format, void *data,
-                            int64_t n) {
+/* Both directions: over everything at once, or value by value where each has numbers of its own. */
+static void map(const mpno_normalizer *normalizer, mpno_format format, void *data, int64_t n,
+                void run(mpno_format, void *, int64_t, int64_t, double, double)) {
     const int64_t channels = normalizer->layout.channels;
     int64_t before;
     if (normalizer->encoding == MPNO_ENCODING_SCALAR) {
-        encode_run(format, data, 0, n, normalizer->mean, normalizer->std + MPNO_NORMALIZER_EPS);
+        run(format, data, 0, n, normalizer->mean, normalizer->std + MPNO_NORMALIZER_EPS);
         return;
     }
     for (int64_t i = 0; i < n; i += channels) {
         const int64_t first = first_of(normalizer, i / channels, &before);
         const double *mean = normalizer->means + first, *std = normalizer->stds + first;
         for (int64_t c = 0; c < channels; c++)
-            put(format, data, i + c,
-                (value_at(format, data, i + c) - mean[c]) / (std[c] + MPNO_NORMALIZER_EPS));
+            run(format, data, i + c, 1, mean[c], std[c] + MPNO_NORMALIZER_EPS);
     }
+}
+
+void mpno_normalizer_encode(const mpno_normalizer *normalizer, mpno_format format, void *data,
+                            int64_t n) {
+    map(normalizer, format, data, n, encode_run);
 }
 
 void mpno_normalizer_decode(const mpno_normalizer *normalizer, mpno_format format, void *data,
                             int64_t n) {
-    const int64_t channels = normalizer->layout.channels;
-    int64_t before;
-    if (normalizer->encoding == MPNO_ENCODING_SCALAR) {
-        decode_run(format, data, 0, n, normalizer->mean, normalizer->std + MPNO_NORMALIZER_EPS);
-        return;
-    }
-    for (int64_t i = 0; i < n; i += channels) {
-        const int64_t first = first_of(normalizer, i / channels, &before);
-        const double *mean = normalizer->means + first, *std = normalizer->stds + first;
-        for (int64_t c = 0; c < channels; c++)
-            put(format, data, i + c,
-                value_at(format, data, i + c) * (std[c] + MPNO_NORMALIZER_EPS) + mean[c]);
-    }
+    map(normalizer, format, data, n, decode_run);
 }

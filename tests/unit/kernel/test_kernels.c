@@ -10,19 +10,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/rng.h"
 #include "kernel/kernel.h"
 #include "number/format.h"
+#include "unit/kernel/guarded.h"
 
-enum { SLOTS = 8, CANARY = 128, SLOT_BYTES = 1 << 20, FILL = 0xA5 };
-
-static unsigned char *slot_end[SLOTS];
-static size_t slot_bytes[SLOTS];
 static mpno_rng rng;
 
 typedef struct check {
@@ -35,29 +30,8 @@ typedef struct check {
 
 static int set_up(void **state) {
     (void)state;
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     rng = mpno_rng_make(7, MPNO_STREAM_TEST, 1);
-    for (int i = 0; i < SLOTS; i++) {
-        unsigned char *p = mmap(NULL, SLOT_BYTES + page, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED || mprotect(p + SLOT_BYTES, page, PROT_NONE) != 0) return 1;
-        slot_end[i] = p + SLOT_BYTES;
-    }
-    return 0;
-}
-
-/* A buffer of `bytes` that ends where reading faults, filled with FILL, as are the bytes before it.
- */
-static void *place(int slot, size_t bytes) {
-    assert_true(bytes + CANARY <= SLOT_BYTES);
-    slot_bytes[slot] = bytes;
-    memset(slot_end[slot] - bytes - CANARY, FILL, bytes + CANARY);
-    return slot_end[slot] - bytes;
-}
-
-static void check_canary(int slot) {
-    const unsigned char *p = slot_end[slot] - slot_bytes[slot] - CANARY;
-    for (int i = 0; i < CANARY; i++) assert_int_equal(p[i], FILL);
+    return guarded_open();
 }
 
 static void put(mpno_format format, void *p, int64_t i, double value) {
