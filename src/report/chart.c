@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "report/axis.h"
+#include "report/svg.h"
 
 enum { WIDTH = 400, HEIGHT = 240, TOP = 20, RIGHT = 16, BOTTOM = 42, MOST = 1000, FEW = 40 };
 #define LETTER 6.9 /* width of a character of the labels */
@@ -49,27 +50,10 @@ static double y_of(const struct plot *plot, double value) {
     return HEIGHT - BOTTOM - mpno_axis_place(&plot->up, value) * (HEIGHT - BOTTOM - TOP);
 }
 
-/* name="v" */
-static mpno_status attribute(mpno_text *out, const char *name, double v) {
-    MPNO_TRY(mpno_text_add(out, " %s=\"", name));
-    MPNO_TRY(mpno_text_add_coordinate(out, v));
-    return mpno_text_add(out, "\"");
-}
-
-static mpno_status line(mpno_text *out, const char *class, double x1, double y1, double x2,
-                        double y2) {
-    MPNO_TRY(mpno_text_add(out, "<line class=\"%s\"", class));
-    MPNO_TRY(attribute(out, "x1", x1));
-    MPNO_TRY(attribute(out, "y1", y1));
-    MPNO_TRY(attribute(out, "x2", x2));
-    MPNO_TRY(attribute(out, "y2", y2));
-    return mpno_text_add(out, "></line>");
-}
-
 static mpno_status label(mpno_text *out, const char *class, double x, double y, const char *text) {
     MPNO_TRY(mpno_text_add(out, "<text class=\"%s\"", class));
-    MPNO_TRY(attribute(out, "x", x));
-    MPNO_TRY(attribute(out, "y", y));
+    MPNO_TRY(mpno_svg_attribute(out, "x", x));
+    MPNO_TRY(mpno_svg_attribute(out, "y", y));
     MPNO_TRY(mpno_text_add(out, ">"));
     MPNO_TRY(mpno_text_add_html(out, text));
     return mpno_text_add(out, "</text>\n");
@@ -79,15 +63,15 @@ static mpno_status add_axes(const mpno_chart *chart, const struct plot *plot, mp
     const double bottom = HEIGHT - BOTTOM, right = WIDTH - RIGHT;
     for (int k = 0; k < plot->up.n; k++) {
         const double y = y_of(plot, plot->up.at[k]);
-        MPNO_TRY(line(out, "grid", plot->left, y, right, y));
+        MPNO_TRY(mpno_svg_line(out, "grid", plot->left, y, right, y));
         MPNO_TRY(label(out, "end", plot->left - 7, y + 4, plot->up.label[k]));
     }
     for (int k = 0; k < plot->across.n; k++) {
         const double x = x_of(plot, plot->across.at[k]);
-        MPNO_TRY(line(out, "grid", x, TOP, x, bottom));
+        MPNO_TRY(mpno_svg_line(out, "grid", x, TOP, x, bottom));
         MPNO_TRY(label(out, "middle", x, bottom + 17, plot->across.label[k]));
     }
-    MPNO_TRY(line(out, "axis", plot->left, bottom, right, bottom));
+    MPNO_TRY(mpno_svg_line(out, "axis", plot->left, bottom, right, bottom));
     return label(out, "middle name", 0.5 * (plot->left + right), HEIGHT - 5, chart->x_label);
 }
 
@@ -95,7 +79,7 @@ static mpno_status add_marks(const mpno_chart *chart, const struct plot *plot, m
     for (size_t i = 0; i < chart->n_marks; i++) {
         const double x = x_of(plot, chart->marks[i].x);
         if (!(x >= plot->left && x <= WIDTH - RIGHT)) continue;
-        MPNO_TRY(line(out, "mark", x, TOP, x, HEIGHT - BOTTOM));
+        MPNO_TRY(mpno_svg_line(out, "mark", x, TOP, x, HEIGHT - BOTTOM));
         MPNO_TRY(label(out, "name", x, TOP - 8, chart->marks[i].name));
     }
     return MPNO_OK;
@@ -129,8 +113,8 @@ static mpno_status add_dots(const mpno_chart *chart, const mpno_chart_series *se
         if (!isfinite(x) || !isfinite(y)) continue;
         MPNO_TRY(mpno_text_add(out, "<circle class=\"s%d\" r=\"2.5\"",
                                series->colour % MPNO_CHART_COLOURS));
-        MPNO_TRY(attribute(out, "cx", x));
-        MPNO_TRY(attribute(out, "cy", y));
+        MPNO_TRY(mpno_svg_attribute(out, "cx", x));
+        MPNO_TRY(mpno_svg_attribute(out, "cy", y));
         MPNO_TRY(mpno_text_add(out, "><title>"));
         MPNO_TRY(mpno_text_add_html(out, series->name));
         MPNO_TRY(mpno_text_add(out, ": %.5g at ", series->y[i]));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report/human.h"
+#include "report/svg.h"
 #include "report/timeline.h"
 
 enum {
@@ -46,37 +47,21 @@ static double y_of(const frame *f, double bytes) {
     return TOP + HEIGHT * (1 - bytes / f->top_bytes);
 }
 
-static mpno_status attribute(mpno_text *out, const char *name, double value) {
-    MPNO_TRY(mpno_text_add(out, " %s=\"", name));
-    MPNO_TRY(mpno_text_add_coordinate(out, value));
-    return mpno_text_add(out, "\"");
-}
-
 static mpno_status rectangle(mpno_text *out, const char *class, double x, double y, double width,
                              double height) {
     MPNO_TRY(mpno_text_add(out, "<rect class=\"%s\"", class));
-    MPNO_TRY(attribute(out, "x", x));
-    MPNO_TRY(attribute(out, "y", y));
-    MPNO_TRY(attribute(out, "width", width));
-    return attribute(out, "height", height);
-}
-
-static mpno_status line(mpno_text *out, const char *class, double x1, double y1, double x2,
-                        double y2) {
-    MPNO_TRY(mpno_text_add(out, "<line class=\"%s\"", class));
-    MPNO_TRY(attribute(out, "x1", x1));
-    MPNO_TRY(attribute(out, "y1", y1));
-    MPNO_TRY(attribute(out, "x2", x2));
-    MPNO_TRY(attribute(out, "y2", y2));
-    return mpno_text_add(out, "/>\n");
+    MPNO_TRY(mpno_svg_attribute(out, "x", x));
+    MPNO_TRY(mpno_svg_attribute(out, "y", y));
+    MPNO_TRY(mpno_svg_attribute(out, "width", width));
+    return mpno_svg_attribute(out, "height", height);
 }
 
 /* anchor: start, middle, end */
 static mpno_status words(mpno_text *out, const char *class, const char *anchor, double x, double y,
                          const char *text) {
     MPNO_TRY(mpno_text_add(out, "<text class=\"%s\" text-anchor=\"%s\"", class, anchor));
-    MPNO_TRY(attribute(out, "x", x));
-    MPNO_TRY(attribute(out, "y", y));
+    MPNO_TRY(mpno_svg_attribute(out, "x", x));
+    MPNO_TRY(mpno_svg_attribute(out, "y", y));
     MPNO_TRY(mpno_text_add(out, ">"));
     MPNO_TRY(mpno_text_add_html(out, text));
     return mpno_text_add(out, "</text>\n");
@@ -93,7 +78,7 @@ static mpno_status draw_axes(const frame *f) {
     char text[MPNO_HUMAN_CAPACITY];
     const double right = WIDTH - RIGHT, tick = tick_bytes(f->top_bytes);
     for (double b = 0; b <= f->top_bytes; b += tick) {
-        MPNO_TRY(line(f->out, "line", LEFT - 4, y_of(f, b), right, y_of(f, b)));
+        MPNO_TRY(mpno_svg_line(f->out, "line", LEFT - 4, y_of(f, b), right, y_of(f, b)));
         MPNO_TRY(words(f->out, "pale", "end", LEFT - 8, y_of(f, b) + 4,
                        mpno_human_bytes((uint64_t)b, text)));
     }
@@ -126,8 +111,8 @@ static mpno_status label(const frame *f, const mpno_block *b, double width, doub
         0.5 * (y_of(f, (double)b->offset) + y_of(f, (double)(b->offset + b->bytes)));
     MPNO_TRY(mpno_text_add(f->out, "<text class=\"small on%s\"",
                            b->kind == MPNO_BLOCK_KEPT ? " kept" : ""));
-    MPNO_TRY(attribute(f->out, "x", x_of(f, b->first) + 5));
-    MPNO_TRY(attribute(f->out, "y", middle + 4));
+    MPNO_TRY(mpno_svg_attribute(f->out, "x", x_of(f, b->first) + 5));
+    MPNO_TRY(mpno_svg_attribute(f->out, "y", middle + 4));
     MPNO_TRY(mpno_text_add(f->out, ">"));
     MPNO_TRY(mpno_text_add_html(f->out, text));
     return mpno_text_add(f->out, "</text>\n");
@@ -176,7 +161,7 @@ static mpno_status draw_times(const frame *f) {
         MPNO_TRY(mpno_text_add(f->out, ", %s</title></rect>\n",
                                mpno_human_seconds(f->t->steps[s].seconds, text)));
     }
-    MPNO_TRY(line(f->out, "line", LEFT, base, WIDTH - RIGHT, base));
+    MPNO_TRY(mpno_svg_line(f->out, "line", LEFT, base, WIDTH - RIGHT, base));
     MPNO_TRY(
         words(f->out, "pale", "end", LEFT - 8, base - TIMES + 9, mpno_human_seconds(most, text)));
     return words(f->out, "pale", "end", LEFT - 8, base, "time");
@@ -189,7 +174,8 @@ static mpno_status draw_passes(const frame *f) {
     const double low = TOP + HEIGHT;
     MPNO_TRY(words(f->out, "pale", "start", LEFT, low + 28, "steps: forward"));
     if (first == f->t->n_steps) return MPNO_OK;
-    MPNO_TRY(line(f->out, "strong", x_of(f, first), TOP - 6, x_of(f, first), low + 30 + TIMES));
+    MPNO_TRY(
+        mpno_svg_line(f->out, "strong", x_of(f, first), TOP - 6, x_of(f, first), low + 30 + TIMES));
     return words(f->out, "pale", "start", x_of(f, first) + 6, low + 28, "backward");
 }
 
