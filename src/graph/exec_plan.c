@@ -94,6 +94,20 @@ static void find_heirs(mpno_exec *x, int s) {
     }
 }
 
+/* The same for an elementwise op on whole tensors and its first operand. */
+static void find_heir_of_whole(mpno_exec *x, int s) {
+    const mpno_node *node = &x->graph->nodes[x->lowered.steps[s].whole];
+    const int edge = node->out[0], source = node->in[0];
+    const mpno_stored *new = &x->stored[edge], *old = &x->stored[source];
+    if (!node->op->elementwise || !mpno_exec_placed(x, edge) || !mpno_exec_placed(x, source))
+        return;
+    if (old->last != s || old->first == s || old->heir >= 0 || new->bytes != old->bytes) return;
+    for (int i = 1; i < node->n_in; i++)
+        if (node->in[i] == source) return;
+    x->stored[edge].takes = source;
+    x->stored[source].heir = edge;
+}
+
 /* One item for each tensor and those that take its place one after the other, one for the scratch
  * of each step, one for each sum that goes on over the parts of a batch. */
 static mpno_status place_all(mpno_exec *x) {
@@ -161,7 +175,7 @@ static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
                 mpno_tile_compile(x->graph, &x->lowered.steps[s], &x->policy, &x->programs[s]));
     find_lifetimes(x, opts);
     for (int s = 0; s < x->lowered.n_steps && !opts->apart; s++)
-        if (x->lowered.steps[s].whole < 0) find_heirs(x, s);
+        x->lowered.steps[s].whole < 0 ? find_heirs(x, s) : find_heir_of_whole(x, s);
     return place_all(x);
 }
 

@@ -168,6 +168,15 @@ bool mpno_node_multiplies_bf16(const mpno_graph *graph, const mpno_node *node,
     return false;
 }
 
+mpno_status mpno_graph_retake(mpno_graph *graph, int node, int i, int edge, int *copy) {
+    MPNO_TRY(grow(graph->ctx, &graph->nodes, graph->n_nodes, sizeof *graph->nodes));
+    mpno_node like = graph->nodes[node];
+    like.in[i] = edge;
+    graph->nodes[graph->n_nodes] = like;
+    *copy = graph->n_nodes++;
+    return MPNO_OK;
+}
+
 size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch) {
     const mpno_edge *e = &graph->edges[edge];
     const size_t element = mpno_format_bytes(format);

@@ -235,6 +235,11 @@ MPNO_WARN_UNUSED mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mp
                                                      const int *in, const mpno_attr *attr, int of,
                                                      int *out);
 
+/* A node like `node` that takes `edge` for its operand i; its results are the same edges. For programs
+ * in which the operand has been made again. */
+MPNO_WARN_UNUSED mpno_status mpno_graph_retake(mpno_graph *graph, int node, int i, int edge,
+                                               int *copy);
+
 /* Reverse mode: extends the graph with the nodes that compute the gradients of edge `loss`.
  * param_grads[i]: gradient edge of weight i (or -1); input_grad: of edge `input` when input >= 0.
  */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "graph/repeat.h"
 
 /* A tile program while it is being collected: ops in the order of their computation; loads and
  * stores are added at the end. */
@@ -408,6 +409,10 @@ mpno_status mpno_lower(mpno_graph *graph, const mpno_lower_opts *opts, mpno_lowe
         if (p.steps[s].whole < 0) status = finish_program(&p, &p.steps[s]);
     release(&p);
     *out = (mpno_lowered){p.steps, p.n_steps, p.stored, graph->n_edges};
+    if (status == MPNO_OK && !opts->unfused && !opts->keep_products) {
+        status = mpno_repeat_columns(graph, opts, out);
+        out->n_edges = graph->n_edges;
+    }
     if (status != MPNO_OK) mpno_lowered_destroy(graph->ctx, out);
     return status;
 }

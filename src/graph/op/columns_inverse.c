@@ -46,6 +46,7 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
 const mpno_op mpno_op_columns_inverse = {
     .name = "columns_inverse",
     .class = MPNO_OP_WHOLE,
+    .cheap = true, /* may be made again: see repeat.h */
     .linear_in_first = true,
     .shape = mpno_shape_columns,
     .forward = forward,

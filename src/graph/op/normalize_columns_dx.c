@@ -127,6 +127,7 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
 const mpno_op mpno_op_normalize_columns_dx = {
     .name = "normalize_columns_dx",
     .class = MPNO_OP_WHOLE,
+    .elementwise = true,
     .shape = mpno_shape_columns,
     .forward = forward,
     .cost = mpno_columns_cost,

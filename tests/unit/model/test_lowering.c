@@ -350,8 +350,9 @@ static void what_is_stored_and_kept(void **state) {
                                             "block 1: contracted spectrum",
                                             "block 1: output columns"};
     static const char *const kept[] = {
-        "lifting: lifted",   "block 0: spectrum",       "block 0: output columns", "block 0: sum",
-        "block 1: spectrum", "block 1: output columns", "projection: prediction",  "loss: loss"};
+        "lifting: lifted",        "block 0: spectrum", "block 0: contracted spectrum",
+        "block 0: sum",           "block 1: spectrum", "block 1: contracted spectrum",
+        "projection: prediction", "loss: loss"};
     static const int64_t grid[] = {12, 11};
     mpno_ctx *ctx = make_ctx(1);
     const mpno_fno_config config = small_config(2);
