@@ -11,11 +11,10 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
-#include "core/parallel.h"
-#include "kernel/probe_kernels.h"
 #include "mpno/model.h"
 #include "mpno/network.h"
 #include "mpno/optimizer.h"
+#include "train/probe.h"
 #include "train/sink.h"
 #include "train/tuning.h"
 
@@ -40,70 +39,22 @@ static double four_digits(double v) {
 
 /* ---- rates ---- */
 
-/* 1e-9 `amount` over the shortest time. */
-static double best_rate(double amount, const double v[ROUNDS]) {
-    double least = v[0];
-    for (int r = 1; r < ROUNDS; r++)
-        if (v[r] < least) least = v[r];
-    return four_digits(1e-9 * amount / least);
+static double larger(double a, double b) {
+    return a > b ? a : b;
 }
 
-enum { TASKS = 64, PIECE = 2 << 20 /* bytes of a task: TASKS of them are 128 MiB */ };
-
-typedef struct probe {
-    const mpno_probe_kernels *kernels;
-    char *from, *to;
-    int64_t fma_rounds; /* of a task */
-    float results[TASKS];
-} probe;
-
-static void touch(void *argument, int64_t task, int thread) {
-    const probe *p = argument;
-    (void)thread;
-    memset(p->from + task * PIECE, 0, PIECE);
-    memset(p->to + task * PIECE, 0, PIECE);
-}
-
-static void multiply_add(void *argument, int64_t task, int thread) {
-    probe *p = argument;
-    (void)thread;
-    p->results[task] = p->kernels->multiply_add(p->fma_rounds);
-}
-
-static void read_piece(void *argument, int64_t task, int thread) {
-    probe *p = argument;
-    (void)thread;
-    p->results[task] = p->kernels->read((const float *)(const void *)(p->from + task * PIECE),
-                                        PIECE / (int64_t)sizeof(float));
-}
-
-static void copy_piece(void *argument, int64_t task, int thread) {
-    const probe *p = argument;
-    (void)thread;
-    memcpy(p->to + task * PIECE, p->from + task * PIECE, PIECE);
-}
-
-static double seconds_of(probe *p, int n_threads, mpno_task task) {
-    const double start = mpno_seconds();
-    mpno_parallel(n_threads, TASKS, task, p);
-    return mpno_seconds() - start;
-}
-
-static void measure_rates(probe *p, int n_threads, mpno_tuning *out) {
-    const double bytes = (double)TASKS * PIECE;
-    while (seconds_of(p, 1, multiply_add) < 0.02) p->fma_rounds *= 2;
-    const double flops = (double)TASKS * (double)(p->fma_rounds * p->kernels->flops_per_round);
+static void measure_rates(mpno_probe *probe, int n_threads, mpno_tuning *out) {
     for (int i = 0; i < 2; i++) {
-        const int n = i == 0 ? 1 : n_threads;
-        double fma[ROUNDS], read[ROUNDS], copy[ROUNDS];
+        mpno_probe_rates best = {0};
         for (int r = 0; r < ROUNDS; r++) {
-            fma[r] = seconds_of(p, n, multiply_add);
-            read[r] = seconds_of(p, n, read_piece);
-            copy[r] = seconds_of(p, n, copy_piece);
+            const mpno_probe_rates round = mpno_probe_round(probe, i == 0 ? 1 : n_threads);
+            best.flops = larger(best.flops, round.flops);
+            best.read = larger(best.read, round.read);
+            best.copy = larger(best.copy, round.copy);
         }
-        out->gflops.v[i] = best_rate(flops, fma);
-        out->read_gbs.v[i] = best_rate(bytes, read);
-        out->copy_gbs.v[i] = best_rate(2 * bytes, copy);
+        out->gflops.v[i] = four_digits(1e-9 * best.flops);
+        out->read_gbs.v[i] = four_digits(1e-9 * best.read);
+        out->copy_gbs.v[i] = four_digits(1e-9 * best.copy);
     }
     out->gflops.n = out->read_gbs.n = out->copy_gbs.n = 2;
     out->threads = n_threads;
@@ -111,17 +62,12 @@ static void measure_rates(probe *p, int n_threads, mpno_tuning *out) {
 
 static mpno_status find_rates(mpno_ctx *ctx, mpno_tuning *out) {
     mpno_isa isa = ctx->isa;
+    mpno_probe *probe;
     (void)mpno_isa_parse(out->isa, &isa);
-    probe p = {.kernels = mpno_probe_kernels_get(isa), .fma_rounds = 1000};
-    mpno_status status = mpno_alloc_raw(ctx, (size_t)TASKS * PIECE, &p.from);
-    if (status == MPNO_OK) status = mpno_alloc_raw(ctx, (size_t)TASKS * PIECE, &p.to);
-    if (status == MPNO_OK) {
-        mpno_parallel(ctx->n_threads, TASKS, touch, &p);
-        measure_rates(&p, ctx->n_threads, out);
-    }
-    mpno_free(ctx, p.from);
-    mpno_free(ctx, p.to);
-    return status;
+    MPNO_TRY(mpno_probe_create(ctx, isa, &probe));
+    measure_rates(probe, ctx->n_threads, out);
+    mpno_probe_destroy(&probe);
+    return MPNO_OK;
 }
 
 /* ---- variants ---- */
