@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Best fit by decreasing size: each item goes into the smallest gap between the placed items it
+ * Best fit, the largest items first: each goes into the smallest gap between the placed items it
  * overlaps in time. Where that ends above the lower bound, the item that ends last is placed first
- * and all others again, some rounds, and the best order is kept. Problems here have up to a few
- * hundred items; the excess over the lower bound is printed by `mpno plan`. */
+ * and all others again, some rounds, then from other orders too, and the best order is kept.
+ * Problems here have up to a few hundred items; the excess over the lower bound is printed by `mpno
+ * plan`. */
 #include "graph/place.h"
 
 #include <stdint.h>
@@ -87,24 +88,53 @@ static void promote_last(int n, entry *order) {
     order[0] = moved;
 }
 
+/* The orders in which a search for a good one begins. */
+static int longer_first(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    const double areas[] = {(double)x->item->bytes * (x->item->last - x->item->first + 1),
+                            (double)y->item->bytes * (y->item->last - y->item->first + 1)};
+    if (areas[0] != areas[1]) return areas[0] < areas[1] ? 1 : -1;
+    return x->index - y->index;
+}
+
+static int earlier_first(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    if (x->item->first != y->item->first) return x->item->first - y->item->first;
+    return larger_first(a, b);
+}
+
+typedef struct search {
+    mpno_place_item *items;
+    int n;
+    entry *order, *neighbours, *best;
+    size_t total, enough; /* bytes: of the best order; at which the search ends */
+} search;
+
+static void try_order(search *s) {
+    const size_t bytes = place_in_order(s->items, s->n, s->order, s->neighbours);
+    if (bytes >= s->total) return;
+    s->total = bytes;
+    memcpy(s->best, s->order, (size_t)s->n * sizeof *s->order);
+}
+
 mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *total,
                        size_t *lower_bound) {
-    entry *order;
-    MPNO_TRY(mpno_alloc_array(ctx, 3 * (size_t)n + 1, sizeof *order, &order));
-    entry *best = order + 2 * (size_t)n;
-    for (int i = 0; i < n; i++) order[i] = (entry){&items[i], i};
-    qsort(order, (size_t)n, sizeof *order, larger_first);
+    int (*const begin[])(const void *, const void *) = {larger_first, longer_first, earlier_first};
+    entry *room;
+    MPNO_TRY(mpno_alloc_array(ctx, 3 * (size_t)n + 1, sizeof *room, &room));
     *lower_bound = largest_live_set(items, n);
-    *total = place_in_order(items, n, order, order + n);
-    memcpy(best, order, (size_t)n * sizeof *order);
-    for (int round = 0; round<ROUNDS && * total> * lower_bound + *lower_bound / 256; round++) {
-        promote_last(n, order);
-        const size_t bytes = place_in_order(items, n, order, order + n);
-        if (bytes >= *total) continue;
-        *total = bytes;
-        memcpy(best, order, (size_t)n * sizeof *order);
+    search s = {items, n, room, room + n, room + 2 * (size_t)n, SIZE_MAX, 0};
+    s.enough = *lower_bound + *lower_bound / 256;
+    for (size_t k = 0; k < sizeof begin / sizeof begin[0] && s.total > s.enough; k++) {
+        for (int i = 0; i < n; i++) s.order[i] = (entry){&items[i], i};
+        qsort(s.order, (size_t)n, sizeof *s.order, begin[k]);
+        try_order(&s);
+        for (int round = 0; round < ROUNDS && s.total > s.enough; round++) {
+            promote_last(n, s.order);
+            try_order(&s);
+        }
     }
-    place_in_order(items, n, best, order + n);
-    mpno_free(ctx, order);
+    *total = place_in_order(items, n, s.best, s.neighbours);
+    mpno_free(ctx, room);
     return MPNO_OK;
 }
