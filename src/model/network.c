@@ -245,8 +245,8 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
 /* Says what may help: f16 ends at 65504, and only what the tanh stands before is bounded by it. */
 static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_format format) {
     if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
-    const bool transformed = e->role == MPNO_ROLE_TRANSFORM_IN || e->role == MPNO_ROLE_SPECTRUM ||
-                             e->role == MPNO_ROLE_TRANSFORM_OUT;
+    const bool transformed = e->role == MPNO_ROLE_TRANSFORM_IN || e->role == MPNO_ROLE_COLUMNS ||
+                             e->role == MPNO_ROLE_SPECTRUM || e->role == MPNO_ROLE_TRANSFORM_OUT;
     if (transformed && net->model->config.stabilizer == MPNO_STABILIZER_NONE)
         return "try policy mixed (its tanh bounds what is transformed), format bf16 (it has the "
                "range of f32) or policy full";

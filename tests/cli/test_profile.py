@@ -10,9 +10,9 @@ SMALL = ("model.hidden_channels=6", "model.n_layers=2", "model.n_modes=[4,4]", "
 HALF = {
     "full": (),
     "amp": ("activation",),
-    "half": ("transform input", "spectrum", "transform output"),
-    "fft32": ("activation", "spectrum", "transform output"),
-    "mixed": ("activation", "transform input", "spectrum", "transform output"),
+    "half": ("transform input", "transform columns", "spectrum", "transform output"),
+    "fft32": ("activation", "transform columns", "spectrum", "transform output"),
+    "mixed": ("activation", "transform input", "transform columns", "spectrum", "transform output"),
 }
 
 
