@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Columns that are made again in the backward pass, see repeat.h: where they take more than a
- * quarter of the field that they stand for (below it, to keep them costs less than to make them:
- * 1.5 ms against 4.5 MiB of 32 a block in ns128-m16), and what they are made from, which is kept
- * instead, at most half of their own bytes. */
+ * Columns and spectra that are made again in the backward pass, see repeat.h: where they take more
+ * than a quarter of the field that they stand for. Below it, to keep them costs less than to make
+ * them: columns 1.5 ms against 4.5 MiB of 32 a block in ns128-m16. What columns are made from, at
+ * most half of their bytes, is kept instead; a contracted spectrum is made again where its operand
+ * is kept anyway, for the gradient of the weights (8.25 MiB of 32 a block in ns128-m64, for 1 % of
+ * the step). */
 #include "graph/repeat.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static bool worth_it(const mpno_graph *g, const mpno_lower_opts *opts, const mpno_node *node) {
-    if (node->op->class != MPNO_OP_WHOLE || !node->op->cheap || node->backward) return false;
-    const mpno_edge *columns = &g->edges[node->out[0]];
-    if (columns->kind != MPNO_EDGE_COLUMNS || g->edges[node->in[0]].kind != MPNO_EDGE_SPECTRUM)
-        return false;
-    const mpno_format format = mpno_policy_storage(opts->policy, columns->role, columns->layer);
-    const size_t bytes = mpno_edge_bytes(g, node->out[0], format, 1),
-                 from = mpno_edge_bytes(g, node->in[0], format, 1);
-    const double field = (double)(g->grids[columns->grid].points * columns->channels) *
-                         (double)mpno_format_bytes(format);
-    return 4.0 * (double)bytes > field && 2 * from <= bytes;
-}
 
 /* The operand of a node that is this edge, -1: none. */
 static int operand_of(const mpno_graph *g, int node, int edge) {
@@ -33,6 +22,28 @@ static bool uses(const mpno_graph *g, const mpno_step *step, int edge) {
     for (int i = 0; i < step->n_instrs; i++)
         if (operand_of(g, step->instrs[i].node, edge) >= 0) return true;
     return false;
+}
+
+/* Whether steps of the backward pass read this edge. */
+static bool kept(const mpno_graph *g, const mpno_lowered *lowered, int edge) {
+    for (int s = 0; s < lowered->n_steps; s++)
+        if (lowered->steps[s].backward && uses(g, &lowered->steps[s], edge)) return true;
+    return false;
+}
+
+static bool worth_it(const mpno_graph *g, const mpno_lower_opts *opts,
+                     const mpno_lowered *lowered, const mpno_node *node) {
+    if (node->op->class != MPNO_OP_WHOLE || !node->op->cheap || node->backward) return false;
+    const mpno_edge *out = &g->edges[node->out[0]];
+    if (g->edges[node->in[0]].kind != MPNO_EDGE_SPECTRUM) return false;
+    const mpno_format format = mpno_policy_storage(opts->policy, out->role, out->layer);
+    const size_t bytes = mpno_edge_bytes(g, node->out[0], format, 1),
+                 from = mpno_edge_bytes(g, node->in[0], format, 1);
+    const double field = (double)(g->grids[out->grid].points * out->channels) *
+                         (double)mpno_format_bytes(format);
+    if (4.0 * (double)bytes <= field) return false;
+    if (out->kind == MPNO_EDGE_COLUMNS) return 2 * from <= bytes;
+    return out->kind == MPNO_EDGE_SPECTRUM && kept(g, lowered, node->in[0]);
 }
 
 /* Lets node *node take `again` for `edge` where it takes that. */
@@ -68,9 +79,9 @@ static mpno_status repeat(mpno_graph *g, mpno_lowered *lowered, int n, int first
 mpno_status mpno_repeat_columns(mpno_graph *graph, const mpno_lower_opts *opts,
                                 mpno_lowered *lowered) {
     const int n_nodes = graph->n_forward_nodes;
-    for (int n = 0; n < n_nodes; n++) {
+    for (int n = n_nodes - 1; n >= 0; n--) { /* what is made again reads what is made again */
         const int edge = graph->nodes[n].out[0];
-        if (!worth_it(graph, opts, &graph->nodes[n])) continue;
+        if (!worth_it(graph, opts, lowered, &graph->nodes[n])) continue;
         int first = 0;
         while (first < lowered->n_steps &&
                !(lowered->steps[first].backward && uses(graph, &lowered->steps[first], edge)))

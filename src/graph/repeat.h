@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The end of the lowering pass: forward ops on whole tensors, cheap ones, whose columns the backward
- * pass makes again rather than keeping them. */
+ * The end of the lowering pass: forward ops on whole tensors, cheap ones, whose columns or spectra
+ * the backward pass makes again rather than keeping them. */
 #ifndef MPNO_GRAPH_REPEAT_H
 #define MPNO_GRAPH_REPEAT_H
 
