@@ -117,7 +117,7 @@ typedef struct bench_work_opts {
     const char *policy;
     mpno_format format;
     bool forward, unfused;
-    bool keep_products; /* recompute nothing */
+    mpno_recompute recompute;
 } bench_work_opts;
 typedef struct bench_work {
     bench_work_opts opts;

@@ -93,6 +93,7 @@ static mpno_status measure(report *r, int a, int64_t size, point *at) {
     if (a == THREADS) r->ctx->n_threads = (int)size;
     at->size = a == PIXELS ? (double)(size * size) : (double)size;
     const bench_work_opts opts = {.which = &which,
+                                  .recompute = MPNO_RECOMPUTE_CHEAP,
                                   .policy = r->o->precision,
                                   .format = r->o->format == 0 ? MPNO_F16 : MPNO_BF16};
     bench_work w;

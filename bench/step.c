@@ -23,7 +23,7 @@ static const mpno_field fields[] = {
      "policy: full, amp, half, fft32, mixed"},
     {"format", MPNO_FIELD_CHOICE, offsetof(options, format), "f16", "f16|bf16",
      "what half means in the policy"},
-    {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap",
+    {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap|full",
      "what the backward pass makes again"},
     {"forward", MPNO_FIELD_BOOL, offsetof(options, forward), "false", "", "the forward pass alone"},
     {"profile", MPNO_FIELD_BOOL, offsetof(options, profile), "false", "",
@@ -156,7 +156,7 @@ static mpno_status run(mpno_ctx *ctx, void *argument) {
     bench_work_opts opts = {.policy = o->precision,
                             .format = o->format == 0 ? MPNO_F16 : MPNO_BF16,
                             .forward = o->forward,
-                            .keep_products = o->recompute == MPNO_RECOMPUTE_NONE};
+                            .recompute = (mpno_recompute)o->recompute};
     bench_work w;
     measurement m = {.work = &w};
     MPNO_TRY(bench_case_find(ctx, o->name, &opts.which));

@@ -377,9 +377,10 @@ static mpno_status print(const report *r) {
 static mpno_status run(mpno_ctx *ctx, void *argument) {
     const options *o = argument;
     report r = {.o = o, .ctx = ctx};
-    mpno_status status = make(
-        &r,
-        (bench_work_opts){.policy = o->precision, .format = o->format == 0 ? MPNO_F16 : MPNO_BF16});
+    mpno_status status =
+        make(&r, (bench_work_opts){.policy = o->precision,
+                                   .recompute = MPNO_RECOMPUTE_CHEAP,
+                                   .format = o->format == 0 ? MPNO_F16 : MPNO_BF16});
     if (status == MPNO_OK) status = measure(&r);
     if (status == MPNO_OK) status = o->common.json ? bench_print_json(ctx, put, &r) : print(&r);
     drop(&r);

@@ -84,7 +84,7 @@ mpno_status bench_work_realise(bench_work *w) {
     opts.capacity = w->opts.which->batch;
     opts.training = !w->opts.forward;
     opts.unfused = w->opts.unfused;
-    if (w->opts.keep_products) opts.recompute = MPNO_RECOMPUTE_NONE;
+    opts.recompute = w->opts.recompute;
     opts.policy = w->opts.policy;
     opts.half_format = w->opts.format;
     adamw.weight_decay = 1e-4;

@@ -22,8 +22,9 @@ typedef enum mpno_statistics {
 
 /* What the backward pass makes again rather than keeping it from the forward pass. */
 typedef enum mpno_recompute {
-    MPNO_RECOMPUTE_NONE, /* nothing that takes a matrix product: more memory, fewer operations */
-    MPNO_RECOMPUTE_CHEAP /* what is inside a tile program: one tensor a block is kept */
+    MPNO_RECOMPUTE_NONE,  /* nothing that takes a matrix product: more memory, fewer operations */
+    MPNO_RECOMPUTE_CHEAP, /* what is inside a tile program: one tensor a block is kept */
+    MPNO_RECOMPUTE_FULL   /* most blocks too: from the outputs of a few, with the same bits */
 } mpno_recompute;
 
 /* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what

@@ -20,14 +20,9 @@ void mpno_exec_destroy(mpno_exec **exec) {
     if (exec == NULL || *exec == NULL) return;
     mpno_exec *x = *exec;
     mpno_ctx *ctx = x->graph->ctx;
-    for (int s = 0; x->programs != NULL && s < x->lowered.n_steps; s++)
-        if (x->programs[s].ctx != NULL) mpno_tile_destroy(&x->programs[s]);
-    mpno_free(ctx, x->programs);
-    mpno_free(ctx, x->scratch_offset);
+    mpno_exec_drop_plan(x);
     mpno_free(ctx, x->seconds);
-    mpno_free(ctx, x->stored);
     mpno_free(ctx, x->arena);
-    mpno_lowered_destroy(ctx, &x->lowered);
     mpno_free(ctx, x);
     *exec = NULL;
 }

@@ -18,6 +18,7 @@ typedef struct mpno_exec_opts {
     int n_threads;
     bool unfused;
     bool keep_products; /* mpno_lower_opts */
+    bool remake_layers; /* mpno_lower_opts.run: the one that needs the least memory */
     bool apart; /* no tensor takes the place of one that its program reads: a check of that */
     const int *requested; /* edges to compute: outputs, gradients */
     int n_requested;

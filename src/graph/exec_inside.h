@@ -27,6 +27,8 @@ struct mpno_exec {
 bool mpno_exec_placed(const mpno_exec *exec, int edge);
 /* Bytes of the running sum of a gradient of a weight over the parts of a batch; 0: none. */
 size_t mpno_exec_chain_bytes(const mpno_exec *exec, int edge);
+/* Frees what planning made; the graph keeps what the lowering added. */
+void mpno_exec_drop_plan(mpno_exec *exec);
 /* With the kernels of the plan, on its graph and tensors; the rest is for the caller. */
 mpno_tile_run mpno_exec_tile_run(const mpno_exec *exec, int64_t batch);
 size_t mpno_exec_step_scratch(const mpno_exec *exec, int step);

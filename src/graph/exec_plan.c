@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The plan of a lowered graph: formats, lifetimes and places of tensors, and what can be asked of
  * it, see exec.h. */
+#include <stdint.h>
+
 #include "core/memory.h"
 #include "graph/exec_inside.h"
 #include "graph/place.h"
@@ -110,11 +112,11 @@ static void find_heir_of_whole(mpno_exec *x, int s) {
 
 /* One item for each tensor and those that take its place one after the other, one for the scratch
  * of each step, one for each sum that goes on over the parts of a batch. */
-static mpno_status place_all(mpno_exec *x) {
-    mpno_ctx *ctx = x->graph->ctx;
+static mpno_status list_items(const mpno_exec *x, mpno_place_item **out, int *n_items) {
     const int n_edges = x->graph->n_edges, n_steps = x->lowered.n_steps;
     mpno_place_item *items;
-    MPNO_TRY(mpno_alloc_array(ctx, (size_t)(2 * n_edges + n_steps), sizeof *items, &items));
+    MPNO_TRY(
+        mpno_alloc_array(x->graph->ctx, (size_t)(2 * n_edges + n_steps), sizeof *items, &items));
     int n = 0;
     for (int e = 0; e < n_edges; e++) {
         const mpno_stored *s = &x->stored[e];
@@ -131,6 +133,26 @@ static mpno_status place_all(mpno_exec *x) {
         if (mpno_exec_chain_bytes(x, e) > 0)
             items[n++] =
                 (mpno_place_item){.bytes = mpno_exec_chain_bytes(x, e), .last = n_steps - 1};
+    *out = items;
+    *n_items = n;
+    return MPNO_OK;
+}
+
+static mpno_status find_lower_bound(mpno_exec *x) {
+    mpno_place_item *items;
+    int n;
+    MPNO_TRY(list_items(x, &items, &n));
+    x->lower_bound = mpno_place_lower_bound(items, n);
+    mpno_free(x->graph->ctx, items);
+    return MPNO_OK;
+}
+
+static mpno_status place_all(mpno_exec *x) {
+    mpno_ctx *ctx = x->graph->ctx;
+    const int n_edges = x->graph->n_edges, n_steps = x->lowered.n_steps;
+    mpno_place_item *items;
+    int n;
+    MPNO_TRY(list_items(x, &items, &n));
     mpno_status status = mpno_place(ctx, items, n, &x->arena_bytes, &x->lower_bound);
     n = 0;
     for (int e = 0; e < n_edges; e++) {
@@ -145,12 +167,14 @@ static mpno_status place_all(mpno_exec *x) {
     return status;
 }
 
-static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
+/* All but the places. run: mpno_lower_opts. */
+static mpno_status lay_out(mpno_exec *x, const mpno_exec_opts *opts, int run) {
     mpno_ctx *ctx = x->graph->ctx;
     const mpno_lower_opts lower = {.requested = opts->requested,
                                    .n_requested = opts->n_requested,
                                    .unfused = opts->unfused,
                                    .keep_products = opts->keep_products,
+                                   .run = run,
                                    .policy = &x->policy};
     MPNO_TRY(mpno_lower(x->graph, &lower, &x->lowered));
     const size_t n_steps = (size_t)x->lowered.n_steps, n_edges = (size_t)x->graph->n_edges;
@@ -176,6 +200,39 @@ static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
     find_lifetimes(x, opts);
     for (int s = 0; s < x->lowered.n_steps && !opts->apart; s++)
         x->lowered.steps[s].whole < 0 ? find_heirs(x, s) : find_heir_of_whole(x, s);
+    return MPNO_OK;
+}
+
+void mpno_exec_drop_plan(mpno_exec *x) {
+    mpno_ctx *ctx = x->graph->ctx;
+    for (int s = 0; x->programs != NULL && s < x->lowered.n_steps; s++)
+        if (x->programs[s].ctx != NULL) mpno_tile_destroy(&x->programs[s]);
+    mpno_free(ctx, x->programs);
+    mpno_free(ctx, x->scratch_offset);
+    mpno_free(ctx, x->stored);
+    mpno_lowered_destroy(ctx, &x->lowered);
+    x->programs = NULL, x->scratch_offset = NULL, x->stored = NULL;
+}
+
+/* The longest run of layers made again with which least memory is needed, the shorter one of two,
+ * 0: none. Runs of n, n - 1 .. 1 and what is kept between them are n (n + 3) / 2 layers. */
+static mpno_status best_run(mpno_exec *x, const mpno_exec_opts *opts, int *best) {
+    const int n_nodes = x->graph->n_nodes, n_edges = x->graph->n_edges;
+    size_t least = SIZE_MAX;
+    for (int run = 0; (run - 1) * (run + 2) / 2 < x->graph->n_layers; run++) {
+        MPNO_TRY(lay_out(x, opts, run));
+        MPNO_TRY(find_lower_bound(x));
+        if (x->lower_bound < least) *best = run, least = x->lower_bound;
+        mpno_exec_drop_plan(x);
+        mpno_graph_shorten(x->graph, n_nodes, n_edges);
+    }
+    return MPNO_OK;
+}
+
+static mpno_status plan(mpno_exec *x, const mpno_exec_opts *opts) {
+    int run = 0;
+    if (opts->remake_layers && x->graph->n_forward_nodes > 0) MPNO_TRY(best_run(x, opts, &run));
+    MPNO_TRY(lay_out(x, opts, run));
     return place_all(x);
 }
 

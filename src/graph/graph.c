@@ -177,6 +177,11 @@ mpno_status mpno_graph_retake(mpno_graph *graph, int node, int i, int edge, int 
     return MPNO_OK;
 }
 
+void mpno_graph_shorten(mpno_graph *graph, int n_nodes, int n_edges) {
+    graph->n_nodes = n_nodes;
+    graph->n_edges = n_edges;
+}
+
 size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch) {
     const mpno_edge *e = &graph->edges[edge];
     const size_t element = mpno_format_bytes(format);

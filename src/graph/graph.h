@@ -240,6 +240,9 @@ MPNO_WARN_UNUSED mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mp
 MPNO_WARN_UNUSED mpno_status mpno_graph_retake(mpno_graph *graph, int node, int i, int edge,
                                                int *copy);
 
+/* Forgets the nodes and edges added since there were so many. */
+void mpno_graph_shorten(mpno_graph *graph, int n_nodes, int n_edges);
+
 /* Reverse mode: extends the graph with the nodes that compute the gradients of edge `loss`.
  * param_grads[i]: gradient edge of weight i (or -1); input_grad: of edge `input` when input >= 0.
  */

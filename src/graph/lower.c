@@ -365,7 +365,7 @@ static mpno_status finish_program(pass *p, mpno_step *step) {
 
 static mpno_status allocate(pass *p) {
     mpno_ctx *ctx = p->graph->ctx;
-    const size_t edges = 2 * (size_t)p->n_edges, nodes = (size_t)p->n_nodes;
+    const size_t edges = 3 * (size_t)p->n_edges, nodes = (size_t)p->n_nodes;
     MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(bool), &p->needed));
     MPNO_TRY(mpno_alloc_array(ctx, nodes, sizeof(int), &p->stage));
     MPNO_TRY(mpno_alloc_array(ctx, edges, sizeof(bool), &p->requested));
@@ -411,6 +411,7 @@ mpno_status mpno_lower(mpno_graph *graph, const mpno_lower_opts *opts, mpno_lowe
     *out = (mpno_lowered){p.steps, p.n_steps, p.stored, graph->n_edges};
     if (status == MPNO_OK && !opts->unfused && !opts->keep_products) {
         status = mpno_repeat_columns(graph, opts, out);
+        if (status == MPNO_OK && opts->run > 0) status = mpno_repeat_layers(graph, opts, out);
         out->n_edges = graph->n_edges;
     }
     if (status != MPNO_OK) mpno_lowered_destroy(graph->ctx, out);

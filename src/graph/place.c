@@ -48,7 +48,7 @@ static size_t best_gap(const entry *neighbours, int n, size_t bytes) {
     return best != SIZE_MAX ? best : end;
 }
 
-static size_t largest_live_set(const mpno_place_item *items, int n) {
+size_t mpno_place_lower_bound(const mpno_place_item *items, int n) {
     size_t most = 0;
     for (int i = 0; i < n; i++) { /* the maximum is reached where some item begins */
         size_t alive = 0;
@@ -122,7 +122,7 @@ mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *tot
     int (*const begin[])(const void *, const void *) = {larger_first, longer_first, earlier_first};
     entry *room;
     MPNO_TRY(mpno_alloc_array(ctx, 3 * (size_t)n + 1, sizeof *room, &room));
-    *lower_bound = largest_live_set(items, n);
+    *lower_bound = mpno_place_lower_bound(items, n);
     search s = {items, n, room, room + n, room + 2 * (size_t)n, SIZE_MAX, 0};
     s.enough = *lower_bound + *lower_bound / 256;
     for (size_t k = 0; k < sizeof begin / sizeof begin[0] && s.total > s.enough; k++) {

@@ -16,5 +16,7 @@ typedef struct mpno_place_item {
  * one step. */
 MPNO_WARN_UNUSED mpno_status mpno_place(mpno_ctx *ctx, mpno_place_item *items, int n, size_t *total,
                                         size_t *lower_bound);
+/* That alone, without the search for places. */
+size_t mpno_place_lower_bound(const mpno_place_item *items, int n);
 
 #endif

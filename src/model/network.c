@@ -74,6 +74,7 @@ static mpno_status make_plan(mpno_network *net) {
                                  .n_threads = net->ctx->n_threads,
                                  .unfused = net->opts.unfused,
                                  .keep_products = net->opts.recompute == MPNO_RECOMPUTE_NONE,
+                                 .remake_layers = net->opts.recompute == MPNO_RECOMPUTE_FULL,
                                  .apart = net->opts.apart || net->opts.unfused,
                                  .requested = requested,
                                  .n_requested = n,

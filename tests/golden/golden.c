@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Reference runner: golden [--f64] FILE.txt...
  * Runs forward, and gradients where the file has them, of reference cases made by the real PyTorch
- * library (layout: README.md beside this file), with compat: neuralop. One line a case; exit 1 when
+ * library (layout: README.md beside this file), with compat: neuralop, and gradients a second and a
+ * third time with less and more made again in the backward pass. One line a case; exit 1 when
  * one is out of tolerance or asks for an option that is not there yet. Error of a tensor: max
  * |difference| / max(rms of the reference, 1e-3 x largest rms of the case's gradients). MPNO_ISA
  * caps the kernels. Tolerances: f64 files 1e-11; f32 files: outputs 5e-5 in f32 and 2e-5 in f64
@@ -184,6 +185,33 @@ static void compare_statistics(runner *r) {
     }
 }
 
+/* The same step with more or less made again in the backward pass: the same gradients, bit for bit.
+ */
+static mpno_status compare_recomputed(runner *r, const mpno_network_opts *of, mpno_recompute how,
+                                      const void *x, const void *target, const mpno_network *net) {
+    mpno_network_opts opts = *of;
+    mpno_network *other;
+    mpno_step_result result;
+    opts.recompute = how;
+    MPNO_TRY(set_params(r, "param"));
+    MPNO_TRY(make_network(r, &opts, &other));
+    mpno_status status = mpno_network_step(other, r->batch, x, target, 1.0, &result);
+    for (int p = 0; p < mpno_model_n_params(r->model) && status == MPNO_OK; p++) {
+        const mpno_param_info info = mpno_model_param_info(r->model, p);
+        double *a = calloc(2 * info.count, sizeof *a), *b = a + info.count;
+        mpno_network_get_gradient(net, p, a);
+        mpno_network_get_gradient(other, p, b);
+        if (memcmp(a, b, info.count * sizeof *a) != 0) {
+            r->gradient_error = INFINITY;
+            snprintf(r->worst, sizeof r->worst, "other bits where more is made again: %.48s",
+                     info.name);
+        }
+        free(a);
+    }
+    mpno_network_destroy(&other);
+    return status;
+}
+
 static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, const void *x,
                                  const void *target) {
     const double floor = 1e-3 * largest_gradient_rms(r, kind);
@@ -214,6 +242,10 @@ static mpno_status run_gradients(runner *r, const char *kind, mpno_loss loss, co
         const double error = fabs(result.loss - *reference) / fabs(*reference);
         if (!(error <= r->loss_error)) r->loss_error = error;
     }
+    if (status == MPNO_OK)
+        status = compare_recomputed(r, &opts, MPNO_RECOMPUTE_NONE, x, target, net);
+    if (status == MPNO_OK)
+        status = compare_recomputed(r, &opts, MPNO_RECOMPUTE_FULL, x, target, net);
     mpno_network_destroy(&net);
     return status;
 }

@@ -29,7 +29,7 @@ enum { N_REQUESTED = 40 };
 
 typedef struct lowering {
     rig r;
-    int requested[N_REQUESTED], n_requested;
+    int requested[N_REQUESTED], n_requested, run;
     mpno_lowered lowered;
 } lowering;
 
@@ -42,6 +42,7 @@ static void lower(lowering *l, bool unfused) {
     const mpno_lower_opts opts = {.requested = l->requested,
                                   .n_requested = l->n_requested,
                                   .unfused = unfused,
+                                  .run = l->run,
                                   .policy = &full};
     assert_int_equal(mpno_lower(l->r.graph, &opts, &l->lowered), MPNO_OK);
 }
@@ -325,6 +326,39 @@ static void transforms_are_repeated_where_that_pays(void **state) {
     }
 }
 
+/* Runs of r, r - 1 .. 1 layers are made again, one that is kept between two of them; those behind
+ * the last one that is kept are not, nor is anything when none is. */
+static void layers_are_made_again_in_shorter_and_shorter_runs(void **state) {
+    (void)state;
+    enum { LAYERS = 7 };
+    static const int64_t size[] = {8, 9};
+    static const char *const again[] = {"", "0", "013", "01245", "0123", "01234", "012345", ""};
+    for (int run = 0; run <= LAYERS; run++) {
+        lowering l;
+        start(&l, 2, size);
+        l.r.in_parts = true;
+        l.run = run;
+        int y = rig_leaf(&l.r, MPNO_EDGE_FIELD, RIG_INPUTS);
+        for (int k = 0; k < LAYERS; k++) {
+            const char name[] = {(char)('0' + k), '\0'};
+            assert_int_equal(mpno_graph_layer(l.r.graph, name), MPNO_OK);
+            y = rig_block(&l.r, y, 2, 1);
+        }
+        train(&l, y, -1);
+        lower(&l, false);
+        char found[LAYERS + 1] = "";
+        for (int e = 0; e < l.r.graph->n_edges; e++) {
+            const mpno_edge *edge = &l.r.graph->edges[e];
+            if (strcmp(edge->name, "add again") != 0) continue;
+            found[l.r.graph->layers[edge->layer][0] - '0']++;
+        }
+        for (int k = 0; k < LAYERS; k++)
+            assert_int_equal(found[k], strchr(again[run], '0' + k) != NULL);
+        check_sound(&l);
+        finish(&l);
+    }
+}
+
 static void failing_allocations(void **state) {
     (void)state;
     static const int64_t size[] = {8, 9};
@@ -357,6 +391,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(many_readers_one_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_asks_for_does_not_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(transforms_are_repeated_where_that_pays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(layers_are_made_again_in_shorter_and_shorter_runs, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(failing_allocations, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

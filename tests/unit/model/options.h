@@ -128,11 +128,12 @@ typedef struct rig {
 } rig;
 
 /* opts: as for inference; callers change what they test. */
-static inline rig make_rig(const option *with, int ndim, const int64_t *grid,
-                           mpno_format arithmetic, const char *policy, mpno_format half,
-                           int n_threads) {
+static inline rig make_deep_rig(const option *with, int n_layers, int ndim, const int64_t *grid,
+                                mpno_format arithmetic, const char *policy, mpno_format half,
+                                int n_threads) {
     rig r = {.ctx = make_ctx(n_threads), .with = with, .arithmetic = arithmetic};
     mpno_fno_config config = small_config(ndim);
+    config.n_layers = n_layers;
     int64_t out[MPNO_MAX_AXES];
     mpno_network *planned;
     if (with->set != NULL) with->set(&config);
@@ -150,6 +151,12 @@ static inline rig make_rig(const option *with, int ndim, const int64_t *grid,
     r.x = make_data(arithmetic, r.n_in, 0), r.y = make_data(arithmetic, r.n_out, 1);
     r.embedding = make_data(arithmetic, OPTION_BATCH * EMBEDDING, 2);
     return r;
+}
+
+static inline rig make_rig(const option *with, int ndim, const int64_t *grid,
+                           mpno_format arithmetic, const char *policy, mpno_format half,
+                           int n_threads) {
+    return make_deep_rig(with, 2, ndim, grid, arithmetic, policy, half, n_threads);
 }
 
 static inline void drop_rig(rig *r) {

@@ -109,7 +109,7 @@ static void gradients_are_those_of_differences(void **state) {
 typedef struct outcome {
     double loss;
     char *bytes; /* output, input gradient, gradients, weights after the step */
-    size_t n;
+    size_t n, activation_bytes;
 } outcome;
 
 static void append(outcome *o, const void *data, size_t n) {
@@ -136,6 +136,7 @@ static outcome compute(const rig *r) {
         fail_msg("%s, %d axes, %s: overflow", r->with->name, mpno_model_config(r->model)->ndim,
                  r->opts.policy);
     o.loss = result.loss;
+    o.activation_bytes = mpno_network_get_cost(network).activation_bytes;
     append(&o, mpno_network_input_gradient(network), (size_t)r->n_in * wide);
     for (int p = 0; p < mpno_model_n_params(r->model); p++) {
         const mpno_param_info info = mpno_model_param_info(r->model, p);
@@ -196,6 +197,36 @@ static void full_is_the_same_fused_or_not(void **state) {
         free(fused.bytes), free(unfused.bytes);
         drop_rig(&r), drop_rig(&other);
     }
+}
+
+/* Layers made again: the same operations on the same operands, in no more memory, and in less of
+ * it all in all; dropped values are the same, running statistics move once. */
+static void layers_made_again_are_the_same(void **state) {
+    (void)state;
+    double kept_bytes = 0, again_bytes = 0;
+    for (int i = 0; i < 3 * 3 * N_OPTIONS; i++) {
+        static const char *const policies[] = {"full", "mixed", "amp"};
+        const int ndim = 1 + i % 3;
+        rig r = make_deep_rig(&options[i / 9], 4, ndim, bit_grids[ndim - 1], MPNO_F32,
+                              policies[i / 3 % 3], i % 2 ? MPNO_F16 : MPNO_BF16, 2);
+        rig other = make_deep_rig(&options[i / 9], 4, ndim, bit_grids[ndim - 1], MPNO_F32,
+                                  policies[i / 3 % 3], i % 2 ? MPNO_F16 : MPNO_BF16, 2);
+        other.opts.recompute = MPNO_RECOMPUTE_FULL;
+        outcome kept = compute(&r), again = compute(&other);
+        if (kept.n != again.n || memcmp(kept.bytes, again.bytes, kept.n) != 0 ||
+            kept.loss != again.loss)
+            fail_msg("%s, %d axes, %s: other bits with layers made again", r.with->name, ndim,
+                     r.opts.policy);
+        if (again.activation_bytes > kept.activation_bytes)
+            fail_msg("%s, %d axes, %s: %zu bytes, %zu with layers made again", r.with->name, ndim,
+                     r.opts.policy, kept.activation_bytes, again.activation_bytes);
+        kept_bytes += (double)kept.activation_bytes;
+        again_bytes += (double)again.activation_bytes;
+        free(kept.bytes), free(again.bytes);
+        drop_rig(&r), drop_rig(&other);
+    }
+    if (again_bytes > 0.95 * kept_bytes)
+        fail_msg("%g bytes in all, %g with layers made again", kept_bytes, again_bytes);
 }
 
 static void every_policy_is_finite(void **state) {
@@ -269,14 +300,15 @@ static void failing_allocations_leave_nothing(void **state) {
     static const int64_t grid[] = {6, 5};
     static const char *const names[] = {"all", "complex_data with all", "ada_in",
                                         "resolution_scaling_factor, upstream"};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         int k = 0;
-        while (strcmp(options[k].name, names[i]) != 0) k++;
+        while (strcmp(options[k].name, names[i % 4]) != 0) k++;
         rig r = make_rig(&options[k], 2, grid, MPNO_F32, "mixed", MPNO_F16, 1);
         mpno_network_opts opts = r.opts;
         const size_t before = mpno_ctx_bytes(r.ctx);
         mpno_status status = MPNO_E_MEMORY;
         opts.training = opts.input_gradient = true;
+        opts.recompute = i < 4 ? MPNO_RECOMPUTE_CHEAP : MPNO_RECOMPUTE_FULL;
         for (int n = 0; status != MPNO_OK; n++) {
             mpno_network *network = NULL;
             mpno_alloc_fail_after(r.ctx, n);
@@ -295,6 +327,7 @@ int main(void) {
         cmocka_unit_test(gradients_are_those_of_differences),
         cmocka_unit_test(threads_do_not_change_bits),
         cmocka_unit_test(full_is_the_same_fused_or_not),
+        cmocka_unit_test(layers_made_again_are_the_same),
         cmocka_unit_test(every_policy_is_finite),
         cmocka_unit_test(plans_tell_the_memory_and_running_takes_none),
         cmocka_unit_test(failing_allocations_leave_nothing),
