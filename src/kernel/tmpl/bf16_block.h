@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The block of a bf16 product, see bf16_pairs.h: C[16 rows][16 cols] = A B for rows, cols in {1, 2}
- * strips of each operand. */
+ * The block of a bf16 product, see bf16_pairs.h: C[16 rows][16 cols] = A B for rows in {1, 2}
+ * strips of A and `cols` strips of B. */
 #ifndef MPNO_KERNEL_TMPL_BF16_BLOCK_H
 #define MPNO_KERNEL_TMPL_BF16_BLOCK_H
 
@@ -9,6 +9,7 @@
 typedef struct bf16_block {
     const uint16_t *a;
     int64_t a_strip; /* elements between the strips */
+    int64_t cols;    /* strips of B */
     const uint16_t *b;
     int64_t b_strip;
     int64_t depth; /* tiles of each strip */

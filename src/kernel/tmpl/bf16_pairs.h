@@ -6,9 +6,9 @@
  *                b[2p][0], b[2p + 1][0], b[2p][1], ..
  * padded with 0. An operand is a sequence of strips (16 rows of A or 16 columns of B), each the
  * tiles of the whole inner index in order. A packed B is that too.
- * Blocks of 2 x 2 strips are multiplied in registers.
+ * Blocks of up to 2 x 4 strips are multiplied at once.
  * Parameters, which stand before the include: begin_products() makes a thread ready;
- * multiply_block(rows, cols, block) does the block for 1 or 2 strips of each operand. */
+ * multiply_block(rows, block) does the block for 1 or 2 strips of A. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -16,7 +16,9 @@ enum {
     SIDE = 16,           /* rows of a tile; columns of a right tile */
     DEPTH = 32,          /* terms of a tile */
     TILE = SIDE * DEPTH, /* elements */
-    LEFT_ROWS = 64,      /* of gemm: the part of A on the stack */
+    BLOCK_ROWS = 32,     /* of C, at most */
+    BLOCK_COLS = 64,
+    LEFT_ROWS = 64, /* of gemm: the part of A on the stack */
     LEFT_TERMS = 256,
     TN_ROWS = 128, /* of gemm_tn: the parts of A and B on the stack */
     TN_COLS = 256
@@ -34,39 +36,61 @@ static inline __mmask16 first_lanes(int64_t n) {
     return n >= 16 ? (__mmask16)0xffff : n <= 0 ? (__mmask16)0 : (__mmask16)((1u << n) - 1u);
 }
 
-/* A strip of left tiles from rows x depth of A. */
-static void round_strip(uint16_t *strip, const float *a, int64_t lda, int64_t rows, int64_t depth) {
-    for (int64_t t = 0; t < tiles_of(depth, DEPTH); t++, strip += TILE) {
-        const int64_t left = depth - t * DEPTH;
-        const __mmask16 low = first_lanes(left), high = first_lanes(left - 16);
-        const float *from = a + t * DEPTH;
-        for (int64_t i = 0; i < rows; i++, from += lda) {
-            const __m512 x = _mm512_maskz_loadu_ps(low, from);
-            const __m512 y = _mm512_maskz_loadu_ps(high, from + 16);
-            _mm512_store_si512(strip + i * DEPTH, (__m512i)_mm512_cvtne2ps_pbh(y, x));
-        }
-        if (rows < SIDE)
-            memset(strip + rows * DEPTH, 0, (size_t)((SIDE - rows) * DEPTH) * sizeof *strip);
+/* Rows of a left tile from those of A, of which low and high lanes are left. */
+KERNEL_INLINE void round_rows(uint16_t *tile, const float *a, int64_t lda, int64_t rows,
+                              __mmask16 low, __mmask16 high) {
+    for (int64_t i = 0; i < rows; i++, a += lda) {
+        const __m512 x = _mm512_maskz_loadu_ps(low, a), y = _mm512_maskz_loadu_ps(high, a + 16);
+        _mm512_store_si512(tile + i * DEPTH, (__m512i)_mm512_cvtne2ps_pbh(y, x));
     }
 }
 
-/* Row p of a right tile from rows 2p and 2p + 1 of B; rows and cols: what is left of B. */
-static inline __m512i pair_rows(const float *b, int64_t ldb, int64_t p, int64_t rows,
-                                __mmask16 cols) {
+/* A strip of left tiles from rows x depth of A. */
+static void round_strip(uint16_t *strip, const float *a, int64_t lda, int64_t rows, int64_t depth) {
+    for (; depth > 0; depth -= DEPTH, strip += TILE, a += DEPTH) {
+        if (rows == SIDE && depth >= DEPTH) {
+            round_rows(strip, a, lda, SIDE, 0xffff, 0xffff);
+            continue;
+        }
+        round_rows(strip, a, lda, rows, first_lanes(depth), first_lanes(depth - 16));
+        memset(strip + rows * DEPTH, 0, (size_t)((SIDE - rows) * DEPTH) * sizeof *strip);
+    }
+}
+
+/* Row p of a right tile from rows 2p and 2p + 1 of B; whole: of a tile that B fills, else rows and
+ * cols are what is left of B. */
+KERNEL_INLINE __m512i pair_rows(const bool whole, const float *b, int64_t ldb, int64_t p,
+                                int64_t rows, __mmask16 cols) {
     const __m512i interleave =
         _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                          21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const __m512 x = _mm512_maskz_loadu_ps(2 * p < rows ? cols : 0, b + 2 * p * ldb);
-    const __m512 y = _mm512_maskz_loadu_ps(2 * p + 1 < rows ? cols : 0, b + (2 * p + 1) * ldb);
+    const __mmask16 all = 0xffff, none = 0;
+    const __mmask16 even = whole          ? all
+                           : 2 * p < rows ? cols
+                                          : none,
+                    odd = whole              ? all
+                          : 2 * p + 1 < rows ? cols
+                                             : none;
+    const __m512 x = _mm512_maskz_loadu_ps(even, b + 2 * p * ldb);
+    const __m512 y = _mm512_maskz_loadu_ps(odd, b + (2 * p + 1) * ldb);
     return _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(y, x));
+}
+
+/* A right tile from rows x cols of B. */
+KERNEL_INLINE void pair_tile(const bool whole, uint16_t *tile, const float *b, int64_t ldb,
+                             int64_t rows, __mmask16 cols) {
+    for (int p = 0; p < SIDE; p++)
+        _mm512_store_si512(tile + p * DEPTH, pair_rows(whole, b, ldb, p, rows, cols));
 }
 
 /* A strip of right tiles from depth x cols of B. */
 static void pair_strip(uint16_t *strip, const float *b, int64_t ldb, int64_t depth, int64_t cols) {
-    const __mmask16 lanes = first_lanes(cols);
-    for (int64_t t = 0; t < tiles_of(depth, DEPTH); t++, strip += TILE, b += DEPTH * ldb)
-        for (int64_t p = 0; p < SIDE; p++)
-            _mm512_store_si512(strip + p * DEPTH, pair_rows(b, ldb, p, depth - t * DEPTH, lanes));
+    for (; depth > 0; depth -= DEPTH, strip += TILE, b += DEPTH * ldb)
+        if (depth >= DEPTH && cols >= SIDE) {
+            pair_tile(true, strip, b, ldb, DEPTH, 0xffff);
+        } else {
+            pair_tile(false, strip, b, ldb, depth, first_lanes(cols));
+        }
 }
 
 /* Transposes 16 x 16 words of 32 bits. */
@@ -93,56 +117,107 @@ static inline void transpose_words(__m512i r[16]) {
     }
 }
 
-/* A strip of left tiles from the transpose of depth x cols of A: pairs of rows of A, turned. */
+/* A left tile from the transpose of rows x cols of A: pairs of rows of A, turned. */
+KERNEL_INLINE void turn_tile(const bool whole, uint16_t *tile, const float *a, int64_t lda,
+                             int64_t rows, __mmask16 cols) {
+    __m512i words[16];
+    for (int p = 0; p < SIDE; p++) words[p] = pair_rows(whole, a, lda, p, rows, cols);
+    transpose_words(words);
+    for (int p = 0; p < SIDE; p++) _mm512_store_si512(tile + p * DEPTH, words[p]);
+}
+
+/* A strip of left tiles from the transpose of depth x cols of A. */
 static void turn_strip(uint16_t *strip, const float *a, int64_t lda, int64_t depth, int64_t cols) {
-    const __mmask16 lanes = first_lanes(cols);
-    for (int64_t t = 0; t < tiles_of(depth, DEPTH); t++, strip += TILE, a += DEPTH * lda) {
-        __m512i words[16];
-        for (int p = 0; p < SIDE; p++) words[p] = pair_rows(a, lda, p, depth - t * DEPTH, lanes);
-        transpose_words(words);
-        for (int p = 0; p < SIDE; p++) _mm512_store_si512(strip + p * DEPTH, words[p]);
-    }
-}
-
-/* to = from + add, rows x cols of at most 32; ld_add 0: the same row everywhere. */
-static void add_block(float *to, int64_t ld_to, const float *from, int64_t ld_from,
-                      const float *add, int64_t ld_add, int64_t rows, int64_t cols) {
-    const __mmask16 low = first_lanes(cols), high = first_lanes(cols - 16);
-    for (int64_t i = 0; i < rows; i++, to += ld_to, from += ld_from) {
-        __m512 x = _mm512_maskz_loadu_ps(low, from), y = _mm512_maskz_loadu_ps(high, from + 16);
-        if (add != NULL) {
-            const float *at = add + i * ld_add;
-            x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(low, at));
-            y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(high, at + 16));
+    for (; depth > 0; depth -= DEPTH, strip += TILE, a += DEPTH * lda)
+        if (depth >= DEPTH && cols >= SIDE) {
+            turn_tile(true, strip, a, lda, DEPTH, 0xffff);
+        } else {
+            turn_tile(false, strip, a, lda, depth, first_lanes(cols));
         }
-        _mm512_mask_storeu_ps(to, low, x);
-        _mm512_mask_storeu_ps(to + 16, high, y);
+}
+
+/* What is left to do for a block of sums: to = from + add, rows x cols; add: a row (ld_add 0)
+ * or `to` itself. */
+typedef struct waiting_block {
+    int64_t rows, cols;
+    float *to;
+    int64_t ld_to;
+    const float *from;
+    int64_t ld_from;
+    const float *add;
+    int64_t ld_add;
+} waiting_block;
+
+/* `vectors` of 16 columns, the last one of `last` lanes. */
+KERNEL_INLINE void add_vectors(const int vectors, const __mmask16 last, const waiting_block *w) {
+    float *to = w->to;
+    const float *from = w->from, *add = w->add;
+    for (int64_t i = 0; i < w->rows; i++, to += w->ld_to, from += w->ld_from, add += w->ld_add) {
+        KERNEL_UNROLL
+        for (int j = 0; j < vectors; j++) {
+            const __mmask16 lanes = j + 1 < vectors ? (__mmask16)0xffff : last;
+            const __m512 x = _mm512_maskz_loadu_ps(lanes, add + j * 16);
+            _mm512_mask_storeu_ps(to + j * 16, lanes,
+                                  _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, from + j * 16), x));
+        }
     }
 }
 
-/* A block of at most 2 x 2 strips: C = A B + add. add: NULL, C itself, or a row (ld_add 0). It is
- * added afterwards: loading sums into tiles takes longer. By way of a whole block on the stack at
- * the edges of C and where C is added to. */
-static void block_of(int64_t rows, int64_t cols, bf16_block block, const float *add,
-                     int64_t ld_add) {
-    _Alignas(64) float whole[2 * SIDE * 2 * SIDE];
-    const bool direct = rows == 2 * SIDE && cols == 2 * SIDE && ld_add == 0;
-    float *c = block.c;
-    const int64_t ldc = block.ldc;
+static void add_block(const waiting_block *w) {
+    if (w->cols == BLOCK_COLS) {
+        add_vectors(BLOCK_COLS / 16, 0xffff, w);
+        return;
+    }
+    for (int64_t j = 0; j < w->cols; j += 16) {
+        waiting_block strip = *w;
+        strip.to += j;
+        strip.from += j;
+        strip.add += j;
+        add_vectors(1, first_lanes(w->cols - j), &strip);
+    }
+}
+
+/* Blocks are added while the next one is multiplied: sums that a tile register just stored are not
+ * ready to be loaded, and loading them into tiles takes longer. */
+typedef struct block_queue {
+    _Alignas(64) float whole[2][BLOCK_ROWS * BLOCK_COLS]; /* sums by way of the stack, in turn */
+    int turn;
+    waiting_block waiting; /* rows 0: none */
+} block_queue;
+
+static inline void finish_block(block_queue *queue) {
+    if (queue->waiting.rows > 0) add_block(&queue->waiting);
+    queue->waiting.rows = 0;
+}
+
+/* C = A B + add for a block of at most BLOCK_ROWS x BLOCK_COLS; add: NULL, C itself, or a row
+ * (ld_add 0). By way of the stack at the edges of C and where C is added to. */
+static void queue_block(block_queue *queue, int64_t rows, int64_t cols, bf16_block block,
+                        const float *add, int64_t ld_add) {
+    waiting_block next = {.rows = rows,
+                          .cols = cols,
+                          .to = block.c,
+                          .ld_to = block.ldc,
+                          .add = add,
+                          .ld_add = ld_add};
+    const bool direct = rows % SIDE == 0 && cols % SIDE == 0 && ld_add == 0;
+    block.cols = tiles_of(cols, SIDE);
     if (!direct) {
-        block.c = whole;
-        block.ldc = 2 * SIDE;
+        queue->turn = !queue->turn;
+        block.c = queue->whole[queue->turn];
+        block.ldc = BLOCK_COLS;
     }
-    if (rows > SIDE && cols > SIDE) {
-        multiply_block(2, 2, &block);
-    } else if (rows > SIDE) {
-        multiply_block(2, 1, &block);
-    } else if (cols > SIDE) {
-        multiply_block(1, 2, &block);
+    static const float zeros[BLOCK_COLS];
+    if (add == NULL) next.add = zeros; /* -0 becomes 0 */
+    next.from = block.c;
+    next.ld_from = block.ldc;
+    if (rows > SIDE) {
+        multiply_block(2, &block);
     } else {
-        multiply_block(1, 1, &block);
+        multiply_block(1, &block);
     }
-    if (!direct || add != NULL) add_block(c, ldc, block.c, block.ldc, add, ld_add, rows, cols);
+    finish_block(queue);
+    if (!direct || add != NULL) queue->waiting = next;
 }
 
 static void pack(void *packed, int64_t n, int64_t k, const float *b, int64_t ldb) {
@@ -156,6 +231,9 @@ static void pack(void *packed, int64_t n, int64_t k, const float *b, int64_t ldb
 static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const void *packed,
                  const float *bias, float *c, int64_t ldc) {
     _Alignas(64) uint16_t left[LEFT_ROWS * LEFT_TERMS];
+    block_queue queue;
+    queue.turn = 0;
+    queue.waiting.rows = 0;
     const int64_t strip = tiles_of(k, DEPTH) * TILE;
     begin_products();
     for (int64_t r = 0; r < m; r += LEFT_ROWS)
@@ -165,12 +243,12 @@ static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, c
             for (int64_t i = 0; i < rows; i += SIDE)
                 round_strip(left + i / SIDE * left_strip, a + (r + i) * lda + p, lda,
                             at_most(rows - i, SIDE), terms);
-            for (int64_t i = 0; i < rows; i += 2 * SIDE)
-                for (int64_t j = 0; j < n; j += 2 * SIDE) {
+            for (int64_t i = 0; i < rows; i += BLOCK_ROWS)
+                for (int64_t j = 0; j < n; j += BLOCK_COLS) {
                     float *to = c + (r + i) * ldc + j;
                     const float *add = bias != NULL ? bias + j : NULL;
-                    block_of(
-                        at_most(rows - i, 2 * SIDE), at_most(n - j, 2 * SIDE),
+                    queue_block(
+                        &queue, at_most(rows - i, BLOCK_ROWS), at_most(n - j, BLOCK_COLS),
                         (bf16_block){.a = left + i / SIDE * left_strip,
                                      .a_strip = left_strip,
                                      .b = (const uint16_t *)packed + j / SIDE * strip + p * SIDE,
@@ -180,6 +258,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, c
                                      .ldc = ldc},
                         p > 0 ? to : add, p > 0 ? ldc : 0);
                 }
+            finish_block(&queue);
         }
 }
 
@@ -188,18 +267,27 @@ static void gemm_tn_part(int64_t rows, int64_t width, int64_t height, const floa
                          const float *b, int64_t ldb, float *c, int64_t ldc) {
     _Alignas(64) uint16_t right[TN_COLS * TN_ROWS], left[TN_COLS * TN_ROWS];
     const int64_t depth = tiles_of(rows, DEPTH), strip = depth * TILE;
+    block_queue queue;
+    queue.turn = 0;
+    queue.waiting.rows = 0;
     for (int64_t i = 0; i < height; i += SIDE)
         turn_strip(left + i / SIDE * strip, a + i, lda, rows, at_most(height - i, SIDE));
     for (int64_t j = 0; j < width; j += SIDE)
         pair_strip(right + j / SIDE * strip, b + j, ldb, rows, at_most(width - j, SIDE));
-    for (int64_t i = 0; i < height; i += 2 * SIDE)
-        for (int64_t j = 0; j < width; j += 2 * SIDE) {
+    for (int64_t i = 0; i < height; i += BLOCK_ROWS)
+        for (int64_t j = 0; j < width; j += BLOCK_COLS) {
             float *to = c + i * ldc + j;
-            block_of(at_most(height - i, 2 * SIDE), at_most(width - j, 2 * SIDE),
-                     (bf16_block){left + i / SIDE * strip, strip, right + j / SIDE * strip, strip,
-                                  depth, to, ldc},
-                     to, ldc);
+            queue_block(&queue, at_most(height - i, BLOCK_ROWS), at_most(width - j, BLOCK_COLS),
+                        (bf16_block){.a = left + i / SIDE * strip,
+                                     .a_strip = strip,
+                                     .b = right + j / SIDE * strip,
+                                     .b_strip = strip,
+                                     .depth = depth,
+                                     .c = to,
+                                     .ldc = ldc},
+                        to, ldc);
         }
+    finish_block(&queue);
 }
 
 static void gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,

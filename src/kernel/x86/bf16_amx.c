@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bf16 products by AMX: 8 tile registers, 4 of them sums (2 x 2), so that 4 loads serve 4 products.
+ * bf16 products by AMX: 8 tile registers. 4 hold the left operand where it is at most two tiles
+ * deep; else 4 are sums (2 x 2), so that 4 loads serve 4 products.
  * The instructions are written out with what they read and write, because the intrinsics of gcc 12
  * do not tell the compiler about memory. Subnormal numbers count as 0; the sums of a tile's even
  * and of its odd terms are formed apart. */
@@ -39,15 +40,42 @@ static inline void begin_products(void) {
                        "y")
 #define TILE_PRODUCT(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
-KERNEL_INLINE void multiply_block(const int rows, const int cols, const bf16_block *x) {
-    enum { TILE_BYTES = 64 };
+enum { TILE_BYTES = 64, TILE_ELEMENTS = 16 * 32 };
+
+/* At most two tiles deep: the left tiles stay in registers for all columns. Loading a tile takes
+ * longer than multiplying one. */
+KERNEL_INLINE void multiply_kept(const int rows, const int depth, const bf16_block *x) {
+    const int64_t row = x->ldc * (int64_t)sizeof(float);
+    TILE_LOAD(4, x->a, TILE_BYTES);
+    if (rows > 1) TILE_LOAD(5, x->a + x->a_strip, TILE_BYTES);
+    if (depth > 1) TILE_LOAD(6, x->a + TILE_ELEMENTS, TILE_BYTES);
+    if (depth > 1 && rows > 1) TILE_LOAD(7, x->a + x->a_strip + TILE_ELEMENTS, TILE_BYTES);
+    const uint16_t *b = x->b;
+    float *c = x->c;
+    for (int64_t j = 0; j < x->cols; j++, b += x->b_strip, c += 16) {
+        TILE_ZERO(0);
+        if (rows > 1) TILE_ZERO(1);
+        TILE_LOAD(2, b, TILE_BYTES);
+        TILE_PRODUCT(0, 4, 2);
+        if (rows > 1) TILE_PRODUCT(1, 5, 2);
+        if (depth > 1) TILE_LOAD(3, b + TILE_ELEMENTS, TILE_BYTES);
+        if (depth > 1) TILE_PRODUCT(0, 6, 3);
+        if (depth > 1 && rows > 1) TILE_PRODUCT(1, 7, 3);
+        TILE_STORE(0, c, row);
+        if (rows > 1) TILE_STORE(1, c + 16 * x->ldc, row);
+    }
+}
+
+/* Any depth: 1 or 2 strips of each operand. */
+KERNEL_INLINE void multiply_deep(const int rows, const int cols, const bf16_block *x,
+                                 const uint16_t *b, float *c) {
     const int64_t row = x->ldc * (int64_t)sizeof(float);
     TILE_ZERO(0);
     if (cols > 1) TILE_ZERO(1);
     if (rows > 1) TILE_ZERO(2);
     if (rows > 1 && cols > 1) TILE_ZERO(3);
-    const uint16_t *a = x->a, *b = x->b;
-    for (int64_t t = 0; t < x->depth; t++, a += 16 * 32, b += 16 * 32) {
+    const uint16_t *a = x->a;
+    for (int64_t t = 0; t < x->depth; t++, a += TILE_ELEMENTS, b += TILE_ELEMENTS) {
         TILE_LOAD(4, a, TILE_BYTES);
         TILE_LOAD(6, b, TILE_BYTES);
         TILE_PRODUCT(0, 4, 6);
@@ -57,10 +85,23 @@ KERNEL_INLINE void multiply_block(const int rows, const int cols, const bf16_blo
         if (rows > 1) TILE_PRODUCT(2, 5, 6);
         if (rows > 1 && cols > 1) TILE_PRODUCT(3, 5, 7);
     }
-    TILE_STORE(0, x->c, row);
-    if (cols > 1) TILE_STORE(1, x->c + 16, row);
-    if (rows > 1) TILE_STORE(2, x->c + 16 * x->ldc, row);
-    if (rows > 1 && cols > 1) TILE_STORE(3, x->c + 16 * x->ldc + 16, row);
+    TILE_STORE(0, c, row);
+    if (cols > 1) TILE_STORE(1, c + 16, row);
+    if (rows > 1) TILE_STORE(2, c + 16 * x->ldc, row);
+    if (rows > 1 && cols > 1) TILE_STORE(3, c + 16 * x->ldc + 16, row);
+}
+
+KERNEL_INLINE void multiply_block(const int rows, const bf16_block *x) {
+    if (x->depth == 1) {
+        multiply_kept(rows, 1, x);
+    } else if (x->depth == 2) {
+        multiply_kept(rows, 2, x);
+    } else {
+        int64_t j = 0;
+        for (; j + 2 <= x->cols; j += 2)
+            multiply_deep(rows, 2, x, x->b + j * x->b_strip, x->c + j * 16);
+        if (j < x->cols) multiply_deep(rows, 1, x, x->b + j * x->b_strip, x->c + j * 16);
+    }
 }
 
 #include "kernel/tmpl/bf16_pairs.h"

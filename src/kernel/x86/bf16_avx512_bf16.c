@@ -11,8 +11,9 @@
 
 static inline void begin_products(void) {}
 
-/* 8 rows of both columns of a block: 16 sums hide the latency. */
-KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint16_t *a, float *c) {
+/* 8 rows of 1 or 2 strips of columns: 16 sums hide the latency. */
+KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint16_t *a,
+                                 const uint16_t *b, float *c) {
     __m512 sum[8][2];
     KERNEL_UNROLL
     for (int i = 0; i < 8; i++) {
@@ -21,7 +22,7 @@ KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint
     }
     for (int64_t t = 0; t < x->depth; t++)
         for (int64_t p = 0; p < 16; p++) {
-            const uint16_t *left = a + t * 16 * 32 + p * 2, *right = x->b + (t * 16 + p) * 32;
+            const uint16_t *left = a + t * 16 * 32 + p * 2, *right = b + (t * 16 + p) * 32;
             __m512bh row[2];
             KERNEL_UNROLL
             for (int j = 0; j < cols; j++)
@@ -43,9 +44,14 @@ KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint
     }
 }
 
-KERNEL_INLINE void multiply_block(const int rows, const int cols, const bf16_block *x) {
-    for (int64_t i = 0; i < 16 * rows; i += 8)
-        multiply_rows(cols, x, x->a + i / 16 * x->a_strip + i % 16 * 32, x->c + i * x->ldc);
+KERNEL_INLINE void multiply_block(const int rows, const bf16_block *x) {
+    for (int64_t i = 0; i < 16 * rows; i += 8) {
+        const uint16_t *a = x->a + i / 16 * x->a_strip + i % 16 * 32, *b = x->b;
+        float *c = x->c + i * x->ldc;
+        int64_t j = 0;
+        for (; j + 2 <= x->cols; j += 2, b += 2 * x->b_strip) multiply_rows(2, x, a, b, c + j * 16);
+        if (j < x->cols) multiply_rows(1, x, a, b, c + j * 16);
+    }
 }
 
 #include "kernel/tmpl/bf16_pairs.h"
