@@ -52,7 +52,7 @@ class Problem(Exception):
 
 def run(command, extra=None):
     """The JSON object that a command prints last."""
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **(extra or {})}
+    environment = {**os.environ, **(extra or {})}
     done = subprocess.run([str(word) for word in command], env=environment, check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode != 0:
