@@ -40,7 +40,7 @@ asan:
 
 #: make clang         build with clang, warnings are errors
 clang:
-	@sh scripts/install_packages.sh build test clang
+	@sh scripts/install_packages.sh build test clang peers
 	@cmake --preset clang >/dev/null
 	@cmake --build --preset clang
 

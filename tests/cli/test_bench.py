@@ -239,6 +239,46 @@ class Fft(unittest.TestCase):
             self.assertIn(said, done.stderr)
 
 
+class Gemm(unittest.TestCase):
+    def test_values_are_those_of_the_definition(self):
+        problems = ((("67x33x19",), 1), (("130x1x64",), 1), (("5x48x3", "layout:nt"), 1), (("131x17x9", "layout:tn"), 1),
+                    (("3x7x5", "layout:modes", "modes:5"), 2), (("3x7x5", "layout:modes-tn", "modes:5"), 2))
+        kinds = (("f32", "avx512"), ("bf16", "amx-bf16"), ("f64", "avx2"), ("f32", "portable"))
+        for words, planes in problems:
+            m, n, k = (int(size) for size in words[0].split("x"))
+            modes = 5 if planes == 2 else 1
+            results = modes * planes * (k if words[-1].endswith("tn") or "layout:modes-tn" in words else m) * n
+            if words[1:2] == ("layout:tn",):
+                results = k * n
+            for form, isa in kinds:
+                if planes == 2 and form == "bf16":
+                    continue
+                with self.subTest(words=words, form=form, isa=isa):
+                    done = bench("gemm", *words, f"format:{form}", "rounds:1", "--isa", isa, "--json")
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    result = json.loads(done.stdout)
+                    self.assertEqual((result["format"], result["verified"]), (form, 2 * results))
+                    for product, threads in zip(result["products"], (1, 2), strict=True):
+                        sizes = [product[key] for key in ("m", "n", "k", "modes", "threads")]
+                        self.assertEqual(sizes, [m, n, k, modes, threads])
+                        self.assertEqual(product["flops"], (8 if planes == 2 else 2) * m * n * k * modes)
+
+    def test_the_table_has_the_shapes_of_networks_and_the_peers_that_are_there(self):
+        done = bench("gemm", "rounds:1", "threads:1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line for line in done.stdout.splitlines() if "x" in line and "|" in line]
+        self.assertEqual(len(rows), 10)
+        for row, shape in ((0, "1024x64x64"), (3, "1024x256x3"), (8, "8x64x64")):
+            self.assertIn(shape, rows[row])
+        cells = [cell.strip() for cell in rows[0].split("|")]
+        cache = (BUILD / "CMakeCache.txt").read_text()
+        for key, column in (("OPENBLAS_LIBRARY", 6), ("ONEDNN_LIBRARY", 8)):
+            if f"{key}:FILEPATH=/" in cache:
+                self.assertGreater(float(cells[column]), 0)
+            else:
+                self.assertEqual(cells[column], "-")
+
+
 class Peers(unittest.TestCase):
     """The comparison without its peer: what it says of results and of what is missing."""
     SCRIPT = ROOT / "bench/peers/compare.py"
@@ -344,6 +384,13 @@ class Errors(unittest.TestCase):
         (["machine", "rounds:none"], "rounds: expected an integer"),
         (["update", "channels:0"], "channels: 0 is out of range"),
         (["update", "precision:mixd"], "did you mean \"mixed\""),
+        (["gemm", "64x64"], "shape: \"64x64\" is none; expected MxNxK as 4096x64x256"),
+        (["gemm", "64x64x64x64"], "shape: \"64x64x64x64\" is none"),
+        (["gemm", "0x4x4"], "shape: \"0x4x4\" is none"),
+        (["gemm", "16777216x16777216x1"], "is none"),
+        (["gemm", "8x8x8", "layout:tt"], "layout: expected one of nn, nt, tn, modes, modes-tn"),
+        (["gemm", "8x8x8", "layout:modes", "format:bf16"], "contractions multiply f32 or f64, not bf16"),
+        (["gemm", "8x8x8", "format:f16"], "format: expected one of f32, bf16, f64"),
         (["walk"], "usage"),
     )
 
