@@ -2,7 +2,8 @@
  * `mpno-bench step`: one training step or forward pass of a named case. Memory: resident memory at
  * its highest, above that when weights and batch exist and nothing else does (`peak_extra_mib`); of
  * it gradients, moments and low-precision weight copies are `state_mib`, as counted by the
- * allocator, the rest `activation_mib`. */
+ * allocator, pages of the program's file that were read meanwhile `program_mib`, the rest
+ * `activation_mib`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static const mpno_field fields[] = {
 
 typedef struct measurement {
     const bench_work *work;
-    double least_s, median_s, base_mib, peak_mib, state_mib;
+    double least_s, median_s, base_mib, peak_mib, state_mib, program_mib;
     mpno_network_cost cost;
 } measurement;
 
@@ -79,12 +80,14 @@ static mpno_status run_steps(bench_work *w, int steps, measurement *m) {
 static mpno_status measure(bench_work *w, int steps, measurement *m) {
     reset_peak();
     m->base_mib = status_mib("VmRSS");
+    const double file = status_mib("RssFile");
     const size_t held = mpno_ctx_bytes(w->ctx);
     MPNO_TRY(bench_work_realise(w));
     m->cost = mpno_network_get_cost(w->network);
     m->state_mib = (double)(mpno_ctx_bytes(w->ctx) - held - m->cost.activation_bytes) / mib;
     MPNO_TRY(run_steps(w, steps, m));
     m->peak_mib = status_mib("VmHWM");
+    m->program_mib = status_mib("RssFile") - file;
     return MPNO_OK;
 }
 
@@ -113,7 +116,8 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
                  {"peak_extra_mib", extra},
                  {"peak_rss_mib", m->peak_mib},
                  {"state_mib", m->state_mib},
-                 {"activation_mib", extra - m->state_mib},
+                 {"program_mib", m->program_mib},
+                 {"activation_mib", extra - m->state_mib - m->program_mib},
                  {"planned_mib", (double)m->cost.activation_bytes / mib},
                  {"flops", m->cost.flops},
                  {"useful_flops", m->cost.useful_flops}};
@@ -144,8 +148,9 @@ static void print(const bench_work *w, int steps, const measurement *m) {
            m->cost.useful_flops * 1e-9 / m->median_s);
     printf(
         "  memory       %.1f MiB above weights and batch: %.1f state, %.1f activations (%.1f "
-        "planned)\n",
-        extra, m->state_mib, extra - m->state_mib, (double)m->cost.activation_bytes / mib);
+        "planned), %.1f program\n",
+        extra, m->state_mib, extra - m->state_mib - m->program_mib,
+        (double)m->cost.activation_bytes / mib, m->program_mib);
     if (!w->opts.forward)
         printf("  loss         %.6g after %d skipped steps\n", w->loss, w->skipped);
 }
