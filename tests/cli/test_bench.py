@@ -14,7 +14,7 @@ from support import BUILD, ROOT
 
 FIELDS = {"case", "what", "precision", "autocast", "compile", "tuned", "torch", "threads", "params", "batch", "min_s",
           "median_s", "peak_extra_mib", "peak_rss_mib", "loss",  # as neuralop_step.py
-          "isa", "flops", "state_mib", "activation_mib", "format", "planned_mib", "useful_flops", "skipped", "mpno"}
+          "isa", "flops", "state_mib", "program_mib", "activation_mib", "format", "planned_mib", "useful_flops", "skipped", "mpno"}
 
 
 def bench(*arguments):
