@@ -120,9 +120,10 @@ static int run(const bench_command *c, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    /* As the program mpno: waiting threads sleep unless the user says otherwise (reason in
+    /* As the program mpno: waiting threads soon sleep unless the user says otherwise (reason in
      * cli/main.c). */
-    if (getenv("OMP_WAIT_POLICY") == NULL && setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
+    if (getenv("OMP_WAIT_POLICY") == NULL && setenv("OMP_WAIT_POLICY", "passive", 1) == 0 &&
+        setenv("GOMP_SPINCOUNT", "1000", 0) == 0)
         execv("/proc/self/exe", argv);
     for (size_t i = 0; i < N_COMMANDS && argc >= 2; i++)
         if (strcmp(argv[1], commands[i]->name) == 0) return run(commands[i], argc - 2, argv + 2);

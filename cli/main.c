@@ -28,7 +28,7 @@ static const char environment_text[] =
     "ENVIRONMENT\n"
     "    MPNO_ISA          fastest kernels to use, as --isa\n"
     "    OMP_NUM_THREADS   threads to use where --threads is not given\n"
-    "    OMP_WAIT_POLICY   passive (default): waiting threads sleep; active: they spin\n"
+    "    OMP_WAIT_POLICY   passive (default): waiting threads soon sleep; active: they spin\n"
     "    SLURM_CPUS_PER_TASK  no more threads than this where no number is given\n"
     "    OMPI_COMM_WORLD_LOCAL_SIZE, MPI_LOCALNRANKS, MV2_COMM_WORLD_LOCAL_SIZE\n"
     "                      processes of an MPI job on this machine: they share its CPUs unless\n"
@@ -55,7 +55,8 @@ static void print_main_help(FILE *stream) {
             "COMMANDS\n");
     for (int i = 0; i < N_COMMANDS; ++i)
         fprintf(stream, "    %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(stream, "    %-10s %s\n", "help", "print the page of a command, or what 'keys' of a configuration mean");
+    fprintf(stream, "    %-10s %s\n", "help",
+            "print the page of a command, or what 'keys' of a configuration mean");
     fprintf(stream, "\n%s\n%s", environment_text, exit_text);
 }
 
@@ -183,12 +184,14 @@ mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *arg
     return status;
 }
 
-/* Waiting threads sleep unless the user says otherwise: on cores that others use too, spinning at
- * the barriers of a small network made a step 2 to 7 times slower (darcy16, load 5 on 2 cores), and
- * on idle cores sleeping cost nothing that could be measured. OpenMP reads the variable when it is
- * loaded, hence the second start. */
+/* Waiting threads look a thousand times, some 20 to 50 us, and then sleep, unless the user says
+ * otherwise. On cores that others use too, OpenMP's own long spinning at the barriers of a small
+ * network made a step 2 to 7 times slower (darcy16, load 5 on 2 cores); sleeping at once cost a
+ * fifth of a step of darcy16 on two idle cores, since waking takes longer than most waits. OpenMP
+ * reads the variables when it is loaded, hence the second start; libomp knows the first only. */
 static void let_waiting_threads_sleep(char **argv) {
     if (getenv("OMP_WAIT_POLICY") != NULL || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
+    if (setenv("GOMP_SPINCOUNT", "1000", 0) != 0) return;
     execv("/proc/self/exe", argv); /* comes back only when it cannot: then they spin */
 }
 
