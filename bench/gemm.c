@@ -511,7 +511,7 @@ const bench_command bench_gemm = {
     .summary = "Checks and times the matrix products, beside OpenBLAS and oneDNN",
     .text =
         "SHAPE is MxNxK; without it, a table of the shapes of networks. Layouts:\n"
-        "  nn        C[M][N] = A[M][K] B[K][N], B packed once; in tiles of 64 rows, as in tile\n"
+        "  nn        C[M][N] = A[M][K] B[K][N], B packed once; in tiles of 128 rows, as in tile\n"
         "            programs\n"
         "  nt        the same with B[N][K]\n"
         "  tn        C[K][N] += A[M][K]' B[M][N]: the gradient of a weight\n"

@@ -61,6 +61,11 @@ static inline size_t mpno_packed_count(int64_t n, int64_t k) {
     return (size_t)((n + 15) / 16 * 16 * k);
 }
 
+/* Asks for `bytes` from `data` on to come to the caches; waits for nothing and changes nothing. */
+static inline void mpno_fetch_ahead(const void *data, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)data + i, 0, 2);
+}
+
 /* isa is a cap: the best table compiled in that does not exceed it. Never NULL for arithmetic in {MPNO_F32, MPNO_F64}. */
 const mpno_kernels *mpno_kernels_get(mpno_isa isa, mpno_format arithmetic);
 /* The definition in plain C. */
