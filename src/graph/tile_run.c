@@ -236,13 +236,15 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     if (bad) atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
 }
 
-/* Whether a loaded field can be read where it is stored: in the arithmetic type, with aligned rows,
- * and not to be overwritten by this program, whose stores may take the place of what it loads. */
+/* Whether a loaded field can be read where it is stored: in the arithmetic type, with every tile's
+ * start aligned, and not to be overwritten by this program, whose stores may take the place of what
+ * it loads. */
 static bool readable_in_place(const execution *x, int edge) {
     const mpno_stored *stored = &x->run->stored[edge];
-    const size_t row = (size_t)x->run->graph->edges[edge].channels * x->element;
-    if (stored->external || stored->format != x->run->kernels->arithmetic || row % 64 != 0)
-        return false;
+    const mpno_tiling *tiling = &x->program->tiling;
+    const int64_t row = x->run->graph->edges[edge].channels * (int64_t)x->element;
+    if (stored->external || stored->format != x->run->kernels->arithmetic) return false;
+    if (tiling->rows * row % MPNO_ALIGN != 0 || tiling->line * row % MPNO_ALIGN != 0) return false;
     for (int i = 0; i < x->program->n_ops; i++)
         if (x->program->ops[i].kind == MPNO_INSTR_STORE && x->program->ops[i].edge == stored->heir)
             return false;
