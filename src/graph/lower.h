@@ -53,6 +53,7 @@ typedef struct mpno_lower_opts {
     bool unfused;
     bool keep_products; /* rule 3 ends where matrix products would be repeated: these are stored */
     int run; /* the most layers in a row whose outputs, too, are made again (repeat.h); 0: none */
+    int64_t batch; /* samples of a run; 0: unknown, many */
     const mpno_policy *policy;
 } mpno_lower_opts;
 
