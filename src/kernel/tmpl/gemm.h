@@ -123,12 +123,26 @@ static void K(pack)(void *packed, int64_t n, int64_t k, const void *b, int64_t l
     }
 }
 
+#ifdef VEC_PAIRS
+#include "kernel/tmpl/gemm_pairs.h"
+#endif
+
 /* C[m][n] (+)= sum over p < depth of A(i, p) B[p][.] (+ bias), A by strides. ldb 0: B is packed. */
 KERNEL_INLINE void K(multiply)(int64_t m, int64_t n, int64_t depth, const T *a, int64_t a_row,
                                int64_t a_step, const T *b, int64_t ldb, T *c, int64_t ldc,
                                int accumulate, const T *bias) {
     static const int max_rows[] = VEC_TILE_ROWS;
     _Alignas(64) T room[GEMM_DEPTH * VEC_TILE_VECTORS * LANES];
+#ifdef VEC_PAIRS
+    if (n == K(PAIR_COLUMNS) && ldc == n && m > 1) {
+        const int64_t even = m / 2 * 2;
+        K(multiply_pairs)
+        (even, depth, a, a_row, a_step, b, ldb > 0 ? ldb : 2 * LANES, c, accumulate, bias);
+        a += even * a_row;
+        c += even * ldc;
+        if ((m -= even) == 0) return;
+    }
+#endif
     for (int64_t p = 0; p < depth || p == 0; p += GEMM_DEPTH) {
         const int64_t block = depth - p < GEMM_DEPTH ? depth - p : GEMM_DEPTH;
         K(panel) at = {.n_panels = 1};

@@ -20,9 +20,13 @@
     { 0, 8, 8, 8, 6 }
 #define VEC_TILES(X)                                                                            \
     X(1, 1)                                                                                     \
-    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2)     \
-        X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(5, 3) X(6, 3) X(7, 3) \
-            X(8, 3) X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
+    X(2, 1)                                                                                     \
+    X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2)     \
+        X(6, 2) X(7, 2) X(8, 2) X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(5, 3) X(6, 3) X(7, 3) X(8, 3) \
+            X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
+
+/* The verbs of gemm_pairs.h are there. */
+#define VEC_PAIRS
 
 typedef __m512 vf32;
 typedef __m512d vf64;
@@ -51,6 +55,13 @@ static inline void vf32_store_part(float *p, vf32 v, int64_t n) {
 }
 static inline vf32 vf32_set1(float x) {
     return _mm512_set1_ps(x);
+}
+static inline vf32 vf32_pair(vf32 a, vf32 b) {
+    __asm__("" : "+v"(b)); /* else gcc loads it a second time */
+    return _mm512_mask_mov_ps(a, 0xff00, b);
+}
+static inline vf32 vf32_join(vf32 a, vf32 b) {
+    return _mm512_shuffle_f32x4(a, b, _MM_SHUFFLE(1, 0, 3, 2));
 }
 static inline vf32 vf32_add(vf32 a, vf32 b) {
     return _mm512_add_ps(a, b);
@@ -169,6 +180,13 @@ static inline void vf64_store_part(double *p, vf64 v, int64_t n) {
 }
 static inline vf64 vf64_set1(double x) {
     return _mm512_set1_pd(x);
+}
+static inline vf64 vf64_pair(vf64 a, vf64 b) {
+    __asm__("" : "+v"(b));
+    return _mm512_mask_mov_pd(a, 0xf0, b);
+}
+static inline vf64 vf64_join(vf64 a, vf64 b) {
+    return _mm512_shuffle_f64x2(a, b, _MM_SHUFFLE(1, 0, 3, 2));
 }
 static inline vf64 vf64_add(vf64 a, vf64 b) {
     return _mm512_add_pd(a, b);

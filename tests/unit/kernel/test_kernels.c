@@ -160,10 +160,11 @@ static void check_store(const check *c) {
     }
 }
 
-/* One product: transposed 0 = gemm, 1 = gemm_tn (then C has k rows and sums have m terms). */
-static void check_product(const check *c, int transposed, int64_t m, int64_t n, int64_t k,
-                          int accumulate) {
-    const int64_t lda = k + up_to(3), ldb = n + up_to(3), ldc = n + up_to(3);
+/* One product: transposed 0 = gemm, 1 = gemm_tn (then C has k rows and sums have m terms). gap: the
+ * most elements between rows. */
+static void check_product_with(const check *c, int transposed, int64_t m, int64_t n, int64_t k,
+                               int accumulate, int64_t gap) {
+    const int64_t lda = k + up_to(gap), ldb = n + up_to(gap), ldc = n + up_to(gap);
     const int64_t b_rows = transposed ? m : k, c_rows = transposed ? k : m,
                   terms = transposed ? m : k;
     const int64_t na = m > 0 && k > 0 ? (m - 1) * lda + k : 0;
@@ -197,6 +198,14 @@ static void check_product(const check *c, int transposed, int64_t m, int64_t n, 
     check_canary(2);
 }
 
+static void check_product(const check *c, int transposed, int64_t m, int64_t n, int64_t k,
+                          int accumulate) {
+    check_product_with(c, transposed, m, n, k, accumulate, 3);
+}
+
+/* One and a half vectors of columns, rows without a gap: kernel/tmpl/gemm_pairs.h. */
+static const int64_t half_vectors[] = {3, 6, 12, 24};
+
 static void check_products(const check *c, int transposed) {
     for (int64_t s = 0; s < 64; s++) {
         check_product(c, transposed, s, up_to(20), up_to(20), (int)up_to(1));
@@ -208,6 +217,12 @@ static void check_products(const check *c, int transposed) {
     check_product(c, transposed, 133, 13, 24, 0);
     check_product(c, transposed, 5, 7, 600, 1); /* more than one block of the inner index */
     check_product(c, transposed, 600, 7, 5, 0);
+    for (size_t i = 0; i < sizeof half_vectors / sizeof *half_vectors; i++)
+        for (int64_t s = 0; s < 40; s++) {
+            const int64_t n = half_vectors[i], sum = s % 5 == 0 ? 260 : up_to(20);
+            check_product_with(c, transposed, transposed ? sum : s, n, transposed ? s : sum,
+                               (int)up_to(1), 0);
+        }
 }
 
 static void check_gemm(const check *c) {
@@ -219,8 +234,9 @@ static void check_gemm_tn(const check *c) {
 
 /* pack leaves no trace of its own: gemm_packed gives the bits of gemm, then of the added row. The
  * padding is checked by the page behind the packed matrix and by NaN behind the columns of B. */
-static void check_packed(const check *c, int64_t m, int64_t n, int64_t k, int with_bias) {
-    const int64_t lda = k + up_to(3), ldb = n + up_to(3), ldc = n + up_to(3);
+static void check_packed_with(const check *c, int64_t m, int64_t n, int64_t k, int with_bias,
+                              int64_t gap) {
+    const int64_t lda = k + up_to(gap), ldb = n + up_to(3), ldc = n + up_to(gap);
     void *a = random_values(c, 0, m > 0 && k > 0 ? (m - 1) * lda + k : 0, 1);
     void *b = random_values(c, 1, k > 0 && n > 0 ? (k - 1) * ldb + n : 0, 1);
     void *packed = place(2, mpno_packed_count(n, k) * c->size), *bias = random_values(c, 3, n, 1);
@@ -242,6 +258,10 @@ static void check_packed(const check *c, int64_t m, int64_t n, int64_t k, int wi
     check_bits(c, c->format, got, want, nc);
 }
 
+static void check_packed(const check *c, int64_t m, int64_t n, int64_t k, int with_bias) {
+    check_packed_with(c, m, n, k, with_bias, 3);
+}
+
 static void check_gemm_packed(const check *c) {
     for (int64_t s = 0; s < 64; s++) {
         check_packed(c, s, up_to(20), up_to(20), (int)up_to(1));
@@ -251,6 +271,10 @@ static void check_gemm_packed(const check *c) {
     check_packed(c, 64, 64, 64, 1);
     check_packed(c, 13, 133, 24, 0);
     check_packed(c, 5, 135, 300, 1);
+    for (size_t i = 0; i < sizeof half_vectors / sizeof *half_vectors; i++)
+        for (int64_t s = 0; s < 40; s++)
+            check_packed_with(c, s, half_vectors[i], s % 5 == 0 ? 260 : up_to(20), (int)up_to(1),
+                              0);
 }
 /* Seen through gemm_packed: the order of a table is its own. */
 static void check_pack(const check *c) {
