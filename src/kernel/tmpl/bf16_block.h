@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The block of a bf16 product, see bf16_pairs.h: C[16 rows][16 cols] = A B for rows in {1, 2}
- * strips of A and `cols` strips of B. */
+ * The block of a bf16 product, see bf16_pairs.h: C[16 rows][16 cols] = A B (+ start) for rows in
+ * {1, 2} strips of A and `cols` strips of B. */
 #ifndef MPNO_KERNEL_TMPL_BF16_BLOCK_H
 #define MPNO_KERNEL_TMPL_BF16_BLOCK_H
 
@@ -15,6 +15,8 @@ typedef struct bf16_block {
     int64_t depth; /* tiles of each strip */
     float *c;
     int64_t ldc;
+    const float *start; /* what the sums begin with, a row (ld_start 0) or C itself; NULL: 0 */
+    int64_t ld_start;
 } bf16_block;
 
 #endif

@@ -8,7 +8,8 @@
  * tiles of the whole inner index in order. A packed B is that too.
  * Blocks of up to 2 x 4 strips are multiplied at once.
  * Parameters, which stand before the include: begin_products() makes a thread ready;
- * multiply_block(rows, block) does the block for 1 or 2 strips of A. */
+ * multiply_block(rows, block) does the block for 1 or 2 strips of A; TAKES_START: its sums may
+ * begin with what is added. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -200,8 +201,10 @@ static void queue_block(block_queue *queue, int64_t rows, int64_t cols, bf16_blo
                           .ld_to = block.ldc,
                           .add = add,
                           .ld_add = ld_add};
-    const bool direct = rows % SIDE == 0 && cols % SIDE == 0 && ld_add == 0;
+    const bool whole = rows % SIDE == 0 && cols % SIDE == 0, starts = TAKES_START && whole;
+    const bool direct = whole && (starts || ld_add == 0);
     block.cols = tiles_of(cols, SIDE);
+    if (starts) block.start = add, block.ld_start = ld_add;
     if (!direct) {
         queue->turn = !queue->turn;
         block.c = queue->whole[queue->turn];
@@ -217,7 +220,7 @@ static void queue_block(block_queue *queue, int64_t rows, int64_t cols, bf16_blo
         multiply_block(1, &block);
     }
     finish_block(queue);
-    if (!direct || add != NULL) queue->waiting = next;
+    if (!starts && (!direct || add != NULL)) queue->waiting = next;
 }
 
 static void pack(void *packed, int64_t n, int64_t k, const float *b, int64_t ldb) {

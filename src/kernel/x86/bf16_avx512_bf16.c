@@ -9,16 +9,20 @@
 
 #include "kernel/tmpl/bf16_block.h"
 
+enum { TAKES_START = 1 };
+
 static inline void begin_products(void) {}
 
 /* 8 rows of 1 or 2 strips of columns: 16 sums hide the latency. */
 KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint16_t *a,
-                                 const uint16_t *b, float *c) {
+                                 const uint16_t *b, const float *start, float *c) {
     __m512 sum[8][2];
     KERNEL_UNROLL
     for (int i = 0; i < 8; i++) {
         KERNEL_UNROLL
-        for (int j = 0; j < cols; j++) sum[i][j] = _mm512_setzero_ps();
+        for (int j = 0; j < cols; j++)
+            sum[i][j] = start != NULL ? _mm512_loadu_ps(start + i * x->ld_start + j * 16)
+                                      : _mm512_setzero_ps();
     }
     for (int64_t t = 0; t < x->depth; t++)
         for (int64_t p = 0; p < 16; p++) {
@@ -47,10 +51,16 @@ KERNEL_INLINE void multiply_rows(const int cols, const bf16_block *x, const uint
 KERNEL_INLINE void multiply_block(const int rows, const bf16_block *x) {
     for (int64_t i = 0; i < 16 * rows; i += 8) {
         const uint16_t *a = x->a + i / 16 * x->a_strip + i % 16 * 32, *b = x->b;
+        const float *start = x->start != NULL ? x->start + i * x->ld_start : NULL;
         float *c = x->c + i * x->ldc;
-        int64_t j = 0;
-        for (; j + 2 <= x->cols; j += 2, b += 2 * x->b_strip) multiply_rows(2, x, a, b, c + j * 16);
-        if (j < x->cols) multiply_rows(1, x, a, b, c + j * 16);
+        for (int64_t j = 0; j < x->cols; j += 2, b += 2 * x->b_strip, c += 2 * 16) {
+            if (j + 1 < x->cols) {
+                multiply_rows(2, x, a, b, start, c);
+            } else {
+                multiply_rows(1, x, a, b, start, c);
+            }
+            if (start != NULL) start += 2 * 16;
+        }
     }
 }
 
