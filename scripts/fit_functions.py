@@ -9,7 +9,8 @@ relative error, then rounded to f32 one coefficient at a time, from the highest 
 with the free ones refitted after each rounding:
   * e^r = 1 + r + r^2 p(r) on |r| <= ln(2)/2, weighted for the relative error of e^r - 1;
   * Phi(t) - 1/2 and Phi(t) + t phi(t) - 1/2 of the normal distribution by polynomials in
-    t - n w around the PIECES nodes n w, n = 0, 1, .., for the absolute error.
+    t - n w around the PIECES nodes n w, n = 0, 1, .., for the absolute error; for results that are
+    rounded to bf16 once more, shorter ones around SHORT_PIECES nodes.
 """
 import mpmath
 import numpy as np
@@ -18,6 +19,10 @@ EXPM1_DEGREE = 4  # of p
 PIECES = 8
 BELL_STEP, BELL_DEGREE = 0.75, 6  # beyond (PIECES - 1/2) w what is missing is less than u/4
 SLOPE_STEP, SLOPE_DEGREE = 0.84375, 7
+END_GAP = 2.0**-16  # at (pieces - 1/2) w itself the nearest node may be one that is not there
+SHORT_PIECES = 16  # a vector of AVX-512
+SHORT_BELL_STEP, SHORT_BELL_DEGREE = 0.296875, 3
+SHORT_SLOPE_STEP, SHORT_SLOPE_DEGREE = 0.328125, 3
 
 
 def nodes(low, high, count):
@@ -64,10 +69,10 @@ def fit_expm1():
     return fit_rounded(columns, target, r**2 / np.abs(value), range(EXPM1_DEGREE, -1, -1))
 
 
-def fit_pieces(function, step, degree):
-    """Rows of coefficients, one for each power: [degree + 1][PIECES]."""
-    rows, worst = np.zeros((degree + 1, PIECES)), 0.0
-    for n in range(PIECES):
+def fit_pieces(function, step, degree, pieces=PIECES):
+    """Rows of coefficients, one for each power: [degree + 1][pieces]."""
+    rows, worst = np.zeros((degree + 1, pieces)), 0.0
+    for n in range(pieces):
         r = nodes(-0.5001 * step if n else 0.0, 0.5001 * step, 800)
         target = np.array([float(function(mpmath.mpf(n * step) + v)) for v in r.tolist()])
         columns = r[:, None] ** np.arange(degree + 1)
@@ -92,7 +97,7 @@ def array(name, comment, values):
 
 def table(name, comment, rows):
     print(f"/* {comment} */")
-    print(f"static const _Alignas(32) float {name}[][{rows.shape[1]}] = {{")
+    print(f"static const _Alignas({4 * rows.shape[1]}) float {name}[][{rows.shape[1]}] = {{")
     for row in rows:
         values = ", ".join(hexadecimal(float(v)) for v in row)
         print(f"    {{{values}}},")
@@ -103,12 +108,24 @@ def define(name, value):
     print(f"#define {name} {hexadecimal(float(np.float32(float(value))))}")
 
 
+def bell_at(t):
+    return mpmath.ncdf(t) - 0.5
+
+
+def slope_at(t):
+    return mpmath.ncdf(t) + t * mpmath.npdf(t) - 0.5
+
+
 def main():
     mpmath.mp.dps = 60
     expm1, expm1_error = fit_expm1()
-    bell, bell_error = fit_pieces(lambda t: mpmath.ncdf(t) - 0.5, BELL_STEP, BELL_DEGREE)
-    slope, slope_error = fit_pieces(
-        lambda t: mpmath.ncdf(t) + t * mpmath.npdf(t) - 0.5, SLOPE_STEP, SLOPE_DEGREE
+    bell, bell_error = fit_pieces(bell_at, BELL_STEP, BELL_DEGREE)
+    slope, slope_error = fit_pieces(slope_at, SLOPE_STEP, SLOPE_DEGREE)
+    short_bell, short_bell_error = fit_pieces(
+        bell_at, SHORT_BELL_STEP, SHORT_BELL_DEGREE, SHORT_PIECES
+    )
+    short_slope, short_slope_error = fit_pieces(
+        slope_at, SHORT_SLOPE_STEP, SHORT_SLOPE_DEGREE, SHORT_PIECES
     )
     ln2 = mpmath.log(2)
     high = float(mpmath.nint(ln2 * 2**16)) / 2**16
@@ -123,16 +140,28 @@ def main():
     text = "around n w, n = 0 .. 7; absolute error"
     table("bell_p", f"Phi(t) - 1/2, w = BELL_STEP, {text} {bell_error:.1e}", bell)
     table("slope_p", f"Phi(t) + t phi(t) - 1/2, w = SLOPE_STEP, {text} {slope_error:.1e}", slope)
+    text = "around n w, n = 0 .. 15; absolute error"
+    table("short_bell_p", f"Phi(t) - 1/2, w = SHORT_BELL_STEP, {text} {short_bell_error:.1e}", short_bell)
+    table(
+        "short_slope_p",
+        f"Phi(t) + t phi(t) - 1/2, w = SHORT_SLOPE_STEP, {text} {short_slope_error:.1e}",
+        short_slope,
+    )
     print("/* log2(e); ln(2) in two parts, the first short: n times it is exact, |n| < 2^8. */")
     define("LOG2_E", 1 / ln2)
     define("LN2_HIGH", high)
     define("LN2_LOW", ln2 - high)
-    pieces = (("BELL", BELL_DEGREE, BELL_STEP), ("SLOPE", SLOPE_DEGREE, SLOPE_STEP))
-    for name, degree, step in pieces:
+    pieces = (
+        ("BELL", BELL_DEGREE, BELL_STEP, PIECES),
+        ("SLOPE", SLOPE_DEGREE, SLOPE_STEP, PIECES),
+        ("SHORT_BELL", SHORT_BELL_DEGREE, SHORT_BELL_STEP, SHORT_PIECES),
+        ("SHORT_SLOPE", SHORT_SLOPE_DEGREE, SHORT_SLOPE_STEP, SHORT_PIECES),
+    )
+    for name, degree, step, count in pieces:
         print(f"#define {name}_DEGREE {degree}")
         define(f"{name}_STEP", step)
         define(f"{name}_INVERSE", 1 / step)
-        define(f"{name}_END", (PIECES - 0.5) * step)
+        define(f"{name}_END", (count - 0.5) * step - END_GAP)
     print()
     print("#endif")
 

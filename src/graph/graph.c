@@ -156,16 +156,16 @@ mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mpno_op *op, int n_
     return add_node(graph, op, n_in, in, attr, &like, out);
 }
 
-bool mpno_node_multiplies_bf16(const mpno_graph *graph, const mpno_node *node,
+bool mpno_node_computes_bf16(const mpno_graph *graph, const mpno_node *node,
                                const mpno_policy *policy) {
     if (mpno_policy_arithmetic(policy, node->op->name, node->layer).multiply != MPNO_BF16)
         return false;
     for (int i = 0; i < node->n_in; i++) {
         if (node->in[i] < 0 || graph->edges[node->in[i]].kind != MPNO_EDGE_PARAM) continue;
         const mpno_weight *w = &graph->weights[graph->edges[node->in[i]].param];
-        if (w->rows >= 16 && w->cols >= 16) return true;
+        return w->rows >= 16 && w->cols >= 16;
     }
-    return false;
+    return true;
 }
 
 mpno_status mpno_graph_retake(mpno_graph *graph, int node, int i, int edge, int *copy) {

@@ -249,9 +249,9 @@ void mpno_graph_shorten(mpno_graph *graph, int n_nodes, int n_edges);
 MPNO_WARN_UNUSED mpno_status mpno_graph_differentiate(mpno_graph *graph, int loss, int *param_grads,
                                                       int input, int *input_grad);
 
-/* Whether the node multiplies bf16: its arithmetic says so and its weight has at least 16 rows and
- * columns, below which f32 is faster. */
-bool mpno_node_multiplies_bf16(const mpno_graph *graph, const mpno_node *node,
+/* Whether the node computes in bf16: its arithmetic says so and its weight, if it has one, has at
+ * least 16 rows and columns, below which f32 is faster. */
+bool mpno_node_computes_bf16(const mpno_graph *graph, const mpno_node *node,
                                const mpno_policy *policy);
 
 /* Bytes of an edge stored in `format` for `batch` samples. */

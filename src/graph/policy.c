@@ -93,7 +93,8 @@ mpno_format mpno_policy_storage(const mpno_policy *policy, mpno_role role, int l
 }
 
 mpno_arithmetic mpno_policy_arithmetic(const mpno_policy *policy, const char *op, int layer) {
-    static const char *const pointwise[] = {"linear", "linear_dx", "linear_dw"};
+    static const char *const pointwise[] = {"linear", "linear_dx", "linear_dw", "gelu",
+                                            "gelu_grad"};
     mpno_arithmetic arithmetic = {policy->base, policy->base, MPNO_ROUND_NEAREST_EVEN};
     (void)layer;
     for (size_t i = 0; i < sizeof pointwise / sizeof pointwise[0]; i++)

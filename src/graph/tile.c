@@ -112,7 +112,7 @@ static int add_room(compiler *c, size_t bytes) {
 
 static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile_op *op) {
     const mpno_node *node = &c->graph->nodes[instr->node];
-    op->bf16 = mpno_node_multiplies_bf16(c->graph, node, c->policy);
+    op->bf16 = mpno_node_computes_bf16(c->graph, node, c->policy);
     for (int i = 0; i < MPNO_OP_MAX_IN; i++) {
         const int edge = node->in[i];
         op->in[i] = -1;

@@ -32,7 +32,7 @@ typedef struct mpno_tile_op {
                                  operand; -1: left out */
     int out[MPNO_OP_MAX_OUT]; /* index of a value, a partial sum or an edge of columns */
     int room;  /* value that is its own scratch, -1: the scratch that all ops share */
-    bool bf16; /* OP: multiplies bf16 */
+    bool bf16; /* OP: computes in bf16 */
 } mpno_tile_op;
 
 typedef struct mpno_tile_value {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Products of bf16 operands with f32 sums, one table per ISA. Operands come and go as f32; they are
- * rounded to bf16, to nearest even, on the way into the product. Pure like all kernels.
- * Error against the exact product of the rounded operands, K the inner length, u = 2^-24:
+ * Arithmetic of bf16: products of bf16 operands with f32 sums, one table per ISA. Operands come and
+ * go as f32; they are rounded to bf16, to nearest even, on the way into the product. Pure like all
+ * kernels. Error against the exact product of the rounded operands, K the inner length, u = 2^-24:
  *     |computed - exact| <= (K + 2) u (sum |a||b| + |what is added|) + 2^-126 (K + sum |a| + |b|)
  * Products of two bf16 are exact in f32. The order of the sums is the table's own, and native
  * tables take subnormal operands and results as 0: that is the last term. Rounding the operands
- * changes the product by at most (2^-8 + 2^-18) sum |a||b|. */
+ * changes the product by at most (2^-8 + 2^-18) sum |a||b|.
+ * Functions of f32 whose results are rounded to bf16 next, stored so or as an operand. Error:
+ *     |gelu - exact| <= 2^-18 |x|,    |gelu_grad - exact| <= 2^-16 |dy|
+ * 1/512 and 1/128 of what that rounding may change. */
 #ifndef MPNO_KERNEL_BF16_KERNELS_H
 #define MPNO_KERNEL_BF16_KERNELS_H
 
@@ -27,6 +30,10 @@ typedef struct mpno_bf16_kernels {
     /* C[k][n] += A[m][k]^T B[m][n] */
     void (*gemm_tn)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                     int64_t ldb, float *c, int64_t ldc);
+
+    /* n values; dst may be an operand. */
+    void (*gelu)(float *dst, const float *x, int64_t n);
+    void (*gelu_grad)(float *dst, const float *x, const float *dy, int64_t n); /* dy gelu'(x) */
 } mpno_bf16_kernels;
 
 /* Enough for every table. */

@@ -374,7 +374,7 @@ const void *mpno_network_input_gradient(const mpno_network *net) {
 
 const char *mpno_network_bf16_products(const mpno_network *net) {
     for (int n = 0; n < net->graph->n_nodes; n++)
-        if (mpno_node_multiplies_bf16(net->graph, &net->graph->nodes[n], &net->policy))
+        if (mpno_node_computes_bf16(net->graph, &net->graph->nodes[n], &net->policy))
             return mpno_isa_name(mpno_bf16_kernels_get(net->ctx->isa)->isa);
     return NULL;
 }

@@ -3,8 +3,13 @@
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
-    call->kernels->gelu_grad(call->out[0].data, call->in[1].data, call->in[0].data,
-                             call->rows * call->in[0].channels);
+    const int64_t n = call->rows * call->in[0].channels;
+    const void *dy = call->in[0].data, *x = call->in[1].data;
+    if (call->products != NULL) {
+        call->products->gelu_grad(call->out[0].data, x, dy, n);
+    } else {
+        call->kernels->gelu_grad(call->out[0].data, x, dy, n);
+    }
 }
 
 static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {

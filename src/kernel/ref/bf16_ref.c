@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * The definition of the bf16 products in plain C: operands rounded to bf16, f64 sums, one rounding
- * to f32. Never tuned. */
+ * The definition of the arithmetic of bf16 in plain C: operands rounded to bf16, f64 sums, one
+ * rounding to f32; functions as they are. Never tuned. */
+#include <math.h>
+
 #include "kernel/bf16_tables.h"
 #include "number/format.h"
+
+#define SQRT_HALF 0.70710678118654752440
+#define SQRT_PI 1.77245385090551602730
 
 static double rounded(float x) {
     return (double)mpno_bf16_to_f32(mpno_bf16_from_f32(x));
@@ -36,4 +41,17 @@ static void gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda
         }
 }
 
-const mpno_bf16_kernels mpno_bf16_ref = {MPNO_ISA_PORTABLE, false, pack, gemm, gemm_tn};
+static void gelu(float *dst, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (float)(0.5 * (double)x[i] * erfc(-(double)x[i] * SQRT_HALF));
+}
+
+static void gelu_grad(float *dst, const float *x, const float *dy, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const double v = (double)x[i], density = exp(-0.5 * v * v) * SQRT_HALF / SQRT_PI;
+        dst[i] = (float)((double)dy[i] * (0.5 * erfc(-v * SQRT_HALF) + v * density));
+    }
+}
+
+const mpno_bf16_kernels mpno_bf16_ref = {MPNO_ISA_PORTABLE, false, pack,     gemm,
+                                         gemm_tn,           gelu,  gelu_grad};

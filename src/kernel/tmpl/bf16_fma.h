@@ -60,4 +60,12 @@ static void gemm_tn(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda
     }
 }
 
-const mpno_bf16_kernels TABLE = {TABLE_ISA, false, pack, gemm, gemm_tn};
+static void gelu(float *dst, const float *x, int64_t n) {
+    BASE->gelu(dst, x, n);
+}
+
+static void gelu_grad(float *dst, const float *x, const float *dy, int64_t n) {
+    BASE->gelu_grad(dst, x, dy, n);
+}
+
+const mpno_bf16_kernels TABLE = {TABLE_ISA, false, pack, gemm, gemm_tn, gelu, gelu_grad};

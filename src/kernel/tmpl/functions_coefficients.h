@@ -33,6 +33,20 @@ static const _Alignas(32) float slope_p[][8] = {
     {-0x1.be31p-10f, -0x1.fb079ep-7f, 0x1.6eee32p-7f, -0x1.20e98ep-10f, -0x1.3909d4p-10f, 0x1.78719ap-13f, 0x1.5c685p-15f, 0x1.ff108ep-20f},
     {-0x1.f3991p-8f, 0x1.6ce8c2p-8f, -0x1.628b26p-13f, -0x1.6f952ap-10f, 0x1.0e391ep-11f, 0x1.be3cfp-18f, -0x1.22adfcp-16f, -0x1.39e7c8p-20f},
 };
+/* Phi(t) - 1/2, w = SHORT_BELL_STEP, around n w, n = 0 .. 15; absolute error 1.3e-06 */
+static const _Alignas(64) float short_bell_p[][16] = {
+    {-0x1.f35648p-27f, 0x1.de13e8p-4f, 0x1.ca0dbcp-3f, 0x1.40f4b4p-2f, 0x1.87a9d8p-2f, 0x1.b97e0ap-2f, 0x1.d9aa72p-2f, 0x1.ecb2f4p-2f, 0x1.f703ecp-2f, 0x1.fc236cp-2f, 0x1.fe7822p-2f, 0x1.ff70ep-2f, 0x1.ffcfdep-2f, 0x1.fff11cp-2f, 0x1.fffbc4p-2f, 0x1.fffee4p-2f},
+    {0x1.98850ap-2f, 0x1.86e75p-2f, 0x1.567f2p-2f, 0x1.12c4cp-2f, 0x1.93acb8p-3f, 0x1.0f8318p-3f, 0x1.4e6cdep-4f, 0x1.792a24p-5f, 0x1.857a64p-6f, 0x1.704286p-7f, 0x1.3ed18ap-8f, 0x1.f97366p-10f, 0x1.6edbccp-11f, 0x1.e798d4p-13f, 0x1.28b0c4p-14f, 0x1.4a95fap-16f},
+    {-0x1.4c2e26p-14f, -0x1.cdba34p-5f, -0x1.94be7ap-4f, -0x1.e77398p-4f, -0x1.ddf66ap-4f, -0x1.926e6p-4f, -0x1.29ef2ap-4f, -0x1.88d698p-5f, -0x1.d0be56p-6f, -0x1.efb84p-7f, -0x1.de542ep-8f, -0x1.a284a8p-9f, -0x1.4ca0f8p-10f, -0x1.e0ead4p-12f, -0x1.3c8b5ap-13f, -0x1.7bb94cp-15f},
+    {-0x1.0dc43p-4f, -0x1.d9245ep-5f, -0x1.26e90ep-5f, -0x1.31c066p-7f, 0x1.b35c8ep-7f, 0x1.b06eeap-6f, 0x1.e2442p-6f, 0x1.a05424p-6f, 0x1.2d568ap-6f, 0x1.79eafap-7f, 0x1.a1a3cap-8f, 0x1.9ac8d2p-9f, 0x1.69f042p-10f, 0x1.1eefb6p-11f, 0x1.9aa874p-13f, 0x1.09e18cp-14f},
+};
+/* Phi(t) + t phi(t) - 1/2, w = SHORT_SLOPE_STEP, around n w, n = 0 .. 15; absolute error 1.1e-05 */
+static const _Alignas(64) float short_slope_p[][16] = {
+    {-0x1.26f62cp-23f, 0x1.02b062p-2f, 0x1.d22bb8p-2f, 0x1.28ac22p-1f, 0x1.40d1dep-1f, 0x1.3d6a4ap-1f, 0x1.2d5e0ap-1f, 0x1.1c049ep-1f, 0x1.0ee23ep-1f, 0x1.06e626p-1f, 0x1.02d038p-1f, 0x1.0103b4p-1f, 0x1.005316p-1f, 0x1.0017a4p-1f, 0x1.0005fep-1f, 0x1.00015ap-1f},
+    {0x1.98878p-1f, 0x1.6e429cp-1f, 0x1.02739ep-1f, 0x1.037702p-2f, 0x1.7f281p-5f, -0x1.2630d6p-4f, -0x1.b968cp-4f, -0x1.7ed1f4p-4f, -0x1.fdd00cp-5f, -0x1.188f32p-5f, -0x1.072b4cp-6f, -0x1.ab834ep-8f, -0x1.2f84d8p-9f, -0x1.7afd8cp-11f, -0x1.a1df26p-13f, -0x1.980e08p-15f},
+    {-0x1.4f5f4ap-11f, -0x1.e9a284p-3f, -0x1.7e843ep-2f, -0x1.751f66p-2f, -0x1.017f42p-2f, -0x1.cbee04p-4f, -0x1.0d93ep-7f, 0x1.4f12b2p-5f, 0x1.884a84p-5f, 0x1.22b44ap-5f, 0x1.4ef1cap-6f, 0x1.3f49d2p-7f, 0x1.02ed76p-8f, 0x1.6abafap-10f, 0x1.bb029ap-12f, 0x1.daa0cep-14f},
+    {-0x1.0ba1bap-2f, -0x1.a118f8p-3f, -0x1.018ecep-4f, 0x1.2f89d8p-4f, 0x1.21cd8ap-3f, 0x1.0ba866p-3f, 0x1.3e2b16p-4f, 0x1.948556p-6f, -0x1.a773e2p-8f, -0x1.04f432p-6f, -0x1.bc43a8p-7f, -0x1.0b875p-7f, -0x1.00f07p-8f, -0x1.9b9fc6p-10f, -0x1.19334cp-11f, -0x1.4bf414p-13f},
+};
 /* log2(e); ln(2) in two parts, the first short: n times it is exact, |n| < 2^8. */
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f
@@ -40,10 +54,18 @@ static const _Alignas(32) float slope_p[][8] = {
 #define BELL_DEGREE 6
 #define BELL_STEP 0x1.8p-1f
 #define BELL_INVERSE 0x1.555556p+0f
-#define BELL_END 0x1.68p+2f
+#define BELL_END 0x1.67ffcp+2f
 #define SLOPE_DEGREE 7
 #define SLOPE_STEP 0x1.bp-1f
 #define SLOPE_INVERSE 0x1.2f684cp+0f
-#define SLOPE_END 0x1.95p+2f
+#define SLOPE_END 0x1.94ffcp+2f
+#define SHORT_BELL_DEGREE 3
+#define SHORT_BELL_STEP 0x1.3p-2f
+#define SHORT_BELL_INVERSE 0x1.af286cp+1f
+#define SHORT_BELL_END 0x1.267fcp+2f
+#define SHORT_SLOPE_DEGREE 3
+#define SHORT_SLOPE_STEP 0x1.5p-2f
+#define SHORT_SLOPE_INVERSE 0x1.861862p+1f
+#define SHORT_SLOPE_END 0x1.457fcp+2f
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The bf16 products of every ISA this CPU runs against their definition, within the bound of
- * kernel/bf16_kernels.h, at every tail. Buffers end at a page that cannot be touched and begin
- * after canaries; their start has the alignment of the element only. */
+ * The bf16 products and functions of every ISA this CPU runs against their definition, within the
+ * bounds of kernel/bf16_kernels.h, at every tail. Buffers end at a page that cannot be touched and
+ * begin after canaries; their start has the alignment of the element only. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -141,6 +141,54 @@ static void every_isa_within_its_bound(void **state) {
     }
 }
 
+/* GELU and its gradient at n values from the bits `from` on, every `stride`-th, signs in turn, in
+ * place where asked. */
+static void check_functions(const mpno_bf16_kernels *k, uint32_t from, uint32_t stride, int64_t n,
+                            bool in_place) {
+    const mpno_bf16_kernels *ref = mpno_bf16_kernels_reference();
+    const size_t bytes = (size_t)n * sizeof(float);
+    float *x = place(0, bytes), *dy = place(1, bytes), *want = place(2, bytes),
+          *slope = place(3, bytes), *got = place(4, bytes), *got_slope = place(5, bytes);
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t bits = (from + (uint32_t)(i / 2) * stride) | (uint32_t)(i % 2) << 31;
+        memcpy(&x[i], &bits, sizeof bits);
+        dy[i] = (float)(2 * mpno_rng_uniform(&rng) - 1);
+    }
+    ref->gelu(want, x, n);
+    ref->gelu_grad(slope, x, dy, n);
+    if (in_place && n > 0) memcpy(got, x, bytes), memcpy(got_slope, dy, bytes);
+    k->gelu(got, in_place ? got : x, n);
+    k->gelu_grad(got_slope, x, in_place ? got_slope : dy, n);
+    for (int64_t i = 0; i < n; i++) {
+        const double v = (double)x[i], size = fabs(v);
+        if (fabs((double)(got[i] - want[i])) > 0x1p-18 * size + 0x1p-140 ||
+            fabs((double)got[i]) > size)
+            fail_msg("%s gelu(%a) is %a", mpno_isa_name(k->isa), v, (double)got[i]);
+        if (fabs((double)(got_slope[i] - slope[i])) > 0x1p-16 * fabs((double)dy[i]) + 0x1p-140)
+            fail_msg("%s gelu_grad(%a, %a) is %a", mpno_isa_name(k->isa), v, (double)dy[i],
+                     (double)got_slope[i]);
+    }
+    check_canary(4);
+    check_canary(5);
+}
+
+static void functions_within_their_bounds(void **state) {
+    (void)state;
+    enum { BLOCK = 1024, STRIDE = 997 };
+    for (mpno_isa isa = MPNO_ISA_PORTABLE; isa <= mpno_cpu_best_isa(); isa++) {
+        const mpno_bf16_kernels *k = mpno_bf16_kernels_get(isa);
+        for (uint32_t bits = 0; bits < 0x7f7f0000u - BLOCK * STRIDE; bits += BLOCK / 2 * STRIDE)
+            check_functions(k, bits, STRIDE, BLOCK, false);
+        for (uint32_t bits = 0x3e000000u; bits < 0x41000000u; bits += 1 << 18) /* 1/8 to 8 */
+            check_functions(k, bits, 1, BLOCK, true);
+        for (int64_t n = 0; n < 64; n++) check_functions(k, 0x3f800000u, 1 << 18, n, n % 2 == 1);
+        float nan = NAN, one = 1.0f, y = 0, z = 0;
+        k->gelu(&y, &nan, 1);
+        k->gelu_grad(&z, &nan, &one, 1);
+        assert_true(isnan(y) && isnan(z));
+    }
+}
+
 /* Sums of a few small integers are exact in any order: the same bits everywhere. */
 static void small_integers_are_exact(void **state) {
     (void)state;
@@ -179,6 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selection),
         cmocka_unit_test(every_isa_within_its_bound),
+        cmocka_unit_test(functions_within_their_bounds),
         cmocka_unit_test(small_integers_are_exact),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

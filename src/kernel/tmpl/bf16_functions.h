@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * GELU and its gradient (functions_f32.h) for results that are rounded to bf16 next, by AVX-512:
+ * polynomials of degree 3 around sixteen nodes, as many as a vector holds. What limits these
+ * functions is the look-up of coefficients: 4 of them instead of 7 and 8.
+ * Error: the constants of bf16_kernels.h. |gelu(x)| <= |x|. NaN gives NaN. */
+#include "kernel/tmpl/vec_avx512.h"
+
+#include "kernel/tmpl/functions_coefficients.h"
+
+/* 1.5 2^23: adding it leaves the nearest integer in the low bits. */
+#define ROUND_TO_INTEGER 0x1.8p23f
+
+/* The polynomial around the node n step nearest to t, 0 <= t < 15.5 step. */
+KERNEL_INLINE vf32 by_short_pieces(const float (*table)[16], const int degree, float step,
+                                   float inverse, vf32 t) {
+    const vf32 k = vf32_fma(t, vf32_set1(inverse), vf32_set1(ROUND_TO_INTEGER));
+    const vf32 r = vf32_fnma(vf32_sub(k, vf32_set1(ROUND_TO_INTEGER)), vf32_set1(step), t);
+    const __m512i lane = _mm512_castps_si512(k);
+    vf32 p = _mm512_permutexvar_ps(lane, _mm512_load_ps(table[degree]));
+    KERNEL_UNROLL
+    for (int i = degree - 1; i >= 0; i--)
+        p = vf32_fma(p, r, _mm512_permutexvar_ps(lane, _mm512_load_ps(table[i])));
+    return p;
+}
+
+KERNEL_INLINE vf32 short_gelu(vf32 x) {
+    const vf32 t = vf32_abs(x), half = vf32_set1(0.5f);
+    const vf32 bell =
+        by_short_pieces(short_bell_p, SHORT_BELL_DEGREE, SHORT_BELL_STEP, SHORT_BELL_INVERSE, t);
+    const vf32 near = vf32_fma(t, vf32_min(half, bell), vf32_mul(half, x));
+    return vf32_select(vf32_less(vf32_set1(SHORT_BELL_END), t), vf32_max(vf32_set1(0.0f), x), near);
+}
+
+KERNEL_INLINE vf32 short_slope(vf32 x) {
+    const vf32 t = vf32_abs(x), half = vf32_set1(0.5f);
+    const vf32 rise = by_short_pieces(short_slope_p, SHORT_SLOPE_DEGREE, SHORT_SLOPE_STEP,
+                                      SHORT_SLOPE_INVERSE, t);
+    const vf32 bounded = vf32_select(vf32_less(vf32_set1(SHORT_SLOPE_END), t), half, rise);
+    return vf32_add(half, vf32_copysign(bounded, x));
+}
+
+static void gelu(float *dst, const float *x, int64_t n) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) vf32_store(dst + i, short_gelu(vf32_load(x + i)));
+    if (i < n) vf32_store_part(dst + i, short_gelu(vf32_load_part(x + i, n - i)), n - i);
+}
+
+static void gelu_grad(float *dst, const float *x, const float *dy, int64_t n) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        vf32_store(dst + i, vf32_mul(vf32_load(dy + i), short_slope(vf32_load(x + i))));
+    if (i < n) {
+        const vf32 slope = short_slope(vf32_load_part(x + i, n - i));
+        vf32_store_part(dst + i, vf32_mul(vf32_load_part(dy + i, n - i), slope), n - i);
+    }
+}
+
+#undef ROUND_TO_INTEGER
