@@ -13,6 +13,18 @@
 #include "core/cpu.h"
 #include "mpno/format.h"
 
+/* A complex matrix as two planes of real numbers: element (i, j) stands at i row + j step, its
+ * imaginary part `plane` behind its real one (a negative one: before it). Where the planes of a
+ * matrix Z change roles one reads and writes i conj(Z), so that one product serves for all:
+ * of A and C exchanged C = A conj(B), of B and C exchanged C = conj(A) B.
+ * next: of B, as many bytes as B has, without gaps, that will be read next and are fetched into the cache meanwhile; or
+ * NULL. */
+typedef struct mpno_planes {
+    void *data;
+    int64_t row, step, plane;
+    const void *next;
+} mpno_planes;
+
 typedef struct mpno_kernels {
     mpno_format arithmetic; /* T */
     mpno_isa isa;
@@ -28,6 +40,13 @@ typedef struct mpno_kernels {
     /* C[k][n] += A[m][k]^T B[m][n]: weight gradients. */
     void (*gemm_tn)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb,
                     void *c, int64_t ldc);
+
+    /* C[m][n] = A[m][k] B[k][n] (+ C when accumulate), complex; columns of B and C are neighbours
+     * (step is 1 and not looked at). Returns 1 when an element of C is not finite, else 0. */
+    int (*gemm_complex)(int64_t m, int64_t n, int64_t k, const mpno_planes *a, const mpno_planes *b,
+                        const mpno_planes *c, int accumulate);
+    /* dst[cols][rows] = src[rows][cols]^T, leading dimensions as in gemm. */
+    void (*transpose)(void *dst, int64_t ld_dst, const void *src, int64_t ld_src, int64_t rows, int64_t cols);
 
     /* The same products with a B that many of them share: pack lays B[k][n] out in at most
      * mpno_packed_count(n, k) elements, in an order that is the table's own; gemm_packed gives

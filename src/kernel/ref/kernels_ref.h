@@ -45,6 +45,34 @@ static void K(gemm_tn)(int64_t m, int64_t n, int64_t k, const void *a_, int64_t 
     }
 }
 
+static int K(gemm_complex)(int64_t m, int64_t n, int64_t k, const mpno_planes *a_,
+                           const mpno_planes *b_, const mpno_planes *c_, int accumulate) {
+    int bad = 0;
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            const T *a = (const T *)a_->data + i * a_->row, *b = (const T *)b_->data + j;
+            T *c = (T *)c_->data + i * c_->row + j;
+            double re = accumulate ? (double)c[0] : 0.0;
+            double im = accumulate ? (double)c[c_->plane] : 0.0;
+            for (int64_t p = 0; p < k; p++, a += a_->step, b += b_->row) {
+                re += (double)a[0] * (double)b[0] - (double)a[a_->plane] * (double)b[b_->plane];
+                im += (double)a[a_->plane] * (double)b[0] + (double)a[0] * (double)b[b_->plane];
+            }
+            c[0] = (T)re;
+            c[c_->plane] = (T)im;
+            if (!isfinite(c[0]) || !isfinite(c[c_->plane])) bad = 1;
+        }
+    }
+    return bad;
+}
+
+static void K(transpose)(void *dst, int64_t ld_dst, const void *src, int64_t ld_src, int64_t rows,
+                         int64_t cols) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            ((T *)dst)[j * ld_dst + i] = ((const T *)src)[i * ld_src + j];
+}
+
 /* The plain order is a layout too. */
 static void K(pack)(void *packed, int64_t n, int64_t k, const void *b, int64_t ldb) {
     for (int64_t p = 0; p < k; p++)

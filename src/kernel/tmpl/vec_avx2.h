@@ -24,6 +24,14 @@
     X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2) \
         X(5, 2) X(6, 2) X(1, 3) X(2, 3) X(3, 3) X(4, 3)
 
+/* The same for complex products, where each row has two planes: 12 sums; A and B take the other
+ * four registers. */
+#define VEC_COMPLEX_VECTORS 2
+#define VEC_COMPLEX_MAX_ROWS 6
+#define VEC_COMPLEX_ROWS \
+    { 0, 6, 3 }
+#define VEC_COMPLEX_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2)
+
 typedef __m256 vf32;
 typedef __m256d vf64;
 typedef __m256 vf32_mask;
@@ -113,6 +121,13 @@ static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(k), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), shifted));
 }
+/* Instructions of 32 bytes interleave each half by itself. */
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
 
 static inline vf32 vf32_load_f32(const void *p) {
     return _mm256_loadu_ps(p);
@@ -178,6 +193,9 @@ static inline vf64 vf64_mul(vf64 a, vf64 b) {
 static inline vf64 vf64_fma(vf64 a, vf64 b, vf64 c) {
     return _mm256_fmadd_pd(a, b, c);
 }
+static inline vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) {
+    return _mm256_fnmadd_pd(a, b, c);
+}
 static inline vf64_mask vf64_less(vf64 a, vf64 b) {
     return _mm256_cmp_pd(a, b, _CMP_LT_OQ);
 }
@@ -195,6 +213,12 @@ static inline vf64 vf64_abs(vf64 a) {
 }
 static inline vf64 vf64_neg(vf64 a) {
     return _mm256_xor_pd(_mm256_set1_pd(-0.0), a);
+}
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x20);
+}
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) {
+    return _mm256_permute2f128_pd(_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b), 0x31);
 }
 
 static inline vf64 vf64_load_f64(const void *p) {

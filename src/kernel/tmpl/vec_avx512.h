@@ -28,6 +28,17 @@
 /* The verbs of gemm_pairs.h are there. */
 #define VEC_PAIRS
 
+/* The same for complex products, where each row has two planes: 24 sums, both planes of the vectors
+ * of B and of an element of A. */
+#define VEC_COMPLEX_VECTORS 4
+#define VEC_COMPLEX_MAX_ROWS 6
+#define VEC_COMPLEX_ROWS \
+    { 0, 6, 6, 4, 3 }
+#define VEC_COMPLEX_TILES(X)                                                                \
+    X(1, 1)                                                                                 \
+    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) \
+        X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(1, 4) X(2, 4) X(3, 4)
+
 typedef __m512 vf32;
 typedef __m512d vf64;
 typedef __mmask16 vf32_mask;
@@ -125,6 +136,15 @@ static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(k), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), shifted));
 }
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
+    const __m512i from = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, from, b);
+}
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
+    const __m512i from =
+        _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, from, b);
+}
 
 static inline vf32 vf32_load_f32(const void *p) {
     return _mm512_loadu_ps(p);
@@ -197,6 +217,9 @@ static inline vf64 vf64_mul(vf64 a, vf64 b) {
 static inline vf64 vf64_fma(vf64 a, vf64 b, vf64 c) {
     return _mm512_fmadd_pd(a, b, c);
 }
+static inline vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) {
+    return _mm512_fnmadd_pd(a, b, c);
+}
 static inline vf64_mask vf64_less(vf64 a, vf64 b) {
     return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
 }
@@ -214,6 +237,12 @@ static inline vf64 vf64_abs(vf64 a) {
 }
 static inline vf64 vf64_neg(vf64 a) {
     return _mm512_xor_pd(_mm512_set1_pd(-0.0), a);
+}
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b);
+}
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) {
+    return _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b);
 }
 
 static inline vf64 vf64_load_f64(const void *p) {

@@ -25,6 +25,17 @@
         X(6, 2) X(7, 2) X(8, 2) X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(5, 3) X(6, 3) X(7, 3) X(8, 3) \
             X(1, 4) X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
 
+/* The same for complex products, where each row has two planes: 24 sums, both planes of the vectors
+ * of B and of an element of A. */
+#define VEC_COMPLEX_VECTORS 4
+#define VEC_COMPLEX_MAX_ROWS 6
+#define VEC_COMPLEX_ROWS \
+    { 0, 6, 6, 4, 3 }
+#define VEC_COMPLEX_TILES(X)                                                                \
+    X(1, 1)                                                                                 \
+    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) \
+        X(1, 3) X(2, 3) X(3, 3) X(4, 3) X(1, 4) X(2, 4) X(3, 4)
+
 typedef float32x4_t vf32;
 typedef float64x2_t vf64;
 typedef uint32x4_t vf32_mask;
@@ -118,6 +129,12 @@ static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     const uint32x4_t shifted = vshlq_n_u32(vreinterpretq_u32_f32(k), 23);
     return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), shifted));
 }
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
+    return vzip1q_f32(a, b);
+}
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
+    return vzip2q_f32(a, b);
+}
 
 static inline vf32 vf32_load_f32(const void *p) {
     return vld1q_f32(p);
@@ -180,6 +197,9 @@ static inline vf64 vf64_mul(vf64 a, vf64 b) {
 static inline vf64 vf64_fma(vf64 a, vf64 b, vf64 c) {
     return vfmaq_f64(c, a, b);
 }
+static inline vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) {
+    return vfmsq_f64(c, a, b);
+}
 static inline vf64_mask vf64_less(vf64 a, vf64 b) {
     return vcltq_f64(a, b);
 }
@@ -197,6 +217,12 @@ static inline vf64 vf64_abs(vf64 a) {
 }
 static inline vf64 vf64_neg(vf64 a) {
     return vnegq_f64(a);
+}
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) {
+    return vzip1q_f64(a, b);
+}
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) {
+    return vzip2q_f64(a, b);
 }
 
 static inline vf64 vf64_load_f64(const void *p) {

@@ -6,6 +6,7 @@
  *   fma(a, b, c) = a b + c, fnma(a, b, c) = c - a b: one rounding where the CPU has FMA, two here;
  *   min max: the second argument when one is NaN; abs neg copysign(magnitude, sign);
  *   less (a mask) mask_or mask_not any select(mask, if set, if not) zero_where(mask, a);
+ *   zip_low zip_high: a and b interleaved, a[0] b[0] a[1] .., the lower half and the upper half;
  *   load_<format> store_<format>: conversions of LANES elements, to nearest even;
  *   f32 only: fms_exact(a, b, c) = a b - c for c near a b, as if rounded once on every CPU;
  *   lookup(table, k) = table[n mod 8], n in the low bits of the float k, if |n| < 8 (else any);
@@ -28,6 +29,14 @@
 #define VEC_TILE_ROWS \
     { 0, 6, 4 }
 #define VEC_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(4, 2)
+
+/* The same for complex products, where each row has two planes: 8 sums, both planes of the vectors
+ * of B and of an element of A. */
+#define VEC_COMPLEX_VECTORS 2
+#define VEC_COMPLEX_MAX_ROWS 4
+#define VEC_COMPLEX_ROWS \
+    { 0, 4, 2 }
+#define VEC_COMPLEX_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(1, 2) X(2, 2)
 
 typedef float vf32 __attribute__((vector_size(16)));
 typedef double vf64 __attribute__((vector_size(16)));
@@ -124,6 +133,12 @@ static inline vf32 vf32_add_exponent(vf32 x, vf32 k) {
     typedef uint32_t words __attribute__((vector_size(16)));
     return (vf32)((words)x + ((words)k << 23));
 }
+static inline vf32 vf32_zip_low(vf32 a, vf32 b) {
+    return (vf32){a[0], b[0], a[1], b[1]};
+}
+static inline vf32 vf32_zip_high(vf32 a, vf32 b) {
+    return (vf32){a[2], b[2], a[3], b[3]};
+}
 
 static inline vf32 vf32_load_f32(const void *p) {
     return vf32_load(p);
@@ -190,6 +205,9 @@ static inline vf64 vf64_mul(vf64 a, vf64 b) {
 static inline vf64 vf64_fma(vf64 a, vf64 b, vf64 c) {
     return a * b + c;
 }
+static inline vf64 vf64_fnma(vf64 a, vf64 b, vf64 c) {
+    return c - a * b;
+}
 static inline vf64_mask vf64_less(vf64 a, vf64 b) {
     return a < b;
 }
@@ -207,6 +225,12 @@ static inline vf64 vf64_abs(vf64 a) {
 }
 static inline vf64 vf64_neg(vf64 a) {
     return (vf64)((vf64_mask)a ^ INT64_MIN);
+}
+static inline vf64 vf64_zip_low(vf64 a, vf64 b) {
+    return (vf64){a[0], b[0]};
+}
+static inline vf64 vf64_zip_high(vf64 a, vf64 b) {
+    return (vf64){a[1], b[1]};
 }
 
 static inline vf64 vf64_load_f64(const void *p) {

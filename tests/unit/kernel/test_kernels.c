@@ -232,6 +232,124 @@ static void check_gemm_tn(const check *c) {
     check_products(c, 1);
 }
 
+/* Planes in one place of the tests: rows of `row` elements, both planes of a row side by side or
+ * (apart) one matrix after the other; exchanged: the imaginary one first. */
+typedef struct planes_of {
+    mpno_planes view;
+    void *data;
+    int64_t count;
+} planes_of;
+
+static planes_of make_planes(const check *c, int slot, int64_t rows, int64_t cols) {
+    const bool apart = up_to(1) == 1, exchanged = up_to(1) == 1;
+    const int64_t gap = up_to(3), row = apart ? cols + gap : 2 * cols + gap;
+    const int64_t plane = apart ? rows * row : cols,
+                  count = rows == 0 || cols == 0 ? 0 : plane + (rows - 1) * row + cols;
+    planes_of p = {.data = random_values(c, slot, count, 1), .count = count};
+    p.view = (mpno_planes){.data = p.data,
+                           .row = row,
+                           .step = 1,
+                           .plane = exchanged ? -plane : plane,
+                           .next = up_to(1) ? p.data : NULL};
+    if (exchanged) p.view.data = (unsigned char *)p.data + (size_t)plane * c->size;
+    return p;
+}
+
+/* The same view of a copy. */
+static planes_of copy_planes(const check *c, int slot, const planes_of *from, bool magnitudes) {
+    planes_of p = *from;
+    p.data = copy_of(c, slot, from->data, from->count);
+    p.view.data = (char *)p.data + ((char *)from->view.data - (char *)from->data);
+    for (int64_t i = 0; magnitudes && i < p.count; i++)
+        put(c->format, p.data, i, fabs(get(c->format, p.data, i)));
+    return p;
+}
+
+static bool in_planes(const planes_of *p, const check *c, int64_t i, int64_t rows, int64_t cols) {
+    const int64_t first = ((char *)p->view.data - (char *)p->data) / (int64_t)c->size;
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t re = first + r * p->view.row, im = re + p->view.plane;
+        if ((i >= re && i < re + cols) || (i >= im && i < im + cols)) return true;
+    }
+    return false;
+}
+
+/* The sum of the magnitudes of all products: |Re||Re| + |Im||Im| comes from magnitudes whose
+ * imaginary part is negated on one side. */
+static void check_complex(const check *c, int64_t m, int64_t n, int64_t k, int accumulate) {
+    const bool turned = up_to(1) == 1; /* A is stored as its transpose */
+    planes_of a = make_planes(c, 0, turned ? k : m, turned ? m : k);
+    const planes_of b = make_planes(c, 1, k, n), got = make_planes(c, 2, m, n);
+    if (turned) a.view.step = a.view.row, a.view.row = 1;
+    const planes_of want = copy_planes(c, 3, &got, false), before = copy_planes(c, 4, &got, false),
+                    scale = copy_planes(c, 5, &got, true), abs_a = copy_planes(c, 6, &a, true),
+                    abs_b = copy_planes(c, 7, &b, true);
+    const int bad = c->kernels->gemm_complex(m, n, k, &a.view, &b.view, &got.view, accumulate);
+    c->ref->gemm_complex(m, n, k, &a.view, &b.view, &want.view, accumulate);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double re = accumulate ? get(c->format, scale.view.data, i * scale.view.row + j) : 0;
+            double im = accumulate ? get(c->format, scale.view.data,
+                                         i * scale.view.row + j + scale.view.plane)
+                                   : 0;
+            for (int64_t p = 0; p < k; p++) {
+                const int64_t at = i * a.view.row + p * a.view.step, from = p * b.view.row + j;
+                const double ar = get(c->format, abs_a.view.data, at),
+                             ai = get(c->format, abs_a.view.data, at + a.view.plane),
+                             br = get(c->format, abs_b.view.data, from),
+                             bi = get(c->format, abs_b.view.data, from + b.view.plane);
+                re += ar * br + ai * bi;
+                im += ai * br + ar * bi;
+            }
+            const int64_t to = i * got.view.row + j, plane = got.view.plane;
+            check_value(c, get(c->format, got.view.data, to), get(c->format, want.view.data, to),
+                        2.0 * (double)k, re);
+            check_value(c, get(c->format, got.view.data, to + plane),
+                        get(c->format, want.view.data, to + plane), 2.0 * (double)k, im);
+        }
+    for (int64_t i = 0; i < got.count; i++)
+        if (!in_planes(&got, c, i, m, n))
+            assert_true(get(c->format, got.data, i) == get(c->format, before.data, i));
+    assert_int_equal(bad, 0);
+    check_canary(2);
+    if (m > 0 && n > 0 && k > 0) { /* one value that is not finite, in every lane in turn */
+        const int64_t i = up_to(m - 1), j = up_to(k - 1);
+        put(c->format, a.view.data,
+            i * a.view.row + j * a.view.step + (up_to(1) ? a.view.plane : 0), (double)INFINITY);
+        assert_int_equal(c->kernels->gemm_complex(m, n, k, &a.view, &b.view, &got.view, accumulate),
+                         1);
+    }
+}
+
+static void check_gemm_complex(const check *c) {
+    for (int64_t s = 0; s < 40; s++) {
+        check_complex(c, s, up_to(20), up_to(20), (int)up_to(1));
+        check_complex(c, up_to(20), s, up_to(20), (int)up_to(1));
+        check_complex(c, up_to(20), up_to(20), s, (int)up_to(1));
+    }
+    check_complex(c, 1, 64, 64, 0);
+    check_complex(c, 24, 24, 64, 1);
+    check_complex(c, 5, 7, 300, 1); /* more than one block of the inner index */
+    check_complex(c, 7, 33, 129, 0);
+}
+
+static void check_transpose(const check *c) {
+    for (int64_t rows = 0; rows < 36; rows++) {
+        for (int64_t cols = 0; cols < 36; cols++) {
+            const int64_t ld_src = cols + up_to(3), ld_dst = rows + up_to(3);
+            const bool some = rows > 0 && cols > 0;
+            const int64_t n_src = some ? (rows - 1) * ld_src + cols : 0,
+                          n_dst = some ? (cols - 1) * ld_dst + rows : 0;
+            const void *src = random_values(c, 0, n_src, 1);
+            void *got = random_values(c, 1, n_dst, 1), *want = copy_of(c, 2, got, n_dst);
+            c->kernels->transpose(got, ld_dst, src, ld_src, rows, cols);
+            c->ref->transpose(want, ld_dst, src, ld_src, rows, cols);
+            check_bits(c, c->format, got, want, n_dst);
+            check_canary(1);
+        }
+    }
+}
+
 /* pack leaves no trace of its own: gemm_packed gives the bits of gemm, then of the added row. The
  * padding is checked by the page behind the packed matrix and by NaN behind the columns of B. */
 static void check_packed_with(const check *c, int64_t m, int64_t n, int64_t k, int with_bias,
@@ -507,11 +625,49 @@ static void test_product_bits(void **state) {
     }
 }
 
+/* The same of complex products, in both panels' shapes, and in parts that continue the chains. */
+static void test_complex_bits(void **state) {
+    (void)state;
+    if (mpno_cpu_best_isa() < MPNO_ISA_AVX2) skip();
+    enum { M = 23, N = 71, K = 150, PART = 41 };
+    for (mpno_isa isa = MPNO_ISA_AVX2; isa <= mpno_cpu_best_isa(); isa++) {
+        const mpno_kernels *k = mpno_kernels_get(isa, MPNO_F32);
+        const check c = {.kernels = k, .format = MPNO_F32, .size = 4, .name = "gemm_complex"};
+        float *x = random_values(&c, 0, 2 * M * K, 1), *y = random_values(&c, 1, 2 * K * N, 1);
+        float *got = place(2, sizeof(float[2][M][N])), *want = place(3, sizeof(float[2][M][N]));
+        for (int i = 0; i < M; i++) {
+            for (int j = 0; j < N; j++) {
+                float re = 0, im = 0;
+                for (int p = 0; p < K; p++) {
+                    const float *a = x + i * K + p, *b = y + p * N + j;
+                    re = fmaf(-a[M * K], b[K * N], fmaf(a[0], b[0], re));
+                    im = fmaf(a[0], b[K * N], fmaf(a[M * K], b[0], im));
+                }
+                want[i * N + j] = re, want[(M + i) * N + j] = im;
+            }
+        }
+        mpno_planes a = {.data = x, .row = K, .step = 1, .plane = M * K},
+                    b = {.data = y, .row = N, .step = 1, .plane = K * N},
+                    to = {.data = got, .row = N, .step = 1, .plane = M * N};
+        k->gemm_complex(M, N, K, &a, &b, &to, 0);
+        check_bits(&c, MPNO_F32, got, want, 2 * M * N);
+        memset(got, 0, sizeof(float[2][M][N]));
+        for (int i = 0; i < M; i++) {
+            a.data = x + i * K, b.data = y, to.data = got + i * N;
+            k->gemm_complex(1, N, PART, &a, &b, &to, 0);
+            a.data = x + i * K + PART, b.data = y + PART * N;
+            k->gemm_complex(1, N, K - PART, &a, &b, &to, 1);
+        }
+        check_bits(&c, MPNO_F32, got, want, 2 * M * N);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_product_bits),
+        cmocka_unit_test(test_complex_bits),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
