@@ -16,20 +16,13 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return MPNO_OK;
 }
 
-static void one_mode(void *argument, int64_t mode, int thread) {
-    const mpno_mode_call *m = argument;
-    const mpno_kernels *k = m->call->kernels;
-    const int64_t b = m->batch, ni = m->inputs, no = m->outputs;
+static void one_mode(const mpno_mode_call *m, int64_t mode, int thread) {
     const mpno_mode_rooms room = mpno_mode_rooms_of(m, thread);
-    const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
-    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight);
-    char *y_im = room.second + (size_t)no * m->element;
-    mpno_mode_negate(m, &x, ni, room.negated);
-    k->gemm(b, no, ni, x.re, x.ld, w.re, w.ld, room.second, 2 * no, 0);
-    k->gemm(b, no, ni, room.negated, ni, w.im, w.ld, room.second, 2 * no, 1);
-    k->gemm(b, no, ni, x.re, x.ld, w.im, w.ld, y_im, 2 * no, 0);
-    k->gemm(b, no, ni, x.im, x.ld, w.re, w.ld, y_im, 2 * no, 1);
-    mpno_mode_store(m, &m->call->out[0], mode, room.second, thread);
+    const mpno_planes x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first),
+                      w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight),
+                      y = mpno_mode_place(m, &m->call->out[0], mode, room.second);
+    const int bad = m->call->kernels->gemm_complex(m->batch, m->outputs, m->inputs, &x, &w, &y, 0);
+    mpno_mode_store(m, &m->call->out[0], mode, y.data, bad, thread);
 }
 
 static void forward(mpno_op_call *call) {

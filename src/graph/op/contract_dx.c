@@ -11,23 +11,22 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return MPNO_OK;
 }
 
-static void one_mode(void *argument, int64_t mode, int thread) {
-    const mpno_mode_call *m = argument;
+static void one_mode(const mpno_mode_call *m, int64_t mode, int thread) {
     const mpno_kernels *k = m->call->kernels;
-    const int64_t b = m->batch, ni = m->inputs, no = m->outputs;
+    const int64_t ni = m->inputs, no = m->outputs;
     const mpno_mode_rooms room = mpno_mode_rooms_of(m, thread);
-    char *re = room.transposed, *im = re + (size_t)(ni * no) * m->element; /* [O][I] each */
-    const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
-    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight);
-    char *dx_im = room.second + (size_t)ni * m->element;
-    m->call->fields->transpose(re, w.re, ni, no);
-    m->call->fields->transpose(im, w.im, ni, no);
-    k->gemm(b, ni, no, dy.re, dy.ld, re, ni, room.second, 2 * ni, 0);
-    k->gemm(b, ni, no, dy.im, dy.ld, im, ni, room.second, 2 * ni, 1);
-    k->gemm(b, ni, no, dy.im, dy.ld, re, ni, dx_im, 2 * ni, 0);
-    k->negate(im, im, ni * no);
-    k->gemm(b, ni, no, dy.re, dy.ld, im, ni, dx_im, 2 * ni, 1);
-    mpno_mode_store(m, &m->call->out[0], mode, room.second, thread);
+    const mpno_planes dy = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first),
+                      w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight),
+                      dx = mpno_mode_place(m, &m->call->out[0], mode, room.second);
+    const mpno_planes turned = {
+        .data = room.transposed, .row = ni, .step = 1, .plane = ni * no, .next = w.next};
+    for (int plane = 0; plane < 2; plane++) {
+        const size_t at = (size_t)(plane * ni * no) * m->element;
+        k->transpose(room.transposed + at, ni, (char *)w.data + at, no, ni, no);
+    }
+    const mpno_planes a = mpno_mode_exchanged(m, &dy), c = mpno_mode_exchanged(m, &dx);
+    const int bad = k->gemm_complex(m->batch, ni, no, &a, &turned, &c, 0);
+    mpno_mode_store(m, &m->call->out[0], mode, dx.data, bad, thread);
 }
 
 static void forward(mpno_op_call *call) {

@@ -2,10 +2,13 @@
  * Panels of the contraction ops, see contract_modes.h. */
 #include "graph/op/contract_modes.h"
 
-#include <string.h>
-
 #include "core/memory.h"
 #include "core/parallel.h"
+
+/* Modes of a task: so many that it has about this many bytes of weights, next to which taking a
+ * task costs nothing, but no more than leave some tasks for each thread. */
+#define TASK_BYTES ((int64_t)1 << 17)
+#define TASKS_PER_THREAD 8
 
 /* The layout of a thread's scratch from `base` (may be NULL) on; gives its bytes. */
 static size_t lay_out(char *base, int64_t batch, int64_t inputs, int64_t outputs, size_t element,
@@ -13,11 +16,10 @@ static size_t lay_out(char *base, int64_t batch, int64_t inputs, int64_t outputs
     const size_t wide = (size_t)(inputs > outputs ? inputs : outputs) * (size_t)batch * element;
     const size_t spectrum = mpno_aligned(2 * wide),
                  weight = mpno_aligned(2 * (size_t)(inputs * outputs) * element);
-    const size_t turned = 2 * spectrum, matrix = 3 * spectrum;
     if (base != NULL)
-        *rooms = (mpno_mode_rooms){base,          base + spectrum, base + turned,
-                                   base + turned, base + matrix,   base + matrix + weight};
-    return matrix + 2 * weight;
+        *rooms = (mpno_mode_rooms){base, base + spectrum, base + 2 * spectrum,
+                                   base + 2 * spectrum + weight};
+    return 2 * spectrum + 2 * weight;
 }
 
 mpno_mode_rooms mpno_mode_rooms_of(const mpno_mode_call *m, int thread) {
@@ -27,69 +29,89 @@ mpno_mode_rooms mpno_mode_rooms_of(const mpno_mode_call *m, int thread) {
     return rooms;
 }
 
-mpno_mode_panel mpno_mode_spectrum(const mpno_mode_call *m, const mpno_operand *operand,
-                                   int64_t mode, void *room) {
+static char *spectrum_at(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode) {
     const int64_t count = m->batch * 2 * operand->channels;
-    char *data =
-        (char *)operand->data + (size_t)(mode * count) * mpno_format_bytes(operand->format);
-    if (operand->format != m->call->kernels->arithmetic) {
-        m->call->kernels->load(room, data, operand->format, count);
-        data = room;
-    }
-    return (mpno_mode_panel){data, data + (size_t)operand->channels * m->element,
-                             2 * operand->channels};
+    return (char *)operand->data + (size_t)(mode * count) * mpno_format_bytes(operand->format);
 }
 
-mpno_mode_panel mpno_mode_weight(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
-                                 void *room) {
-    const int64_t plane = m->inputs * m->outputs, block = m->call->node->attr.mode_rows[mode];
-    char *data =
-        (char *)operand->data + (size_t)(block * 2 * plane) * mpno_format_bytes(operand->format);
+mpno_planes mpno_mode_place(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
+                            void *room) {
+    const bool converted = operand->format != m->call->kernels->arithmetic;
+    return (mpno_planes){.data = converted ? room : spectrum_at(m, operand, mode),
+                         .row = 2 * operand->channels,
+                         .step = 1,
+                         .plane = operand->channels};
+}
+
+mpno_planes mpno_mode_spectrum(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
+                               void *room) {
+    const mpno_planes planes = mpno_mode_place(m, operand, mode, room);
+    if (planes.data == room)
+        m->call->kernels->load(room, spectrum_at(m, operand, mode), operand->format,
+                               m->batch * 2 * operand->channels);
+    return planes;
+}
+
+static char *weight_at(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode) {
+    const int64_t count = 2 * m->inputs * m->outputs, block = m->call->node->attr.mode_rows[mode];
+    return (char *)operand->data + (size_t)(block * count) * mpno_format_bytes(operand->format);
+}
+
+mpno_planes mpno_mode_weight(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
+                             void *room) {
+    const int64_t plane = m->inputs * m->outputs;
+    char *data = weight_at(m, operand, mode);
     if (operand->format != m->call->kernels->arithmetic) {
         m->call->kernels->load(room, data, operand->format, 2 * plane);
-        data = room;
+        return (mpno_planes){.data = room, .row = m->outputs, .step = 1, .plane = plane};
     }
-    return (mpno_mode_panel){data, data + (size_t)plane * m->element, m->outputs};
-}
-
-void mpno_mode_negate(const mpno_mode_call *m, const mpno_mode_panel *panel, int64_t cols,
-                      void *room) {
-    for (int64_t b = 0; b < m->batch; b++)
-        m->call->kernels->negate((char *)room + (size_t)(b * cols) * m->element,
-                                 (char *)panel->im + (size_t)(b * panel->ld) * m->element, cols);
-}
-
-void mpno_mode_turn(const mpno_mode_call *m, const mpno_mode_panel *panel, int64_t cols,
-                    void *room) {
-    const size_t row = (size_t)cols * m->element;
-    for (int64_t b = 0; b < m->batch; b++) {
-        char *to = (char *)room + (size_t)(2 * b) * row;
-        const size_t from = (size_t)(b * panel->ld) * m->element;
-        m->call->kernels->negate(to, (char *)panel->im + from, cols);
-        memcpy(to + row, (char *)panel->re + from, row);
-    }
+    return (mpno_planes){.data = data,
+                         .row = m->outputs,
+                         .step = 1,
+                         .plane = plane,
+                         .next = mode + 1 < m->modes ? weight_at(m, operand, mode + 1) : NULL};
 }
 
 void mpno_mode_store(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
-                     void *panel, int thread) {
-    const int64_t count = m->batch * 2 * operand->channels;
-    char *data =
-        (char *)operand->data + (size_t)(mode * count) * mpno_format_bytes(operand->format);
-    m->nonfinite[thread] |=
-        (unsigned char)m->call->kernels->store(data, operand->format, panel, count);
+                     const void *made, int bad, int thread) {
+    char *data = spectrum_at(m, operand, mode);
+    if (data != made)
+        bad =
+            m->call->kernels->store(data, operand->format, made, m->batch * 2 * operand->channels);
+    m->nonfinite[thread] |= (unsigned char)bad;
+}
+
+mpno_planes mpno_mode_exchanged(const mpno_mode_call *m, const mpno_planes *planes) {
+    mpno_planes to = *planes;
+    to.data = (char *)planes->data + planes->plane * (int64_t)m->element;
+    to.plane = -planes->plane;
+    return to;
+}
+
+static void some_modes(void *argument, int64_t task, int thread) {
+    const mpno_mode_call *m = argument;
+    const int64_t end = (task + 1) * m->per_task;
+    for (int64_t mode = task * m->per_task; mode < end && mode < m->modes; mode++)
+        m->body(m, mode, thread);
 }
 
 void mpno_mode_run(mpno_op_call *call, int64_t inputs, int64_t outputs, int64_t modes,
-                   void (*body)(void *argument, int64_t mode, int thread)) {
+                   mpno_mode_body *body) {
     mpno_mode_call m = {.call = call,
+                        .body = body,
                         .batch = call->batch,
                         .inputs = inputs,
                         .outputs = outputs,
+                        .modes = modes,
                         .element = mpno_format_bytes(call->kernels->arithmetic)};
+    const int64_t wanted = TASK_BYTES / (2 * inputs * outputs * (int64_t)m.element),
+                  most = modes / (TASKS_PER_THREAD * call->n_threads);
+    m.per_task = wanted < most ? wanted : most;
+    if (m.per_task < 1) m.per_task = 1;
     m.thread_bytes = lay_out(NULL, call->batch, inputs, outputs, m.element, NULL);
     m.nonfinite = (unsigned char *)call->scratch + (size_t)call->n_threads * m.thread_bytes;
     for (int t = 0; t < call->n_threads; t++) m.nonfinite[t] = 0;
-    mpno_parallel(call->n_threads, modes, body, &m);
+    mpno_parallel(call->n_threads, (modes + m.per_task - 1) / m.per_task, some_modes, &m);
     for (int t = 0; t < call->n_threads; t++) call->nonfinite[0] |= m.nonfinite[t] != 0;
 }
 

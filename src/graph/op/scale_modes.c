@@ -16,14 +16,13 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return MPNO_OK;
 }
 
-static void one_mode(void *argument, int64_t mode, int thread) {
-    const mpno_mode_call *m = argument;
+static void one_mode(const mpno_mode_call *m, int64_t mode, int thread) {
     const mpno_mode_rooms room = mpno_mode_rooms_of(m, thread);
-    const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
-    const mpno_mode_panel w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight);
-    m->call->fields->mode_scale(room.second, x.re, w.re, m->batch, m->outputs,
+    const mpno_planes x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first),
+                      w = mpno_mode_weight(m, &m->call->in[1], mode, room.weight);
+    m->call->fields->mode_scale(room.second, x.data, w.data, m->batch, m->outputs,
                                 m->call->node->attr.adjoint);
-    mpno_mode_store(m, &m->call->out[0], mode, room.second, thread);
+    mpno_mode_store(m, &m->call->out[0], mode, room.second, 0, thread);
 }
 
 static void forward(mpno_op_call *call) {

@@ -6,16 +6,15 @@
 
 #include "graph/op/contract_modes.h"
 
-static void one_mode(void *argument, int64_t mode, int thread) {
-    const mpno_mode_call *m = argument;
+static void one_mode(const mpno_mode_call *m, int64_t mode, int thread) {
     const mpno_mode_rooms room = mpno_mode_rooms_of(m, thread);
-    const mpno_mode_panel x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first);
-    const mpno_mode_panel dy = mpno_mode_spectrum(m, &m->call->in[1], mode, room.second);
-    const mpno_mode_panel dw = mpno_mode_weight(m, &m->call->out[0], mode, NULL);
+    const mpno_planes x = mpno_mode_spectrum(m, &m->call->in[0], mode, room.first),
+                      dy = mpno_mode_spectrum(m, &m->call->in[1], mode, room.second),
+                      dw = mpno_mode_weight(m, &m->call->out[0], mode, NULL);
     double *chain = m->call->chain[0];
     if (chain != NULL) chain += m->call->node->attr.mode_rows[mode] * 2 * m->outputs;
-    m->call->fields->mode_scale_dw(room.weight, x.re, dy.re, m->batch, m->outputs, chain);
-    m->nonfinite[thread] |= (unsigned char)m->call->kernels->store(dw.re, m->call->out[0].format,
+    m->call->fields->mode_scale_dw(room.weight, x.data, dy.data, m->batch, m->outputs, chain);
+    m->nonfinite[thread] |= (unsigned char)m->call->kernels->store(dw.data, m->call->out[0].format,
                                                                    room.weight, 2 * m->outputs);
 }
 
