@@ -34,8 +34,8 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                       size_t type_bytes, int n_threads) {
-    (void)type_bytes;
-    return mpno_columns_scratch_bytes(node->attr.columns, batch, graph->edges[node->in[0]].channels,
+    (void)batch, (void)type_bytes;
+    return mpno_columns_scratch_bytes(node->attr.columns, graph->edges[node->in[0]].channels,
                                       n_threads);
 }
 

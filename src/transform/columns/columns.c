@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Plans of the transform in two parts, see columns.h. The other axes are a complex transform whose
- * channels are the frequencies and channels of a line together; its modes stand in another order
- * than those of a spectrum and are copied, which is when they are rounded to the stored format. */
+ * channels are the frequencies and channels of a line together, as groups. */
 #include "transform/columns/columns.h"
 
 #include <stdatomic.h>
@@ -41,11 +40,7 @@ static mpno_status make_plan(mpno_ctx *ctx, const mpno_fft_problem *problem, dou
     c->kernels = mpno_kernels_get(ctx->isa, problem->arithmetic);
     c->n = problem->size[last], c->keep = problem->keep[last];
     c->lines = 1, c->modes = c->keep, c->middle_first = 1;
-    c->n_rest = last;
-    for (int d = 0; d < last; d++) {
-        c->lines *= problem->size[d], c->modes *= problem->keep[d];
-        c->rest_keep[d] = problem->keep[d];
-    }
+    for (int d = 0; d < last; d++) c->lines *= problem->size[d], c->modes *= problem->keep[d];
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)(c->n * 2 * c->keep), mpno_format_bytes(c->arithmetic),
                               &c->owned));
     fill_table(c, scale, weighting, c->owned);
@@ -102,113 +97,96 @@ void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, c
 
 /* ---- the other axes ---- */
 
-/* The copy between the modes of `rest`, [modes of the other axes][batch][2][K][C], and those of the
- * spectrum, [modes][batch][2][C]. In one dimension the former are the columns themselves. */
+/* One axis is all: the copy between columns [batch][2][K][C] and the spectrum [K][batch][2][C]. */
 typedef struct reorder {
     const mpno_columns *plan;
     const mpno_columns_call *call;
-    char *plain, *spectrum, *rooms; /* a row of the arithmetic type for each thread */
-    mpno_format plain_format;
+    char *columns, *spectrum;
     bool to_spectrum;
     atomic_bool bad;
 } reorder;
-
-static size_t plain_bytes(const mpno_columns *c, int64_t batch, int64_t channels) {
-    if (c->rest == NULL) return 0;
-    return mpno_aligned((size_t)(c->modes * batch * 2 * channels) *
-                        mpno_format_bytes(c->arithmetic));
-}
 
 static size_t row_bytes(const mpno_columns *c, int64_t channels) {
     return mpno_aligned((size_t)channels * mpno_format_bytes(c->arithmetic));
 }
 
-/* The row of `rest`'s modes in which all frequencies are 0. */
-static int64_t mean_row(const mpno_columns *plan) {
-    int64_t row = 0;
-    for (int d = 0; d < plan->n_rest; d++) row = row * plan->rest_keep[d] + plan->rest_keep[d] / 2;
-    return row;
-}
-
-static void reorder_row(reorder *r, char *plain, char *stored, bool mean, char *room) {
+/* Through the room only what must be converted. */
+static int reorder_row(const reorder *r, char *column, char *stored, bool mean, char *room) {
     const mpno_kernels *kernels = r->plan->kernels;
     const int64_t channels = r->call->channels;
-    const mpno_format format = r->call->spectrum_format;
-    int bad = 0;
-    if (r->to_spectrum) {
-        kernels->load(room, plain, r->plain_format, channels);
-        bad = kernels->store(stored, format, room, channels);
-    } else {
-        kernels->load(room, stored, format, channels);
-        if (mean) kernels->channel_affine(room, room, NULL, r->call->mean, 1, channels);
-        bad = kernels->store(plain, r->plain_format, room, channels);
+    const mpno_format in = r->call->columns_format, out = r->call->spectrum_format;
+    const mpno_format format = r->to_spectrum ? in : out;
+    const char *from = r->to_spectrum ? column : stored;
+    if (format != r->plan->arithmetic) {
+        kernels->load(room, from, format, channels);
+        from = room;
     }
+    if (mean) {
+        kernels->channel_affine(room, from, NULL, r->call->mean, 1, channels);
+        from = room;
+    }
+    return r->to_spectrum ? kernels->store(stored, out, from, channels)
+                          : kernels->store(column, in, from, channels);
+}
+
+static void reorder_mode(void *argument, int64_t k, int thread) {
+    reorder *r = argument;
+    const int64_t keep = r->plan->keep, batch = r->call->batch, channels = r->call->channels;
+    const size_t column = (size_t)channels * mpno_format_bytes(r->call->columns_format),
+                 stored = (size_t)channels * mpno_format_bytes(r->call->spectrum_format);
+    char *room = (char *)r->call->scratch + (size_t)thread * row_bytes(r->plan, channels);
+    int bad = 0;
+    for (int64_t half = 0; half < 2 * batch; half++)
+        bad |=
+            reorder_row(r, r->columns + (size_t)(half * keep + k) * column,
+                        r->spectrum + (size_t)(k * 2 * batch + half) * stored,
+                        !r->to_spectrum && r->call->mean != NULL && k == 0 && half % 2 == 0, room);
     if (bad) atomic_store_explicit(&r->bad, true, memory_order_relaxed);
 }
 
-static void reorder_modes(void *argument, int64_t row, int thread) {
-    reorder *r = argument;
-    const int64_t keep = r->plan->keep, batch = r->call->batch, channels = r->call->channels;
-    const size_t from = (size_t)channels * mpno_format_bytes(r->plain_format),
-                 to = (size_t)channels * mpno_format_bytes(r->call->spectrum_format);
-    const bool mean = r->call->mean != NULL && !r->to_spectrum && row == mean_row(r->plan);
-    for (int64_t half = 0; half < 2 * batch; half++)
-        for (int64_t k = 0; k < keep; k++)
-            reorder_row(r, r->plain + (size_t)((row * 2 * batch + half) * keep + k) * from,
-                        r->spectrum + (size_t)((row * keep + k) * 2 * batch + half) * to,
-                        mean && k == 0 && half % 2 == 0,
-                        r->rooms + (size_t)thread * row_bytes(r->plan, channels));
+static int reorder_modes(const mpno_columns *plan, const mpno_columns_call *call, void *columns,
+                         void *spectrum, bool to_spectrum) {
+    reorder r = {.plan = plan,
+                 .call = call,
+                 .columns = columns,
+                 .spectrum = spectrum,
+                 .to_spectrum = to_spectrum};
+    mpno_parallel(call->n_threads, plan->keep, reorder_mode, &r);
+    return r.bad;
 }
 
-size_t mpno_columns_scratch_bytes(const mpno_columns *columns, int64_t batch, int64_t channels,
-                                  int n_threads) {
-    const size_t rest =
-        columns->rest == NULL
-            ? 0
-            : mpno_fft_scratch_bytes(columns->rest, columns->keep * channels, n_threads);
-    return plain_bytes(columns, batch, channels) +
-           (size_t)n_threads * row_bytes(columns, channels) + rest;
+size_t mpno_columns_scratch_bytes(const mpno_columns *columns, int64_t channels, int n_threads) {
+    return columns->rest == NULL
+               ? (size_t)n_threads * row_bytes(columns, channels)
+               : mpno_fft_groups_scratch_bytes(columns->rest, channels, columns->keep, n_threads);
 }
 
+/* Each frequency of a line is a group: its modes stand together in the spectrum. */
 static mpno_fft_call rest_call(const mpno_columns *plan, const mpno_columns_call *call) {
     return (mpno_fft_call){.batch = call->batch,
                            .channels = plan->keep * call->channels,
+                           .groups = plan->keep,
                            .scale = 1,
                            .weighting = MPNO_FFT_PLAIN,
+                           .mean = call->mean,
                            .field_format = call->columns_format,
-                           .spectrum_format = plan->arithmetic,
+                           .spectrum_format = call->spectrum_format,
                            .n_threads = call->n_threads,
-                           .scratch = (char *)call->scratch +
-                                      plain_bytes(plan, call->batch, call->channels) +
-                                      (size_t)call->n_threads * row_bytes(plan, call->channels)};
-}
-
-static reorder make_reorder(const mpno_columns *plan, const mpno_columns_call *call, void *columns,
-                            void *spectrum, bool to_spectrum) {
-    const bool line = plan->rest == NULL;
-    return (reorder){
-        .plan = plan,
-        .call = call,
-        .plain = line ? columns : call->scratch,
-        .plain_format = line ? call->columns_format : plan->arithmetic,
-        .spectrum = spectrum,
-        .rooms = (char *)call->scratch + plain_bytes(plan, call->batch, call->channels),
-        .to_spectrum = to_spectrum};
+                           .scratch = call->scratch};
 }
 
 int mpno_columns_forward(const mpno_columns *plan, const mpno_columns_call *call,
                          const void *columns, void *spectrum) {
     const mpno_fft_call rest = rest_call(plan, call);
-    reorder r = make_reorder(plan, call, (void *)(uintptr_t)columns, spectrum, true);
-    if (plan->rest != NULL) (void)mpno_fft_forward(plan->rest, &rest, columns, r.plain);
-    mpno_parallel(call->n_threads, plan->modes / plan->keep, reorder_modes, &r);
-    return r.bad;
+    return plan->rest != NULL
+               ? mpno_fft_forward(plan->rest, &rest, columns, spectrum)
+               : reorder_modes(plan, call, (void *)(uintptr_t)columns, spectrum, true);
 }
 
 int mpno_columns_inverse(const mpno_columns *plan, const mpno_columns_call *call,
                          const void *spectrum, void *columns) {
     const mpno_fft_call rest = rest_call(plan, call);
-    reorder r = make_reorder(plan, call, columns, (void *)(uintptr_t)spectrum, false);
-    mpno_parallel(call->n_threads, plan->modes / plan->keep, reorder_modes, &r);
-    return plan->rest != NULL ? mpno_fft_inverse(plan->rest, &rest, r.plain, columns) : r.bad;
+    return plan->rest != NULL
+               ? mpno_fft_inverse(plan->rest, &rest, spectrum, columns)
+               : reorder_modes(plan, call, columns, (void *)(uintptr_t)spectrum, false);
 }

@@ -37,8 +37,6 @@ typedef struct mpno_columns {
     int64_t middle_first, middle_count; /* k of the middle class */
     bool has_nyquist;
     const mpno_kernels *kernels;
-    int n_rest; /* other axes, and what is kept of them */
-    int64_t rest_keep[MPNO_FFT_MAX_DIMS];
     mpno_fft *rest; /* over the other axes; NULL in one dimension */
     void *owned;
 } mpno_columns;
@@ -57,8 +55,7 @@ typedef struct mpno_columns_call {
     void *scratch;
 } mpno_columns_call;
 
-size_t mpno_columns_scratch_bytes(const mpno_columns *columns, int64_t batch, int64_t channels,
-                                  int n_threads);
+size_t mpno_columns_scratch_bytes(const mpno_columns *columns, int64_t channels, int n_threads);
 /* Return 1 when a stored value is not finite, else 0. Bits do not depend on n_threads. */
 int mpno_columns_forward(const mpno_columns *plan, const mpno_columns_call *call,
                          const void *columns, void *spectrum);

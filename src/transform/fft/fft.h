@@ -55,6 +55,9 @@ int64_t mpno_fft_columns(const mpno_fft *fft); /* lines times keep[last] */
 /* Bytes of scratch for one call on n_threads threads with `channels` channels, any batch. Scratch:
  * 64-byte aligned, not cleared. */
 size_t mpno_fft_scratch_bytes(const mpno_fft *fft, int64_t channels, int n_threads);
+/* The same for groups of `channels` each. */
+size_t mpno_fft_groups_scratch_bytes(const mpno_fft *fft, int64_t channels, int64_t groups,
+                                     int n_threads);
 /* Additions and multiplications of one sample and channel, as executed (pruned). */
 double mpno_fft_flops(const mpno_fft *fft);
 /* One line: sizes, kept modes, algorithm per axis; n bytes with the final zero. */
@@ -67,6 +70,11 @@ typedef struct mpno_fft_call {
     mpno_format field_format, spectrum_format;
     int n_threads;
     void *scratch;
+    /* The channels are those of `groups` spectra side by side, as many each (0 means 1):
+     * [modes][groups][batch][2][channels / groups]. */
+    int64_t groups;
+    const void *mean; /* of inverse: added to what scale and weights make of Re X at frequency 0 of
+                         group 0, [channels / groups] of the arithmetic type; or NULL */
 } mpno_fft_call;
 
 /* Return 1 when a stored value is not finite, else 0. Bits do not depend on n_threads. field and

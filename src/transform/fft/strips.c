@@ -8,6 +8,7 @@
  * done without the last axis. No data is touched here: kernels do that. */
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "kernel/kernel.h"
 #include "number/format.h"
 #include "transform/fft/plan.h"
 
@@ -51,15 +52,22 @@ static int64_t level_scratch(const mpno_fft *fft, int d, int64_t width) {
 }
 
 typedef struct layout {
-    int64_t width; /* of a strip */
+    int64_t width;          /* of a strip */
+    int64_t unit, per_unit; /* channels in whole groups that strips share out; strips of a unit */
     size_t
         thread_bytes; /* a cache line with a flag, one column, the inner levels, the line in work */
     size_t level_bytes; /* the outer level: one per thread, or one in all */
     bool shared;
 } layout;
 
-static layout make_layout(const mpno_fft *fft, int64_t channels) {
-    layout l = {.width = mpno_fft_strip_width(fft, channels)};
+/* A strip holds whole groups or a part of one. Several need groups of whole vectors: they are moved
+ * one by one. */
+static layout make_layout(const mpno_fft *fft, int64_t channels, int64_t groups) {
+    const int64_t most = mpno_fft_strip_width(fft, channels * groups);
+    const bool several = channels % fft->kernels->lanes == 0 && channels < most;
+    layout l = {.unit = several ? most / channels * channels : channels};
+    l.width = mpno_fft_strip_width(fft, l.unit);
+    l.per_unit = (l.unit + l.width - 1) / l.width;
     int64_t count = fft->problem.keep[0] * 2 * l.width + work_scratch(fft, l.width);
     for (int d = 1; d < fft->problem.ndim; d++) count += level_scratch(fft, d, l.width);
     size_t element = mpno_rows_element(fft->kernels);
@@ -70,7 +78,12 @@ static layout make_layout(const mpno_fft *fft, int64_t channels) {
 }
 
 size_t mpno_fft_scratch_bytes(const mpno_fft *fft, int64_t channels, int n_threads) {
-    layout l = make_layout(fft, channels);
+    return mpno_fft_groups_scratch_bytes(fft, channels, 1, n_threads);
+}
+
+size_t mpno_fft_groups_scratch_bytes(const mpno_fft *fft, int64_t channels, int64_t groups,
+                                     int n_threads) {
+    layout l = make_layout(fft, channels, groups);
     size_t threads = n_threads < 1 ? 1 : (size_t)n_threads;
     return threads * l.thread_bytes + (l.shared ? 1 : threads) * l.level_bytes;
 }
@@ -82,6 +95,7 @@ typedef struct strip {
     const mpno_fft *fft;
     const mpno_fft_call *call;
     char *field, *spectrum;
+    int64_t group;                   /* channels of one */
     bool columns;                    /* of the last axis in place of the field */
     int64_t sample, first, n, width; /* channels first .. first + n - 1 in rows of width */
     void *column, *level[MPNO_FFT_MAX_DIMS], *tmp;
@@ -129,16 +143,19 @@ static mpno_fft_view columns_view(const strip *s, int64_t index, int64_t c) {
     return view;
 }
 
-/* Modes mode, mode + step, .. of the spectrum. */
-static mpno_fft_view spectrum_view(const strip *s, int64_t mode, int64_t step) {
-    const int64_t channels = s->call->channels, row = s->call->batch * 2 * channels;
-    int64_t start = mode * row + s->sample * 2 * channels + s->first;
+/* Modes mode, mode + step, .. of the spectrum, from `channel` to the end of its group or of the
+ * strip. */
+static mpno_fft_view spectrum_view(const strip *s, int64_t mode, int64_t step, int64_t channel) {
+    const int64_t groups = s->call->channels / s->group, row = s->call->batch * 2 * s->group;
+    const int64_t group = channel / s->group, within = channel % s->group;
+    const int64_t start = (mode * groups + group) * row + s->sample * 2 * s->group + within;
+    const int64_t left = s->first + s->n - channel;
     return (mpno_fft_view){
         .data = s->spectrum + (size_t)start * mpno_format_bytes(s->call->spectrum_format),
         .format = s->call->spectrum_format,
-        .row_stride = step * row,
-        .plane_stride = channels,
-        .n = s->n,
+        .row_stride = step * groups * row,
+        .plane_stride = s->group,
+        .n = left < s->group - within ? left : s->group - within,
         .planes = 2};
 }
 
@@ -149,6 +166,20 @@ static double weight(const strip *s, int64_t k) {
     bool twice = p->kind == MPNO_FFT_REAL && s->call->weighting == MPNO_FFT_HERMITIAN && k != 0 &&
                  2 * k != n;
     return twice ? 2 * s->call->scale : s->call->scale;
+}
+
+/* Adds the mean where frequency 0 stands: behind dimension 0 in one of the columns. */
+static void add_mean(strip *s, int64_t column) {
+    const mpno_fft_problem *p = &s->fft->problem;
+    int64_t at = 0;
+    for (int d = 1; d < p->ndim; d++) at = at * p->keep[d] + p->keep[d] / 2;
+    if (s->call->mean == NULL || column != at || s->first >= s->group) return;
+    const mpno_fft_kernels *kernels = s->fft->kernels;
+    void *row = dense(s, s->column, p->keep[0] / 2).data;
+    const char *mean = (const char *)s->call->mean + (size_t)s->first * mpno_rows_element(kernels);
+    const int64_t left = s->group - s->first, count = left < s->n ? left : s->n;
+    mpno_kernels_get(kernels->isa, kernels->arithmetic)
+        ->channel_affine(row, row, NULL, mean, 1, count);
 }
 
 /* Moves the K_0 modes of one of the columns behind dimension 0 between spectrum and s->column. In
@@ -162,14 +193,21 @@ static void move_column(strip *s, int64_t column, bool to_spectrum) {
         if (p->ndim == 1) {
             for (end = r + 1; end < p->keep[0] && weight(s, end) == scale;) end++;
         }
-        mpno_fft_view view = spectrum_view(s, r * fft->columns[0] + column, fft->columns[0]);
-        mpno_fft_rows rows = dense(s, s->column, r);
-        if (to_spectrum) {
-            s->bad |= fft->kernels->store(&view, &rows, end - r, scale);
-        } else {
-            fft->kernels->load(&rows, &view, end - r, s->width, scale);
+        const mpno_fft_rows whole = dense(s, s->column, r);
+        for (int64_t c = 0; c < s->n;) {
+            const mpno_fft_view view =
+                spectrum_view(s, r * fft->columns[0] + column, fft->columns[0], s->first + c);
+            const mpno_fft_rows rows = mpno_rows_part(fft->kernels, &whole, 0, c);
+            if (to_spectrum) {
+                s->bad |= fft->kernels->store(&view, &rows, end - r, scale);
+            } else {
+                fft->kernels->load(&rows, &view, end - r, round_up(view.n, fft->kernels->lanes),
+                                   scale);
+            }
+            c += view.n;
         }
     }
+    if (!to_spectrum) add_mean(s, column);
 }
 
 /* Is the next level that of columns in place of the field? They are read and written in place. */
@@ -277,7 +315,7 @@ typedef struct job {
     char *field, *spectrum;
     bool inverse, columns;
     layout layout;
-    int64_t strips_per_sample;
+    int64_t group, strips_per_sample;
     int n_threads;
     int64_t shared_strip, planes; /* of the strip that all threads share; planes per task */
 } job;
@@ -294,15 +332,19 @@ static int *flag(const job *j, int thread) {
 
 static strip begin(const job *j, int64_t index, int thread, int level) {
     const mpno_fft *fft = j->fft;
-    const int64_t channels = j->call->channels;
+    const int64_t unit = j->layout.unit;
     strip s = {.fft = fft,
                .call = j->call,
                .field = j->field,
                .spectrum = j->spectrum,
                .columns = j->columns};
+    s.group = j->group;
     s.sample = index / j->strips_per_sample;
-    s.first = index % j->strips_per_sample * j->layout.width;
-    s.n = channels - s.first < j->layout.width ? channels - s.first : j->layout.width;
+    const int64_t number = index % j->strips_per_sample, within = number % j->layout.per_unit;
+    const int64_t begins = number / j->layout.per_unit * unit, left = j->call->channels - begins;
+    const int64_t ends = begins + (left < unit ? left : unit);
+    s.first = begins + within * j->layout.width;
+    s.n = ends - s.first < j->layout.width ? ends - s.first : j->layout.width;
     s.width = round_up(s.n, fft->kernels->lanes);
     s.column = thread_scratch(j, thread) + MPNO_ALIGN;
     void *next = dense(&s, s.column, fft->problem.keep[0]).data;
@@ -379,8 +421,10 @@ static int run(job j) {
     const mpno_fft *fft = j.fft;
     const mpno_fft_call *call = j.call;
     if (call->batch <= 0 || call->channels <= 0) return 0;
-    j.layout = make_layout(fft, call->channels);
-    j.strips_per_sample = (call->channels + j.layout.width - 1) / j.layout.width;
+    const int64_t groups = call->groups < 1 ? 1 : call->groups;
+    j.group = call->channels / groups;
+    j.layout = make_layout(fft, j.group, groups);
+    j.strips_per_sample = (call->channels + j.layout.unit - 1) / j.layout.unit * j.layout.per_unit;
     j.n_threads = call->n_threads < 1 ? 1 : call->n_threads;
     const int64_t strips = call->batch * j.strips_per_sample;
     for (int i = 0; i < j.n_threads; i++) *flag(&j, i) = 0;

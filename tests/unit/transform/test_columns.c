@@ -334,6 +334,70 @@ static void a_sick_column_stays_alone(void **state) {
     }
 }
 
+/* Rows of `channels` floats: part `group` of `groups` side by side in each row (field) or, with
+ * `block` rows together, one after the other (spectrum). out: from the groups, else to them. */
+static void move_group(float *one, float *all, int64_t rows, int64_t block, int64_t channels,
+                       int64_t group, int64_t groups, bool out) {
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t row = (r / block * groups + group) * block + r % block;
+        float *a = one + r * channels, *b = all + row * channels;
+        memcpy(out ? a : b, out ? b : a, (size_t)channels * sizeof *a);
+    }
+}
+
+/* Of group 0 the mean is added where all frequencies are 0. */
+static void add_mean(const columns_case *c, float *spectrum, const float *mean) {
+    const int64_t row = c->call.batch * 2 * c->call.channels;
+    int64_t mode = 0;
+    for (int d = 0; d < c->problem.ndim; d++)
+        mode = mode * c->problem.keep[d] + c->problem.keep[d] / 2;
+    for (int64_t b = 0; b < c->call.batch; b++)
+        for (int64_t i = 0; i < c->call.channels; i++)
+            spectrum[mode * row + b * 2 * c->call.channels + i] += mean[i];
+}
+
+/* The bits of each group are those of a transform of its own, whatever the strips are. */
+static void groups_are_spectra_side_by_side(void **state) {
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        columns_case c = random_case(1 + i % 3, MPNO_FFT_COMPLEX, MPNO_F32);
+        c.call.scale = 1; /* the mean is added to what was scaled */
+        const int64_t groups = at_most(5), channels = c.call.channels, b = 2 * c.call.batch;
+        const int64_t points = mpno_fft_points(c.fft), modes = mpno_fft_modes(c.fft);
+        const size_t all = (size_t)groups;
+        float *field = numbers(all * c.n_field, MPNO_F32, true);
+        float *spectrum = numbers(all * c.n_spectrum, MPNO_F32, false);
+        float *one = numbers(c.n_field, MPNO_F32, false),
+              *mean = numbers((size_t)channels, MPNO_F32, true);
+        float *want = numbers(c.n_spectrum, MPNO_F32, false),
+              *got = numbers(c.n_spectrum, MPNO_F32, false);
+        float *back = numbers(c.n_field, MPNO_F32, false);
+        mpno_fft_call call = c.call;
+        call.channels *= groups, call.groups = groups, call.mean = mean;
+        const size_t bytes = mpno_fft_groups_scratch_bytes(c.fft, channels, groups, call.n_threads);
+        assert_int_equal(mpno_alloc_raw(ctx, bytes, &call.scratch), MPNO_OK);
+        memset(call.scratch, 0xff, bytes);
+        assert_int_equal(mpno_fft_forward(c.fft, &call, field, spectrum), 0);
+        for (int64_t g = 0; g < groups; g++) {
+            move_group(one, field, points * b, 1, channels, g, groups, true);
+            assert_int_equal(mpno_fft_forward(c.fft, &c.call, one, want), 0);
+            move_group(got, spectrum, modes * b, b, channels, g, groups, true);
+            assert_memory_equal(got, want, c.n_spectrum * sizeof *got);
+        }
+        assert_int_equal(mpno_fft_inverse(c.fft, &call, spectrum, field), 0);
+        for (int64_t g = 0; g < groups; g++) {
+            move_group(got, spectrum, modes * b, b, channels, g, groups, true);
+            if (g == 0) add_mean(&c, got, mean);
+            assert_int_equal(mpno_fft_inverse(c.fft, &c.call, got, back), 0);
+            move_group(one, field, points * b, 1, channels, g, groups, true);
+            assert_memory_equal(one, back, c.n_field * sizeof *one);
+        }
+        void *owned[] = {field, spectrum, one, mean, want, got, back, call.scratch};
+        for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) mpno_free(ctx, owned[k]);
+        end(&c);
+    }
+}
+
 static void every_instruction_set(void **state) {
     mpno_isa best = ctx->isa;
     for (int isa = 0; isa < (int)best; isa++) {
@@ -341,6 +405,7 @@ static void every_instruction_set(void **state) {
         both_parts_give_the_bits_of_the_whole(state);
         columns_of_every_format(state);
         sums_follow_from_columns(state);
+        groups_are_spectra_side_by_side(state);
     }
     ctx->isa = best;
 }
@@ -354,6 +419,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sums_follow_from_columns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_do_not_change_columns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sick_column_stays_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(groups_are_spectra_side_by_side, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_instruction_set, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
