@@ -123,6 +123,7 @@ static void K(pack)(void *packed, int64_t n, int64_t k, const void *b, int64_t l
     }
 }
 
+#include "kernel/tmpl/gemm_column.h"
 #ifdef VEC_PAIRS
 #include "kernel/tmpl/gemm_pairs.h"
 #endif
@@ -133,6 +134,14 @@ KERNEL_INLINE void K(multiply)(int64_t m, int64_t n, int64_t depth, const T *a, 
                                int accumulate, const T *bias) {
     static const int max_rows[] = VEC_TILE_ROWS;
     _Alignas(64) T room[GEMM_DEPTH * VEC_TILE_VECTORS * LANES];
+    if (n == 1 && a_step == 1 && m >= LANES) {
+        const int64_t whole = m / LANES * LANES;
+        K(multiply_column)
+        (whole, depth, a, a_row, b, ldb > 0 ? ldb : LANES, c, ldc, accumulate, bias);
+        a += whole * a_row;
+        c += whole * ldc;
+        if ((m -= whole) == 0) return;
+    }
 #ifdef VEC_PAIRS
     if (n == K(PAIR_COLUMNS) && ldc == n && m > 1) {
         const int64_t even = m / 2 * 2;

@@ -16,10 +16,10 @@
 #include "kernel/tmpl/convert.h"
 #include "kernel/tmpl/elementwise.h"
 #include "kernel/tmpl/functions_f64.h"
+#include "kernel/tmpl/transpose.h"
 #include "kernel/tmpl/gemm.h"
 #include "kernel/tmpl/gemm_complex.h"
 #include "kernel/tmpl/reduce.h"
-#include "kernel/tmpl/transpose.h"
 
 #undef T
 #undef K
