@@ -177,7 +177,6 @@ struct mpno_op {
     bool cheap;           /* a few flops a value: recomputed rather than stored */
     bool elementwise;     /* the result may lie where a field among the operands does */
     bool linear_in_first; /* linear in operand 0 when the others are held: adjoint test */
-    bool keeps_scratch;   /* reduce ops: its scratch is its own, from tile to tile of a chunk */
     bool f64_sums;        /* reduce ops: partial sums are f64 whatever the arithmetic */
     bool own_chain;       /* a sum over samples that goes on from the stored result itself */
     unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */
@@ -199,6 +198,8 @@ struct mpno_op {
     /* Scratch bytes beside the operands (tile ops: of one tile); NULL: none. */
     size_t (*scratch)(const mpno_graph *graph, const mpno_node *node, int64_t rows_or_batch,
                       size_t type_bytes, int n_threads);
+    /* Whether the scratch of a tile or reduce op is its own, from tile to tile of a chunk. NULL: no. */
+    bool (*keeps_scratch)(const mpno_node *node);
 };
 
 #define X(name) extern const mpno_op mpno_op_##name;

@@ -16,14 +16,18 @@ typedef struct compiler {
     mpno_place_item *places; /* of the values; time is the index of the instruction */
 } compiler;
 
+int64_t mpno_tile_rows(int64_t line) {
+    const int64_t parts = (line + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
+    return parts == 1 ? MPNO_TILE_ROWS / line * line : (line + parts - 1) / parts;
+}
+
 mpno_tiling mpno_tiling_of(const mpno_grid *grid) {
     mpno_tiling t = {.points = grid->points,
                      .line = grid->size[grid->ndim - 1] * (grid->planes > 1 ? grid->planes : 1)};
-    const int64_t parts = (t.line + MPNO_TILE_ROWS - 1) / MPNO_TILE_ROWS;
-    t.rows = parts == 1 ? MPNO_TILE_ROWS / t.line * t.line : (t.line + parts - 1) / parts;
+    t.rows = mpno_tile_rows(t.line);
     /* complex fields: both rows of a point stay together */
     if (grid->planes > 1 && t.rows % 2 != 0) t.rows++;
-    const int64_t unit = parts == 1 ? t.rows : t.line;
+    const int64_t unit = t.line <= MPNO_TILE_ROWS ? t.rows : t.line;
     t.chunk = unit < MPNO_CHUNK_ROWS ? MPNO_CHUNK_ROWS / unit * unit : unit;
     t.chunks = (t.points + t.chunk - 1) / t.chunk;
     return t;
@@ -141,7 +145,7 @@ static void compile_op(compiler *c, const mpno_instr *instr, int time, mpno_tile
     if (node->op->scratch == NULL) return;
     const size_t bytes =
         mpno_aligned(node->op->scratch(c->graph, node, MPNO_TILE_ROWS, c->element, 1));
-    if (node->op->keeps_scratch)
+    if (node->op->keeps_scratch != NULL && node->op->keeps_scratch(node))
         op->room = add_room(c, bytes);
     else if (bytes > c->program->op_scratch_bytes)
         c->program->op_scratch_bytes = bytes;

@@ -64,6 +64,7 @@ typedef struct mpno_tiling {
     int64_t rows;          /* of a tile, at most */
     int64_t chunk, chunks; /* points of a chunk; how many of them */
 } mpno_tiling;
+int64_t mpno_tile_rows(int64_t line); /* of a tile of lines of so many rows */
 mpno_tiling mpno_tiling_of(const mpno_grid *grid);
 /* Points of the tile that begins at `first`, in a chunk that ends before `end`. */
 static inline int64_t mpno_tiling_rows(const mpno_tiling *t, int64_t first, int64_t end) {

@@ -25,6 +25,23 @@ typedef struct mpno_planes {
     const void *next;
 } mpno_planes;
 
+#define MPNO_LINE_GROUP 12 /* frequencies that line_take holds at a time */
+#define MPNO_LINE_FOURS 3  /* fours and pairs of samples that line_give holds */
+#define MPNO_LINE_PAIRS 6
+
+/* The samples of a line, or of a part of one, in fours h, N/2 - h, N/2 + h, N - h or in pairs about a centre. Row i of every
+ * even one is behind its first, of every odd one before it. Its columns are [2][keep][channels], cosines before sines. */
+typedef struct mpno_folded_line {
+    int ways;             /* 4 or 2 */
+    int quarter;          /* fours: N/4 and 3N/4 follow, where row 0 and row 3 would go on */
+    int64_t rows;         /* fours or pairs */
+    int64_t keep;         /* frequencies */
+    int64_t channels;
+    int64_t cosine_rows, sine_rows; /* of the table of line_take, which may have more than are used */
+    void *row[4];         /* first rows */
+    void *alone[2];       /* fours: the samples 0 and N/2; pairs: that of the centre and NULL, or both NULL */
+} mpno_folded_line;
+
 typedef struct mpno_kernels {
     mpno_format arithmetic; /* T */
     mpno_isa isa;
@@ -68,6 +85,20 @@ typedef struct mpno_kernels {
     /* dst = p[c] x + q[c] y + r[c] */
     void (*channel_combine)(void *dst, const void *x, const void *p, const void *y, const void *q, const void *r,
                             int64_t rows, int64_t channels);
+
+    /* Columns = sums of the samples of a line times a table of cosines and of sines, each frequency's from its own row:
+     *   for cosines, then for sines without frequency 0: for every group of MPNO_LINE_GROUP frequencies (the last may be
+     *   smaller and is padded to an even number) [rows][frequencies], rows: alone (cosines only), fours or pairs, quarter.
+     * In fours, where the cosine of N/4 is not 0 its frequency is even, and where the sine is not, odd. The sine of frequency 0
+     * becomes 0. Does not write to the samples. */
+    void (*line_take)(const mpno_folded_line *line, const void *table, void *columns);
+    /* The transpose: the samples from columns. Table: alone [keep][2], cosine and sine (which counts as 0), for every block of
+     * MPNO_LINE_FOURS or MPNO_LINE_PAIRS rows (the last one padded) [keep][rows of the block][2], quarter [keep][2]. */
+    void (*line_give)(const mpno_folded_line *line, const void *table, const void *columns);
+    /* dst[2][rows][channels] = src factor (+ dst when accumulate), complex: factors[rows][2], conjugated or not. dst may be
+     * src. */
+    void (*rotate)(void *dst, const void *src, const void *factors, int conjugate, int accumulate, int64_t rows,
+                   int64_t channels);
 
     /* Sums over rows, added to acc (f64, one or two per channel), in row order. */
     void (*sum_rows)(double *acc, const void *x, int64_t rows, int64_t channels);                  /* acc[c] += sum x */

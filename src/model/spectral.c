@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+#include "graph/tile.h"
 #include "model/interpolation.h"
 
 enum { MAX_FFTS = 4 * MPNO_MAX_BLOCKS };
@@ -78,6 +79,7 @@ static mpno_status find_fft(mpno_plans *plans, const mpno_fft_problem *problem, 
     if (*parts == NULL && problem->kind == MPNO_FFT_REAL &&
         problem->size[problem->ndim - 1] <= MAX_LINE)
         MPNO_TRY(mpno_columns_create(plans->ctx, problem,
+                                     mpno_tile_rows(problem->size[problem->ndim - 1]),
                                      inverse ? 1.0 : 1.0 / (double)mpno_fft_points(*out),
                                      inverse ? MPNO_FFT_HERMITIAN : MPNO_FFT_PLAIN, parts));
     *columns = *parts;

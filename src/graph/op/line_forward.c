@@ -9,13 +9,14 @@ static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
     const int64_t channels = call->in[0].channels;
     const size_t element = mpno_format_bytes(call->kernels->arithmetic);
+    char *room = (char *)call->scratch + mpno_line_bytes(call->graph, call->node, element);
     for (int64_t done = 0, count; done < call->rows; done += count) {
         const int64_t at = call->first + done, line = at / columns->n, n = at % columns->n;
         void *c = mpno_line_place(call, &call->out[0], 0, line, call->scratch);
         count = columns->n - n < call->rows - done ? columns->n - n : call->rows - done;
         mpno_columns_take(columns, n, count,
                           (char *)call->in[0].data + (size_t)(done * channels) * element, channels,
-                          c);
+                          c, room);
         if (n + count == columns->n && mpno_line_store(call, &call->out[0], 0, line, c))
             call->nonfinite[0] = true;
     }
@@ -35,10 +36,16 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
     return (mpno_op_cost){lines * mpno_columns_line_flops(node->attr.columns), false};
 }
 
+/* A line that comes in parts adds up. */
+static bool keeps_scratch(const mpno_node *node) {
+    return node->attr.columns->part < node->attr.columns->n;
+}
+
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
                       size_t type_bytes, int n_threads) {
     (void)rows, (void)n_threads;
-    return mpno_line_bytes(graph, node, type_bytes);
+    return mpno_line_bytes(graph, node, type_bytes) +
+           mpno_columns_part_bytes(node->attr.columns, graph->edges[node->in[0]].channels);
 }
 
 const mpno_op mpno_op_line_forward = {
@@ -51,5 +58,5 @@ const mpno_op mpno_op_line_forward = {
     .cost = cost,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
-    .keeps_scratch = true, /* for a line that comes in parts */
+    .keeps_scratch = keeps_scratch,
 };

@@ -19,12 +19,14 @@ static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
     const int64_t channels = call->in[0].channels;
     const size_t element = mpno_format_bytes(call->kernels->arithmetic);
+    char *room = (char *)call->scratch + mpno_line_bytes(call->graph, call->node, element);
     for (int64_t done = 0, count; done < call->rows; done += count) {
         const int64_t at = call->first + done, line = at / columns->n, n = at % columns->n;
         count = columns->n - n < call->rows - done ? columns->n - n : call->rows - done;
-        mpno_columns_give(columns, n, count,
-                          mpno_line_load(call, &call->in[0], 0, line, call->scratch), channels,
-                          (char *)call->out[0].data + (size_t)(done * channels) * element);
+        const bool made = n > 0 && mpno_columns_keep_parts(columns); /* with the part before */
+        const void *c = made ? NULL : mpno_line_load(call, &call->in[0], 0, line, call->scratch);
+        mpno_columns_give(columns, n, count, c, channels,
+                          (char *)call->out[0].data + (size_t)(done * channels) * element, room);
     }
 }
 
@@ -45,6 +47,10 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ro
     return mpno_op_line_forward.scratch(graph, node, rows, type_bytes, n_threads);
 }
 
+static bool keeps_scratch(const mpno_node *node) {
+    return mpno_columns_keep_parts(node->attr.columns);
+}
+
 const mpno_op mpno_op_line_inverse = {
     .name = "line_inverse",
     .class = MPNO_OP_TILE,
@@ -56,4 +62,5 @@ const mpno_op mpno_op_line_inverse = {
     .cost = cost,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .keeps_scratch = keeps_scratch,
 };

@@ -4,6 +4,7 @@
  * beta [C] (or left out); attr.columns, the others as normalize. Neither x nor its gradient is ever
  * stored: dc by normalize_columns_dx, gamma and beta by normalize_dw, both from the columns of dy
  * (line_forward) and normalize_columns_sums. */
+#include "core/memory.h"
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -11,13 +12,20 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return mpno_op_line_inverse.shape(graph, node, out);
 }
 
+static size_t line_scratch(const mpno_graph *graph, const mpno_node *node, size_t type_bytes) {
+    return mpno_aligned(mpno_op_line_inverse.scratch(graph, node, 0, type_bytes, 1));
+}
+
 static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
                                   call->node->attr.groups, call->node->attr.eps};
     const size_t vector = (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
-    void *scale = call->scratch, *shift = (char *)scale + vector;
-    mpno_op_line_inverse.forward(call); /* is done with the scratch when it returns */
+    /* Behind what the inverse keeps from part to part of a line. */
+    char *scale =
+        (char *)call->scratch + line_scratch(call->graph, call->node, vector / (size_t)channels);
+    char *shift = scale + vector;
+    mpno_op_line_inverse.forward(call);
     call->fields->norm_coefficients(scale, shift, call->in[1].data, call->in[2].data,
                                     call->in[3].data, &norm);
     call->kernels->channel_affine(call->out[0].data, call->out[0].data, scale, shift, call->rows,
@@ -57,9 +65,12 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
 
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
                       size_t type_bytes, int n_threads) {
-    const size_t line = mpno_op_line_inverse.scratch(graph, node, rows, type_bytes, n_threads),
-                 norm = mpno_op_normalize.scratch(graph, node, rows, type_bytes, n_threads);
-    return line > norm ? line : norm;
+    return line_scratch(graph, node, type_bytes) +
+           mpno_op_normalize.scratch(graph, node, rows, type_bytes, n_threads);
+}
+
+static bool keeps_scratch(const mpno_node *node) {
+    return mpno_op_line_inverse.keeps_scratch(node);
 }
 
 const mpno_op mpno_op_line_normalize = {
@@ -72,4 +83,5 @@ const mpno_op mpno_op_line_normalize = {
     .cost = cost,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .keeps_scratch = keeps_scratch,
 };

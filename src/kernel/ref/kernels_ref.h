@@ -128,6 +128,107 @@ static void K(negate)(void *dst_, const void *x_, int64_t n) {
     for (int64_t i = 0; i < n; i++) dst[i] = -x[i];
 }
 
+/* Element (row, j) of a line_take table for cosines (sines 0) or sines. */
+static double K(take_factor)(const mpno_folded_line *l, const T *table, int sine, int64_t row,
+                             int64_t j) {
+    const int64_t all = l->keep - sine, first = j / MPNO_LINE_GROUP * MPNO_LINE_GROUP;
+    const int64_t group =
+        all - first < MPNO_LINE_GROUP ? (all - first + 1) / 2 * 2 : MPNO_LINE_GROUP;
+    const int64_t rows = sine ? l->sine_rows : l->cosine_rows;
+    if (sine) table += (l->keep + 1) / 2 * 2 * l->cosine_rows;
+    return (double)table[first * rows + row * group + j - first];
+}
+
+/* Sign of sample i of a four or pair where it meets the cosine or sine of frequency k. */
+static int K(line_sign)(const mpno_folded_line *l, int i, int sine, int64_t k) {
+    static const int fours[2][2][4] = {{{1, 1, 1, 1}, {1, -1, -1, 1}},
+                                       {{1, -1, 1, -1}, {1, 1, -1, -1}}};
+    return l->ways == 4 ? fours[sine][k % 2][i] : sine && i == 1 ? -1 : 1;
+}
+
+static const T *K(line_sample)(const mpno_folded_line *l, int i, int64_t r) {
+    return (const T *)l->row[i] + (i % 2 == 0 ? r : -r) * l->channels;
+}
+
+static void K(line_take)(const mpno_folded_line *l, const void *table_, void *columns_) {
+    const T *table = table_;
+    T *columns = columns_;
+    for (int64_t j = 0; j < 2 * l->keep; j++) {
+        const int sine = j >= l->keep;
+        const int64_t k = sine ? j - l->keep : j, alone = !sine && l->alone[0] != NULL;
+        for (int64_t c = 0; c < l->channels; c++) {
+            double sum = 0;
+            for (int i = 0; alone && i < l->ways / 2; i++)
+                sum += K(take_factor)(l, table, 0, 0, k) * (i == 1 && k % 2 != 0 ? -1 : 1) *
+                       (double)((const T *)l->alone[i])[c];
+            for (int64_t r = 0; (k > 0 || !sine) && r < l->rows + l->quarter; r++)
+                for (int i = 0; i < l->ways; i++) {
+                    if (r == l->rows && (i == 1 || i == 2)) continue;
+                    const int sign = r < l->rows      ? K(line_sign)(l, i, sine, k)
+                                     : sine && i == 3 ? -1
+                                                      : 1;
+                    sum += sign * K(take_factor)(l, table, sine, alone + r, k - sine) *
+                           (double)K(line_sample)(l, i, r)[c];
+                }
+            columns[j * l->channels + c] = (T)sum;
+        }
+    }
+}
+
+/* sum over k of what sample i (of a four or pair) takes from the columns; table [K][block][2]. */
+static double K(give_sum)(const mpno_folded_line *l, const T *table, int64_t block,
+                          const int *signs, const T *columns) {
+    double sum = 0;
+    for (int64_t k = 0; k < l->keep; k++)
+        for (int sine = 0; sine < 2; sine++)
+            if (k > 0 || !sine)
+                sum += signs[2 * sine + k % 2] * (double)table[2 * k * block + sine] *
+                       (double)columns[(sine * l->keep + k) * l->channels];
+    return sum;
+}
+
+static void K(line_give)(const mpno_folded_line *l, const void *table_, const void *columns_) {
+    const T *table = table_, *columns = columns_;
+    const int64_t block = l->ways == 4 ? MPNO_LINE_FOURS : MPNO_LINE_PAIRS;
+    for (int i = 0; i < 2 && l->alone[i] != NULL; i++)
+        for (int64_t c = 0; c < l->channels; c++) {
+            const int signs[4] = {1, i == 1 ? -1 : 1, 0, 0};
+            ((T *)l->alone[i])[c] = (T)K(give_sum)(l, table, 1, signs, columns + c);
+        }
+    if (l->alone[0] != NULL) table += 2 * l->keep;
+    for (int64_t r = 0; r < l->rows; r++)
+        for (int i = 0; i < l->ways; i++)
+            for (int64_t c = 0; c < l->channels; c++) {
+                int signs[4];
+                for (int s = 0; s < 4; s++) signs[s] = K(line_sign)(l, i, s / 2, s % 2);
+                const T *at = table + (r / block * block * l->keep + r % block) * 2;
+                ((T *)(uintptr_t)K(line_sample)(l, i, r))[c] =
+                    (T)K(give_sum)(l, at, block, signs, columns + c);
+            }
+    table += 2 * ((l->rows + block - 1) / block * block) * l->keep;
+    for (int i = 0; l->quarter && i < 4; i += 3)
+        for (int64_t c = 0; c < l->channels; c++) {
+            const int signs[4] = {1, 0, 0, i == 3 ? -1 : 1};
+            ((T *)(uintptr_t)K(line_sample)(l, i, l->rows))[c] =
+                (T)K(give_sum)(l, table, 1, signs, columns + c);
+        }
+}
+
+static void K(rotate)(void *dst_, const void *src_, const void *factors_, int conjugate,
+                      int accumulate, int64_t rows, int64_t channels) {
+    const T *src = src_, *factors = factors_;
+    T *dst = dst_;
+    for (int64_t i = 0; i < rows * channels; i++) {
+        const int64_t row = i / channels;
+        const double cosine = (double)factors[2 * row],
+                     sine = (conjugate ? -1 : 1) * (double)factors[2 * row + 1];
+        const double re = (double)src[i], im = (double)src[rows * channels + i];
+        T *to_re = dst + i, *to_im = dst + rows * channels + i;
+        *to_re = (T)((accumulate ? (double)*to_re : 0) + cosine * re - sine * im);
+        *to_im = (T)((accumulate ? (double)*to_im : 0) + cosine * im + sine * re);
+    }
+}
+
 static void K(channel_affine)(void *dst_, const void *x_, const void *scale_, const void *shift_,
                               int64_t rows, int64_t channels) {
     const T *x = x_, *scale = scale_, *shift = shift_;

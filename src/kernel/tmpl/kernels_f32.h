@@ -19,6 +19,7 @@
 #include "kernel/tmpl/transpose.h"
 #include "kernel/tmpl/gemm.h"
 #include "kernel/tmpl/gemm_complex.h"
+#include "kernel/tmpl/lines.h"
 #include "kernel/tmpl/reduce.h"
 
 #undef T

@@ -16,6 +16,8 @@
 /* 16 registers: 12 sums (two FMA pipes x latency 4 need 8), the vectors of B and one broadcast of
  * A. */
 #define VEC_TILE_VECTORS 3
+#define VEC_LINE_VECTORS 1
+#define VEC_MASKS 1
 #define VEC_TILE_MAX_ROWS 8
 #define VEC_TILE_ROWS \
     { 0, 8, 6, 4 }
@@ -186,6 +188,9 @@ static inline vf64 vf64_set1(double x) {
 }
 static inline vf64 vf64_add(vf64 a, vf64 b) {
     return _mm256_add_pd(a, b);
+}
+static inline vf64 vf64_sub(vf64 a, vf64 b) {
+    return _mm256_sub_pd(a, b);
 }
 static inline vf64 vf64_mul(vf64 a, vf64 b) {
     return _mm256_mul_pd(a, b);

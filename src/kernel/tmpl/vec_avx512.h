@@ -15,6 +15,8 @@
 
 /* 32 registers: 24 sums, the vectors of B; A is broadcast by the FMA's memory operand. */
 #define VEC_TILE_VECTORS 4
+#define VEC_LINE_VECTORS 2
+#define VEC_MASKS 1
 #define VEC_TILE_MAX_ROWS 8
 #define VEC_TILE_ROWS \
     { 0, 8, 8, 8, 6 }
@@ -210,6 +212,9 @@ static inline vf64 vf64_join(vf64 a, vf64 b) {
 }
 static inline vf64 vf64_add(vf64 a, vf64 b) {
     return _mm512_add_pd(a, b);
+}
+static inline vf64 vf64_sub(vf64 a, vf64 b) {
+    return _mm512_sub_pd(a, b);
 }
 static inline vf64 vf64_mul(vf64 a, vf64 b) {
     return _mm512_mul_pd(a, b);

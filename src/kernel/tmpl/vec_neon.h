@@ -15,6 +15,8 @@
 
 /* 32 registers: 24 sums, the vectors of B and the broadcasts of A. */
 #define VEC_TILE_VECTORS 4
+#define VEC_LINE_VECTORS 2
+#define VEC_MASKS 0
 #define VEC_TILE_MAX_ROWS 8
 #define VEC_TILE_ROWS \
     { 0, 8, 8, 8, 6 }
@@ -190,6 +192,9 @@ static inline vf64 vf64_set1(double x) {
 }
 static inline vf64 vf64_add(vf64 a, vf64 b) {
     return vaddq_f64(a, b);
+}
+static inline vf64 vf64_sub(vf64 a, vf64 b) {
+    return vsubq_f64(a, b);
 }
 static inline vf64 vf64_mul(vf64 a, vf64 b) {
     return vmulq_f64(a, b);

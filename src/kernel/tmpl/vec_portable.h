@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The vocabulary of the kernels in GCC vector extensions, 16 bytes wide: what any CPU runs. The
  * same verbs with the same meaning stand in vec_avx2.h and vec_avx512.h:
- *   load store; load_part store_part: n < LANES, nothing beyond n is touched, loads fill with 0;
+ *   load store; load_part store_part: n <= LANES, nothing beyond n is touched, loads fill with 0;
  *   set1 add sub mul div;
  *   fma(a, b, c) = a b + c, fnma(a, b, c) = c - a b: one rounding where the CPU has FMA, two here;
  *   min max: the second argument when one is NaN; abs neg copysign(magnitude, sign);
@@ -25,6 +25,8 @@
 
 /* Shapes of the GEMM tile, rows x vectors: how many rows for 1, 2, .. vectors. 16 registers. */
 #define VEC_TILE_VECTORS 2
+#define VEC_LINE_VECTORS 1
+#define VEC_MASKS 0
 #define VEC_TILE_MAX_ROWS 6
 #define VEC_TILE_ROWS \
     { 0, 6, 4 }
@@ -198,6 +200,9 @@ static inline vf64 vf64_set1(double x) {
 }
 static inline vf64 vf64_add(vf64 a, vf64 b) {
     return a + b;
+}
+static inline vf64 vf64_sub(vf64 a, vf64 b) {
+    return a - b;
 }
 static inline vf64 vf64_mul(vf64 a, vf64 b) {
     return a * b;

@@ -4,14 +4,14 @@
 #include "transform/columns/columns.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "number/format.h"
-#include "transform/fft/roots.h"
+#include "transform/columns/lines.h"
 
-static void fill_table(mpno_columns *c, double scale, mpno_fft_weighting weighting, void *table) {
+/* Scale and weight of each frequency, and what sums over them need to know. */
+static void weigh(mpno_columns *c, double scale, mpno_fft_weighting weighting, double *weights) {
     for (int64_t k = 0; k < c->keep; k++) {
         const bool alone = k == 0 || 2 * k == c->n;
         const double w = scale * (weighting == MPNO_FFT_HERMITIAN && !alone ? 2 : 1);
@@ -22,39 +22,43 @@ static void fill_table(mpno_columns *c, double scale, mpno_fft_weighting weighti
         if (class == MPNO_COLUMNS_MEAN) c->mean = w;
         if (class == MPNO_COLUMNS_MIDDLE) c->middle_count++;
         if (class == MPNO_COLUMNS_NYQUIST) c->has_nyquist = true;
-        for (int64_t n = 0; n < c->n; n++) {
-            long double cosine, sine;
-            mpno_root(k * n % c->n, c->n, &cosine, &sine);
-            mpno_table_set(table, c->arithmetic, n * 2 * c->keep + k, (long double)w * cosine);
-            mpno_table_set(table, c->arithmetic, n * 2 * c->keep + c->keep + k,
-                           -(long double)w * sine);
-        }
+        weights[k] = w;
     }
 }
 
-static mpno_status make_plan(mpno_ctx *ctx, const mpno_fft_problem *problem, double scale,
-                             mpno_fft_weighting weighting, mpno_columns *c) {
+static mpno_status make_tables(mpno_ctx *ctx, double scale, mpno_fft_weighting weighting,
+                               mpno_columns *c) {
+    double *weights;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)c->keep, sizeof *weights, &weights));
+    weigh(c, scale, weighting, weights);
+    const mpno_status status = mpno_alloc_array(ctx, mpno_lines_table_count(c),
+                                                mpno_format_bytes(c->arithmetic), &c->owned);
+    if (status == MPNO_OK) mpno_lines_fill(c, weights, c->owned);
+    mpno_free(ctx, weights);
+    return status;
+}
+
+static mpno_status make_plan(mpno_ctx *ctx, const mpno_fft_problem *problem, int64_t part,
+                             double scale, mpno_fft_weighting weighting, mpno_columns *c) {
     const int last = problem->ndim - 1;
     mpno_fft_problem rest = *problem;
     c->arithmetic = problem->arithmetic;
     c->kernels = mpno_kernels_get(ctx->isa, problem->arithmetic);
-    c->n = problem->size[last], c->keep = problem->keep[last];
+    c->n = problem->size[last], c->keep = problem->keep[last], c->part = part;
+    c->method = mpno_lines_choose(c);
     c->lines = 1, c->modes = c->keep, c->middle_first = 1;
     for (int d = 0; d < last; d++) c->lines *= problem->size[d], c->modes *= problem->keep[d];
-    MPNO_TRY(mpno_alloc_array(ctx, (size_t)(c->n * 2 * c->keep), mpno_format_bytes(c->arithmetic),
-                              &c->owned));
-    fill_table(c, scale, weighting, c->owned);
-    c->table = c->owned;
+    MPNO_TRY(make_tables(ctx, scale, weighting, c));
     rest.kind = MPNO_FFT_COMPLEX, rest.ndim = last;
     return last > 0 ? mpno_fft_create(ctx, &rest, &c->rest) : MPNO_OK;
 }
 
-mpno_status mpno_columns_create(mpno_ctx *ctx, const mpno_fft_problem *problem, double scale,
-                                mpno_fft_weighting weighting, mpno_columns **out) {
+mpno_status mpno_columns_create(mpno_ctx *ctx, const mpno_fft_problem *problem, int64_t part,
+                                double scale, mpno_fft_weighting weighting, mpno_columns **out) {
     MPNO_CHECK(ctx, problem->kind == MPNO_FFT_REAL && problem->ndim >= 1, MPNO_E_ARGUMENT,
                "columns: only transforms of real data come in two parts");
     MPNO_TRY(mpno_alloc(ctx, sizeof **out, out));
-    const mpno_status status = make_plan(ctx, problem, scale, weighting, *out);
+    const mpno_status status = make_plan(ctx, problem, part, scale, weighting, *out);
     if (status != MPNO_OK) mpno_columns_destroy(ctx, out);
     return status;
 }
@@ -69,30 +73,6 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns) {
 
 double mpno_columns_rest_flops(const mpno_columns *columns) {
     return columns->rest != NULL ? mpno_fft_flops(columns->rest) * (double)columns->keep : 0;
-}
-
-/* ---- lines ---- */
-
-/* Row `first` of T. */
-static const void *table_row(const mpno_columns *plan, int64_t first) {
-    return (const char *)plan->table +
-           (size_t)(first * 2 * plan->keep) * mpno_format_bytes(plan->arithmetic);
-}
-
-void mpno_columns_take(const mpno_columns *plan, int64_t first, int64_t count, const void *points,
-                       int64_t channels, void *columns) {
-    const int64_t rows = 2 * plan->keep;
-    if (first == 0)
-        memset(columns, 0, (size_t)(rows * channels) * mpno_format_bytes(plan->arithmetic));
-    plan->kernels->gemm_tn(count, channels, rows, table_row(plan, first), rows, points, channels,
-                           columns, channels);
-}
-
-void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, const void *columns,
-                       int64_t channels, void *points) {
-    const int64_t rows = 2 * plan->keep;
-    plan->kernels->gemm(count, channels, rows, table_row(plan, first), rows, columns, channels,
-                        points, channels, 0);
 }
 
 /* ---- the other axes ---- */

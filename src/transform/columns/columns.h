@@ -9,9 +9,9 @@
  *
  * scale, w_k and the kept frequencies are those of fft.h, of which this is the transform (forward)
  * and its adjoint (inverse). Layout of columns: [batch][lines][2][K][channels], lines = product of
- * all sizes but the last, K = keep of the last axis. With few kept frequencies the product with T
- * costs less than a fast transform, and any part of a line can be made or taken alone; a line is
- * then also known by its inner products: T'T is diagonal (Parseval).
+ * all sizes but the last, K = keep of the last axis. With few kept frequencies the product with T,
+ * folded by its symmetries (lines.c), costs less than a fast transform, and a line may come in
+ * parts; it is then also known by its inner products: T'T is diagonal (Parseval).
  */
 #ifndef MPNO_TRANSFORM_COLUMNS_H
 #define MPNO_TRANSFORM_COLUMNS_H
@@ -27,11 +27,23 @@ typedef enum mpno_columns_class {
     MPNO_COLUMNS_CLASSES
 } mpno_columns_class;
 
+/* How lines are transformed, see lines.c. */
+typedef enum mpno_lines_method {
+    MPNO_LINES_PLAIN,
+    MPNO_LINES_PAIRS,
+    MPNO_LINES_FOURS,
+    MPNO_LINES_TURNED
+} mpno_lines_method;
+
 typedef struct mpno_columns {
     mpno_format arithmetic;
     int64_t n, keep, lines, modes; /* points of a line; K; of a sample; of the spectrum */
-    const void *table;             /* T [n][2 K] */
-    double mean;                   /* T[n][0, 0], for every n */
+    int64_t part;                  /* points of a line that come together */
+    mpno_lines_method method;
+    /* What T is made of: plain take[0]; else for the kernels line_take and line_give, of an even
+     * and of an odd number of points; phases of the centres of parts. */
+    const void *take[2], *give[2], *phases;
+    double mean; /* T[n][0, 0], for every n */
     /* Sum of T[n][plane, k]^2 over n. Imaginary parts at k = 0 and k = N/2 have none. */
     double square[MPNO_COLUMNS_CLASSES];
     int64_t middle_first, middle_count; /* k of the middle class */
@@ -41,10 +53,11 @@ typedef struct mpno_columns {
     void *owned;
 } mpno_columns;
 
-/* problem: of real data, of any size. */
+/* problem: of real data, of any size. part: as many points of a line come together, in the last
+ * part those that are left; n or more: the whole line. */
 MPNO_WARN_UNUSED mpno_status mpno_columns_create(mpno_ctx *ctx, const mpno_fft_problem *problem,
-                                                 double scale, mpno_fft_weighting weighting,
-                                                 mpno_columns **out);
+                                                 int64_t part, double scale,
+                                                 mpno_fft_weighting weighting, mpno_columns **out);
 void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns);
 
 typedef struct mpno_columns_call {
@@ -61,17 +74,18 @@ int mpno_columns_forward(const mpno_columns *plan, const mpno_columns_call *call
                          const void *columns, void *spectrum);
 int mpno_columns_inverse(const mpno_columns *plan, const mpno_columns_call *call,
                          const void *spectrum, void *columns);
-/* Points first .. first + count - 1 of one line, rows x channels of the arithmetic type, and the
- * line's columns, [2][K][channels] of it. take: adds what the points contribute (parts of a line
- * come in order, the first one with first = 0, which starts from 0). give: makes the points. */
+/* Points first .. first + count - 1 of one line, a part of it: rows x channels of the arithmetic
+ * type, and the line's columns, [2][K][channels] of it. Parts come in order, the first one with
+ * first = 0. take: the columns are complete after the last part. give: makes the points. Scratch as
+ * below, aligned; its content stays from part to part where mpno_columns_keep_parts says so. */
 void mpno_columns_take(const mpno_columns *plan, int64_t first, int64_t count, const void *points,
-                       int64_t channels, void *columns);
+                       int64_t channels, void *columns, void *scratch);
 void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, const void *columns,
-                       int64_t channels, void *points);
+                       int64_t channels, void *points, void *scratch);
+size_t mpno_columns_part_bytes(const mpno_columns *plan, int64_t channels);
+bool mpno_columns_keep_parts(const mpno_columns *plan);
 /* Additions and multiplications of one sample and channel: over the other axes; of one line. */
 double mpno_columns_rest_flops(const mpno_columns *columns);
-static inline double mpno_columns_line_flops(const mpno_columns *columns) {
-    return 4.0 * (double)(columns->n * columns->keep);
-}
+double mpno_columns_line_flops(const mpno_columns *columns);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "graph/exec.h"
 #include "graph/graph.h"
+#include "graph/tile.h"
 
 enum { RIG_WIDER = 1, RIG_COMPLEX = 2 }; /* grids besides the first */
 /* The last has several terms, one-sided along axis 1, on a domain that is no unit cube. */
@@ -109,7 +110,7 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
     assert_int_equal(mpno_graph_create(ctx, &grid, &r->graph), MPNO_OK);
     assert_int_equal(mpno_graph_layer(r->graph, "rig"), MPNO_OK);
     assert_int_equal(mpno_fft_create(ctx, &problem, &r->fft), MPNO_OK);
-    assert_int_equal(mpno_columns_create(ctx, &problem, 0.7, weighting, &r->columns), MPNO_OK);
+    assert_int_equal(mpno_columns_create(ctx, &problem, mpno_tile_rows(size[ndim - 1]), 0.7, weighting, &r->columns), MPNO_OK);
     rig_grids(r, &grid);
     const int64_t modes = mpno_fft_modes(r->fft);
     r->blocks = modes + 2;

@@ -514,6 +514,114 @@ static void check_channel_combine(const check *c) {
     }
 }
 
+/* A line whose samples lie in blocks of exactly their size, with tables of random numbers. */
+typedef struct line_case {
+    mpno_folded_line line;
+    void *block[2]; /* samples: of fours the two halves */
+    int64_t n_block, n_take, n_give, n_columns;
+} line_case;
+
+static line_case make_line(const check *c, int slot, int fours, int64_t rows, int64_t keep,
+                           int64_t channels) {
+    const int alone = fours || up_to(1), quarter = fours && up_to(1);
+    const int64_t pad = up_to(2), block = fours ? MPNO_LINE_FOURS : MPNO_LINE_PAIRS;
+    line_case l = {.line = {.ways = fours ? 4 : 2,
+                            .quarter = quarter,
+                            .rows = rows,
+                            .keep = keep,
+                            .channels = channels,
+                            .cosine_rows = alone + rows + quarter + pad,
+                            .sine_rows = rows + quarter + pad}};
+    const int64_t samples = fours ? 1 + 2 * rows + quarter : alone + 2 * rows;
+    l.n_block = samples * channels, l.n_columns = 2 * keep * channels;
+    l.n_take = (keep + 1) / 2 * 2 * l.line.cosine_rows + keep / 2 * 2 * l.line.sine_rows;
+    l.n_give = 2 * keep * (alone + quarter + (rows + block - 1) / block * block);
+    for (int i = 0; i < 1 + fours; i++) {
+        l.block[i] = random_values(c, slot + i, l.n_block, 2);
+        char *at = l.block[i];
+        if (alone) l.line.alone[i] = at;
+        at += alone * channels * (int64_t)c->size;
+        l.line.row[2 * i] = at;
+        l.line.row[2 * i + 1] =
+            at + ((fours ? 2 * rows + quarter : 2 * rows) - 1) * channels * (int64_t)c->size;
+    }
+    return l;
+}
+
+/* The same line in blocks that are copies. */
+static mpno_folded_line moved(const check *c, int slot, const line_case *l, void **block) {
+    mpno_folded_line line = l->line;
+    for (int i = 0; i < line.ways / 2; i++) {
+        block[i] = copy_of(c, slot + i, l->block[i], l->n_block);
+        const ptrdiff_t by = (char *)block[i] - (char *)l->block[i];
+        for (int j = 2 * i; j < 2 * i + 2; j++) line.row[j] = (char *)line.row[j] + by;
+        if (line.alone[i] != NULL) line.alone[i] = (char *)line.alone[i] + by;
+    }
+    return line;
+}
+
+static void check_line(const check *c, int give, int fours, int64_t rows, int64_t keep,
+                       int64_t channels) {
+    const line_case l = make_line(c, 0, fours, rows, keep, channels);
+    void *table = random_values(c, 2, give ? l.n_give : l.n_take, 1);
+    void *columns = random_values(c, 3, l.n_columns, 2), *block[2];
+    if (give) {
+        const mpno_folded_line line = moved(c, 4, &l, block);
+        c->kernels->line_give(&l.line, table, columns);
+        c->ref->line_give(&line, table, columns);
+        for (int i = 0; i < l.line.ways / 2; i++) {
+            check_canary(i);
+            for (int64_t j = 0; j < l.n_block; j++)
+                check_value(c, get(c->format, l.block[i], j), get(c->format, block[i], j),
+                            (double)(2 * keep), (double)(4 * keep));
+        }
+    } else {
+        void *want = random_values(c, 4, l.n_columns, 2);
+        const double terms = (double)(1 + fours) * (double)l.n_block / (double)channels;
+        c->kernels->line_take(&l.line, table, columns);
+        check_canary(3);
+        c->ref->line_take(&l.line, table, want);
+        for (int64_t j = 0; j < l.n_columns; j++)
+            check_value(c, get(c->format, columns, j), get(c->format, want, j), terms, 2 * terms);
+    }
+}
+
+static void check_lines(const check *c, int give) {
+    for (int64_t s = 1; s < 70; s++) {
+        for (int fours = 0; fours < 2; fours++) {
+            check_line(c, give, fours, up_to(13), 1 + up_to(14), s);
+            check_line(c, give, fours, up_to(8), s / 2 + 1, 1 + up_to(40));
+            check_line(c, give, fours, s / 2, 1 + up_to(5), 1 + up_to(40));
+        }
+    }
+}
+
+static void check_line_take(const check *c) {
+    check_lines(c, 0);
+}
+static void check_line_give(const check *c) {
+    check_lines(c, 1);
+}
+
+static void check_rotate(const check *c) {
+    for (int64_t channels = 0; channels < 70; channels++) {
+        for (int mode = 0; mode < 4; mode++) {
+            const int64_t rows = up_to(5), n = 2 * rows * channels;
+            void *x = random_values(c, 0, n, 2), *factors = random_values(c, 4, 2 * rows, 1);
+            void *got = random_values(c, 1, n, 2), *want = copy_of(c, 2, got, n);
+            const int conjugate = mode & 1, accumulate = mode >> 1;
+            c->kernels->rotate(got, x, factors, conjugate, accumulate, rows, channels);
+            check_canary(1);
+            c->ref->rotate(want, x, factors, conjugate, accumulate, rows, channels);
+            for (int64_t i = 0; i < n; i++)
+                check_value(c, get(c->format, got, i), get(c->format, want, i), 1, 6);
+            if (accumulate) continue;
+            c->kernels->rotate(x, x, factors, conjugate, 0, rows, channels);
+            check_bits(c, c->format, x, got, n);
+        }
+    }
+}
+
 /* Sums are a pure function of the arguments: the bits of the definition, on every ISA. which: 0
  * sum, 1 dot, 2 squares. */
 static void check_sums(const check *c, int which) {
