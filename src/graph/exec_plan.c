@@ -175,7 +175,7 @@ static mpno_status lay_out(mpno_exec *x, const mpno_exec_opts *opts, int run) {
                                    .unfused = opts->unfused,
                                    .keep_products = opts->keep_products,
                                    .run = run,
-                                   .batch = x->capacity,
+                                   .batch = opts->remake_layers ? 0 : x->capacity,
                                    .policy = &x->policy};
     MPNO_TRY(mpno_lower(x->graph, &lower, &x->lowered));
     const size_t n_steps = (size_t)x->lowered.n_steps, n_edges = (size_t)x->graph->n_edges;

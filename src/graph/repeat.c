@@ -69,7 +69,7 @@ static bool worth_it(const mpno_graph *g, const mpno_lower_opts *opts, const mpn
     const size_t bytes = mpno_edge_bytes(g, node->out[0], format, 1),
                  from = mpno_edge_bytes(g, node->in[0], format, 1);
     if (share_of_field(g, node->out[0]) <= (opts->run > 0 ? small : 0.25)) return false;
-    if (opts->run == 0 && of_small_field(g, opts, node->out[0])) return false;
+    if (of_small_field(g, opts, node->out[0])) return false;
     if (out->kind == MPNO_EDGE_COLUMNS) return 2 * from <= bytes;
     return out->kind == MPNO_EDGE_SPECTRUM && kept(g, lowered, node->in[0]);
 }

@@ -189,9 +189,9 @@ static void run_chunk(void *argument, int64_t chunk, int thread) {
     }
 }
 
-/* Less than this is done by one thread: waking another takes longer (8 us at best, often 0.1 ms
- * where cores are shared). */
-enum { WORTH_WAKING = 128 << 10 }; /* bytes read */
+/* Less than this is done by one thread: waking another takes longer (1 us while it looks for work,
+ * 8 us and more when it sleeps). */
+enum { WORTH_WAKING = 32 << 10 }; /* bytes read */
 
 static int threads_for(const mpno_tile_run *run, size_t bytes) {
     return bytes < WORTH_WAKING ? 1 : run->n_threads;

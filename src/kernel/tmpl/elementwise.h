@@ -53,8 +53,8 @@ KERNEL_INLINE void K(affine_rows)(T *dst, const T *x, const T *scale, const T *s
     }
 }
 
-static void K(channel_affine)(void *dst, const void *x, const void *scale, const void *shift,
-                              int64_t rows, int64_t channels) {
+static void K(affine_any)(T *dst, const T *x, const T *scale, const T *shift, int64_t rows,
+                          int64_t channels) {
     if (scale && shift) {
         K(affine_rows)(dst, x, scale, shift, rows, channels, 1, 1);
     } else if (scale) {
@@ -64,6 +64,29 @@ static void K(channel_affine)(void *dst, const void *x, const void *scale, const
     } else {
         K(affine_rows)(dst, x, scale, shift, rows, channels, 0, 0);
     }
+}
+
+/* Where rows end in half a vector, two of them at a time: 24 channels are three vectors then. */
+static void K(channel_affine)(void *dst_, const void *x_, const void *scale, const void *shift,
+                              int64_t rows, int64_t channels) {
+    enum { MOST = 4 * LANES };
+    const T *x = x_;
+    T *dst = dst_;
+    if (rows > 1 && channels <= MOST && channels % LANES != 0 && 2 * channels % LANES == 0) {
+        const int64_t even = rows / 2 * 2;
+        const size_t row = (size_t)channels * sizeof(T);
+        T twice[2][2 * MOST];
+        for (int i = 0; i < 2; i++) {
+            if (scale) memcpy(twice[0] + i * channels, scale, row);
+            if (shift) memcpy(twice[1] + i * channels, shift, row);
+        }
+        K(affine_any)
+        (dst, x, scale ? twice[0] : NULL, shift ? twice[1] : NULL, even / 2, 2 * channels);
+        dst += even * channels;
+        x += even * channels;
+        rows -= even;
+    }
+    K(affine_any)(dst, x, scale, shift, rows, channels);
 }
 
 static void K(channel_combine)(void *dst_, const void *x_, const void *p_, const void *y_,

@@ -23,13 +23,34 @@ KERNEL_INLINE void K(sum_part)(const int vectors, double *acc, const T *x, int64
     for (int j = 0; j < vectors; j++) vf64_store(acc + j * VF64_LANES, sum[j]);
 }
 
+/* The vectors of channels that are left, at most SUM_VECTORS. */
+static inline int K(vectors_left)(int64_t channels) {
+    return channels >= SUM_VECTORS * VF64_LANES ? SUM_VECTORS : (int)(channels / VF64_LANES);
+}
+
+KERNEL_INLINE void K(sum_any)(int vectors, double *acc, const T *x, int64_t rows,
+                              int64_t channels) {
+    switch (vectors) {
+        case 1:
+            K(sum_part)(1, acc, x, rows, channels);
+            break;
+        case 2:
+            K(sum_part)(2, acc, x, rows, channels);
+            break;
+        case 3:
+            K(sum_part)(3, acc, x, rows, channels);
+            break;
+        default:
+            K(sum_part)(SUM_VECTORS, acc, x, rows, channels);
+            break;
+    }
+}
+
 static void K(sum_rows)(double *acc, const void *x_, int64_t rows, int64_t channels) {
     const T *x = x_;
     int64_t c = 0;
-    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES)
-        K(sum_part)(SUM_VECTORS, acc + c, x + c, rows, channels);
-    for (; c + VF64_LANES <= channels; c += VF64_LANES)
-        K(sum_part)(1, acc + c, x + c, rows, channels);
+    for (int v; (v = K(vectors_left)(channels - c)) > 0; c += v * VF64_LANES)
+        K(sum_any)(v, acc + c, x + c, rows, channels);
     for (; c < channels; c++) {
         double sum = acc[c];
         for (int64_t r = 0; r < rows; r++) sum += (double)x[r * channels + c];
@@ -53,14 +74,30 @@ KERNEL_INLINE void K(dot_part)(const int vectors, double *acc, const T *x, const
     for (int j = 0; j < vectors; j++) vf64_store(acc + j * VF64_LANES, sum[j]);
 }
 
+KERNEL_INLINE void K(dot_any)(int vectors, double *acc, const T *x, const T *y, int64_t rows,
+                              int64_t channels) {
+    switch (vectors) {
+        case 1:
+            K(dot_part)(1, acc, x, y, rows, channels);
+            break;
+        case 2:
+            K(dot_part)(2, acc, x, y, rows, channels);
+            break;
+        case 3:
+            K(dot_part)(3, acc, x, y, rows, channels);
+            break;
+        default:
+            K(dot_part)(SUM_VECTORS, acc, x, y, rows, channels);
+            break;
+    }
+}
+
 static void K(dot_rows)(double *acc, const void *x_, const void *y_, int64_t rows,
                         int64_t channels) {
     const T *x = x_, *y = y_;
     int64_t c = 0;
-    for (; c + SUM_VECTORS * VF64_LANES <= channels; c += SUM_VECTORS * VF64_LANES)
-        K(dot_part)(SUM_VECTORS, acc + c, x + c, y + c, rows, channels);
-    for (; c + VF64_LANES <= channels; c += VF64_LANES)
-        K(dot_part)(1, acc + c, x + c, y + c, rows, channels);
+    for (int v; (v = K(vectors_left)(channels - c)) > 0; c += v * VF64_LANES)
+        K(dot_any)(v, acc + c, x + c, y + c, rows, channels);
     for (; c < channels; c++) {
         double sum = acc[c];
         for (int64_t r = 0; r < rows; r++) {
