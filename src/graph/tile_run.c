@@ -236,17 +236,33 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     if (bad) atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
 }
 
+/* Whether an op behind number `index` reads the value. */
+static bool read_behind(const execution *x, int value, int index) {
+    for (int i = index + 1; i < x->program->n_ops; i++) {
+        const mpno_tile_op *op = &x->program->ops[i];
+        if (op->kind == MPNO_INSTR_STORE && op->in[0] == value) return true;
+        if (op->kind != MPNO_INSTR_OP) continue;
+        const mpno_node *node = &x->run->graph->nodes[op->node];
+        for (int k = 0; k < node->n_in; k++)
+            if (op->in[k] == value && node->in[k] >= 0 &&
+                x->run->graph->edges[node->in[k]].kind == MPNO_EDGE_FIELD)
+                return true;
+    }
+    return false;
+}
+
 /* Whether a loaded field can be read where it is stored: in the arithmetic type, with every tile's
- * start aligned, and not to be overwritten by this program, whose stores may take the place of what
- * it loads. */
-static bool readable_in_place(const execution *x, int edge) {
+ * start aligned, and not after a store of this program took its place, which overwrites the rows of
+ * its own tile. */
+static bool readable_in_place(const execution *x, int value, int edge) {
     const mpno_stored *stored = &x->run->stored[edge];
     const mpno_tiling *tiling = &x->program->tiling;
     const int64_t row = x->run->graph->edges[edge].channels * (int64_t)x->element;
     if (stored->external || stored->format != x->run->kernels->arithmetic) return false;
     if (tiling->rows * row % MPNO_ALIGN != 0 || tiling->line * row % MPNO_ALIGN != 0) return false;
     for (int i = 0; i < x->program->n_ops; i++)
-        if (x->program->ops[i].kind == MPNO_INSTR_STORE && x->program->ops[i].edge == stored->heir)
+        if (x->program->ops[i].kind == MPNO_INSTR_STORE &&
+            x->program->ops[i].edge == stored->heir && read_behind(x, value, i))
             return false;
     return true;
 }
@@ -255,7 +271,7 @@ static void find_values_in_place(const execution *x) {
     for (int i = 0; i < x->program->n_values; i++) x->program->values[i].in_place = -1;
     for (int i = 0; i < x->program->n_ops; i++) {
         const mpno_tile_op *op = &x->program->ops[i];
-        if (op->kind == MPNO_INSTR_LOAD && readable_in_place(x, op->source))
+        if (op->kind == MPNO_INSTR_LOAD && readable_in_place(x, op->out[0], op->source))
             x->program->values[op->out[0]].in_place = op->source;
     }
 }

@@ -330,36 +330,37 @@ static int *flag(const job *j, int thread) {
     return (int *)(void *)thread_scratch(j, thread);
 }
 
-static strip begin(const job *j, int64_t index, int thread, int level) {
+static void begin(strip *s, const job *j, int64_t index, int thread, int level) {
     const mpno_fft *fft = j->fft;
     const int64_t unit = j->layout.unit;
-    strip s = {.fft = fft,
-               .call = j->call,
-               .field = j->field,
-               .spectrum = j->spectrum,
-               .columns = j->columns};
-    s.group = j->group;
-    s.sample = index / j->strips_per_sample;
+    s->fft = fft;
+    s->call = j->call;
+    s->field = j->field;
+    s->spectrum = j->spectrum;
+    s->columns = j->columns;
+    s->bad = 0;
+    s->group = j->group;
+    s->sample = index / j->strips_per_sample;
     const int64_t number = index % j->strips_per_sample, within = number % j->layout.per_unit;
     const int64_t begins = number / j->layout.per_unit * unit, left = j->call->channels - begins;
     const int64_t ends = begins + (left < unit ? left : unit);
-    s.first = begins + within * j->layout.width;
-    s.n = ends - s.first < j->layout.width ? ends - s.first : j->layout.width;
-    s.width = round_up(s.n, fft->kernels->lanes);
-    s.column = thread_scratch(j, thread) + MPNO_ALIGN;
-    void *next = dense(&s, s.column, fft->problem.keep[0]).data;
+    s->first = begins + within * j->layout.width;
+    s->n = ends - s->first < j->layout.width ? ends - s->first : j->layout.width;
+    s->width = round_up(s->n, fft->kernels->lanes);
+    s->column = thread_scratch(j, thread) + MPNO_ALIGN;
+    void *next = dense(s, s->column, fft->problem.keep[0]).data;
     for (int d = 1; d < fft->problem.ndim; d++) {
-        s.level[d] = next;
-        next = mpno_rows_offset(fft->kernels, next, level_scratch(fft, d, s.width));
+        s->level[d] = next;
+        next = mpno_rows_offset(fft->kernels, next, level_scratch(fft, d, s->width));
     }
-    s.tmp = next;
-    s.level[0] = thread_scratch(j, j->n_threads) + (size_t)level * j->layout.level_bytes;
-    return s;
+    s->tmp = next;
+    s->level[0] = thread_scratch(j, j->n_threads) + (size_t)level * j->layout.level_bytes;
 }
 
 static void strip_task(void *argument, int64_t index, int thread) {
     const job *j = argument;
-    strip s = begin(j, index, thread, j->layout.shared ? 0 : thread);
+    strip s;
+    begin(&s, j, index, thread, j->layout.shared ? 0 : thread);
     const int64_t planes = j->fft->problem.size[0], columns = j->fft->columns[0];
     if (j->fft->problem.ndim == 1) {
         if (j->inverse) {
@@ -381,7 +382,8 @@ static void strip_task(void *argument, int64_t index, int thread) {
 
 static void column_task(void *argument, int64_t index, int thread) {
     const job *j = argument;
-    strip s = begin(j, j->shared_strip, thread, 0);
+    strip s;
+    begin(&s, j, j->shared_strip, thread, 0);
     outer_column(&s, index, j->inverse);
     *flag(j, thread) |= s.bad;
 }
@@ -391,14 +393,16 @@ static void column_task(void *argument, int64_t index, int thread) {
 static void columns_task(void *argument, int64_t index, int thread) {
     const job *j = argument;
     const int64_t strips = j->call->batch * j->strips_per_sample;
-    strip s = begin(j, index % strips, thread, 0);
+    strip s;
+    begin(&s, j, index % strips, thread, 0);
     outer_column(&s, index / strips, j->inverse);
     *flag(j, thread) |= s.bad;
 }
 
 static void plane_task(void *argument, int64_t index, int thread) {
     const job *j = argument;
-    strip s = begin(j, j->shared_strip, thread, 0);
+    strip s;
+    begin(&s, j, j->shared_strip, thread, 0);
     const int64_t size = j->fft->problem.size[0];
     for (int64_t i = index * j->planes; i < size && i < (index + 1) * j->planes; i++)
         outer_plane(&s, i, j->inverse);
