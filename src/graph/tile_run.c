@@ -44,7 +44,7 @@ static void make_pack(void *argument, int64_t index, int thread) {
     }
     if (pack->transposed) {
         char *to = pack->packed ? end - 2 * plain : x->packs + pack->offset;
-        x->run->fields->transpose(to, from, w->rows, w->cols);
+        kernels->transpose(to, w->rows, from, w->cols, w->rows, w->cols);
         from = to;
     }
     if (pack->bf16) {

@@ -68,8 +68,6 @@ typedef struct mpno_field_kernels {
      * [n][m]. f64 sums. */
     void (*apply_matrix)(void *dst, const void *x, const double *matrix, int transposed,
                          int64_t outer, int64_t m, int64_t n, int64_t inner);
-    /* dst[cols][rows] = src[rows][cols]^T */
-    void (*transpose)(void *dst, const void *src, int64_t rows, int64_t cols);
 
     /* dst[count] of T = sum over samples of (sum over chunks of partials[sample][chunk][stride]),
      * f64, in that order. Returns 1 when a sum is not finite. */

@@ -85,8 +85,8 @@ static void forward(mpno_op_call *call) {
     const size_t block = (size_t)(w->rows * w->cols) * element;
     call->kernels->load(plain, call->in[1].data, call->in[1].format, (int64_t)mpno_weight_count(w));
     for (int64_t k = 0; k < w->blocks && !node->attr.adjoint; k++)
-        call->fields->transpose(packed + (size_t)k * block, plain + (size_t)k * block, w->rows,
-                                w->cols);
+        call->kernels->transpose(packed + (size_t)k * block, w->rows, plain + (size_t)k * block,
+                                 w->cols, w->rows, w->cols);
     const int64_t lines = grid->points / grid->size[grid->ndim - 1];
     mpno_parallel(call->n_threads, call->batch * lines, one_line, call);
 }

@@ -100,17 +100,6 @@ static void NAME(take_channels)(void *dst, const void *x, int64_t rows, int64_t 
         for (int64_t c = 0; c < count; c++) to[r * count + c] = from[r * channels + c];
 }
 
-static void NAME(transpose)(void *dst, const void *src, int64_t rows, int64_t cols) {
-    T *to = dst;
-    const T *from = src;
-    enum { BLOCK = 16 }; /* both sides stay in L1 */
-    for (int64_t r0 = 0; r0 < rows; r0 += BLOCK)
-        for (int64_t c0 = 0; c0 < cols; c0 += BLOCK)
-            for (int64_t r = r0; r < rows && r < r0 + BLOCK; r++)
-                for (int64_t c = c0; c < cols && c < c0 + BLOCK; c++)
-                    to[c * rows + r] = from[r * cols + c];
-}
-
 static int NAME(reduce)(void *dst, const void *partials, int64_t samples, int64_t chunks,
                         int64_t count, int64_t stride, double *chain) {
     T *to = dst;
@@ -257,7 +246,6 @@ static const mpno_field_kernels NAME(table) = {
     .mode_scale = NAME(mode_scale),
     .mode_scale_dw = NAME(mode_scale_dw),
     .apply_matrix = NAME(apply_matrix),
-    .transpose = NAME(transpose),
     .reduce = NAME(reduce),
     .reduce_samples = reduce_samples,
     .weigh_sums = weigh_sums,

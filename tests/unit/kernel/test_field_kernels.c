@@ -123,21 +123,19 @@ static void moving(void **state) {
             const mpno_field_kernels *k = mpno_field_kernels_get(types[t]);
             const int64_t rows = shapes[s][0], cols = shapes[s][1], kept = (cols + 1) / 2;
             double *x = normals(rows * cols);
-            void *tx = typed(types[t], x, rows * cols), *ty = typed(types[t], NULL, rows * cols);
+            void *tx = typed(types[t], x, rows * cols);
             void *tz = typed(types[t], NULL, rows * kept), *tn = typed(types[t], NULL, rows * cols);
-            k->transpose(ty, tx, rows, cols);
             k->take_channels(tz, tx, rows, cols, kept);
             for (int64_t i = 0; i < rows * cols; i++) x[i] += 1e-12;
             assert_int_equal(k->narrow(tn, x, rows * cols), 0);
-            double *y = back(types[t], ty, rows * cols), *z = back(types[t], tz, rows * kept);
+            double *z = back(types[t], tz, rows * kept);
             double *n = back(types[t], tn, rows * cols), *same = back(types[t], tx, rows * cols);
             for (int64_t r = 0; r < rows; r++)
                 for (int64_t c = 0; c < cols; c++) {
-                    assert_true(y[c * rows + r] == same[r * cols + c]);
                     assert_true(n[r * cols + c] == rounded(types[t], x[r * cols + c]));
                     if (c < kept) assert_true(z[r * kept + c] == same[r * cols + c]);
                 }
-            free(x), free(y), free(z), free(n), free(same);
+            free(x), free(z), free(n), free(same);
         }
 }
 
