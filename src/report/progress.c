@@ -39,7 +39,9 @@ static void add_numbers(struct line *line, const mpno_progress_state *state, boo
         add_part(line, part);
     }
     if (state->samples_per_second > 0) {
-        snprintf(part, sizeof part, "%.4g samples/s", state->samples_per_second);
+        snprintf(part, sizeof part, /* never with an exponent */
+                 state->samples_per_second < 1000 ? "%.4g samples/s" : "%.0f samples/s",
+                 state->samples_per_second);
         add_part(line, part);
     }
     if (state->bytes > 0) add_part(line, mpno_human_bytes(state->bytes, human));

@@ -57,6 +57,11 @@ static void a_wide_line_has_everything(void **state) {
     mpno_progress_step(&progress, &example, 1);
     assert_non_null(strstr(sink.last, "loss 0.01235  3 min 07 s left  812.3 samples/s"));
     assert_null(strstr(sink.last, "scale"));
+    mpno_progress_state fast = example; /* no exponent */
+    fast.samples_per_second = 12345.6;
+    progress.width = 120;
+    mpno_progress_step(&progress, &fast, 2);
+    assert_non_null(strstr(sink.last, "  12346 samples/s  "));
 }
 
 static void every_width_fits(void **state) {
