@@ -44,7 +44,7 @@ static block_header *header_of(void *pointer) {
 enum { OVERHEAD = 2 * MPNO_ALIGN };
 
 /* Large blocks ask for large pages: a step walks through hundreds of MiB, tile by tile of several
- * fields, and with pages of 4 KiB waits for addresses (ns128-m16: a tenth of a step). Only whole
+ * fields, and with pages of 4 KiB waits for addresses (ns128-m16: 2 % of a step). Only whole
  * large pages inside of the block are asked for, so that it grows by nothing. */
 enum { LARGE_PAGE = 2 << 20, LARGE_BLOCK = 4 * LARGE_PAGE };
 

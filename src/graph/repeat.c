@@ -5,8 +5,8 @@
  * most half of their bytes, is kept instead; a contracted spectrum is made again where its operand
  * is kept anyway, for the gradient of the weights (8.25 MiB of 32 a block in ns128-m64, for 1 % of
  * the step).
- * Of fields that caches hold nothing is made again: their columns are little memory, and a tenth of
- * the time of a step of darcy16.
+ * Of fields that caches hold nothing is made again: their columns are little memory, and a
+ * twentieth of the time of a step of darcy16.
  *   Layers: the output of some layers is kept, and from there the steps of the forward pass are run
  * again, each cut down to what makes the tensor that is wanted. While a run of layers is made
  * again and then differentiated, the outputs that earlier layers keep are in memory beside it, so
