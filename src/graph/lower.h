@@ -17,8 +17,9 @@
 
 /* Rows of a tile: 128 rows x 64 channels of f32 are 32 KiB, four times that in wide hidden layers,
  * which stays in an L2 cache. 64 rows took as long on 64 channels and 4 to 6 % longer on 24 and 32
- * (darcy16, fno3d), 32 rows took longer on all, 256 no less than 128. Tiles of one chunk share partial sums;
- * chunks never cross samples and never depend on the number of threads, so that sums do not either.
+ * (darcy16, fno3d), 32 rows took longer on all, 256 no less than 128. Tiles of one chunk share
+ * partial sums; chunks never cross samples and never depend on the number of threads, so that sums
+ * do not either.
  */
 enum { MPNO_TILE_ROWS = 128, MPNO_CHUNK_ROWS = 4096 };
 
