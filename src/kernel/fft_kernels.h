@@ -69,7 +69,8 @@ typedef struct mpno_fft_kernels {
     mpno_isa isa;
     int lanes; /* width is a multiple of this */
 
-    /* dst = scale * view, one or two planes as the view has; lanes beyond view->n become 0. */
+    /* dst = scale * view, one or two planes as the view has; lanes beyond view->n become 0. Of load
+     * and store alone: rows may begin anywhere, and width is any. */
     void (*load)(const mpno_fft_rows *dst, const mpno_fft_view *view, int64_t rows, int64_t width,
                  double scale);
     /* view = scale * src, to nearest even. Returns 1 when a stored value is not finite, else 0. */
@@ -97,8 +98,9 @@ typedef struct mpno_fft_kernels {
 
     /* even[k] = sum_n x[n] cos(2 pi k n / N), odd[k] = -sum_n x[n] sin(2 pi k n / N): rows of
      * `length` T (a multiple of lanes), N = direct->n. even and odd are aligned to lanes, x only to
-     * its elements. `next`: N rows without gaps that will be read next and are fetched into the
-     * cache meanwhile, or NULL. */
+     * its elements. `next`: what will be read next, without gaps, or NULL: as many bytes as N rows
+     * have are fetched into the cache meanwhile (of 16-bit rows, which were converted before, that
+     * is twice as far: 3.8 to 2.9 ms for 1024 lines of 128 points). */
     void (*direct_forward)(const mpno_fft_direct *direct, void *even, void *odd, int64_t k_stride,
                            const void *x, int64_t x_stride, int64_t length, const void *next);
     /* The transpose: x[n] = sum_k even[k] cos(2 pi k n / N) - odd[k] sin(2 pi k n / N), one plane

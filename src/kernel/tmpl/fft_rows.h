@@ -31,13 +31,14 @@ FFT_INLINE void NAME(load_format)(const mpno_fft_rows *dst, const mpno_fft_view 
             if (far) NAME(fetch_ahead)(view, format, r, rows, p);
             int64_t c = 0;
             for (; c < whole; c += LANES)
-                NAME(put)(row + c, factor * NAME(fetch)(src + (size_t)c * bytes, format));
+                VERB(store)(row + c, factor * NAME(fetch)(src + (size_t)c * bytes, format));
             if (c < view->n) {
-                NAME(put)
-                (row + c, factor * NAME(fetch_part)(src + (size_t)c * bytes, format, view->n - c));
+                const V last = NAME(fetch_part)(src + (size_t)c * bytes, format, view->n - c);
+                VERB(store_part)(row + c, factor * last, width - c < LANES ? width - c : LANES);
                 c += LANES;
             }
-            for (; c < width; c += LANES) NAME(put)(row + c, NAME(nothing)());
+            for (; c + LANES <= width; c += LANES) VERB(store)(row + c, NAME(nothing)());
+            if (c < width) VERB(store_part)(row + c, NAME(nothing)(), width - c);
         }
     }
 }
@@ -74,11 +75,12 @@ FFT_INLINE int NAME(store_format)(const mpno_fft_view *view, const mpno_fft_rows
             if (far) NAME(fetch_ahead)(view, format, r, rows, p);
             int64_t c = 0;
             for (; c < whole; c += LANES) {
-                NAME(stow)(dst + (size_t)c * bytes, format, factor * NAME(get)(row + c), &bad);
+                NAME(stow)(dst + (size_t)c * bytes, format, factor * VERB(load)(row + c), &bad);
             }
             if (c < view->n) {
+                const V last = VERB(load_part)(row + c, view->n - c);
                 NAME(stow_part)
-                (dst + (size_t)c * bytes, format, factor * NAME(get)(row + c), view->n - c, &bad);
+                (dst + (size_t)c * bytes, format, factor * last, view->n - c, &bad);
             }
         }
     }

@@ -99,18 +99,17 @@ static bool plain(const mpno_fft_kernels *kernels, const mpno_fft_view *view, in
 static void direct_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                            const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
                            void *tmp) {
-    const void *x = view->data, *next = view->next;
+    const void *x = view->data;
     int64_t stride = view->row_stride;
     if (!plain(kernels, view, width)) {
         mpno_fft_rows samples = {tmp, width, 0};
         kernels->load(&samples, view, line->n, width, 1.0);
         x = tmp;
         stride = width;
-        next = NULL;
     }
     kernels->direct_forward(&line->direct.plan, out->data,
                             mpno_rows_offset(kernels, out->data, out->plane), out->stride, x,
-                            stride, width, next);
+                            stride, width, view->next);
 }
 
 static int direct_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels,

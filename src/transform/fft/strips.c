@@ -60,11 +60,10 @@ typedef struct layout {
     bool shared;
 } layout;
 
-/* A strip holds whole groups or a part of one. Several need groups of whole vectors: they are moved
- * one by one. */
+/* A strip holds whole groups, which are moved one by one, or a part of one. */
 static layout make_layout(const mpno_fft *fft, int64_t channels, int64_t groups) {
     const int64_t most = mpno_fft_strip_width(fft, channels * groups);
-    const bool several = channels % fft->kernels->lanes == 0 && channels < most;
+    const bool several = channels < most;
     layout l = {.unit = several ? most / channels * channels : channels};
     l.width = mpno_fft_strip_width(fft, l.unit);
     l.per_unit = (l.unit + l.width - 1) / l.width;
@@ -201,8 +200,8 @@ static void move_column(strip *s, int64_t column, bool to_spectrum) {
             if (to_spectrum) {
                 s->bad |= fft->kernels->store(&view, &rows, end - r, scale);
             } else {
-                fft->kernels->load(&rows, &view, end - r, round_up(view.n, fft->kernels->lanes),
-                                   scale);
+                const bool last = c + view.n == s->n;
+                fft->kernels->load(&rows, &view, end - r, last ? s->width - c : view.n, scale);
             }
             c += view.n;
         }
