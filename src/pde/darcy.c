@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/memory.h"
 #include "pde/multigrid.h"
@@ -108,7 +107,12 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
         .meaning = s->x == X_PHASE ? "phase: 1 where a = high, 0 where a = low" : "coefficient a",
         .element = s->x == X_PHASE ? MPNO_ELEMENT_U8 : values,
         .ndim = (int)s->ndim};
-    memcpy(sets[0].shape, s->common.resolution.v, (size_t)s->ndim * sizeof(int64_t));
+    for (int64_t t = 0; t < s->ndim; t++) {
+        static const char *const names[] = {"x", "y", "z"};
+        const int64_t n = s->common.resolution.v[t];
+        sets[0].shape[t] = n;
+        sets[0].axes[t] = (mpno_pde_axis){MPNO_AXIS_SPACE, names[t], 0, 1.0 / (double)n};
+    }
     sets[1] = sets[0];
     sets[1].name = "y";
     sets[1].meaning = "solution u";
@@ -225,16 +229,14 @@ static void store(const darcy_job *job, const double *values, mpno_element eleme
     }
 }
 
-static void make(void *pointer, int worker, int64_t sample, void *const out[MPNO_PDE_MAX_SETS],
-                 mpno_pde_outcome *outcome) {
-    const darcy_job *job = pointer;
+static void make_sample(const darcy_job *job, darcy_worker *w, const mpno_pde_sample *sample,
+                        mpno_pde_outcome *outcome) {
     const darcy_settings *s = job->settings;
-    darcy_worker *w = &job->workers[worker];
     mpno_multigrid_result result;
     mpno_pde_set sets[MPNO_PDE_MAX_SETS];
     outcome->failure[0] = '\0';
-    mpno_random_field_sample(job->field, (uint64_t)s->common.seed, (uint32_t)sample, 0, w->scratch,
-                             w->field);
+    mpno_random_field_sample(job->field, (uint64_t)s->common.seed, (uint32_t)sample->number, 0,
+                             w->scratch, w->field);
     make_coefficient(job, w);
     const bool solved = mpno_multigrid_solve(w->grid, w->a, w->f, s->tolerance,
                                              (int)s->max_iterations, w->u, &result);
@@ -246,8 +248,17 @@ static void make(void *pointer, int worker, int64_t sample, void *const out[MPNO
                  result.residual, result.iterations, s->tolerance);
     }
     describe(s, sets);
-    store(job, w->a, sets[0].element, out[0]);
-    store(job, w->u, sets[1].element, out[1]);
+    store(job, w->a, sets[0].element, sample->out[0]);
+    store(job, w->u, sets[1].element, sample->out[1]);
+}
+
+static void make(void *job, int worker, mpno_pde_work *work) {
+    mpno_pde_sample sample;
+    mpno_pde_outcome outcome;
+    while (mpno_pde_take(work, 0, &sample)) {
+        make_sample(job, &((darcy_job *)job)->workers[worker], &sample, &outcome);
+        mpno_pde_give(work, 0, &outcome);
+    }
 }
 
 const mpno_pde mpno_pde_darcy = {
@@ -269,6 +280,7 @@ const mpno_pde mpno_pde_darcy = {
     .settings_bytes = sizeof(darcy_settings),
     .resolve = resolve,
     .describe = describe,
+    .lanes = 1,
     .create = create,
     .destroy = destroy,
     .make = make,

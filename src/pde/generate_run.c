@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The run of a generator. The file is made whole at first, with zeros where samples will stand;
- * every thread writes its samples to their places, and after each round of samples the file is
- * flushed, then the count of complete ones is written and flushed: whatever kills the program, the
- * file opens and no sample is counted that is not there. Samples are made from seed and number
- * alone, so that a run that goes on ends with the same bytes. */
+ * every thread writes its samples to their places, and every second or so the file is flushed, then
+ * the count of the samples that are complete without a gap is written and flushed: whatever kills
+ * the program, the file opens and no sample is counted that is not there. Samples are made from
+ * seed and number alone, so that a run that goes on ends with the same bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -20,11 +20,9 @@
 #include "core/text.h"
 #include "data/hdf5.h"
 #include "pde/generator.h"
+#include "pde/queue.h"
 
-/* A round is made longer or shorter until it lasts so many seconds: rarely flushed, soon counted.
- */
-#define ROUND_SHORTEST 0.5
-#define ROUND_LONGEST 2.0
+#define COUNT_SECONDS 1.0 /* between two counts: rarely flushed, soon counted */
 #define RECIPE "recipe"
 #define COMPLETED "completed"
 
@@ -35,19 +33,32 @@ typedef struct run {
     const mpno_pde_common *common;
     void *job; /* owned */
     int n_sets, n_workers;
+    int n_buffers, n_lanes; /* of each worker: lanes with memory, and in use */
     mpno_pde_set sets[MPNO_PDE_MAX_SETS];
     mpno_hdf5_set places[MPNO_PDE_MAX_SETS + 1]; /* the last one: the count */
     size_t bytes[MPNO_PDE_MAX_SETS];             /* of one sample */
-    unsigned char **buffers;                     /* owned: [worker * MPNO_PDE_MAX_SETS + set] */
     int fd;
-    bool created;               /* by this run */
-    int64_t begun, done, first; /* samples found, complete, and the first one of this round */
-    atomic_llong iterations, most;
-    double started, said;
-    mpno_pde_outcome *outcomes; /* owned: per worker; the first failure stays */
-    int64_t *failed;            /* owned: per worker, its sample, -1: none */
-    int *errors;                /* owned: per worker, errno of a write */
+    bool created;        /* by this run */
+    int64_t begun, done; /* samples found, and complete: counted in the file */
+    mpno_queue queue;
+    mpno_pde_work *workers; /* owned */
+    atomic_flag counting;   /* one thread at a time counts and speaks */
+    atomic_bool failed;     /* a sample or a write: no more samples are taken */
+    int error;              /* errno of a write of the count */
+    atomic_llong made, iterations, most;
+    double started, counted, said;
 } run;
+
+/* A worker and its lanes. */
+struct mpno_pde_work {
+    run *run;
+    int index;
+    bool caller;              /* runs in the thread of the caller */
+    mpno_pde_sample *lanes;   /* owned, with their buffers */
+    mpno_pde_outcome outcome; /* of the first sample that failed */
+    int64_t failed;           /* that sample, -1: none */
+    int error;                /* errno of a write */
+};
 
 /* All parameters that decide the bytes, as a map. */
 static mpno_status recipe(const mpno_generator *g, const void *settings, mpno_value **out) {
@@ -211,17 +222,43 @@ static mpno_status reserve(const run *r, const char *path) {
     return error ? fail_file(r, "write", error) : MPNO_OK;
 }
 
+/* Puts [first, step] into map under the name of the axis. */
+static mpno_status put_places(mpno_ctx *ctx, const mpno_pde_axis *axis, mpno_value *map) {
+    const double numbers[2] = {axis->first, axis->step};
+    mpno_value *list = NULL;
+    mpno_status status = mpno_value_list(ctx, &list);
+    for (int i = 0; status == MPNO_OK && i < 2; i++) {
+        mpno_value *number = NULL;
+        status = mpno_value_real(ctx, numbers[i], &number);
+        if (status == MPNO_OK) status = mpno_value_append(ctx, list, number);
+    }
+    if (status == MPNO_OK) return mpno_value_set(ctx, map, axis->name, list);
+    mpno_value_destroy(ctx, &list);
+    return status;
+}
+
+/* Attributes of a set: its meaning, the names of its axes, and where their points stand. */
+static mpno_status set_attributes(mpno_ctx *ctx, const mpno_pde_set *set, mpno_value **out) {
+    char axes[160] = "sample";
+    MPNO_TRY(mpno_value_map(ctx, out));
+    MPNO_TRY(mpno_value_set_string(ctx, *out, "meaning", set->meaning));
+    for (int d = 0; d < set->ndim; d++) {
+        const mpno_pde_axis *axis = &set->axes[d];
+        const size_t used = strlen(axes);
+        (void)snprintf(axes + used, sizeof axes - used, " %s", axis->name);
+        if (axis->kind != MPNO_AXIS_CHANNEL) MPNO_TRY(put_places(ctx, axis, *out));
+    }
+    return mpno_value_set_string(ctx, *out, "axes", axes);
+}
+
 static mpno_status create_file(run *r) {
     mpno_generator *g = r->generator;
-    mpno_value *all = NULL, *meanings[MPNO_PDE_MAX_SETS] = {NULL};
+    mpno_value *all = NULL, *notes[MPNO_PDE_MAX_SETS] = {NULL};
     mpno_writer *writer = NULL;
     mpno_status status = attributes(g, &all);
     for (int i = 0; status == MPNO_OK && i < r->n_sets; i++) {
-        status = mpno_value_map(g->ctx, &meanings[i]);
-        if (status == MPNO_OK) {
-            status = mpno_value_set_string(g->ctx, meanings[i], "meaning", r->sets[i].meaning);
-        }
-        r->places[i].attributes = meanings[i];
+        status = set_attributes(g->ctx, &r->sets[i], &notes[i]);
+        r->places[i].attributes = notes[i];
     }
     if (status == MPNO_OK) status = mpno_writer_open(g->ctx, r->path, &writer);
     if (status == MPNO_OK) {
@@ -235,7 +272,7 @@ static mpno_status create_file(run *r) {
         }
     }
     for (int i = 0; i < r->n_sets; i++) {
-        mpno_value_destroy(g->ctx, &meanings[i]);
+        mpno_value_destroy(g->ctx, &notes[i]);
         r->places[i].attributes = NULL;
     }
     mpno_value_destroy(g->ctx, &all);
@@ -273,41 +310,32 @@ static mpno_status open_file(run *r) {
     return MPNO_OK;
 }
 
-static void make_sample(void *argument, int64_t task, int worker) {
-    run *r = argument;
-    void *out[MPNO_PDE_MAX_SETS] = {NULL};
-    mpno_pde_outcome outcome;
-    const int64_t sample = r->first + task;
-    if (r->failed[worker] >= 0 || r->errors[worker]) return;
-    for (int i = 0; i < r->n_sets; i++) out[i] = r->buffers[worker * MPNO_PDE_MAX_SETS + i];
-    r->generator->pde->make(r->job, worker, sample, out, &outcome);
-    if (outcome.failure[0]) {
-        r->outcomes[worker] = outcome;
-        r->failed[worker] = sample;
-        return;
-    }
-    for (int i = 0; i < r->n_sets && !r->errors[worker]; i++) {
-        r->errors[worker] = write_at(r->fd, out[i], r->bytes[i],
-                                     r->places[i].offset + (uint64_t)sample * r->bytes[i]);
-    }
-    atomic_fetch_add(&r->iterations, outcome.iterations);
-    long long most = atomic_load(&r->most);
-    while (most < outcome.iterations &&
-           !atomic_compare_exchange_weak(&r->most, &most, outcome.iterations)) {
-    }
+static bool stop_asked(const run *r) {
+    return r->sink && r->sink->stop && *r->sink->stop;
 }
 
-/* The first sample that failed, or the first write that did. */
-static mpno_status check_round(const run *r) {
-    int which = -1;
-    for (int i = 0; i < r->n_workers; i++) {
-        if (r->errors[i]) return fail_file(r, "write", r->errors[i]);
-        if (r->failed[i] >= 0 && (which < 0 || r->failed[i] < r->failed[which])) which = i;
+bool mpno_pde_take(mpno_pde_work *work, int lane, mpno_pde_sample *out) {
+    run *r = work->run;
+    if (lane >= r->n_lanes || atomic_load(&r->failed) || stop_asked(r)) return false;
+    mpno_pde_sample *sample = &work->lanes[lane];
+    if (!mpno_queue_take(&r->queue, work->index * r->n_lanes + lane, &sample->number)) return false;
+    *out = *sample;
+    return true;
+}
+
+/* Counts in the file what is complete: the samples first, then their number. */
+static void count(run *r) {
+    const int64_t done = mpno_queue_complete(&r->queue);
+    r->counted = mpno_seconds();
+    if (done == r->done || r->error) return;
+    if (fdatasync(r->fd) != 0) r->error = errno;
+    if (!r->error) r->error = write_at(r->fd, &done, sizeof done, r->places[r->n_sets].offset);
+    if (!r->error && fdatasync(r->fd) != 0) r->error = errno;
+    if (r->error) {
+        atomic_store(&r->failed, true);
+    } else {
+        r->done = done;
     }
-    if (which < 0) return MPNO_OK;
-    return mpno_fail(r->generator->ctx, MPNO_E_NUMERIC, "%s, sample %lld: %s",
-                     r->generator->pde->name, (long long)r->failed[which],
-                     r->outcomes[which].failure);
 }
 
 static void say_progress(run *r, bool last) {
@@ -315,40 +343,89 @@ static void say_progress(run *r, bool last) {
     if (!r->sink || (!last && now - r->said < (r->sink->terminal ? 0.5 : 30))) return;
     char line[160];
     const double seconds = now - r->started;
+    const long long made = atomic_load(&r->made);
     (void)snprintf(line, sizeof line, "%s%s: %lld of %lld samples, %.3g samples/s%s",
-                   r->sink->terminal ? "\r\033[K" : "", r->generator->pde->name, (long long)r->done,
-                   (long long)r->common->n_samples,
-                   seconds > 0 ? (double)(r->done - r->begun) / seconds : 0,
+                   r->sink->terminal ? "\r\033[K" : "", r->generator->pde->name,
+                   (long long)r->begun + made, (long long)r->common->n_samples,
+                   seconds > 0 ? (double)made / seconds : 0,
                    last || !r->sink->terminal ? "\n" : "");
     r->sink->write(r->sink->user, line);
     r->said = now;
 }
 
+/* Counts when it is time, and lets the caller's thread speak. */
+static void look_round(run *r, bool caller) {
+    if (atomic_flag_test_and_set(&r->counting)) return;
+    if (mpno_seconds() - r->counted >= COUNT_SECONDS) count(r);
+    if (caller) say_progress(r, false);
+    atomic_flag_clear(&r->counting);
+}
+
+/* What failed keeps its lane, so that the count stops before it. */
+void mpno_pde_give(mpno_pde_work *work, int lane, const mpno_pde_outcome *outcome) {
+    run *r = work->run;
+    const mpno_pde_sample *sample = &work->lanes[lane];
+    if (outcome->failure[0] && (work->failed < 0 || sample->number < work->failed)) {
+        work->outcome = *outcome;
+        work->failed = sample->number;
+    }
+    int error = 0;
+    for (int i = 0; i < r->n_sets && !outcome->failure[0] && !error; i++) {
+        error = write_at(r->fd, sample->out[i], r->bytes[i],
+                         r->places[i].offset + (uint64_t)sample->number * r->bytes[i]);
+    }
+    if (error) work->error = error;
+    if (error || outcome->failure[0]) {
+        atomic_store(&r->failed, true);
+        return;
+    }
+    atomic_fetch_add(&r->made, 1);
+    atomic_fetch_add(&r->iterations, outcome->iterations);
+    long long most = atomic_load(&r->most);
+    while (most < outcome->iterations &&
+           !atomic_compare_exchange_weak(&r->most, &most, outcome->iterations)) {
+    }
+    mpno_queue_give(&r->queue, work->index * r->n_lanes + lane);
+    look_round(r, work->caller);
+}
+
+static void work_task(void *argument, int64_t task, int thread) {
+    run *r = argument;
+    r->workers[task].caller = thread == 0;
+    r->generator->pde->make(r->job, (int)task, &r->workers[task]);
+}
+
+/* The first sample that failed, or the first write that did. */
+static mpno_status check_workers(const run *r) {
+    const mpno_pde_work *first = NULL;
+    if (r->error) return fail_file(r, "write", r->error);
+    for (int i = 0; i < r->n_workers; i++) {
+        const mpno_pde_work *w = &r->workers[i];
+        if (w->error) return fail_file(r, "write", w->error);
+        if (w->failed >= 0 && (!first || w->failed < first->failed)) first = w;
+    }
+    if (!first) return MPNO_OK;
+    return mpno_fail(r->generator->ctx, MPNO_E_NUMERIC, "%s, sample %lld: %s",
+                     r->generator->pde->name, (long long)first->failed, first->outcome.failure);
+}
+
 static mpno_status make_all(run *r) {
     mpno_ctx *ctx = r->generator->ctx;
-    int64_t round = r->n_workers;
-    r->started = r->said = mpno_seconds();
-    while (r->done < r->common->n_samples) {
-        const double before = mpno_seconds();
-        const int64_t rest = r->common->n_samples - r->done, n = round < rest ? round : rest;
-        r->first = r->done;
-        mpno_parallel(r->n_workers, n, make_sample, r);
-        MPNO_TRY(check_round(r));
-        if (fdatasync(r->fd) != 0) return fail_file(r, "flush", errno);
-        const int64_t done = r->done + n;
-        const int error = write_at(r->fd, &done, sizeof done, r->places[r->n_sets].offset);
-        if (error) return fail_file(r, "write", error);
-        if (fdatasync(r->fd) != 0) return fail_file(r, "flush", errno);
-        r->done = done;
-        const double seconds = mpno_seconds() - before;
-        if (seconds < ROUND_SHORTEST) round *= 2;
-        if (seconds > ROUND_LONGEST && round > r->n_workers) round /= 2;
-        say_progress(r, r->done == r->common->n_samples);
-        MPNO_CHECK(ctx, !(r->sink && r->sink->stop && *r->sink->stop) || rest == n, MPNO_E_STOPPED,
-                   "stopped after %lld of %lld samples; mpno generate %s --resume -o %s goes on",
-                   (long long)r->done, (long long)r->common->n_samples, r->generator->pde->name,
-                   r->path);
-    }
+    const int64_t left = r->common->n_samples - r->done;
+    const int64_t share = (left + r->n_workers - 1) / r->n_workers;
+    if (left == 0) return MPNO_OK;
+    if (share < r->n_lanes) r->n_lanes = (int)share;
+    MPNO_TRY(mpno_queue_create(ctx, r->done, r->common->n_samples, r->n_workers * r->n_lanes,
+                               &r->queue));
+    r->started = r->counted = r->said = mpno_seconds();
+    mpno_parallel(r->n_workers, r->n_workers, work_task, r);
+    count(r);
+    MPNO_TRY(check_workers(r));
+    say_progress(r, true);
+    MPNO_CHECK(ctx, r->done == r->common->n_samples, MPNO_E_STOPPED,
+               "stopped after %lld of %lld samples; mpno generate %s --resume -o %s goes on",
+               (long long)r->done, (long long)r->common->n_samples, r->generator->pde->name,
+               r->path);
     return MPNO_OK;
 }
 
@@ -380,16 +457,16 @@ static mpno_status summarize(const run *r, double seconds, char **json) {
 
 static mpno_status allocate(run *r) {
     mpno_ctx *ctx = r->generator->ctx;
-    const size_t n = (size_t)r->n_workers;
-    MPNO_TRY(mpno_alloc_array(ctx, n * MPNO_PDE_MAX_SETS, sizeof *r->buffers, &r->buffers));
-    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *r->outcomes, &r->outcomes));
-    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *r->failed, &r->failed));
-    MPNO_TRY(mpno_alloc_array(ctx, n, sizeof *r->errors, &r->errors));
-    for (size_t w = 0; w < n; w++) {
-        r->failed[w] = -1;
-        for (int i = 0; i < r->n_sets; i++) {
-            MPNO_TRY(
-                mpno_alloc_raw(ctx, r->bytes[i], &r->buffers[w * MPNO_PDE_MAX_SETS + (size_t)i]));
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)r->n_workers, sizeof *r->workers, &r->workers));
+    for (int w = 0; w < r->n_workers; w++) {
+        mpno_pde_work *work = &r->workers[w];
+        work->run = r;
+        work->index = w;
+        work->failed = -1;
+        MPNO_TRY(mpno_alloc_array(ctx, (size_t)r->n_buffers, sizeof *work->lanes, &work->lanes));
+        for (int i = 0; i < r->n_buffers * r->n_sets; i++) {
+            const int set = i % r->n_sets;
+            MPNO_TRY(mpno_alloc_raw(ctx, r->bytes[set], &work->lanes[i / r->n_sets].out[set]));
         }
     }
     return r->generator->pde->create(ctx, r->generator->settings, r->n_workers, &r->job);
@@ -397,13 +474,15 @@ static mpno_status allocate(run *r) {
 
 static void release(run *r) {
     mpno_ctx *ctx = r->generator->ctx;
-    for (int i = 0; r->buffers && i < r->n_workers * MPNO_PDE_MAX_SETS; i++) {
-        mpno_free(ctx, r->buffers[i]);
+    for (int w = 0; r->workers && w < r->n_workers; w++) {
+        mpno_pde_sample *lanes = r->workers[w].lanes;
+        for (int i = 0; lanes && i < r->n_buffers; i++) {
+            for (int set = 0; set < r->n_sets; set++) mpno_free(ctx, lanes[i].out[set]);
+        }
+        mpno_free(ctx, lanes);
     }
-    mpno_free(ctx, r->buffers);
-    mpno_free(ctx, r->outcomes);
-    mpno_free(ctx, r->failed);
-    mpno_free(ctx, r->errors);
+    mpno_free(ctx, r->workers);
+    mpno_queue_destroy(ctx, &r->queue);
     r->generator->pde->destroy(ctx, &r->job);
     if (r->fd >= 0) (void)close(r->fd); /* flushed before */
 }
@@ -418,6 +497,9 @@ static mpno_status begin(run *r, bool resume) {
     MPNO_TRY(describe(r));
     const int64_t n = r->common->n_threads > 0 ? r->common->n_threads : g->ctx->n_threads;
     r->n_workers = (int)(n < r->common->n_samples ? n : r->common->n_samples);
+    const int64_t share = (r->common->n_samples + r->n_workers - 1) / r->n_workers;
+    r->n_buffers = share < g->pde->lanes ? (int)share : g->pde->lanes;
+    r->n_lanes = r->n_buffers;
     MPNO_TRY(allocate(r)); /* before the file: what cannot run leaves none */
     if (!exists) MPNO_TRY(create_file(r));
     r->created = !exists;
@@ -426,7 +508,8 @@ static mpno_status begin(run *r, bool resume) {
 
 mpno_status mpno_generator_run(mpno_generator *generator, const char *path, bool resume,
                                const mpno_sink *sink, char **json) {
-    run r = {.generator = generator, .path = path, .sink = sink, .fd = -1};
+    run r = {
+        .generator = generator, .path = path, .sink = sink, .fd = -1, .counting = ATOMIC_FLAG_INIT};
     if (json) *json = NULL;
     const double started = mpno_seconds();
     mpno_status status = begin(&r, resume);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * What every equation of pdes.def gives to the generator: its parameters and how to make sample
- * number i. The generator does the rest: threads, files, resuming. */
+ * What every equation of pdes.def gives to the generator: its parameters, the sets that a sample
+ * has, and how to make samples. The generator does the rest: threads, numbers, layout of the file,
+ * resuming. */
 #ifndef MPNO_PDE_PDE_H
 #define MPNO_PDE_PDE_H
+
+#include <stdbool.h>
 
 #include "core/fields.h"
 #include "data/tensors.h"
@@ -18,18 +21,47 @@ typedef struct mpno_pde_common {
     int64_t n_threads;
 } mpno_pde_common;
 
+typedef enum mpno_pde_axis_kind {
+    MPNO_AXIS_TIME,
+    MPNO_AXIS_SPACE,
+    MPNO_AXIS_CHANNEL
+} mpno_pde_axis_kind;
+
+/* Value i along it stands at first + i step; channels have no place. */
+typedef struct mpno_pde_axis {
+    mpno_pde_axis_kind kind;
+    const char *name; /* "t", "x", "y", "z", "channel" */
+    double first, step;
+} mpno_pde_axis;
+
 /* A data set of the file: what one sample has in it. */
 typedef struct mpno_pde_set {
     const char *name, *meaning;
     mpno_element element;
     int ndim;
     int64_t shape[MPNO_MAX_DIMS];
+    mpno_pde_axis axes[MPNO_MAX_DIMS];
 } mpno_pde_set;
 
+/* A sample in work: its number, and where set i goes, in the order of C. */
+typedef struct mpno_pde_sample {
+    int64_t number;
+    void *out[MPNO_PDE_MAX_SETS];
+} mpno_pde_sample;
+
 typedef struct mpno_pde_outcome {
-    int iterations;
+    int iterations;    /* of the solver, or steps in time */
     char failure[160]; /* a sentence; "": all went well */
 } mpno_pde_outcome;
+
+/* Where a worker takes samples from and gives them to. */
+typedef struct mpno_pde_work mpno_pde_work;
+
+/* The next sample into `lane` of this worker; false: none is left. Numbers rise, but neighbours
+ * may go to other workers. */
+bool mpno_pde_take(mpno_pde_work *work, int lane, mpno_pde_sample *out);
+/* The sample of `lane` is in its out: writes it and frees the lane. */
+void mpno_pde_give(mpno_pde_work *work, int lane, const mpno_pde_outcome *outcome);
 
 typedef struct mpno_pde {
     const char *name, *summary, *description; /* description: lines of help */
@@ -41,13 +73,15 @@ typedef struct mpno_pde {
      * it twice changes nothing. */
     mpno_status (*resolve)(mpno_ctx *ctx, void *settings);
     int (*describe)(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]);
+    int lanes; /* samples that a worker may have in work at a time */
     /* Everything that n_workers threads need. settings are borrowed until destroy. */
     mpno_status (*create)(mpno_ctx *ctx, const void *settings, int n_workers, void **out);
     void (*destroy)(mpno_ctx *ctx, void **job); /* accepts *job == NULL */
-    /* Sample number `sample` into out[set], in the order of C. Uses memory of worker alone and no
+    /* Takes samples until none is left and gives each one back: in lanes 0 .. lanes - 1, all at
+     * once, one after the other, or a new one as soon as a lane is free. A sample's bytes depend on
+     * settings and number alone, not on lane, worker or company. Uses memory of worker alone and no
      * context: workers run at the same time. */
-    void (*make)(void *job, int worker, int64_t sample, void *const out[MPNO_PDE_MAX_SETS],
-                 mpno_pde_outcome *outcome);
+    void (*make)(void *job, int worker, mpno_pde_work *work);
 } mpno_pde;
 
 /* NULL after the last one. */

@@ -40,6 +40,8 @@ class Content(Case):
                 self.assertEqual(file.attrs[name], value, name)
             self.assertEqual(list(file.attrs["resolution"]), [12, 12])
             self.assertIn(b"far boundary excluded", file.attrs["grid"])
+            self.assertEqual(file["y"].attrs["axes"], b"sample x y")
+            self.assertEqual(list(file["y"].attrs["x"]), [0, 1 / 12])
 
     def test_solution(self):
         """Row and column 0 lie on the boundary; inside the equation holds where a is constant."""
