@@ -213,6 +213,9 @@ static inline vf64_mask vf64_mask_not(vf64_mask a) {
 static inline int vf64_any(vf64_mask m) {
     return _mm256_movemask_pd(m) != 0;
 }
+static inline vf64 vf64_max(vf64 a, vf64 b) {
+    return _mm256_max_pd(a, b);
+}
 static inline vf64 vf64_abs(vf64 a) {
     return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a);
 }

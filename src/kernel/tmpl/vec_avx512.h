@@ -237,6 +237,9 @@ static inline vf64_mask vf64_mask_not(vf64_mask a) {
 static inline int vf64_any(vf64_mask m) {
     return m != 0;
 }
+static inline vf64 vf64_max(vf64 a, vf64 b) {
+    return _mm512_max_pd(a, b);
+}
 static inline vf64 vf64_abs(vf64 a) {
     return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a);
 }

@@ -217,6 +217,9 @@ static inline vf64_mask vf64_mask_not(vf64_mask a) {
 static inline int vf64_any(vf64_mask m) {
     return vmaxvq_u32(vreinterpretq_u32_u64(m)) != 0;
 }
+static inline vf64 vf64_max(vf64 a, vf64 b) {
+    return vbslq_f64(vcgtq_f64(a, b), a, b);
+}
 static inline vf64 vf64_abs(vf64 a) {
     return vabsq_f64(a);
 }

@@ -225,6 +225,10 @@ static inline vf64_mask vf64_mask_not(vf64_mask a) {
 static inline int vf64_any(vf64_mask m) {
     return (m[0] | m[1]) != 0;
 }
+static inline vf64 vf64_max(vf64 a, vf64 b) {
+    const vf64_mask m = a > b;
+    return (vf64)((m & (vf64_mask)a) | (~m & (vf64_mask)b));
+}
 static inline vf64 vf64_abs(vf64 a) {
     return (vf64)((vf64_mask)a & INT64_MAX);
 }
