@@ -62,24 +62,12 @@ typedef struct darcy_job {
     darcy_worker *workers;
 } darcy_job;
 
-/* One number stands for all axes. */
-static mpno_status expand(mpno_ctx *ctx, const char *key, int64_t ndim, mpno_int_list *list) {
-    if (list->n == 1) {
-        for (int64_t t = 1; t < ndim; t++) list->v[t] = list->v[0];
-        list->n = ndim;
-    }
-    MPNO_CHECK(ctx, list->n == ndim, MPNO_E_CONFIG,
-               "%s: expected one number or %lld, one for each axis, found %lld", key,
-               (long long)ndim, (long long)list->n);
-    return MPNO_OK;
-}
-
 static mpno_status resolve(mpno_ctx *ctx, void *settings) {
     darcy_settings *s = settings;
     mpno_int_list *kept = &s->common.resolution, *solved = &s->solve_resolution;
-    MPNO_TRY(expand(ctx, "resolution", s->ndim, kept));
+    MPNO_TRY(mpno_pde_expand(ctx, "resolution", s->ndim, kept));
     if (solved->n == 0) *solved = *kept;
-    MPNO_TRY(expand(ctx, "solve_resolution", s->ndim, solved));
+    MPNO_TRY(mpno_pde_expand(ctx, "solve_resolution", s->ndim, solved));
     for (int64_t t = 0; t < s->ndim; t++) {
         MPNO_CHECK(ctx, solved->v[t] % kept->v[t] == 0, MPNO_E_CONFIG,
                    "solve_resolution: %lld is no multiple of resolution %lld, so that its nodes do "

@@ -6,6 +6,7 @@
  * seed and number alone, so that a run that goes on ends with the same bytes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,10 @@
 #include "pde/generator.h"
 #include "pde/queue.h"
 
-#define COUNT_SECONDS 1.0 /* between two counts: rarely flushed, soon counted */
+/* Seconds between two counts: a tenth of the run so far, within bounds. Rarely flushed, soon
+ * counted. */
+#define COUNT_OFTENEST 0.02
+#define COUNT_RAREST 1.0
 #define RECIPE "recipe"
 #define COMPLETED "completed"
 
@@ -356,7 +360,9 @@ static void say_progress(run *r, bool last) {
 /* Counts when it is time, and lets the caller's thread speak. */
 static void look_round(run *r, bool caller) {
     if (atomic_flag_test_and_set(&r->counting)) return;
-    if (mpno_seconds() - r->counted >= COUNT_SECONDS) count(r);
+    const double now = mpno_seconds();
+    const double pause = fmin(fmax(0.1 * (now - r->started), COUNT_OFTENEST), COUNT_RAREST);
+    if (now - r->counted >= pause) count(r);
     if (caller) say_progress(r, false);
     atomic_flag_clear(&r->counting);
 }

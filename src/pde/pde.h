@@ -84,6 +84,10 @@ typedef struct mpno_pde {
     void (*make)(void *job, int worker, mpno_pde_work *work);
 } mpno_pde;
 
+/* A list of numbers, one for each axis: one number stands for all. key is for the message. */
+MPNO_WARN_UNUSED mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim,
+                                             mpno_int_list *list);
+
 /* NULL after the last one. */
 const mpno_pde *mpno_pde_at(size_t index);
 MPNO_WARN_UNUSED mpno_status mpno_pde_find(mpno_ctx *ctx, const char *name, const mpno_pde **out);

@@ -35,3 +35,14 @@ mpno_status mpno_pde_find(mpno_ctx *ctx, const char *name, const mpno_pde **out)
                      "unknown equation '%.60s'%s%s; 'mpno help generate' lists them", name,
                      near ? "; did you mean " : "", near ? near : "");
 }
+
+mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim, mpno_int_list *list) {
+    if (list->n == 1) {
+        for (int64_t t = 1; t < ndim; t++) list->v[t] = list->v[0];
+        list->n = ndim;
+    }
+    MPNO_CHECK(ctx, list->n == ndim, MPNO_E_CONFIG,
+               "%s: expected one number or %lld, one for each axis, found %lld", key,
+               (long long)ndim, (long long)list->n);
+    return MPNO_OK;
+}

@@ -54,7 +54,10 @@ mpno_status mpno_random_field_create(mpno_ctx *ctx, const mpno_random_field_opts
     MPNO_TRY(mpno_alloc(ctx, sizeof *f, &f));
     f->opts = *opts;
     mpno_status status = MPNO_OK;
-    for (int t = 0; t < opts->ndim; t++) shape_axis(f, t);
+    for (int t = 0; t < opts->ndim; t++) {
+        if (f->opts.length[t] <= 0) f->opts.length[t] = 1;
+        shape_axis(f, t);
+    }
     for (int t = 0; status == MPNO_OK && t < opts->ndim; t++) {
         const int64_t n = others(f, t);
         const mpno_fft_problem problem = {.kind = MPNO_FFT_REAL,
@@ -101,7 +104,7 @@ size_t mpno_random_field_scratch_bytes(const mpno_random_field *f) {
     return aligned(f->n_data) + aligned(f->n_spectrum) + aligned(f->n_line) + f->fft_bytes;
 }
 
-/* Wave number of mode j of an axis. */
+/* Wave number of mode j of an axis of length 1. */
 static double wave(mpno_field_boundary boundary, int64_t j) {
     switch (boundary) {
         case MPNO_NEUMANN:
@@ -118,7 +121,7 @@ double mpno_random_field_coefficient(const mpno_random_field *f, const int64_t j
     const mpno_random_field_opts *o = &f->opts;
     double lambda = 0;
     for (int t = 0; t < o->ndim; t++) {
-        const double k = wave(o->boundary, j[t]);
+        const double k = wave(o->boundary, j[t]) / o->length[t];
         lambda += k * k;
     }
     return lambda > 0 ? o->sigma * pow(lambda + o->tau * o->tau, -o->alpha / 2) : 0;

@@ -111,7 +111,9 @@ mpno_status mpno_vorticity_create(mpno_ctx *ctx, const mpno_vorticity_opts *opts
     flow->rows = 2 * flow->m[0] + 1;
     flow->columns = flow->m[1] + 1;
     flow->lines = 2 * flow->m[1] + 1;
-    flow->h = 1 / (double)(opts->size[0] > opts->size[1] ? opts->size[0] : opts->size[1]);
+    flow->h =
+        fmin(opts->length[0] / (double)opts->size[0], opts->length[1] / (double)opts->size[1]);
+    flow->h /= 2 * PI;
     const mpno_status status = plan(ctx, flow);
     if (status != MPNO_OK) mpno_vorticity_destroy(ctx, &flow);
     *out = flow;
@@ -138,6 +140,31 @@ void mpno_vorticity_destroy(mpno_ctx *ctx, mpno_vorticity **pointer) {
 void mpno_vorticity_modes(const mpno_vorticity *flow, int64_t keep[2]) {
     keep[0] = flow->rows;
     keep[1] = flow->columns;
+}
+
+static int stages(const mpno_vorticity *flow) {
+    return flow->opts.integrator == MPNO_FLOW_ETDRK4 ? 4 : 2;
+}
+
+double mpno_vorticity_flops(const mpno_vorticity *flow) {
+    enum { POINT = 7, VELOCITY = 12, ADVECTION = 12, INTEGRATE = 8 }; /* see tmpl/flow.h */
+    const double lines = (double)flow->lines, n1 = (double)flow->opts.size[0];
+    const double x = lines * (flow->forward[0].flops + flow->inverse[0].flops);
+    const double y = n1 * (flow->forward[1].flops + flow->inverse[1].flops);
+    const double modes = (double)(flow->rows * flow->columns);
+    const double points = n1 * (double)flow->opts.size[1];
+    return stages(flow) * (x + y + POINT * points + (VELOCITY + ADVECTION + INTEGRATE) * modes);
+}
+
+double mpno_vorticity_bytes(const mpno_vorticity *flow) {
+    const double planes = (double)(flow->opts.size[0] * flow->lines);
+    const double modes = (double)(flow->rows * flow->columns);
+    /* Planes are read and written twice a stage. Heun: w, f read and s written; s, w, f read and w
+     * written. ETDRK4: w, f and 5 factors read, 3 written; 4, 3, 2; 3, 2, 2; 2, 1, 1. */
+    const bool etd = flow->opts.integrator == MPNO_FLOW_ETDRK4;
+    const double complexes =
+        4 * stages(flow) * planes + (etd ? 2 + 3 + 4 + 2 + 3 + 2 + 2 + 1 : 7) * modes;
+    return sizeof(double) * (2 * complexes + (etd ? 5 + 3 + 2 + 1 : 0) * modes);
 }
 
 /* ---- lanes ---- */
@@ -396,7 +423,7 @@ void mpno_flow_step_all(mpno_flow_lanes *lanes, const double left[MPNO_FLOW_LANE
         for (int64_t c = 0; c < flow->columns; c++) column_in(lanes, c, lanes->w);
     }
     lanes->changed = false;
-    for (int stage = 0; stage < (etd ? 4 : 2); stage++) {
+    for (int stage = 0; stage < stages(flow); stage++) {
         square_lines(lanes, most, sum);
         for (int l = 0; stage == 0 && l < LANES; l++) {
             const bool finite = isfinite(sum[l]);

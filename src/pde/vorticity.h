@@ -11,9 +11,10 @@
  *
  * HEUN is Heun for advection and forcing with Crank-Nicolson for diffusion, of order 2; ETDRK4 that
  * of Cox and Matthews (2002), of order 4, with diffusion exact. The step is
- *   dt = min(cfl h / max |u|, cfl h^2 / mu),  h = 1 / max(N1, N2),
+ *   dt = min(cfl h / max |u|, cfl h^2 / mu),  h = min(L1 / N1, L2 / N2) / 2 pi,
  *   mu = nu sqrt(max |f|) (L1 / 2 pi)^(3/4) (L2 / 2 pi)^(3/4)   (max |f| = 0: mu = nu)
- * of each sample by itself, as the recipe has it for whole batches; ETDRK4, whose factors depend on
+ * of each sample by itself; the recipe of the forcing set has the same for whole batches, with
+ * h = 1 / max(N1, N2), which is this in its box. ETDRK4, whose factors depend on
  * dt, takes the next smaller power of 2^(1/8). A sample's bits depend neither on its lane nor on
  * the others. */
 #ifndef MPNO_PDE_VORTICITY_H
@@ -45,12 +46,17 @@ void mpno_vorticity_destroy(mpno_ctx *ctx, mpno_vorticity **flow); /* accepts *f
 /* K1 = 2 m1 + 1 and K2 = m2 + 1: frequencies -m1 .. m1 and 0 .. m2, as in transform/fft/fft.h. */
 void mpno_vorticity_modes(const mpno_vorticity *flow, int64_t keep[2]);
 
+/* Of a step of one sample: additions and multiplications, as executed, and bytes that a grid beyond
+ * the second cache moves. */
+double mpno_vorticity_flops(const mpno_vorticity *flow);
+double mpno_vorticity_bytes(const mpno_vorticity *flow);
+
 MPNO_WARN_UNUSED mpno_status mpno_flow_lanes_create(mpno_ctx *ctx, const mpno_vorticity *flow,
                                                     mpno_flow_lanes **out);
 void mpno_flow_lanes_destroy(mpno_ctx *ctx, mpno_flow_lanes **lanes); /* accepts *lanes == NULL */
 
-/* A sample in its lane: coefficients [K1][K2][2] of w and f (NULL: 0), of which means and what is
- * masked are dropped, and max |f|. */
+/* A sample in its lane: coefficients [K1][K2][2] of w and f (either NULL: 0), of which means and
+ * what is masked are dropped, and max |f|. */
 void mpno_flow_put(mpno_flow_lanes *lanes, int lane, const double *w, const double *f, double most);
 void mpno_flow_get(const mpno_flow_lanes *lanes, int lane, double *w);
 /* One step of all lanes, none longer than left[lane] (0: the lane stays as it is). dt[lane]: its

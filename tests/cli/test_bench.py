@@ -358,8 +358,23 @@ class Update(unittest.TestCase):
             self.assertAlmostEqual(moved["sgd"], 12 + copies, delta=0.05 * copies)
 
 
+class Flow(unittest.TestCase):
+    def test_rates_belong_together(self):
+        for integrator, stages in (("heun", 2), ("etdrk4", 4)):
+            done = bench("flow", "size:16", "steps:3", "rounds:1", f"integrator:{integrator}", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            found = json.loads(done.stdout)
+            self.assertEqual(found["samples"], 8 * found["threads"])
+            self.assertAlmostEqual(found["steps_per_s"] * found["seconds"] / found["samples"], 1)
+            # a stage: 11 lines along x and 16 along y, there and back, of 5 N log N operations or somewhat more
+            transforms = stages * 2 * 27 * 5 * 16 * 4
+            flops = found["flops_per_s"] / found["steps_per_s"]
+            self.assertTrue(0.8 * transforms < flops < 1.8 * transforms, flops / transforms)
+
+
 class Errors(unittest.TestCase):
     CASES = (
+        (["flow", "size:3"], "size: 3 is out of range"),
         (["step"], "name a case"),
         (["step", "ns128-cp"], "factorised weights are not there yet"),
         (["step", "darcy16", "--threads", "0"], "threads: 0 is out of range, expected a value in [1,4096]"),

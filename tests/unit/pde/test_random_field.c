@@ -80,7 +80,8 @@ static double covariance(const sampler *s, int64_t a, int64_t b) {
             for (j[2] = 0; j[2] < m[2]; j[2]++) {
                 double lambda = 0;
                 for (int t = 0; t < o->ndim; t++) {
-                    lambda += pow(wave_number(o->boundary, j[t]), 2);
+                    const double length = o->length[t] > 0 ? o->length[t] : 1;
+                    lambda += pow(wave_number(o->boundary, j[t]) / length, 2);
                 }
                 if (lambda <= 0) continue;
                 const double c = o->sigma * pow(lambda + o->tau * o->tau, -o->alpha / 2);
@@ -118,12 +119,14 @@ static void covariances(void **state) {
     (void)state;
     static const mpno_field_boundary all[] = {MPNO_NEUMANN, MPNO_DIRICHLET, MPNO_PERIODIC};
     for (int b = 0; b < 3; b++) {
-        mpno_random_field_opts opts = {1, {9}, all[b], 1.5, 4, 2};
-        check_covariance(opts, 20000);
-        opts = (mpno_random_field_opts){2, {8, 6}, all[b], 2, 3, 3};
-        check_covariance(opts, 20000);
-        opts = (mpno_random_field_opts){3, {4, 5, 6}, all[b], 2.5, 5, 1};
-        check_covariance(opts, 10000);
+        mpno_random_field_opts opts = {1, {9}, all[b], 1.5, 4, 2, {0}};
+        check_covariance(opts, 100000);
+        opts = (mpno_random_field_opts){2, {8, 6}, all[b], 2, 3, 3, {0}};
+        check_covariance(opts, 100000);
+        opts = (mpno_random_field_opts){3, {4, 5, 6}, all[b], 2.5, 5, 1, {1, 2, 0.5}};
+        check_covariance(opts, 100000);
+        opts = (mpno_random_field_opts){2, {6, 8}, all[b], 2, 3, 3, {2 * PI, 1.5}};
+        check_covariance(opts, 100000);
     }
 }
 
@@ -133,7 +136,7 @@ static void finer_grids_keep_the_field(void **state) {
     static const mpno_field_boundary all[] = {MPNO_NEUMANN, MPNO_DIRICHLET, MPNO_PERIODIC};
     for (int b = 0; b < 3; b++) {
         for (int ndim = 1; ndim <= 3; ndim++) {
-            mpno_random_field_opts opts = {ndim, {12, 12, 12}, all[b], 16, 1, 1};
+            mpno_random_field_opts opts = {ndim, {12, 12, 12}, all[b], 16, 1, 1, {0}};
             sampler coarse = open_sampler(opts);
             for (int t = 0; t < ndim; t++) opts.size[t] = 24;
             sampler fine = open_sampler(opts);
@@ -160,7 +163,7 @@ static void finer_grids_keep_the_field(void **state) {
 
 static void samples_differ(void **state) {
     (void)state;
-    sampler s = open_sampler((mpno_random_field_opts){2, {8, 8}, MPNO_NEUMANN, 2, 3, 3});
+    sampler s = open_sampler((mpno_random_field_opts){2, {8, 8}, MPNO_NEUMANN, 2, 3, 3, {0}});
     const size_t bytes = (size_t)s.n * sizeof(double);
     double *first = malloc(bytes);
     mpno_random_field_sample(s.field, 1, 1, 0, s.scratch, first);
@@ -173,6 +176,30 @@ static void samples_differ(void **state) {
     mpno_random_field_sample(s.field, 1, 1, 0, s.scratch, s.values);
     assert_memory_equal(first, s.values, bytes);
     free(first);
+    close_sampler(&s);
+}
+
+/* The forcing of the Navier-Stokes sets, 27 sqrt(2) (9 - Laplacian)^-2 on (0, 2 pi)^2: its standard
+ * deviation, 1.368, from the sum over all modes. */
+static void forcing_has_its_deviation(void **state) {
+    (void)state;
+    const mpno_random_field_opts opts = {2, {32, 32},     MPNO_PERIODIC,   4,
+                                         3, 27 * sqrt(2), {2 * PI, 2 * PI}};
+    sampler s = open_sampler(opts);
+    double sum = 0, exact = 0;
+    const int64_t n = 2000;
+    for (int64_t k = 0; k < n; k++) {
+        mpno_random_field_sample(s.field, 3, (uint32_t)k, 0, s.scratch, s.values);
+        for (int64_t i = 0; i < s.n; i++) sum += s.values[i] * s.values[i];
+    }
+    for (int k1 = -15; k1 <= 15; k1++) {
+        for (int k2 = -15; k2 <= 15; k2++) {
+            if (k1 || k2) exact += 2 * 729 * pow(k1 * k1 + k2 * k2 + 9, -4);
+        }
+    }
+    assert_true(fabs(sqrt(exact) - 1.368) < 0.001);
+    /* a mean of squares over 4 independent modes at least: relative error below sqrt(2 / 4 n) */
+    assert_true(fabs(sum / (double)(n * s.n) / exact - 1) < 4 * sqrt(0.5 / (double)n));
     close_sampler(&s);
 }
 
@@ -193,6 +220,7 @@ int main(void) {
         cmocka_unit_test(covariances),
         cmocka_unit_test(finer_grids_keep_the_field),
         cmocka_unit_test(samples_differ),
+        cmocka_unit_test(forcing_has_its_deviation),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
