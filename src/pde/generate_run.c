@@ -27,7 +27,7 @@
  * counted. */
 #define COUNT_OFTENEST 0.02
 #define COUNT_RAREST 1.0
-#define RECIPE "recipe"
+#define PARAMETERS "parameters"
 #define COMPLETED "completed"
 
 typedef struct run {
@@ -143,12 +143,12 @@ static mpno_status read_recipe(run *r) {
     MPNO_TRY(mpno_hdf5_list(g->ctx, r->path, &file));
     const char *equation = text_of(file->metadata, "equation");
     const char *version = text_of(file->metadata, "mpno_version");
-    const char *text = text_of(file->metadata, RECIPE);
+    const char *text = text_of(file->metadata, PARAMETERS);
     mpno_status status = MPNO_OK;
     if (!*equation || !*text) {
         status = mpno_fail(g->ctx, MPNO_E_FORMAT,
                            "'%s' was not made by mpno generate: it has no attribute %s", r->path,
-                           *equation ? RECIPE : "equation");
+                           *equation ? PARAMETERS : "equation");
     } else if (strcmp(equation, g->pde->name) != 0) {
         status = mpno_fail(g->ctx, MPNO_E_CONFIG, "'%s' holds the equation %.40s, not %s", r->path,
                            equation, g->pde->name);
@@ -194,7 +194,7 @@ static mpno_status attributes(const mpno_generator *g, mpno_value **out) {
     char *text = NULL;
     MPNO_TRY(recipe(g, g->settings, out));
     mpno_status status = mpno_json_text(g->ctx, *out, false, &text);
-    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, RECIPE, text);
+    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, PARAMETERS, text);
     mpno_free(g->ctx, text);
     if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, "equation", g->pde->name);
     if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, "grid", g->pde->grid);

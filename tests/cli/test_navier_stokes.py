@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mpno generate navier_stokes: recipes against a solver in numpy, layout, the same bytes whatever happened, statistics."""
+import json
 import random
 import signal
 import subprocess
@@ -79,6 +80,9 @@ class Content(Case):
             self.assertEqual(list(file["x"].attrs["x"]), [0, 2 * np.pi / 24])
         self.assertEqual(x.shape, (2, 24, 24))
         self.assertEqual(attributes["nu"], 1 / 500)
+        for key, value in json.loads(attributes["parameters"]).items():
+            found = attributes[key].decode() if isinstance(value, str) else attributes[key]
+            self.assertTrue(np.all(found == np.array(value)), key)
         self.assertAlmostEqual(attributes["sigma"], 27 * 2 ** 0.5)
         for f, w in zip(x, y):
             self.close(w, solve(0 * f, f, 1 / 500, 2 * np.pi, [1.5])[0], 1e-8)
