@@ -19,6 +19,8 @@ typedef enum option_id {
     OPTION_OUTPUT,
     OPTION_PICTURES,
     OPTION_SVG,
+    OPTION_TABLE,
+    OPTION_CSV,
     OPTION_CPU,
     OPTION_SHOW,
     OPTION_RESET,
@@ -46,6 +48,9 @@ static const option options[OPTION_COUNT] = {
                          "write PNG pictures of the samples into FOLDER too"},
     [OPTION_SVG] = {"--svg", NULL, "FILE", CLI_OPTION_SVG,
                     "draw the memory over the steps of training into FILE"},
+    [OPTION_TABLE] = {"--table", NULL, NULL, CLI_OPTION_TABLE, "show every error"},
+    [OPTION_CSV] = {"--csv", NULL, "FILE", CLI_OPTION_CSV,
+                    "write every error into FILE, and spectra beside it"},
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
                     "say what this machine and this build can run"},
     [OPTION_SHOW] = {"--show", NULL, NULL, CLI_OPTION_SHOW,
@@ -188,6 +193,12 @@ static int apply(const option *o, const char *value, cli_args *args) {
             break;
         case OPTION_SVG:
             args->svg = value;
+            break;
+        case OPTION_TABLE:
+            args->table = true;
+            break;
+        case OPTION_CSV:
+            args->csv = value;
             break;
         case OPTION_CPU:
             args->cpu = true;

@@ -8,8 +8,8 @@
 
 #define CLI_MAX_ARGUMENTS 3
 
-/* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --tuned, --help)
- * belongs to all. */
+/* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --tuned,
+ * --help) belongs to all. */
 enum cli_option_set {
     CLI_OPTION_ALL = 0,
     CLI_OPTION_RESUME = 1,
@@ -18,7 +18,9 @@ enum cli_option_set {
     CLI_OPTION_CPU = 8,
     CLI_OPTION_SHOW = 16,
     CLI_OPTION_RESET = 32,
-    CLI_OPTION_SVG = 64
+    CLI_OPTION_SVG = 64,
+    CLI_OPTION_TABLE = 128,
+    CLI_OPTION_CSV = 256
 };
 
 struct cli_args;
@@ -45,10 +47,10 @@ typedef struct cli_override {
 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
-    bool json, quiet, help, resume, cpu, show, reset, tuned;
+    bool json, quiet, help, resume, cpu, show, reset, tuned, table;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
-    const char *output, *pictures, *svg;
+    const char *output, *pictures, *svg, *csv;
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

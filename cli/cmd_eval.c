@@ -3,10 +3,16 @@
 #include "command.h"
 
 const cli_page cli_eval_page = {
-    .synopsis = "eval CHECKPOINT [OPTIONS] [KEY=VALUE...]",
+    .synopsis = "eval CHECKPOINT [--table] [--csv FILE] [OPTIONS] [KEY=VALUE...]",
     .description =
-        "    Measures relative L2 and H1 errors of a trained model on the test sets of its\n"
-        "    configuration, at every resolution listed there.\n"
+        "    Measures the errors of a trained model on the test sets of its configuration, at "
+        "every\n"
+        "    resolution listed there, in physical units: relative L1, L2, Linf and H1 (slopes by\n"
+        "    differences and spectral) and PDEBench's RMSE, nRMSE, cRMSE, max, bRMSE and fRMSE in\n"
+        "    three bands of wave numbers. The text has relative L2 and H1 and the mean square,\n"
+        "    with --table all of them, with a column for each of the first 8 channels. --json and\n"
+        "    --csv hold them for every channel, and the radial spectra of truth, prediction and\n"
+        "    error. Where published errors of others on a file are known here, they are shown.\n"
         "    CHECKPOINT is a .safetensors checkpoint, a run folder (its last.safetensors is "
         "taken)\n"
         "    or a state dict of the PyTorch library neuraloperator (.pt; nothing in it is ever\n"
@@ -16,8 +22,15 @@ const cli_page cli_eval_page = {
         "    precision.policy changes formats only; the stabiliser is the checkpoint's.\n",
     .examples =
         "    mpno eval runs/mixed\n"
+        "    mpno eval runs/mixed --table --csv errors.csv\n"
         "    mpno eval runs/mixed/best.safetensors precision.policy=full --json\n",
-    .files = "    Reads the checkpoint and the data files of its configuration; writes nothing.\n",
+    .files =
+        "    Reads the checkpoint and the data files of its configuration. FILE (must end in "
+        ".csv)\n"
+        "    gets a line for each test set and channel, FILE without .csv and with _spectra.csv "
+        "one\n"
+        "    for each wave number too; each appears whole or not at all.\n",
+    .options = CLI_OPTION_TABLE | CLI_OPTION_CSV,
     .overrides = true,
     .arguments = {"CHECKPOINT"},
     .n_required = 1,
@@ -25,9 +38,12 @@ const cli_page cli_eval_page = {
 
 mpno_status cli_eval(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
     mpno_config *overrides = NULL;
+    mpno_eval_opts opts = MPNO_EVAL_OPTS_INIT;
+    opts.table = args->table;
+    opts.csv = args->csv;
     mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
     if (status == MPNO_OK)
-        status = mpno_eval(ctx, args->arguments[0], overrides, &output->sink, json);
+        status = mpno_eval(ctx, args->arguments[0], overrides, &opts, &output->sink, json);
     mpno_config_destroy(&overrides);
     return status;
 }

@@ -47,9 +47,17 @@ typedef struct mpno_sink {
 /* All of these give one JSON object as text in *json (owned by the caller, mpno_text_free), also kept in files where said. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_train(mpno_ctx *ctx, mpno_config *config, bool resume, const mpno_sink *sink,
                                                  char **json);
-/* checkpoint: a .safetensors file of ours or a run folder (its last.safetensors). overrides: may be NULL. */
+/* checkpoint: a .safetensors file of ours or a run folder (its last.safetensors). overrides: may be NULL. opts may be NULL.
+ * table: the text shows every error of docs/reference/metrics.md (the JSON object always does). csv: a file NAME.csv for them,
+ * by step and channel, with radial spectra in NAME_spectra.csv; NULL: none. */
+typedef struct mpno_eval_opts {
+    size_t size;
+    bool table;
+    const char *csv;
+} mpno_eval_opts;
+#define MPNO_EVAL_OPTS_INIT {sizeof(mpno_eval_opts), false, NULL}
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_eval(mpno_ctx *ctx, const char *checkpoint, mpno_config *overrides,
-                                                const mpno_sink *sink, char **json);
+                                                const mpno_eval_opts *opts, const mpno_sink *sink, char **json);
 /* input: a data file with key x; output: .safetensors, .h5 or .npy with y (and pictures beside it when `pictures` is not NULL). */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *input,
                                                    const char *output, const char *pictures, mpno_config *overrides,

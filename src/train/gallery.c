@@ -32,6 +32,7 @@ typedef struct gallery {
     ranked *order;           /* owned: [set.n] */
     double *shell;           /* owned: [n_shells] wave numbers */
     double *power[N_FIELDS]; /* owned: [n_shells] */
+    double *shells;          /* owned: [n_shells][channels], of one field */
 } gallery;
 
 static double value_at(mpno_format format, const void *data, int64_t i) {
@@ -60,15 +61,27 @@ static int by_error(const void *a, const void *b) {
     return x->sample < y->sample ? -1 : x->sample > y->sample;
 }
 
+/* Mean over the channels. */
+static void add_power(gallery *g, const void *field, double *power) {
+    const int64_t channels = g->spectrum.channels;
+    const size_t n = g->spectrum.n_shells;
+    for (size_t k = 0; k < n * (size_t)channels; k++) g->shells[k] = 0;
+    mpno_spectrum_transform(&g->spectrum, g->set->data->format, field);
+    mpno_spectrum_add(&g->spectrum, g->shells);
+    for (size_t k = 0; k < n; k++)
+        for (int64_t c = 0; c < channels; c++)
+            power[k] += g->shells[k * (size_t)channels + (size_t)c] / (double)channels;
+}
+
 static void add_sample(gallery *g, int64_t i, const void *prediction) {
     const mpno_dataset *data = g->set->data;
     const int64_t n = data->out_points * data->out_channels;
     const void *truth = mpno_sample(data->y, data->format, n, g->set->first + i);
     double error = subtract(data->format, prediction, truth, n, g->error);
     g->order[i] = (ranked){isfinite(error) ? error : INFINITY, i};
-    mpno_spectrum_add(&g->spectrum, data->format, truth, g->power[TRUTH]);
-    mpno_spectrum_add(&g->spectrum, data->format, prediction, g->power[PREDICTION]);
-    mpno_spectrum_add(&g->spectrum, data->format, g->error, g->power[ERROR]);
+    add_power(g, truth, g->power[TRUTH]);
+    add_power(g, prediction, g->power[PREDICTION]);
+    add_power(g, g->error, g->power[ERROR]);
 }
 
 static mpno_status rank(gallery *g) {
@@ -178,12 +191,13 @@ static mpno_status open_gallery(gallery *g) {
     const mpno_predictor_opts opts = mpno_restored_opts(g->restored);
     const size_t bytes =
         (size_t)(data->out_points * data->out_channels) * mpno_format_bytes(data->format);
-    MPNO_TRY(mpno_spectrum_create(g->ctx, data->ndim, data->out_grid,
-                                  data->planes * data->out_channels, &g->spectrum));
+    const int64_t channels = data->planes * data->out_channels;
+    MPNO_TRY(mpno_spectrum_create(g->ctx, data->ndim, data->out_grid, 1, channels, &g->spectrum));
     const size_t shells = g->spectrum.n_shells;
     MPNO_TRY(mpno_alloc(g->ctx, bytes, &g->error));
     MPNO_TRY(mpno_alloc_array(g->ctx, (size_t)g->set->n, sizeof *g->order, &g->order));
     MPNO_TRY(mpno_alloc_array(g->ctx, shells, sizeof *g->shell, &g->shell));
+    MPNO_TRY(mpno_alloc_array(g->ctx, shells * (size_t)channels, sizeof *g->shells, &g->shells));
     for (int f = 0; f < N_FIELDS; f++)
         MPNO_TRY(mpno_alloc_array(g->ctx, shells, sizeof *g->power[f], &g->power[f]));
     return mpno_predictor_create(g->restored->model, g->ctx, data, g->set->n, &opts, &g->predictor);
@@ -204,6 +218,7 @@ mpno_status mpno_gallery(mpno_ctx *ctx, const mpno_restored *restored,
     mpno_spectrum_destroy(&g.spectrum);
     for (int f = 0; f < N_FIELDS; f++) mpno_free(ctx, g.power[f]);
     mpno_free(ctx, g.shell);
+    mpno_free(ctx, g.shells);
     mpno_free(ctx, g.order);
     mpno_free(ctx, g.error);
     return status;

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * See spectrum.h. The transform keeps half of the last axis; the other half is its conjugate. */
+ * See spectrum.h. Of a real field the transform keeps half of the last axis; the other half is its
+ * conjugate. */
 #include "train/spectrum.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "core/memory.h"
 
+static bool halved(const mpno_spectrum *s, int d) {
+    return s->planes == 1 && d + 1 == s->ndim;
+}
+
 /* The first kept frequency of axis d, and how many there are. */
 static int64_t lowest(const mpno_spectrum *s, int d) {
-    return d + 1 == s->ndim ? 0 : -(s->grid[d] / 2);
+    return halved(s, d) ? 0 : -(s->grid[d] / 2);
 }
 
 static int64_t kept(const mpno_spectrum *s, int d) {
-    return d + 1 == s->ndim ? s->grid[d] / 2 + 1 : s->grid[d];
+    return halved(s, d) ? s->grid[d] / 2 + 1 : s->grid[d];
 }
 
 static mpno_status create(mpno_spectrum *s) {
-    mpno_fft_problem problem = {.kind = MPNO_FFT_REAL, .arithmetic = MPNO_F64, .ndim = s->ndim};
+    mpno_fft_problem problem = {.kind = s->planes == 1 ? MPNO_FFT_REAL : MPNO_FFT_COMPLEX,
+                                .arithmetic = MPNO_F64,
+                                .ndim = s->ndim};
     double corner = 0;
     for (int d = 0; d < s->ndim; d++) {
         problem.size[d] = s->grid[d];
@@ -31,9 +39,9 @@ static mpno_status create(mpno_spectrum *s) {
                       &s->scratch);
 }
 
-mpno_status mpno_spectrum_create(mpno_ctx *ctx, int ndim, const int64_t *grid, int64_t channels,
-                                 mpno_spectrum *out) {
-    *out = (mpno_spectrum){.ctx = ctx, .ndim = ndim, .channels = channels};
+mpno_status mpno_spectrum_create(mpno_ctx *ctx, int ndim, const int64_t *grid, int planes,
+                                 int64_t channels, mpno_spectrum *out) {
+    *out = (mpno_spectrum){.ctx = ctx, .ndim = ndim, .planes = planes, .channels = channels};
     for (int d = 0; d < ndim; d++) out->grid[d] = grid[d];
     mpno_status status = create(out);
     if (status != MPNO_OK) mpno_spectrum_destroy(out);
@@ -47,8 +55,7 @@ void mpno_spectrum_destroy(mpno_spectrum *s) {
     *s = (mpno_spectrum){.ctx = s->ctx};
 }
 
-void mpno_spectrum_add(const mpno_spectrum *s, mpno_format format, const void *field,
-                       double *power) {
+void mpno_spectrum_transform(const mpno_spectrum *s, mpno_format format, const void *field) {
     const mpno_fft_call call = {.batch = 1,
                                 .channels = s->channels,
                                 .scale = 1 / (double)mpno_fft_points(s->fft),
@@ -58,20 +65,36 @@ void mpno_spectrum_add(const mpno_spectrum *s, mpno_format format, const void *f
                                 .n_threads = s->ctx->n_threads,
                                 .scratch = s->scratch};
     (void)mpno_fft_forward(s->fft, &call, field, s->transform);
+}
+
+int64_t mpno_spectrum_modes(const mpno_spectrum *s) {
+    return mpno_fft_modes(s->fft);
+}
+
+mpno_wave mpno_spectrum_wave(const mpno_spectrum *s, int64_t mode) {
     const int last = s->ndim - 1;
-    for (int64_t mode = 0; mode < mpno_fft_modes(s->fft); mode++) {
-        double length2 = 0;
-        int64_t rest = mode;
-        for (int d = last; d >= 0; d--) {
-            const double k = (double)(lowest(s, d) + rest % kept(s, d));
-            rest /= kept(s, d);
-            length2 += k * k;
-        }
-        const int64_t k_last = mode % kept(s, last);
-        const double weight = k_last == 0 || 2 * k_last == s->grid[last] ? 1 : 2;
-        const double *at = s->transform + 2 * mode * s->channels;
-        double sum = 0;
-        for (int64_t c = 0; c < 2 * s->channels; c++) sum += at[c] * at[c];
-        power[lround(sqrt(length2))] += weight * sum / (double)s->channels;
+    mpno_wave wave = {.weight = 1};
+    double length2 = 0;
+    for (int d = last; d >= 0; d--) {
+        wave.k[d] = lowest(s, d) + mode % kept(s, d);
+        mode /= kept(s, d);
+        length2 += (double)wave.k[d] * (double)wave.k[d];
+    }
+    wave.length = sqrt(length2);
+    if (halved(s, last) && wave.k[last] > 0 && 2 * wave.k[last] < s->grid[last]) wave.weight = 2;
+    return wave;
+}
+
+double mpno_spectrum_power(const mpno_spectrum *s, int64_t mode, int64_t channel) {
+    const double *at = s->transform + 2 * mode * s->channels + channel;
+    return at[0] * at[0] + at[s->channels] * at[s->channels];
+}
+
+void mpno_spectrum_add(const mpno_spectrum *s, double *power) {
+    for (int64_t mode = 0; mode < mpno_spectrum_modes(s); mode++) {
+        const mpno_wave wave = mpno_spectrum_wave(s, mode);
+        double *shell = power + lround(wave.length) * s->channels;
+        for (int64_t c = 0; c < s->channels; c++)
+            shell[c] += wave.weight * mpno_spectrum_power(s, mode, c);
     }
 }

@@ -61,6 +61,13 @@ class Tables(unittest.TestCase):
             cells = " | ".join(column.lower() for column in columns)
             self.assertIn(f"\n| `{name}` | {cells} |\n", page)
 
+    def test_metrics(self):
+        rows = re.findall(r'^X\(\w+, (\w+), "([^"]+)", \w+, "[^"]+"\)',
+                          (ROOT / "src/train/metrics.def").read_text(), re.M)
+        self.assertTrue(rows)
+        page = (ROOT / "docs/reference/metrics.md").read_text()
+        self.assertEqual(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.M), rows)
+
 
 class Commands(unittest.TestCase):
     """One test for each block, made below."""

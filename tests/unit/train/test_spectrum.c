@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Radial spectra: a wave has its power in its own shell, and the shells sum to the mean square, in
- * one to three dimensions, on even, odd and unequal grids, for f32 and f64 and several channels. */
+ * one to three dimensions, on even, odd and unequal grids, for f32 and f64, several
+ * channels and complex fields. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,10 +34,13 @@ static void shells_sum_to_the_mean_square(void **state) {
     static const struct {
         int ndim;
         int64_t grid[3], channels;
-    } cases[] = {{1, {64}, 1},     {1, {15}, 3},    {2, {16, 16}, 1},
-                 {2, {12, 31}, 2}, {2, {9, 14}, 1}, {3, {8, 6, 5}, 2}};
+        int planes;
+    } cases[] = {{1, {64}, 1, 1},     {1, {15}, 3, 1},     {2, {16, 16}, 1, 1},
+                 {2, {12, 31}, 2, 1}, {2, {9, 14}, 1, 2},  {3, {8, 6, 5}, 2, 1},
+                 {1, {16}, 2, 2},     {3, {4, 7, 6}, 1, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int64_t n = cases[i].channels;
+        const int64_t channels = cases[i].channels;
+        int64_t n = channels * cases[i].planes;
         for (int d = 0; d < cases[i].ndim; d++) n *= cases[i].grid[d];
         double *field = calloc((size_t)n, sizeof *field), square = 0, sum = 0;
         float *narrow = calloc((size_t)n, sizeof *narrow);
@@ -44,19 +48,22 @@ static void shells_sum_to_the_mean_square(void **state) {
         for (int64_t k = 0; k < n; k++) {
             narrow[k] = (float)(sin(0.7 * (double)(k * k % 1009)) + 0.3);
             field[k] = narrow[k];
-            square += field[k] * field[k] / (double)n;
+            square += field[k] * field[k] * cases[i].planes / (double)n;
         }
         mpno_spectrum spectrum;
-        assert_int_equal(
-            mpno_spectrum_create(ctx, cases[i].ndim, cases[i].grid, cases[i].channels, &spectrum),
-            MPNO_OK);
-        double *power = calloc(spectrum.n_shells, 2 * sizeof *power);
+        assert_int_equal(mpno_spectrum_create(ctx, cases[i].ndim, cases[i].grid, cases[i].planes,
+                                              cases[i].channels, &spectrum),
+                         MPNO_OK);
+        const size_t values = spectrum.n_shells * (size_t)channels;
+        double *power = calloc(values, 2 * sizeof *power);
         assert_non_null(power);
-        mpno_spectrum_add(&spectrum, MPNO_F64, field, power);
-        mpno_spectrum_add(&spectrum, MPNO_F32, narrow, power + spectrum.n_shells);
-        for (size_t s = 0; s < spectrum.n_shells; s++) {
-            sum += power[s];
-            assert_true(fabs(power[s] - power[spectrum.n_shells + s]) <= 1e-13 * square);
+        mpno_spectrum_transform(&spectrum, MPNO_F64, field);
+        mpno_spectrum_add(&spectrum, power);
+        mpno_spectrum_transform(&spectrum, MPNO_F32, narrow);
+        mpno_spectrum_add(&spectrum, power + values);
+        for (size_t s = 0; s < values; s++) {
+            sum += power[s] / (double)channels;
+            assert_true(fabs(power[s] - power[values + s]) <= 1e-13 * square);
         }
         assert_true(fabs(sum - square) <= 1e-13 * square);
         mpno_spectrum_destroy(&spectrum);
@@ -75,10 +82,12 @@ static void waves_have_their_shells(void **state) {
             nyquist[16 * i + j] = j % 2 ? -1 : 1;
         }
     mpno_spectrum spectrum;
-    assert_int_equal(mpno_spectrum_create(ctx, 2, grid, 1, &spectrum), MPNO_OK);
+    assert_int_equal(mpno_spectrum_create(ctx, 2, grid, 1, 1, &spectrum), MPNO_OK);
     assert_int_equal(spectrum.n_shells, 12); /* |(8, 8)| = 11.3 */
-    mpno_spectrum_add(&spectrum, MPNO_F64, field, power);
-    mpno_spectrum_add(&spectrum, MPNO_F64, nyquist, other);
+    mpno_spectrum_transform(&spectrum, MPNO_F64, field);
+    mpno_spectrum_add(&spectrum, power);
+    mpno_spectrum_transform(&spectrum, MPNO_F64, nyquist);
+    mpno_spectrum_add(&spectrum, other);
     for (int s = 0; s < 12; s++) {
         assert_true(fabs(power[s] - (s == 0 ? 25 : s == 5 ? 2 : 0)) < 1e-12);
         assert_true(fabs(other[s] - (s == 8)) < 1e-12);
@@ -94,7 +103,7 @@ static void memory_may_fail(void **state) {
     do {
         mpno_spectrum spectrum;
         mpno_alloc_fail_after(ctx, n++);
-        status = mpno_spectrum_create(ctx, 2, grid, 2, &spectrum);
+        status = mpno_spectrum_create(ctx, 2, grid, 1, 2, &spectrum);
         mpno_alloc_fail_after(ctx, -1);
         if (status == MPNO_OK)
             mpno_spectrum_destroy(&spectrum);

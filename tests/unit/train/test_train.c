@@ -108,7 +108,7 @@ static void eval_repeats_the_run(void **state) {
     const double expected = train("for_eval", scheduled, false, NULL, MPNO_OK);
     char path[128], *json = NULL, text[64];
     snprintf(path, sizeof path, "%s/for_eval", folder);
-    assert_int_equal(mpno_eval(ctx, path, NULL, NULL, &json), MPNO_OK);
+    assert_int_equal(mpno_eval(ctx, path, NULL, NULL, NULL, &json), MPNO_OK);
     mpno_value *tree = NULL;
     assert_int_equal(mpno_json_parse(ctx, "eval", json, strlen(json), &tree), MPNO_OK);
     assert_true(mpno_value_get(mpno_value_get(mpno_value_get(tree, "test"), "16"), "l2")->real ==

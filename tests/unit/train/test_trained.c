@@ -180,9 +180,9 @@ static void memory_may_fail_anywhere(void **state) {
 
 static void a_source_that_is_gone_is_named(void **state) {
     mpno_ctx *ctx = *state;
-    assert_fails(ctx, mpno_eval(ctx, run_folder, NULL, NULL, NULL), MPNO_E_IO, "source:mine");
+    assert_fails(ctx, mpno_eval(ctx, run_folder, NULL, NULL, NULL, NULL), MPNO_E_IO, "source:mine");
     add_source(ctx);
-    assert_ok(ctx, mpno_eval(ctx, run_folder, NULL, NULL, NULL));
+    assert_ok(ctx, mpno_eval(ctx, run_folder, NULL, NULL, NULL, NULL));
     mpno_data_source_remove(ctx, "mine");
 }
 
