@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Two checksums. CRC-64/XZ: polynomial 0x42F0E1EBA9EA3693, reflected, initial value and final exclusive-or all
- * ones; the check value of "123456789" is 0x995DC9BBDF1939FA. Every change of one bit, and every
- * burst of up to 64 bits, changes the sum; other damage passes unseen with probability 2^-64. It
- * guards against accidents, not against forgers. Source: ECMA-182 (polynomial); Kounavis and Berry,
- * "Novel table lookup-based algorithms for high-performance CRC generation", IEEE Trans. Computers
- * 57 (2008) (eight bytes per step). CRC-32C (Castagnoli, RFC 3720 section 12.1): polynomial
- * 0x1EDC6F41, reflected; that of "123456789" is 0xE3069283. For formats that ask for it. */
+ * Three checksums. CRC-64/XZ: polynomial 0x42F0E1EBA9EA3693, reflected, initial value and final
+ * exclusive-or all ones; the check value of "123456789" is 0x995DC9BBDF1939FA. Every change of one
+ * bit, and every burst of up to 64 bits, changes the sum; other damage passes unseen with
+ * probability 2^-64. It guards against accidents, not against forgers. Source: ECMA-182
+ * (polynomial); Kounavis and Berry, "Novel table lookup-based algorithms for high-performance CRC
+ * generation", IEEE Trans. Computers 57 (2008) (eight bytes per step). CRC-32C (Castagnoli, RFC
+ * 3720 section 12.1): polynomial 0x1EDC6F41, reflected; that of "123456789" is 0xE3069283. CRC-32
+ * (zip, PNG: RFC 2083 section 15): polynomial 0x04C11DB7, reflected; that of "123456789" is
+ * 0xCBF43926. For formats that ask for them. */
 #ifndef MPNO_CORE_CHECKSUM_H
 #define MPNO_CORE_CHECKSUM_H
 
@@ -25,5 +27,6 @@ void mpno_crc64_add(mpno_crc64 *crc, const void *data, size_t bytes);
 uint64_t mpno_crc64_value(const mpno_crc64 *crc);
 
 uint32_t mpno_crc32c(const void *data, size_t bytes);
+uint32_t mpno_crc32(const void *data, size_t bytes);
 
 #endif

@@ -25,6 +25,14 @@ static void crc32c_of_published_vectors(void **state) {
     assert_int_equal(mpno_crc32c(bytes, 32), 0x113FDB5C);
 }
 
+/* RFC 2083: the chunk IEND of every PNG file ends with ae 42 60 82. */
+static void crc32_of_published_vectors(void **state) {
+    (void)state;
+    assert_int_equal(mpno_crc32("", 0), 0);
+    assert_int_equal(mpno_crc32("123456789", 9), 0xCBF43926);
+    assert_int_equal(mpno_crc32("IEND", 4), 0xAE426082);
+}
+
 static void crc64_in_parts(void **state) {
     (void)state;
     static mpno_crc64 crc;
@@ -36,6 +44,7 @@ static void crc64_in_parts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(crc32c_of_published_vectors),
+                                       cmocka_unit_test(crc32_of_published_vectors),
                                        cmocka_unit_test(crc64_in_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
