@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "report/axis.h"
 #include "report/svg.h"
 
 enum { WIDTH = 400, HEIGHT = 240, TOP = 20, RIGHT = 16, BOTTOM = 42, MOST = 1000, FEW = 40 };
@@ -17,7 +16,7 @@ struct plot {
     mpno_axis across, up;
 };
 
-static mpno_axis axis_of(const mpno_chart *chart, bool x) {
+mpno_axis mpno_chart_axis(const mpno_chart *chart, bool x) {
     const bool logarithmic = x ? chart->log_x : chart->log_y;
     double low = INFINITY, high = -INFINITY;
     for (size_t s = 0; s < chart->n_series; s++) {
@@ -144,7 +143,8 @@ static mpno_status add_heading(const mpno_chart *chart, mpno_text *out) {
 }
 
 mpno_status mpno_chart_html(const mpno_chart *chart, mpno_text *out) {
-    struct plot plot = {.across = axis_of(chart, true), .up = axis_of(chart, false)};
+    struct plot plot = {.across = mpno_chart_axis(chart, true),
+                        .up = mpno_chart_axis(chart, false)};
     for (int k = 0; k < plot.up.n; k++) {
         const int n = snprintf(NULL, 0, "%s", plot.up.label[k]);
         plot.left = fmax(plot.left, 14 + n * LETTER);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A chart of lines as a figure of an HTML page: heading, legend and an SVG drawing whose colours
- * are classes of report/page.h, so that they follow light and dark mode. */
+ * A chart of lines: as a figure of an HTML page (heading, legend and an SVG drawing whose colours
+ * are classes of report/page.h, so that they follow light and dark mode) or as pixels. */
 #ifndef MPNO_REPORT_CHART_H
 #define MPNO_REPORT_CHART_H
 
@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 #include "core/text.h"
+#include "report/axis.h"
+#include "report/canvas.h"
 
 #define MPNO_CHART_COLOURS 6
 
@@ -36,5 +38,10 @@ typedef struct mpno_chart {
 } mpno_chart;
 
 MPNO_WARN_UNUSED mpno_status mpno_chart_html(const mpno_chart *chart, mpno_text *out);
+/* *out is owned by the caller (mpno_canvas_destroy), empty on failure. Texts are ASCII. */
+MPNO_WARN_UNUSED mpno_status mpno_chart_draw(mpno_ctx *ctx, const mpno_chart *chart,
+                                             mpno_canvas *out);
+/* The axis across (x) or up of what is shown. */
+mpno_axis mpno_chart_axis(const mpno_chart *chart, bool x);
 
 #endif

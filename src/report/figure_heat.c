@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Heat maps with colour bars. A grid point is a square of `zoom` pixels, so that no pixel mixes two
  * grid points; a field of more than twice the wanted side is drawn in means of shrink x shrink
- * points instead. */
+ * points instead. Ticks of the axis that runs down stand left of the first panel of a row. */
 #include "report/figure.h"
 
 #include <math.h>
@@ -13,6 +13,7 @@ enum { INPUT, TRUTH, PREDICTION, ERROR, N_COLUMNS };
 #define BAR_GAP 8
 #define BAR_WIDTH 14
 #define LABEL_GAP 8
+#define TICK 5
 
 struct column {
     int x, width; /* of the panels */
@@ -89,9 +90,42 @@ static int label_width(const mpno_figure *figure, int column) {
     return width;
 }
 
+static bool has_axes(const mpno_figure *figure) {
+    return figure->opts.axis_names[0] && figure->opts.axis_names[1];
+}
+
+/* The axis d (0: down, 1: across) along `pixels`. */
+static mpno_axis place_axis(const mpno_figure *figure, int d, int pixels) {
+    const int scale = figure->opts.text_scale;
+    const int room = d == 0 ? 2 * figure->line_height : 6 * MPNO_FONT_ADVANCE * scale;
+    mpno_axis axis;
+    mpno_axis_make(figure->opts.axis_low[d], figure->opts.axis_high[d], 1 + pixels / room, &axis);
+    return axis;
+}
+
+/* Room left of the panels for the name of the axis, its labels and ticks. */
+static int axis_width(const mpno_figure *figure) {
+    int width = 0;
+    if (!has_axes(figure)) return 0;
+    for (int i = 0; i < figure->n_rows; i++) {
+        const mpno_axis axis = place_axis(figure, 0, row_height(figure, &figure->rows[i]));
+        for (int k = 0; k < axis.n; k++) {
+            const int needed = mpno_font_width(axis.label[k], figure->opts.text_scale);
+            if (needed > width) width = needed;
+        }
+    }
+    return width + 2 * LABEL_GAP + TICK +
+           mpno_font_width(figure->opts.axis_names[0], figure->opts.text_scale);
+}
+
+/* Room below the panels for labels and the name. */
+static int axis_height(const mpno_figure *figure) {
+    return has_axes(figure) ? TICK + LABEL_GAP / 2 + 2 * figure->line_height : 0;
+}
+
 /* Places the columns and gives the width of the picture. */
 static int place_columns(const mpno_figure *figure, struct column *columns) {
-    int x = MPNO_FIGURE_MARGIN, end = x;
+    int x = MPNO_FIGURE_MARGIN + axis_width(figure), end = x;
     for (int c = 0; c < N_COLUMNS; c++) {
         if (!has_column(figure, c)) continue;
         int width = mpno_font_width(heading_of(figure, c), figure->opts.text_scale);
@@ -101,7 +135,8 @@ static int place_columns(const mpno_figure *figure, struct column *columns) {
         }
         columns[c] = (struct column){x, width, -1};
         end = x + width;
-        x = end + MPNO_FIGURE_GAP;
+        /* with axes room for half a label of either panel */
+        x = end + (has_axes(figure) ? MPNO_FIGURE_GROUP_GAP : MPNO_FIGURE_GAP);
         if (c == TRUTH) continue;
         columns[c].bar_x = end + BAR_GAP;
         end += BAR_GAP + BAR_WIDTH + LABEL_GAP + label_width(figure, c);
@@ -147,30 +182,65 @@ static void draw_bar(mpno_canvas *canvas, int x, int y, int height, mpno_colorma
     }
 }
 
+static void draw_down(const mpno_figure *figure, const mpno_axis *axis, int x, int y, int height,
+                      mpno_canvas *canvas) {
+    const int scale = figure->opts.text_scale;
+    const char *name = figure->opts.axis_names[0];
+    for (int k = 0; k < axis->n; k++) {
+        const int at = y + (int)lround(mpno_axis_place(axis, axis->at[k]) * (height - 1));
+        const int width = mpno_font_width(axis->label[k], scale);
+        mpno_canvas_fill(canvas, x - 1 - TICK, at, TICK, 1, MPNO_PALE_INK);
+        mpno_canvas_text(canvas, x - TICK - LABEL_GAP - width, at - MPNO_FONT_ASCENT * scale / 2,
+                         scale, MPNO_INK, axis->label[k]);
+    }
+    mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + (height - MPNO_FONT_ASCENT * scale) / 2, scale,
+                     MPNO_PALE_INK, name);
+}
+
+static void draw_across(const mpno_figure *figure, const mpno_axis *axis, int x, int y, int width,
+                        mpno_canvas *canvas) {
+    const int scale = figure->opts.text_scale;
+    for (int k = 0; k < axis->n; k++) {
+        const int at = x + (int)lround(mpno_axis_place(axis, axis->at[k]) * (width - 1));
+        mpno_canvas_fill(canvas, at, y + 1, 1, TICK, MPNO_PALE_INK);
+        mpno_figure_centred(canvas, at, y + TICK + LABEL_GAP / 2, scale, MPNO_INK, axis->label[k]);
+    }
+    mpno_figure_centred(canvas, x + width / 2, y + TICK + LABEL_GAP / 2 + figure->line_height,
+                        scale, MPNO_PALE_INK, figure->opts.axis_names[1]);
+}
+
 static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
                      const struct column *columns, int y, mpno_canvas *canvas) {
     int scale = figure->opts.text_scale, height = row_height(figure, row);
+    bool leftmost = true;
     for (int c = 0; c < N_COLUMNS; c++) {
         const mpno_panel_field *field = field_of(row, c);
         if (!field->data) continue;
         struct size size = size_of(field, figure->opts.panel_pixels);
         mpno_axis axis = axis_of(figure, row, c);
-        mpno_colormap map = c == ERROR ? MPNO_COLORMAP_DIVERGING : MPNO_COLORMAP_SEQUENTIAL;
+        mpno_colormap map = c == ERROR ? MPNO_COLORMAP_DIVERGING : figure->opts.colormap;
         int top = y + (height - size.height) / 2;
         const int left = columns[c].x + (columns[c].width - size.width) / 2;
         mpno_figure_field(canvas, field, size.shrink, size.zoom, left, top, map, &axis);
         mpno_canvas_frame(canvas, left, top, size.width, size.height, MPNO_FRAME);
+        if (has_axes(figure)) {
+            const mpno_axis down = place_axis(figure, 0, size.height),
+                            across = place_axis(figure, 1, size.width);
+            if (leftmost) draw_down(figure, &down, left, top, size.height, canvas);
+            draw_across(figure, &across, left, top + size.height, size.width, canvas);
+            leftmost = false;
+        }
         if (columns[c].bar_x >= 0)
             draw_bar(canvas, columns[c].bar_x, top, size.height, map, &axis, scale);
     }
-    mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + height + MPNO_FIGURE_GAP, scale, MPNO_PALE_INK,
-                     row->caption);
+    mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + height + axis_height(figure) + MPNO_FIGURE_GAP,
+                     scale, MPNO_PALE_INK, row->caption);
 }
 
 mpno_status mpno_figure_heat(mpno_ctx *ctx, const mpno_figure *figure, mpno_canvas *out) {
     struct column columns[N_COLUMNS] = {0};
     int width = place_columns(figure, columns), scale = figure->opts.text_scale;
-    int below = MPNO_FIGURE_GAP + figure->line_height; /* the caption */
+    int below = axis_height(figure) + MPNO_FIGURE_GAP + figure->line_height; /* the caption */
     int64_t height = 2 * MPNO_FIGURE_MARGIN + mpno_figure_title_height(figure) +
                      mpno_figure_heading_height(figure);
     for (int i = 0; i < figure->n_rows; i++)

@@ -60,7 +60,8 @@ static int label_width(const mpno_figure *figure, int column) {
     return width;
 }
 
-static void draw_axes(mpno_canvas *canvas, const struct plot *plot, int scale) {
+/* name: of the axis across, or NULL. */
+static void draw_axes(mpno_canvas *canvas, const struct plot *plot, int scale, const char *name) {
     for (int k = 0; k < plot->up.n; k++) {
         double t = (plot->up.high - plot->up.at[k]) / (plot->up.high - plot->up.low);
         int at = plot->y + (int)lround(t * (plot->height - 1));
@@ -76,7 +77,16 @@ static void draw_axes(mpno_canvas *canvas, const struct plot *plot, int scale) {
         mpno_figure_centred(canvas, at, plot->y + plot->height + LABEL_GAP, scale, MPNO_INK,
                             plot->across.label[k]);
     }
+    if (name)
+        mpno_figure_centred(canvas, plot->x + plot->width / 2,
+                            plot->y + plot->height + LABEL_GAP + (MPNO_FONT_ROWS + 1) * scale,
+                            scale, MPNO_PALE_INK, name);
     mpno_canvas_frame(canvas, plot->x, plot->y, plot->width, plot->height, MPNO_FRAME);
+}
+
+/* Height of the labels below a plot, and of the axis' name. */
+static int labels_height(const mpno_figure *figure) {
+    return LABEL_GAP + (figure->opts.axis_names[0] ? 2 : 1) * figure->line_height;
 }
 
 /* `points`: room for n1 pairs. */
@@ -148,7 +158,7 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row, stru
         if (!row_has_plot(row, c)) continue;
         plots[c].y = y;
         plots[c].up = axis_of(figure, row, c);
-        draw_axes(canvas, &plots[c], scale);
+        draw_axes(canvas, &plots[c], scale, figure->opts.axis_names[0]);
     }
     if (row->input.data) draw_curve(canvas, &plots[INPUT], &row->input, points, THIN, INPUT_COLOUR);
     if (row->truth.data)
@@ -157,7 +167,7 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row, stru
         draw_curve(canvas, &plots[SOLUTION], &row->prediction, points, THIN, PREDICTION_COLOUR);
     if (row->error.data)
         draw_curve(canvas, &plots[ERROR], &row->error, points, THIN, MPNO_PALE_INK);
-    int below = figure->opts.panel_pixels + LABEL_GAP + figure->line_height;
+    int below = figure->opts.panel_pixels + labels_height(figure);
     mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + below + LABEL_GAP, scale, MPNO_PALE_INK,
                      row->caption);
 }
@@ -185,7 +195,8 @@ static int place_plots(const mpno_figure *figure, struct plot *plots) {
 mpno_status mpno_figure_lines(mpno_ctx *ctx, const mpno_figure *figure, mpno_canvas *out) {
     struct plot plots[N_COLUMNS] = {0};
     int width = place_plots(figure, plots);
-    int row_height = figure->opts.panel_pixels + 2 * LABEL_GAP + 2 * figure->line_height;
+    int row_height =
+        figure->opts.panel_pixels + labels_height(figure) + LABEL_GAP + figure->line_height;
     int height = 2 * MPNO_FIGURE_MARGIN + mpno_figure_title_height(figure) +
                  mpno_figure_heading_height(figure) +
                  figure->n_rows * (row_height + MPNO_FIGURE_ROW_GAP) - MPNO_FIGURE_ROW_GAP;

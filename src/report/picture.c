@@ -87,6 +87,12 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_panel_opts *opts) {
     MPNO_CHECK(ctx, isfinite(opts->x_low) && isfinite(opts->x_high) && opts->x_low < opts->x_high,
                MPNO_E_ARGUMENT, "x_low .. x_high is %g .. %g; it must be a rising finite interval",
                opts->x_low, opts->x_high);
+    for (int d = 0; d < 2; d++)
+        MPNO_CHECK(ctx,
+                   isfinite(opts->axis_low[d]) && isfinite(opts->axis_high[d]) &&
+                       opts->axis_low[d] < opts->axis_high[d],
+                   MPNO_E_ARGUMENT, "axis %d is %g .. %g; it must be a rising finite interval",
+                   d + 1, opts->axis_low[d], opts->axis_high[d]);
     MPNO_CHECK(ctx, opts->joined_rows >= 1, MPNO_E_ARGUMENT,
                "joined_rows is %d; it must be 1 or more", opts->joined_rows);
     return MPNO_OK;
@@ -107,6 +113,15 @@ static void write_caption(mpno_figure_row *row, double error2, double truth2, do
                  largest);
     snprintf(row->caption, sizeof row->caption, "%.80s%s%s", row->label ? row->label : "",
              row->label && *text ? ": " : "", text);
+}
+
+static void take_scales(mpno_figure_row *row, const mpno_panel_scales *scales) {
+    row->input_range.low = scales->input[0];
+    row->input_range.high = scales->input[1];
+    row->solution_range.low = scales->solution[0];
+    row->solution_range.high = scales->solution[1];
+    row->error_range.low = -scales->error;
+    row->error_range.high = scales->error;
 }
 
 static mpno_status prepare_row(mpno_ctx *ctx, const mpno_panel_row *row, mpno_figure_row *out) {
@@ -135,6 +150,7 @@ static mpno_status prepare_row(mpno_ctx *ctx, const mpno_panel_row *row, mpno_fi
     out->error_range.low = -largest;
     out->error_range.high = largest;
     write_caption(out, error2, truth2, largest);
+    if (row->scales) take_scales(out, row->scales);
     return MPNO_OK;
 }
 
@@ -187,6 +203,13 @@ static void join_scales(mpno_figure *figure) {
     }
 }
 
+static void make_symmetric(mpno_range *range) {
+    const double largest = fmax(fabs(range->low), fabs(range->high));
+    if (range->low > range->high) return;
+    range->low = -largest;
+    range->high = largest;
+}
+
 static void destroy_figure(mpno_ctx *ctx, mpno_figure *figure) {
     for (int i = 0; figure->rows && i < figure->n_rows; i++)
         mpno_free(ctx, figure->rows[i].error_data);
@@ -214,6 +237,10 @@ static mpno_status paint_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_pan
         if (rows[i].truth.data) figure->has_truth = true;
     }
     join_scales(figure);
+    for (int i = 0; i < figure->n_rows && figure->opts.colormap == MPNO_COLORMAP_DIVERGING; i++) {
+        make_symmetric(&figure->rows[i].input_range);
+        make_symmetric(&figure->rows[i].solution_range);
+    }
     return paint(ctx, figure, to);
 }
 

@@ -8,59 +8,31 @@
 #include "core/memory.h"
 #include "train/predictor.h"
 
-/* A plane (or line) of a field: where it begins and how it is walked, in points. */
-typedef struct plane {
-    int64_t start, n1, n2, stride1, stride2;
-    int fixed; /* axis it is cut at, -1: none */
-} plane;
-
-static int planes_of(const mpno_dataset *data) {
-    return data->ndim >= 3 ? MPNO_PICTURE_PLANES : 1;
-}
-
-static plane plane_of(int ndim, const int64_t *grid, int k) {
-    int64_t stride[MPNO_MAX_DIMS + 1];
-    stride[ndim - 1] = 1;
-    for (int d = ndim - 1; d > 0; d--) stride[d - 1] = stride[d] * grid[d];
-    plane p = {0, grid[0], 1, stride[0], 1, -1};
-    if (ndim == 1) return p;
-    int axes[2] = {0, 1};
-    if (ndim >= 3) {
-        const int first = ndim - 3;
-        axes[0] = k == 0 ? first + 1 : first;
-        axes[1] = k == 2 ? first + 1 : first + 2;
-        p.fixed = first + k;
-        for (int d = 0; d < first; d++) p.start += grid[d] / 2 * stride[d];
-        p.start += grid[p.fixed] / 2 * stride[p.fixed];
+/* Rows of channels, [grid..][channels]. */
+static mpno_view view_of(const mpno_dataset *data, const int64_t *grid, int64_t channels,
+                         const void *values) {
+    mpno_view view = {.format = data->format,
+                      .data = values,
+                      .ndim = data->ndim,
+                      .channels = channels,
+                      .channel_stride = 1};
+    int64_t stride = channels;
+    for (int d = data->ndim - 1; d >= 0; d--) {
+        view.size[d] = grid[d];
+        view.stride[d] = stride;
+        stride *= grid[d];
     }
-    p.n1 = grid[axes[0]], p.stride1 = stride[axes[0]];
-    p.n2 = grid[axes[1]], p.stride2 = stride[axes[1]];
-    return p;
+    return view;
 }
 
-/* One channel of values [grid..][channels] on the plane, at *to, which moves on. */
-static mpno_panel_field cut(const mpno_dataset *data, const plane *p, const void *values,
-                            int64_t channels, int64_t channel, float **to) {
-    float *out = *to;
-    for (int64_t i = 0; i < p->n1; i++) {
-        for (int64_t j = 0; j < p->n2; j++) {
-            const int64_t point = p->start + i * p->stride1 + j * p->stride2;
-            const size_t at = (size_t)(point * channels + channel);
-            out[i * p->n2 + j] = data->format == MPNO_F64 ? (float)((const double *)values)[at]
-                                                          : ((const float *)values)[at];
-        }
-    }
-    *to += p->n1 * p->n2;
-    return (mpno_panel_field){out, p->n1, p->n2};
-}
-
-static void write_label(const mpno_dataset *data, const plane *p, const char *label,
-                        int64_t channel, bool several, char *out, size_t capacity) {
+static void write_label(const mpno_view *view, int plane, const char *label, int64_t channel,
+                        bool several, char *out, size_t capacity) {
+    const int fixed = mpno_view_fixed(view, plane);
     int n = snprintf(out, capacity, "%.60s", label);
     if (several) n += snprintf(out + n, capacity - (size_t)n, ", channel %d", (int)channel);
-    if (p->fixed >= 0) {
-        const int64_t size = data->out_grid[p->fixed];
-        snprintf(out + n, capacity - (size_t)n, ", plane x%d = %.3g", p->fixed + 1,
+    if (fixed >= 0) {
+        const int64_t size = view->size[fixed];
+        snprintf(out + n, capacity - (size_t)n, ", plane x%d = %.3g", fixed + 1,
                  (double)(size / 2) / (double)size);
     }
 }
@@ -87,18 +59,19 @@ static void add_rows(const mpno_dataset *data, const void *prediction, const voi
     /* of complex fields the real parts are the first channels, the imaginary ones the others */
     const int64_t in = data->planes * data->in_channels, out = data->planes * data->out_channels;
     const int64_t n = shown(in > out ? in : out);
+    const mpno_view views[] = {view_of(data, data->grid, in, picture->x),
+                               view_of(data, data->out_grid, out, truth),
+                               view_of(data, data->out_grid, out, prediction)};
     float *to = picture->values;
     for (int64_t c = 0; c < n; c++) {
-        for (int k = 0; k < planes_of(data); k++) {
-            const plane p = plane_of(data->ndim, data->out_grid, k),
-                        q = plane_of(data->ndim, data->grid, k);
+        for (int k = 0; k < mpno_view_planes(&views[0]); k++) {
             mpno_panel_row *row = &picture->rows[picture->n_rows];
             char *text = picture->labels[picture->n_rows++];
-            write_label(data, &p, label, c, n > 1, text, sizeof picture->labels[0]);
+            write_label(&views[2], k, label, c, n > 1, text, sizeof picture->labels[0]);
             row->label = text;
-            if (c < in || in == 1) row->input = cut(data, &q, picture->x, in, c < in ? c : 0, &to);
-            if (c < out) row->prediction = cut(data, &p, prediction, out, c, &to);
-            if (c < out && truth) row->truth = cut(data, &p, truth, out, c, &to);
+            if (c < in || in == 1) row->input = mpno_view_cut(&views[0], k, c < in ? c : 0, &to);
+            if (c < out) row->prediction = mpno_view_cut(&views[2], k, c, &to);
+            if (c < out && truth) row->truth = mpno_view_cut(&views[1], k, c, &to);
         }
     }
 }
@@ -118,11 +91,12 @@ mpno_status mpno_sample_picture_make(mpno_ctx *ctx, const mpno_settings *setting
                                      const void *prediction, bool truth, const char *label,
                                      mpno_sample_picture *out) {
     *out = (mpno_sample_picture){.opts = MPNO_PANEL_OPTS_INIT};
+    const mpno_view in = view_of(data, data->grid, 1, NULL),
+                    to = view_of(data, data->out_grid, 1, NULL);
     int64_t points = 0;
-    for (int k = 0; k < planes_of(data); k++) {
-        const plane p = plane_of(data->ndim, data->out_grid, k),
-                    q = plane_of(data->ndim, data->grid, k);
-        points += p.n1 * p.n2 > q.n1 * q.n2 ? p.n1 * p.n2 : q.n1 * q.n2;
+    for (int k = 0; k < mpno_view_planes(&in); k++) {
+        const int64_t a = mpno_view_points(&in, k), b = mpno_view_points(&to, k);
+        points += a > b ? a : b;
     }
     mpno_status status = copy_input(ctx, data, i, x, &out->x);
     if (status == MPNO_OK) {
@@ -136,7 +110,7 @@ mpno_status mpno_sample_picture_make(mpno_ctx *ctx, const mpno_settings *setting
     const int64_t values = data->out_points * data->out_channels;
     const void *y = truth ? mpno_sample(data->y, data->format, values, i) : NULL;
     write_headings(settings, out);
-    out->opts.joined_rows = planes_of(data);
+    out->opts.joined_rows = mpno_view_planes(&in);
     if (data->ndim == 1 && data->out_grid[0] > 1) { /* points lie at i / n */
         out->opts.x_high = (double)(data->out_grid[0] - 1) / (double)data->out_grid[0];
     }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * A sample as rows of a picture: a row for each of the first channels, the line of a 1-D field, the
- * whole of a 2-D one, the three middle planes of a 3-D one (4-D: of the last three axes, at the
- * middle of the first), which share their scales. */
+ * A sample as rows of a picture: a row for each of the first channels and each plane of
+ * report/view.h; planes share their scales. */
 #ifndef MPNO_TRAIN_SAMPLE_PICTURE_H
 #define MPNO_TRAIN_SAMPLE_PICTURE_H
 
 #include "data/dataset.h"
 #include "data/normalizer.h"
-#include "report/picture.h"
+#include "report/view.h"
 #include "train/config.h"
 
-enum { MPNO_PICTURE_CHANNELS = 4, MPNO_PICTURE_PLANES = 3, MPNO_PICTURE_HEADING = 96 };
+enum {
+    MPNO_PICTURE_CHANNELS = 4,
+    MPNO_PICTURE_PLANES = MPNO_VIEW_MAX_PLANES,
+    MPNO_PICTURE_HEADING = 96
+};
 
 typedef struct mpno_sample_picture {
     int n_rows;

@@ -44,7 +44,8 @@ static int tear_down(void **state) {
 }
 
 static mpno_panel_row example_row(int64_t n1, int64_t n2) {
-    return (mpno_panel_row){"sample 7", {input, n1, n2}, {truth, n1, n2}, {prediction, n1, n2}};
+    return (mpno_panel_row){
+        "sample 7", {input, n1, n2}, {truth, n1, n2}, {prediction, n1, n2}, NULL};
 }
 
 static mpno_rgb at(const mpno_canvas *canvas, int x, int y) {
@@ -260,11 +261,35 @@ static void pictures_of_all_sizes_keep_their_margins(void **state) {
                     scale == 2
                         ? "A title that is a good deal wider than the panels of small pictures are"
                         : NULL;
-                mpno_canvas canvas;
-                assert_int_equal(mpno_picture_panels_draw(ctx, &opts, rows, 2, &canvas), MPNO_OK);
-                assert_margins(&canvas);
-                mpno_canvas_destroy(ctx, &canvas);
+                for (int axes = 0; axes < 2; axes++) {
+                    if (axes) opts.axis_names[0] = "x1", opts.axis_names[1] = "time";
+                    opts.axis_high[1] = 1000;
+                    mpno_canvas canvas;
+                    assert_int_equal(mpno_picture_panels_draw(ctx, &opts, rows, 2, &canvas),
+                                     MPNO_OK);
+                    assert_margins(&canvas);
+                    mpno_canvas_destroy(ctx, &canvas);
+                }
             }
+}
+
+/* Given scales hold for every frame of an animation; a diverging map has its middle at zero. */
+static void scales_may_be_given(void **state) {
+    (void)state;
+    static const float field[4] = {-1, 0, 1, 0};
+    const mpno_panel_scales scales = {{0, 1}, {-1, 4}, 1};
+    const mpno_panel_row row = {.prediction = {field, 2, 2}, .scales = &scales};
+    for (int diverging = 0; diverging < 2; diverging++) {
+        mpno_panel_opts opts = MPNO_PANEL_OPTS_INIT;
+        mpno_canvas canvas;
+        opts.colormap = diverging ? MPNO_COLORMAP_DIVERGING : MPNO_COLORMAP_SEQUENTIAL;
+        assert_int_equal(mpno_picture_panels_draw(ctx, &opts, &row, 1, &canvas), MPNO_OK);
+        const double low = diverging ? -4 : -1;
+        for (int i = 0; i < 4; i++)
+            assert_true(same(at(&canvas, 24 + 50 + 100 * (i % 2), 50 + 50 + 100 * (i / 2)),
+                             mpno_colormap_colour(opts.colormap, field[i], low, 4)));
+        mpno_canvas_destroy(ctx, &canvas);
+    }
 }
 
 /* Without a truth anywhere two panels are left, and where only some rows have one, those keep what
@@ -377,9 +402,9 @@ static void hopeless_fields_still_draw(void **state) {
     static float other[4] = {-3e38f, 3e38f, -3e38f, 3e38f};
     for (int64_t n2 = 1; n2 <= 2; n2++) {
         int64_t n1 = 4 / n2;
-        mpno_panel_row rows[] = {{NULL, {bad, n1, n2}, {bad, n1, n2}, {bad, n1, n2}},
-                                 {"huge", {huge, n1, n2}, {huge, n1, n2}, {other, n1, n2}},
-                                 {"zero", {zero, n1, n2}, {zero, n1, n2}, {zero, n1, n2}}};
+        mpno_panel_row rows[] = {{NULL, {bad, n1, n2}, {bad, n1, n2}, {bad, n1, n2}, NULL},
+                                 {"huge", {huge, n1, n2}, {huge, n1, n2}, {other, n1, n2}, NULL},
+                                 {"zero", {zero, n1, n2}, {zero, n1, n2}, {zero, n1, n2}, NULL}};
         mpno_canvas canvas;
         assert_int_equal(mpno_picture_panels_draw(ctx, NULL, rows, 3, &canvas), MPNO_OK);
         assert_margins(&canvas);
@@ -429,6 +454,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(pictures_of_all_sizes_keep_their_margins, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_truth_is_not_needed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scales_may_be_given, set_up, tear_down),
         cmocka_unit_test_setup_teardown(joined_rows_share_their_scale, set_up, tear_down),
         cmocka_unit_test_setup_teardown(inputs_may_stand_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_requests_are_named, set_up, tear_down),
