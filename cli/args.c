@@ -21,6 +21,13 @@ typedef enum option_id {
     OPTION_SVG,
     OPTION_TABLE,
     OPTION_CSV,
+    OPTION_SAMPLE,
+    OPTION_KEY,
+    OPTION_AXES,
+    OPTION_SPECTRUM,
+    OPTION_ANIMATE,
+    OPTION_COLORMAP,
+    OPTION_UNIT,
     OPTION_CPU,
     OPTION_SHOW,
     OPTION_RESET,
@@ -51,6 +58,17 @@ static const option options[OPTION_COUNT] = {
     [OPTION_TABLE] = {"--table", NULL, NULL, CLI_OPTION_TABLE, "show every error"},
     [OPTION_CSV] = {"--csv", NULL, "FILE", CLI_OPTION_CSV,
                     "write every error into FILE, and spectra beside it"},
+    [OPTION_SAMPLE] = {"--sample", NULL, "LIST", CLI_OPTION_PLOT,
+                       "samples to draw, such as 0,3 or 2:5 (5 excluded); 0 where not given"},
+    [OPTION_KEY] = {"--key", NULL, "KEY", CLI_OPTION_PLOT,
+                    "what to draw: Y, or X,Y with the input"},
+    [OPTION_AXES] = {"--axes", NULL, "LETTERS", CLI_OPTION_PLOT,
+                     "axes in the file, letters of n c x y z t such as ntxyc"},
+    [OPTION_SPECTRUM] = {"--spectrum", NULL, NULL, CLI_OPTION_PLOT, "draw radial spectra"},
+    [OPTION_ANIMATE] = {"--animate", NULL, NULL, CLI_OPTION_PLOT, "a frame for each time"},
+    [OPTION_COLORMAP] = {"--colormap", NULL, "NAME", CLI_OPTION_PLOT,
+                         "auto, sequential or diverging (symmetric about zero)"},
+    [OPTION_UNIT] = {"--unit", NULL, "TEXT", CLI_OPTION_PLOT, "unit of the outputs, for headings"},
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
                     "say what this machine and this build can run"},
     [OPTION_SHOW] = {"--show", NULL, NULL, CLI_OPTION_SHOW,
@@ -199,6 +217,27 @@ static int apply(const option *o, const char *value, cli_args *args) {
             break;
         case OPTION_CSV:
             args->csv = value;
+            break;
+        case OPTION_SAMPLE:
+            args->sample = value;
+            break;
+        case OPTION_KEY:
+            args->key = value;
+            break;
+        case OPTION_AXES:
+            args->axes = value;
+            break;
+        case OPTION_SPECTRUM:
+            args->spectrum = true;
+            break;
+        case OPTION_ANIMATE:
+            args->animate = true;
+            break;
+        case OPTION_COLORMAP:
+            args->colormap = value;
+            break;
+        case OPTION_UNIT:
+            args->unit = value;
             break;
         case OPTION_CPU:
             args->cpu = true;

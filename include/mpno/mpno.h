@@ -24,6 +24,7 @@
 #include "mpno/model.h"
 #include "mpno/network.h"
 #include "mpno/optimizer.h"
+#include "mpno/plot.h"
 #include "mpno/run.h"
 #include "mpno/status.h"
 #include "mpno/trained.h"

@@ -218,7 +218,9 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
         if (!field->data) continue;
         struct size size = size_of(field, figure->opts.panel_pixels);
         mpno_axis axis = axis_of(figure, row, c);
-        mpno_colormap map = c == ERROR ? MPNO_COLORMAP_DIVERGING : figure->opts.colormap;
+        mpno_colormap map = c == ERROR   ? MPNO_COLORMAP_DIVERGING
+                            : c == INPUT ? figure->opts.input_colormap
+                                         : figure->opts.colormap;
         int top = y + (height - size.height) / 2;
         const int left = columns[c].x + (columns[c].width - size.width) / 2;
         mpno_figure_field(canvas, field, size.shrink, size.zoom, left, top, map, &axis);

@@ -237,9 +237,11 @@ static mpno_status paint_rows(mpno_ctx *ctx, mpno_figure *figure, const mpno_pan
         if (rows[i].truth.data) figure->has_truth = true;
     }
     join_scales(figure);
-    for (int i = 0; i < figure->n_rows && figure->opts.colormap == MPNO_COLORMAP_DIVERGING; i++) {
-        make_symmetric(&figure->rows[i].input_range);
-        make_symmetric(&figure->rows[i].solution_range);
+    for (int i = 0; i < figure->n_rows; i++) {
+        if (figure->opts.input_colormap == MPNO_COLORMAP_DIVERGING)
+            make_symmetric(&figure->rows[i].input_range);
+        if (figure->opts.colormap == MPNO_COLORMAP_DIVERGING)
+            make_symmetric(&figure->rows[i].solution_range);
     }
     return paint(ctx, figure, to);
 }

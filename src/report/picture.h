@@ -44,23 +44,22 @@ typedef struct mpno_panel_opts {
     int panel_pixels; /* wanted side of a heat map (height of a line plot); a grid point is a whole
                          number of pixels, so the side is the nearest multiple; 16 .. 4096 */
     int text_scale;   /* 1 .. 8; a character is 5 x 9 of these pixels */
-    double x_low, x_high;   /* line plots: coordinates of the first and the last point */
-    int joined_rows;        /* so many rows after one another share their scales, 1 or more */
-    mpno_colormap colormap; /* of heat maps but errors; DIVERGING: symmetric about zero */
+    double x_low, x_high; /* line plots: coordinates of the first and the last point */
+    int joined_rows;      /* so many rows after one another share their scales, 1 or more */
+    /* Of heat maps of inputs and of solutions; DIVERGING: symmetric about zero. */
+    mpno_colormap input_colormap, colormap;
     /* Axis 1 and 2 (lines have one). Heat maps: names NULL: no axes are drawn; else ticks between
      * the edges of the panel, low at the first point. */
     const char *axis_names[2];
     double axis_low[2], axis_high[2];
 } mpno_panel_opts;
-#define MPNO_PANEL_OPTS_INIT                                                                    \
-    {                                                                                           \
-        .size = sizeof(mpno_panel_opts), .input_heading = "input", .truth_heading = "truth",    \
-        .prediction_heading = "prediction", .error_heading = "error", .panel_pixels = 200,      \
-        .text_scale = 2, .x_high = 1.0, .joined_rows = 1, .colormap = MPNO_COLORMAP_SEQUENTIAL, \
-        .axis_high = {                                                                          \
-            1.0,                                                                                \
-            1.0                                                                                 \
-        }                                                                                       \
+#define MPNO_PANEL_OPTS_INIT                                                                 \
+    {                                                                                        \
+        .size = sizeof(mpno_panel_opts), .input_heading = "input", .truth_heading = "truth", \
+        .prediction_heading = "prediction", .error_heading = "error", .panel_pixels = 200,   \
+        .text_scale = 2, .x_high = 1.0, .joined_rows = 1,                                    \
+        .input_colormap = MPNO_COLORMAP_SEQUENTIAL, .colormap = MPNO_COLORMAP_SEQUENTIAL,    \
+        .axis_high[0] = 1.0, .axis_high[1] = 1.0                                             \
     }
 
 /* error = prediction - truth on a scale symmetric about zero. Scales are those of joined rows.

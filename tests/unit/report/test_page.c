@@ -183,8 +183,8 @@ static void history_damaged(void **state) {
 
 static mpno_status whole_page(mpno_text *out) {
     static const float field[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-    const mpno_panel_row map = {"map", {field, 3, 4}, {field, 3, 4}, {field, 3, 4}};
-    const mpno_panel_row line = {"line", {field, 12, 1}, {field, 12, 1}, {field, 12, 1}};
+    const mpno_panel_row map = {"map", {field, 3, 4}, {field, 3, 4}, {field, 3, 4}, NULL};
+    const mpno_panel_row line = {"line", {field, 12, 1}, {field, 12, 1}, {field, 12, 1}, NULL};
     mpno_history h;
     MPNO_TRY(mpno_history_read(ctx, path, &h));
     mpno_status status = mpno_page_begin(out, "title", "subtitle");
