@@ -19,6 +19,7 @@ enum {
     LZF = 32000,
     REHEARSED_WHOLE = 64 << 20, /* bytes of a file */
     MAX_NAME = 1024,
+    MAX_OPEN = 4,            /* data sets of a file at once */
     MAX_ATTRIBUTE = 1 << 20, /* bytes of an attribute that is read */
 };
 
@@ -88,34 +89,39 @@ fail_hdf5(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
                          : "the file is damaged, was cut short or needs a filter that is missing");
 }
 
+static void release(hid_t id) {
+    if (id >= 0) (void)H5Idec_ref(id);
+}
+
+static void release_both(hid_t a, hid_t b) {
+    release(a), release(b);
+}
+
+/* The type where all went well with it, else none. */
+static hid_t kept(hid_t type, bool good) {
+    if (good) return type;
+    release(type);
+    return H5I_INVALID_HID;
+}
+
 static hid_t half_type(size_t exponent, size_t mantissa, size_t bias) {
     hid_t type = H5Tcopy(H5T_IEEE_F32LE);
-    if (type < 0) return type;
-    if (H5Tset_fields(type, 15, mantissa, exponent, 0, mantissa) >= 0 &&
-        H5Tset_size(type, 2) >= 0 && H5Tset_ebias(type, bias) >= 0)
-        return type;
-    (void)H5Tclose(type);
-    return H5I_INVALID_HID;
+    return kept(type, type >= 0 && H5Tset_fields(type, 15, mantissa, exponent, 0, mantissa) >= 0 &&
+                          H5Tset_size(type, 2) >= 0 && H5Tset_ebias(type, bias) >= 0);
 }
 
 static hid_t bool_type(void) {
     static const int8_t values[2] = {0, 1};
     hid_t type = H5Tenum_create(H5T_STD_I8LE);
-    if (type < 0) return type;
-    if (H5Tenum_insert(type, "FALSE", &values[0]) >= 0 &&
-        H5Tenum_insert(type, "TRUE", &values[1]) >= 0)
-        return type;
-    (void)H5Tclose(type);
-    return H5I_INVALID_HID;
+    return kept(type, type >= 0 && H5Tenum_insert(type, "FALSE", &values[0]) >= 0 &&
+                          H5Tenum_insert(type, "TRUE", &values[1]) >= 0);
 }
 
 static hid_t pair_type(hid_t part) {
     size_t size = H5Tget_size(part);
     hid_t type = H5Tcreate(H5T_COMPOUND, 2 * size);
-    if (type < 0) return type;
-    if (H5Tinsert(type, "r", 0, part) >= 0 && H5Tinsert(type, "i", size, part) >= 0) return type;
-    (void)H5Tclose(type);
-    return H5I_INVALID_HID;
+    return kept(type, type >= 0 && H5Tinsert(type, "r", 0, part) >= 0 &&
+                          H5Tinsert(type, "i", size, part) >= 0);
 }
 
 /* The type in memory and in files that are written; to be closed by the caller. Little endian, as
@@ -137,32 +143,13 @@ static hid_t type_of(mpno_element element) {
 }
 
 static bool integer_element(hid_t type, mpno_element *out) {
-    static const mpno_element table[2][4] = {
-        {MPNO_ELEMENT_U8, MPNO_ELEMENT_U16, MPNO_ELEMENT_U32, MPNO_ELEMENT_U64},
-        {MPNO_ELEMENT_I8, MPNO_ELEMENT_I16, MPNO_ELEMENT_I32, MPNO_ELEMENT_I64}};
-    const size_t size = H5Tget_size(type);
-    for (size_t k = 0; k < 4; k++) {
-        if (size != (size_t)1 << k) continue;
-        *out = table[H5Tget_sign(type) == H5T_SGN_2][k];
-        return true;
-    }
-    return false;
+    return mpno_hdf5_integer(H5Tget_size(type), H5Tget_sign(type) == H5T_SGN_2, out);
 }
 
 static bool float_element(hid_t type, mpno_element *out) {
     size_t sign, exponent_at, exponent, mantissa_at, mantissa;
-    const size_t size = H5Tget_size(type);
-    if (H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) < 0)
-        return false;
-    if (size == 8 && exponent == 11)
-        *out = MPNO_ELEMENT_F64;
-    else if (size == 4 && exponent == 8)
-        *out = MPNO_ELEMENT_F32;
-    else if (size == 2 && (exponent == 5 || exponent == 8))
-        *out = exponent == 5 ? MPNO_ELEMENT_F16 : MPNO_ELEMENT_BF16;
-    else
-        return false;
-    return true;
+    return H5Tget_fields(type, &sign, &exponent_at, &exponent, &mantissa_at, &mantissa) >= 0 &&
+           mpno_hdf5_float(H5Tget_size(type), exponent, out);
 }
 
 static bool member_is(hid_t type, unsigned index, const char *name) {
@@ -178,7 +165,7 @@ static bool enum_element(hid_t type, mpno_element *out) {
     if (known && H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2 &&
         member_is(type, 0, "FALSE") && member_is(type, 1, "TRUE"))
         *out = MPNO_ELEMENT_BOOL;
-    if (base >= 0) (void)H5Tclose(base);
+    release(base);
     return known;
 }
 
@@ -196,38 +183,35 @@ static bool complex_element(hid_t type, mpno_element *out) {
             known = i == 0 || *out == pair;
             *out = pair;
         }
-        if (part >= 0) (void)H5Tclose(part);
+        release(part);
     }
     return known;
 }
 
 /* The element of a type; NULL, or what the type is instead. */
 static const char *element_of(hid_t type, mpno_element *out) {
-    switch (H5Tget_class(type)) {
-        case H5T_INTEGER:
-            return integer_element(type, out) ? NULL : "integers of an unusual size";
-        case H5T_FLOAT:
-            return float_element(type, out) ? NULL : "floating-point numbers of an unusual format";
-        case H5T_ENUM:
-            return enum_element(type, out) ? NULL : "an unusual enumeration";
-        case H5T_COMPOUND:
-            return complex_element(type, out) ? NULL : "records (a compound type)";
-        case H5T_STRING:
-            return "texts";
-        case H5T_REFERENCE:
-            return "references";
-        case H5T_VLEN:
-            return "lists of varying length";
-        case H5T_ARRAY:
-            return "arrays as elements";
-        default:
-            return "of a type without numbers";
-    }
+    static const char *const what[H5T_NCLASSES] = {
+        [H5T_INTEGER] = "integers of an unusual size",
+        [H5T_FLOAT] = "floating-point numbers of an unusual format",
+        [H5T_ENUM] = "an unusual enumeration",
+        [H5T_COMPOUND] = "records (a compound type)",
+        [H5T_STRING] = "texts",
+        [H5T_REFERENCE] = "references",
+        [H5T_VLEN] = "lists of varying length",
+        [H5T_ARRAY] = "arrays as elements"};
+    const H5T_class_t class = H5Tget_class(type);
+    if (class < 0 || class >= H5T_NCLASSES || !what[class]) return "of a type without numbers";
+    const bool known = (class == H5T_INTEGER && integer_element(type, out)) ||
+                       (class == H5T_FLOAT && float_element(type, out)) ||
+                       (class == H5T_ENUM && enum_element(type, out)) ||
+                       (class == H5T_COMPOUND && complex_element(type, out));
+    return known ? NULL : what[class];
 }
 
 typedef struct h5file {
     mpno_ctx *ctx;
     hid_t id;
+    const char *path;     /* borrowed while it is opened and listed */
     uint64_t bytes;       /* size of the file */
     unsigned long number; /* HDF5's of this open file, to know objects of other files */
 } h5file;
@@ -238,18 +222,18 @@ typedef struct h5set {
     const char *what;
     mpno_element element;
     int ndim;
-    int64_t shape[MPNO_MAX_DIMS];
+    int64_t shape[MPNO_MAX_DIMS], chunk[MPNO_MAX_DIMS];
+    bool is_virtual;
 } h5set;
 
 static void close_set(h5set *s) {
-    if (s->space >= 0) (void)H5Sclose(s->space);
-    if (s->type >= 0) (void)H5Tclose(s->type);
-    if (s->id >= 0) (void)H5Dclose(s->id);
+    release_both(s->space, s->type);
+    release(s->id);
     *s = (h5set){.id = -1, .type = -1, .space = -1};
 }
 
 static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
-    *out = (h5file){.ctx = ctx, .id = -1};
+    *out = (h5file){.ctx = ctx, .id = -1, .path = path};
     MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     /* strong: closing the file closes what may still be open in it. No locks: some file systems
@@ -259,7 +243,7 @@ static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     if (set) out->id = H5Fopen(path, H5F_ACC_RDONLY, access);
     mpno_status status = MPNO_OK;
     if (out->id < 0) status = fail_hdf5(ctx, MPNO_E_FORMAT, "the file cannot be opened");
-    if (access >= 0) (void)H5Pclose(access);
+    release(access);
     H5O_info_t info;
     if (status == MPNO_OK && H5Oget_info(out->id, &info) < 0)
         status = fail_hdf5(ctx, MPNO_E_FORMAT, "the root group cannot be read");
@@ -268,12 +252,40 @@ static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     return status;
 }
 
-static bool raw_data_elsewhere(hid_t set) {
-    hid_t plist = H5Dget_create_plist(set);
-    bool elsewhere =
-        plist < 0 || H5Pget_layout(plist) == H5D_VIRTUAL || H5Pget_external_count(plist) > 0;
-    if (plist >= 0) (void)H5Pclose(plist);
-    return elsewhere;
+/* HDF5 gives the fill value where a source of a virtual data set is missing: refused here. */
+static mpno_status check_sources(h5file *f, const char *name, hid_t plist) {
+    size_t n = 0;
+    char last[MAX_NAME] = "", file[MAX_NAME];
+    if (H5Pget_virtual_count(plist, &n) < 0)
+        return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the sources of '%.900s' cannot be read", name);
+    for (size_t i = 0; i < n; i++) {
+        const ssize_t file_length = H5Pget_virtual_filename(plist, i, file, sizeof file);
+        if (file_length <= 0 || file_length >= MAX_NAME)
+            return fail_hdf5(f->ctx, MPNO_E_FORMAT, "a source of '%.900s' cannot be read", name);
+        if (strcmp(file, last) == 0) continue;
+        memcpy(last, file, sizeof last);
+        MPNO_TRY(mpno_hdf5_check_source(f->ctx, f->path, name, file));
+    }
+    return MPNO_OK;
+}
+
+/* Where the values are: sizes of chunks, sources of virtual data sets. */
+static mpno_status read_layout(h5file *f, const char *name, h5set *s) {
+    hsize_t chunk[MPNO_MAX_DIMS];
+    hid_t plist = H5Dget_create_plist(s->id);
+    mpno_status status = MPNO_OK;
+    const H5D_layout_t layout = plist < 0 ? H5D_LAYOUT_ERROR : H5Pget_layout(plist);
+    const bool chunked = layout == H5D_CHUNKED && H5Pget_chunk(plist, MPNO_MAX_DIMS, chunk) > 0;
+    for (int d = 0; d < s->ndim && !s->what && chunked; d++) s->chunk[d] = (int64_t)chunk[d];
+    s->is_virtual = layout == H5D_VIRTUAL;
+    if (s->is_virtual) status = check_sources(f, name, plist);
+    if (plist < 0 || H5Pget_external_count(plist) > 0)
+        status = mpno_fail(f->ctx, MPNO_E_UNSUPPORTED,
+                           "the values of '%s' are kept in a raw file beside this one, which is "
+                           "not followed; copy them into one file (h5repack)",
+                           name);
+    release(plist);
+    return status;
 }
 
 static mpno_status read_shape(h5file *f, const char *name, h5set *s) {
@@ -307,11 +319,12 @@ static mpno_status open_set_parts(h5file *f, const char *name, h5set *s) {
         return fail_hdf5(f->ctx, MPNO_E_FORMAT, "data set '%.900s' cannot be opened", name);
     }
     MPNO_CHECK(
-        f->ctx, info.fileno == f->number && !raw_data_elsewhere(s->id), MPNO_E_UNSUPPORTED,
+        f->ctx, info.fileno == f->number, MPNO_E_UNSUPPORTED,
         "'%s' is kept in another file, which is not followed; copy it into one file (h5repack)",
         name);
     s->what = element_of(s->type, &s->element);
-    return s->what ? MPNO_OK : read_shape(f, name, s);
+    if (!s->what) MPNO_TRY(read_shape(f, name, s));
+    return read_layout(f, name, s);
 }
 
 static mpno_status open_set(h5file *f, const char *name, h5set *out) {
@@ -333,8 +346,7 @@ static mpno_status read_values(h5file *f, const char *name, const h5set *s, hid_
     if (!read) {
         status = fail_hdf5(f->ctx, MPNO_E_FORMAT, "data set '%.900s' cannot be read", name);
     }
-    if (type >= 0) (void)H5Tclose(type);
-    if (space >= 0) (void)H5Sclose(space);
+    release_both(type, space);
     return status;
 }
 
@@ -384,20 +396,17 @@ static mpno_status number_attribute(mpno_ctx *ctx, hid_t attribute, hid_t type, 
 
 static mpno_status attribute_text(mpno_ctx *ctx, hid_t object, const char *name, char **out) {
     *out = NULL;
-    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = -1, space = -1;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
     if (attribute < 0) return MPNO_OK;
-    type = H5Aget_type(attribute);
-    space = H5Aget_space(attribute);
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     mpno_status status = MPNO_OK;
     if (type >= 0 && space >= 0) {
-        const bool text = H5Tget_class(type) == H5T_STRING;
-        if (!text)
+        if (H5Tget_class(type) != H5T_STRING)
             status = number_attribute(ctx, attribute, type, space, out);
         else if (H5Sget_simple_extent_type(space) == H5S_SCALAR)
             status = string_attribute(ctx, attribute, type, out);
     }
-    if (type >= 0) (void)H5Tclose(type);
-    if (space >= 0) (void)H5Sclose(space);
+    release_both(type, space);
     (void)H5Aclose(attribute);
     return status;
 }
@@ -431,13 +440,10 @@ static mpno_status read_attributes(h5file *f, hid_t object, const char *set, mpn
                      set ? set : "/");
 }
 
-/* How deep a file is read: not the values, the first of each set, all. */
-typedef enum depth { SHAPES, ONE_VALUE, ALL_VALUES } depth;
-
 typedef struct listing {
     h5file *f;
     mpno_tensor_file *out;
-    depth depth;
+    mpno_hdf5_depth depth;
     mpno_status status;
 } listing;
 
@@ -460,14 +466,13 @@ static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
     hsize_t start[MPNO_MAX_DIMS], count[MPNO_MAX_DIMS], step[MPNO_MAX_DIMS], n = 1;
     MPNO_CHECK(f->ctx, !s->what && s->element == p->element && s->ndim == p->ndim, MPNO_E_FORMAT,
                "data set '%s' is not what was listed: the file has changed", p->name);
-    MPNO_TRY(mpno_hdf5_check_size(f->ctx, f->bytes, p->name, p->element, p->ndim, p->count));
+    MPNO_TRY(mpno_hdf5_check_size(f->ctx, s->is_virtual ? UINT64_MAX : f->bytes, p->name,
+                                  p->element, p->ndim, p->count));
     MPNO_TRY(mpno_piece_check(f->ctx, p, s->shape));
-    for (int d = 0; d < p->ndim; d++) {
-        start[d] = (hsize_t)p->start[d];
-        count[d] = (hsize_t)p->count[d];
-        step[d] = (hsize_t)p->step[d];
-        n *= count[d];
-    }
+    memcpy(start, p->start, sizeof start); /* as many bits, and not negative */
+    memcpy(count, p->count, sizeof count);
+    memcpy(step, p->step, sizeof step);
+    for (int d = 0; d < p->ndim; d++) n *= count[d];
     if (n > 0 && p->ndim > 0 &&
         H5Sselect_hyperslab(s->space, H5S_SELECT_SET, start, step, count, NULL) < 0)
         return fail_hdf5(f->ctx, MPNO_E_FORMAT, "a part of a data set cannot be chosen");
@@ -493,11 +498,20 @@ static mpno_status add_set(listing *l, const char *name, const h5set *s) {
         (void)snprintf(text, sizeof text, "<%s>", s->what);
         return mpno_value_set_string(ctx, l->out->metadata, name, text);
     }
-    if (l->depth == ONE_VALUE) MPNO_TRY(read_one(l->f, name, s));
-    if (l->depth != ALL_VALUES)
-        return mpno_tensor_file_add_view(ctx, l->out, name, s->element, s->ndim, s->shape, NULL);
+    const bool one =
+        l->depth == MPNO_HDF5_ONE_VALUE || (l->depth == MPNO_HDF5_ALL_BUT_VIRTUAL && s->is_virtual);
+    if (one) MPNO_TRY(read_one(l->f, name, s));
     mpno_named_tensor *t;
-    MPNO_TRY(mpno_hdf5_check_size(ctx, l->f->bytes, name, s->element, s->ndim, s->shape));
+    if (one || l->depth == MPNO_HDF5_SHAPES) {
+        MPNO_TRY(mpno_tensor_file_add_view(ctx, l->out, name, s->element, s->ndim, s->shape, NULL));
+        t = &l->out->tensors[l->out->n - 1];
+        memcpy(t->chunk, s->chunk, sizeof t->chunk);
+        const haddr_t offset = H5Dget_offset(s->id);
+        t->offset = offset == HADDR_UNDEF ? 0 : offset;
+        return MPNO_OK;
+    }
+    MPNO_TRY(mpno_hdf5_check_size(ctx, s->is_virtual ? UINT64_MAX : l->f->bytes, name, s->element,
+                                  s->ndim, s->shape));
     MPNO_TRY(mpno_tensor_file_add(ctx, l->out, name, s->element, s->ndim, s->shape, &t));
     MPNO_TRY(read_values(l->f, name, s, H5S_ALL, (hsize_t)mpno_named_tensor_count(t), t->data));
     MPNO_TRY(check_checksum(l->f, s, t));
@@ -522,7 +536,7 @@ static herr_t visit_object(hid_t root, const char *name, const H5O_info_t *info,
     return l->status == MPNO_OK ? 0 : -1;
 }
 
-static mpno_status read_whole(h5file *f, depth deep, mpno_tensor_file *out) {
+static mpno_status read_whole(h5file *f, mpno_hdf5_depth deep, mpno_tensor_file *out) {
     listing l = {f, out, deep, MPNO_OK};
     MPNO_TRY(read_attributes(f, f->id, NULL, out->metadata));
     if (H5Ovisit(f->id, H5_INDEX_NAME, H5_ITER_INC, visit_object, &l) >= 0) return MPNO_OK;
@@ -530,31 +544,64 @@ static mpno_status read_whole(h5file *f, depth deep, mpno_tensor_file *out) {
     return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the groups of the file cannot be read");
 }
 
-/* What is tried in a process of its own first: a reading, or n pieces. */
+struct mpno_hdf5_file {
+    h5file f;
+    size_t n;
+    h5set sets[MAX_OPEN]; /* those that were read, kept open with their chunks */
+    char names[MAX_OPEN][MAX_NAME];
+};
+
+static void close_sets(mpno_hdf5_file *file) {
+    while (file->n > 0) close_set(&file->sets[--file->n]);
+}
+
+/* Opens the set of a piece unless it is open. */
+static mpno_status find_set(mpno_hdf5_file *file, const char *name, const h5set **out) {
+    size_t i = 0;
+    while (i < file->n && strcmp(file->names[i], name) != 0) i++;
+    *out = &file->sets[i];
+    if (i < file->n) return MPNO_OK;
+    if (file->n == MAX_OPEN) close_sets(file);
+    *out = &file->sets[file->n];
+    MPNO_TRY(open_set(&file->f, name, &file->sets[file->n]));
+    (void)snprintf(file->names[file->n++], MAX_NAME, "%s", name);
+    return MPNO_OK;
+}
+
+static mpno_status fetch_open(mpno_hdf5_file *file, size_t n, const mpno_piece *pieces) {
+    for (size_t i = 0; i < n; i++) {
+        const h5set *set;
+        MPNO_TRY(find_set(file, pieces[i].name, &set));
+        MPNO_TRY(fetch_piece(&file->f, &pieces[i], set));
+    }
+    return MPNO_OK;
+}
+
+/* What is tried in a process of its own first: n pieces, or a reading. */
 typedef struct rehearsal {
     mpno_ctx *ctx;
     const char *path;
-    depth depth;
+    bool whole;
     size_t n;
     const mpno_piece *pieces;
 } rehearsal;
 
 static mpno_status rehearse(const void *user) {
     const rehearsal *r = user;
-    h5file f;
-    mpno_tensor_file *file;
-    MPNO_TRY(open_file(r->ctx, r->path, &f));
-    MPNO_TRY(mpno_tensor_file_create(r->ctx, &file));
-    return read_whole(&f, r->depth, file);
+    mpno_hdf5_file *file;
+    mpno_tensor_file *list;
+    MPNO_TRY(mpno_alloc(r->ctx, sizeof *file, &file));
+    MPNO_TRY(open_file(r->ctx, r->path, &file->f));
+    if (r->n > 0) return fetch_open(file, r->n, r->pieces);
+    MPNO_TRY(mpno_tensor_file_create(r->ctx, &list));
+    const bool whole = r->whole && file->f.bytes <= REHEARSED_WHOLE;
+    return read_whole(&file->f, whole ? MPNO_HDF5_ALL_BUT_VIRTUAL : MPNO_HDF5_ONE_VALUE, list);
 }
 
-static mpno_status open_and_read(mpno_ctx *ctx, const char *path, depth deep,
+static mpno_status open_and_read(mpno_ctx *ctx, const char *path, mpno_hdf5_depth deep,
                                  mpno_tensor_file *out) {
     h5file f;
-    uint64_t bytes;
-    MPNO_TRY(mpno_hdf5_check_path(ctx, path, &bytes));
-    const depth first = bytes <= REHEARSED_WHOLE && deep == ALL_VALUES ? ALL_VALUES : ONE_VALUE;
-    const rehearsal r = {ctx, path, first, 0, NULL};
+    const rehearsal r = {ctx, path, deep == MPNO_HDF5_ALL_VALUES, 0, NULL};
     MPNO_TRY(mpno_hdf5_apart(ctx, rehearse, &r));
     MPNO_TRY(open_file(ctx, path, &f));
     mpno_status status = read_whole(&f, deep, out);
@@ -562,59 +609,53 @@ static mpno_status open_and_read(mpno_ctx *ctx, const char *path, depth deep,
     return status;
 }
 
-static mpno_status read_or_list(mpno_ctx *ctx, const char *path, depth deep,
-                                mpno_tensor_file **out) {
+mpno_status mpno_hdf5_load(mpno_ctx *ctx, const char *path, mpno_hdf5_depth deep,
+                           mpno_tensor_file *out) {
     session s;
-    mpno_tensor_file *file;
-    *out = NULL;
-    MPNO_TRY(mpno_tensor_file_create(ctx, &file));
-    mpno_status status = enter(ctx, &s);
-    if (status == MPNO_OK) {
-        status = open_and_read(ctx, path, deep, file);
-        leave(&s);
-    }
-    if (status != MPNO_OK) {
-        mpno_tensor_file_destroy(ctx, &file);
-        return mpno_fail_in(ctx, status, "%s", path);
-    }
-    *out = file;
-    return MPNO_OK;
-}
-
-mpno_status mpno_hdf5_read(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
-    return read_or_list(ctx, path, ALL_VALUES, out);
-}
-
-mpno_status mpno_hdf5_list(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
-    return read_or_list(ctx, path, SHAPES, out);
-}
-
-static mpno_status fetch_pieces(const void *user) {
-    const rehearsal *o = user;
-    h5file f;
-    MPNO_TRY(open_file(o->ctx, o->path, &f));
-    mpno_status status = MPNO_OK;
-    for (size_t i = 0; i < o->n && status == MPNO_OK; i++) {
-        h5set s;
-        status = open_set(&f, o->pieces[i].name, &s);
-        if (status == MPNO_OK) status = fetch_piece(&f, &o->pieces[i], &s);
-        close_set(&s);
-    }
-    (void)H5Fclose(f.id);
+    MPNO_TRY(enter(ctx, &s));
+    mpno_status status = open_and_read(ctx, path, deep, out);
+    leave(&s);
     return status;
 }
 
-mpno_status mpno_hdf5_fetch(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces) {
+mpno_status mpno_hdf5_open(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces,
+                           mpno_hdf5_file **out) {
+    session s;
+    mpno_hdf5_file *file;
+    uint64_t bytes;
+    const rehearsal o = {ctx, path, false, n, pieces};
+    MPNO_TRY(mpno_alloc(ctx, sizeof *file, &file));
+    mpno_status status = enter(ctx, &s);
+    if (status == MPNO_OK) {
+        status = mpno_hdf5_check_path(ctx, path, &bytes);
+        if (status == MPNO_OK && bytes <= REHEARSED_WHOLE && n > 0)
+            status = mpno_hdf5_apart(ctx, rehearse, &o);
+        if (status == MPNO_OK) status = open_file(ctx, path, &file->f);
+        leave(&s);
+    }
+    if (status == MPNO_OK) *out = file;
+    if (status != MPNO_OK) mpno_free(ctx, file);
+    return status;
+}
+
+mpno_status mpno_hdf5_fetch_from(mpno_ctx *ctx, mpno_hdf5_file *file, size_t n,
+                                 const mpno_piece *pieces) {
     session s;
     MPNO_TRY(enter(ctx, &s));
-    const rehearsal o = {ctx, path, SHAPES, n, pieces};
-    uint64_t bytes;
-    mpno_status status = mpno_hdf5_check_path(ctx, path, &bytes);
-    if (status == MPNO_OK && bytes <= REHEARSED_WHOLE)
-        status = mpno_hdf5_apart(ctx, fetch_pieces, &o);
-    if (status == MPNO_OK) status = fetch_pieces(&o);
+    file->f.ctx = ctx;
+    mpno_status status = fetch_open(file, n, pieces);
     leave(&s);
-    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+    return status;
+}
+
+void mpno_hdf5_close(mpno_ctx *ctx, mpno_hdf5_file **file) {
+    session s;
+    if (!*file || enter(ctx, &s) != MPNO_OK) return;
+    close_sets(*file);
+    (void)H5Fclose((*file)->f.id);
+    leave(&s);
+    mpno_free(ctx, *file);
+    *file = NULL;
 }
 
 static mpno_status write_attribute(mpno_ctx *ctx, hid_t object, const char *name,
@@ -651,9 +692,8 @@ static mpno_status write_attribute(mpno_ctx *ctx, hid_t object, const char *name
     if (attribute < 0 || H5Awrite(attribute, type, data) < 0) {
         status = fail_hdf5(ctx, MPNO_E_IO, "attribute '%.900s' cannot be written", name);
     }
-    if (attribute >= 0) (void)H5Aclose(attribute);
-    if (space >= 0) (void)H5Sclose(space);
-    if (type >= 0) (void)H5Tclose(type);
+    release_both(attribute, space);
+    release(type);
     return status;
 }
 
@@ -667,14 +707,6 @@ static mpno_status write_attributes(mpno_ctx *ctx, hid_t object, const mpno_valu
  * make by itself. */
 static mpno_status make_groups(mpno_ctx *ctx, hid_t file, const char *name) {
     char group[MAX_NAME];
-    MPNO_CHECK(
-        ctx,
-        *name && *name != '/' && strlen(name) < sizeof group && !strstr(name, "//") &&
-            name[strlen(name) - 1] != '/' && mpno_text_is_utf8(name, strlen(name)),
-        MPNO_E_ARGUMENT,
-        "'%.200s' cannot be the name of a data set: it is empty, too long, not UTF-8 text, or "
-        "has an empty part between slashes",
-        name);
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
         memcpy(group, name, (size_t)(slash - name));
         group[slash - name] = '\0';
@@ -684,8 +716,7 @@ static mpno_status make_groups(mpno_ctx *ctx, hid_t file, const char *name) {
             made = H5Gcreate2(file, group, H5P_DEFAULT, plist, H5P_DEFAULT);
         mpno_status status =
             made < 0 ? fail_hdf5(ctx, MPNO_E_IO, "a group cannot be made") : MPNO_OK;
-        if (made >= 0) (void)H5Gclose(made);
-        if (plist >= 0) (void)H5Pclose(plist);
+        release_both(made, plist);
         MPNO_TRY(status);
     }
     return MPNO_OK;
@@ -703,21 +734,17 @@ static hid_t create_dataset(hid_t file, const mpno_hdf5_set *set) {
                 H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER) >= 0 &&
                 H5Pset_obj_track_times(plist, false) >= 0;
     if (good) id = H5Dcreate2(file, set->name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
-    if (plist >= 0) (void)H5Pclose(plist);
-    if (space >= 0) (void)H5Sclose(space);
-    if (type >= 0) (void)H5Tclose(type);
+    release_both(plist, space);
+    release(type);
     return id;
 }
 
 /* Creates one data set, with its values and their checksum if there are any. */
 static mpno_status write_set(mpno_ctx *ctx, hid_t file, mpno_hdf5_set *set, const void *data) {
-    MPNO_TRY(make_groups(ctx, file, set->name));
     int64_t count;
     size_t bytes;
-    MPNO_CHECK(ctx,
-               set->ndim >= 0 && set->ndim <= MPNO_MAX_DIMS &&
-                   mpno_shape_measure(set->element, set->ndim, set->shape, &count, &bytes),
-               MPNO_E_SHAPE, "data set '%s': its shape is negative or too large", set->name);
+    MPNO_TRY(mpno_hdf5_check_set(ctx, set, MAX_NAME, &count, &bytes));
+    MPNO_TRY(make_groups(ctx, file, set->name));
     static const char what[] = "data set '%.900s' cannot be written";
     char digits[MPNO_HDF5_CHECKSUM_TEXT];
     hid_t id = create_dataset(file, set);
@@ -729,7 +756,7 @@ static mpno_status write_set(mpno_ctx *ctx, hid_t file, mpno_hdf5_set *set, cons
         mpno_hdf5_checksum(data, bytes, digits);
         if (type < 0 || (count > 0 && H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0))
             status = fail_hdf5(ctx, MPNO_E_IO, what, set->name);
-        if (type >= 0) (void)H5Tclose(type);
+        release(type);
         if (status == MPNO_OK) status = write_attribute(ctx, id, CHECKSUM, &checksum);
     }
     haddr_t offset = H5Dget_offset(id);
@@ -747,8 +774,7 @@ static hid_t create_h5(const char *path) {
                 H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
                 H5Pset_file_locking(access, false, true) >= 0;
     if (good) id = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
-    if (create >= 0) (void)H5Pclose(create);
-    if (access >= 0) (void)H5Pclose(access);
+    release_both(create, access);
     return id;
 }
 
@@ -771,30 +797,4 @@ mpno_status mpno_hdf5_fill(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_
     mpno_status status = create_sets(ctx, path, n, sets, attributes, values);
     leave(&s);
     return status;
-}
-
-static mpno_status locate_set(h5file *f, mpno_hdf5_set *set) {
-    h5set s;
-    MPNO_TRY(open_set(f, set->name, &s));
-    bool same = !s.what && s.element == set->element && s.ndim == set->ndim;
-    for (int d = 0; d < set->ndim && same; d++) same = s.shape[d] == set->shape[d];
-    const haddr_t offset = H5Dget_offset(s.id);
-    close_set(&s);
-    MPNO_CHECK(f->ctx, same, MPNO_E_FORMAT,
-               "data set '%s' has another type or shape than is wanted", set->name);
-    set->offset = offset == HADDR_UNDEF ? 0 : offset;
-    return MPNO_OK;
-}
-
-mpno_status mpno_hdf5_locate(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets) {
-    session s;
-    h5file f;
-    MPNO_TRY(enter(ctx, &s));
-    mpno_status status = open_file(ctx, path, &f);
-    if (status == MPNO_OK) {
-        for (size_t i = 0; i < n && status == MPNO_OK; i++) status = locate_set(&f, &sets[i]);
-        (void)H5Fclose(f.id);
-    }
-    leave(&s);
-    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
 }

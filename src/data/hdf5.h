@@ -5,12 +5,13 @@
  * (pairs r, i); any layout with filters that the library has, and LZF (32000). Attributes that are
  * texts or numbers stand in mpno_tensor_file.metadata, those of the file under their name, those of
  * a data set under "SET@NAME"; a data set that is no tensor (compound, references, texts, more than
- * MPNO_MAX_DIMS dimensions) under its name, as "<WHAT IT IS>". Raw data in other files (external,
- * virtual) are refused. Data sets written by mpno_hdf5_write carry a checksum and are checked when
- * they are read as a whole; so is what HDF5 itself checks (fletcher32, headers of version 2).
- * What is asked for is first read in a process of its own, of a file above 64 MiB all headers and a
- * value of each set, so that a damaged file that crashes the library, or makes it leak, is an error
- * and not the caller's end.
+ * MPNO_MAX_DIMS dimensions) under its name, as "<WHAT IT IS>". Virtual data sets are read; a source
+ * that is missing is an error, not fill values. Raw data in other files (external) are refused.
+ * Data sets written by mpno_hdf5_write carry a checksum and are checked when they are read as a
+ * whole; so is what HDF5 itself checks (fletcher32, headers of version 2). What is asked for is
+ * first read in a process of its own, of a file above 64 MiB all headers and a value of each set,
+ * so that a damaged file that crashes the library, or makes it leak, is an error and not the
+ * caller's end.
  *
  * Writer: little endian, contiguous, every byte at its place when the file is created, no time
  * stamps: the same input gives the same bytes. Superblock 2 and object headers 2, which carry
@@ -34,6 +35,17 @@ MPNO_WARN_UNUSED mpno_status mpno_hdf5_list(mpno_ctx *ctx, const char *path,
  * dimensions that the piece says (mpno_hdf5_list gives them). */
 MPNO_WARN_UNUSED mpno_status mpno_hdf5_fetch(mpno_ctx *ctx, const char *path, size_t n,
                                              const mpno_piece *pieces);
+
+/* The same from a file that is kept open between two calls, with the chunks read last. path: listed
+ * before, which tries a value of each set in a process of its own; the n pieces of mpno_hdf5_open
+ * (may be 0) are tried so too. One thread at a time; each call may come from another, with a
+ * context of its own. */
+typedef struct mpno_hdf5_file mpno_hdf5_file;
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_open(mpno_ctx *ctx, const char *path, size_t n,
+                                            const mpno_piece *pieces, mpno_hdf5_file **out);
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_fetch_from(mpno_ctx *ctx, mpno_hdf5_file *file, size_t n,
+                                                  const mpno_piece *pieces);
+void mpno_hdf5_close(mpno_ctx *ctx, mpno_hdf5_file **file); /* *file may be NULL */
 
 /* A data set to be created. */
 typedef struct mpno_hdf5_set {

@@ -50,6 +50,68 @@ mpno_status mpno_hdf5_check_size(mpno_ctx *ctx, uint64_t file_bytes, const char 
     return MPNO_OK;
 }
 
+/* Where HDF5 looks for it: beside the virtual file, then in the current folder. "." is that file.
+ */
+mpno_status mpno_hdf5_check_source(mpno_ctx *ctx, const char *path, const char *name,
+                                   const char *source) {
+    char folder[4096], beside[4096];
+    MPNO_CHECK(ctx, !strchr(source, '%'), MPNO_E_UNSUPPORTED,
+               "the sources of the virtual data set '%s' are numbered (%s), which is not read; "
+               "copy it into one file (h5repack)",
+               name, source);
+    if (strcmp(source, ".") == 0) return MPNO_OK;
+    mpno_path_folder(path, folder, sizeof folder);
+    MPNO_TRY(mpno_path_join(ctx, folder, source, beside, sizeof beside));
+    MPNO_CHECK(
+        ctx, mpno_path_exists(beside) || mpno_path_exists(source), MPNO_E_IO,
+        "the virtual data set '%s' takes values from %s, which does not exist: put it there, "
+        "or make the virtual data set again",
+        name, beside);
+    return MPNO_OK;
+}
+
+mpno_status mpno_hdf5_check_set(mpno_ctx *ctx, const mpno_hdf5_set *set, size_t capacity,
+                                int64_t *count, size_t *bytes) {
+    const char *name = set->name;
+    MPNO_CHECK(
+        ctx,
+        *name && *name != '/' && strlen(name) < capacity && !strstr(name, "//") &&
+            name[strlen(name) - 1] != '/' && mpno_text_is_utf8(name, strlen(name)),
+        MPNO_E_ARGUMENT,
+        "'%.200s' cannot be the name of a data set: it is empty, too long, not UTF-8 text, or "
+        "has an empty part between slashes",
+        name);
+    MPNO_CHECK(ctx,
+               set->ndim >= 0 && set->ndim <= MPNO_MAX_DIMS &&
+                   mpno_shape_measure(set->element, set->ndim, set->shape, count, bytes),
+               MPNO_E_SHAPE, "data set '%s': its shape is negative or too large", set->name);
+    return MPNO_OK;
+}
+
+bool mpno_hdf5_integer(size_t size, bool has_sign, mpno_element *out) {
+    static const mpno_element table[2][4] = {
+        {MPNO_ELEMENT_U8, MPNO_ELEMENT_U16, MPNO_ELEMENT_U32, MPNO_ELEMENT_U64},
+        {MPNO_ELEMENT_I8, MPNO_ELEMENT_I16, MPNO_ELEMENT_I32, MPNO_ELEMENT_I64}};
+    for (size_t k = 0; k < 4; k++) {
+        if (size != (size_t)1 << k) continue;
+        *out = table[has_sign][k];
+        return true;
+    }
+    return false;
+}
+
+bool mpno_hdf5_float(size_t size, size_t exponent, mpno_element *out) {
+    if (size == 8 && exponent == 11)
+        *out = MPNO_ELEMENT_F64;
+    else if (size == 4 && exponent == 8)
+        *out = MPNO_ELEMENT_F32;
+    else if (size == 2 && (exponent == 5 || exponent == 8))
+        *out = exponent == 5 ? MPNO_ELEMENT_F16 : MPNO_ELEMENT_BF16;
+    else
+        return false;
+    return true;
+}
+
 /* What the child tells the parent. */
 typedef struct verdict {
     mpno_status status;
@@ -134,6 +196,36 @@ void mpno_hdf5_checksum(const void *data, size_t bytes, char out[MPNO_HDF5_CHECK
     (void)snprintf(out, MPNO_HDF5_CHECKSUM_TEXT, "%016" PRIx64, mpno_crc64_value(&crc));
 }
 
+static mpno_status read_or_list(mpno_ctx *ctx, const char *path, mpno_hdf5_depth deep,
+                                mpno_tensor_file **out) {
+    mpno_tensor_file *file;
+    *out = NULL;
+    MPNO_TRY(mpno_tensor_file_create(ctx, &file));
+    mpno_status status = mpno_hdf5_load(ctx, path, deep, file);
+    if (status != MPNO_OK) {
+        mpno_tensor_file_destroy(ctx, &file);
+        return mpno_fail_in(ctx, status, "%s", path);
+    }
+    *out = file;
+    return MPNO_OK;
+}
+
+mpno_status mpno_hdf5_read(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
+    return read_or_list(ctx, path, MPNO_HDF5_ALL_VALUES, out);
+}
+
+mpno_status mpno_hdf5_list(mpno_ctx *ctx, const char *path, mpno_tensor_file **out) {
+    return read_or_list(ctx, path, MPNO_HDF5_SHAPES, out);
+}
+
+mpno_status mpno_hdf5_fetch(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces) {
+    mpno_hdf5_file *file = NULL;
+    mpno_status status = mpno_hdf5_open(ctx, path, n, pieces, &file);
+    if (status == MPNO_OK) status = mpno_hdf5_fetch_from(ctx, file, n, pieces);
+    mpno_hdf5_close(ctx, &file);
+    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+}
+
 mpno_status mpno_hdf5_create(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets,
                              const mpno_value *attributes) {
     mpno_status status = mpno_hdf5_fill(ctx, path, n, sets, attributes, NULL);
@@ -190,4 +282,24 @@ mpno_status mpno_hdf5_write(mpno_ctx *ctx, const char *path, const mpno_tensor_f
     mpno_free(ctx, of_set);
     mpno_free(ctx, sets);
     return status;
+}
+
+static mpno_status locate(mpno_ctx *ctx, const mpno_tensor_file *file, mpno_hdf5_set *set) {
+    const mpno_named_tensor *t;
+    MPNO_TRY(mpno_tensor_file_require(ctx, file, set->name, &t));
+    const bool same = t->element == set->element && t->ndim == set->ndim &&
+                      memcmp(t->shape, set->shape, (size_t)t->ndim * sizeof *t->shape) == 0;
+    MPNO_CHECK(ctx, same, MPNO_E_FORMAT, "data set '%s' has another type or shape than is wanted",
+               set->name);
+    set->offset = t->offset;
+    return MPNO_OK;
+}
+
+mpno_status mpno_hdf5_locate(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf5_set *sets) {
+    mpno_tensor_file *file;
+    MPNO_TRY(mpno_hdf5_list(ctx, path, &file));
+    mpno_status status = MPNO_OK;
+    for (size_t i = 0; i < n && status == MPNO_OK; i++) status = locate(ctx, file, &sets[i]);
+    mpno_tensor_file_destroy(ctx, &file);
+    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
 }

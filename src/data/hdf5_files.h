@@ -9,6 +9,29 @@
 /* Says what is wrong with the file in the words of core/files.h, before the library sees it. bytes:
  * its size. */
 MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes);
+/* Whether a source of the virtual data set `name` of the file at `path` is there: E_IO. */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_source(mpno_ctx *ctx, const char *path,
+                                                    const char *name, const char *source);
+/* Of a data set to be made, which has so many elements and bytes: E_ARGUMENT for its name, E_SHAPE.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_set(mpno_ctx *ctx, const mpno_hdf5_set *set,
+                                                 size_t capacity, int64_t *count, size_t *bytes);
+/* The element of `size` bytes, if there is one. */
+bool mpno_hdf5_integer(size_t size, bool has_sign, mpno_element *out);
+bool mpno_hdf5_float(size_t size, size_t exponent, mpno_element *out);
+
+/* How deep a file is read: not the values, the first of each set, all but those of virtual sets
+ * (which a small file may promise without end), all. */
+typedef enum mpno_hdf5_depth {
+    MPNO_HDF5_SHAPES,
+    MPNO_HDF5_ONE_VALUE,
+    MPNO_HDF5_ALL_BUT_VIRTUAL,
+    MPNO_HDF5_ALL_VALUES
+} mpno_hdf5_depth;
+/* Adds what the file holds to `out`. */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_load(mpno_ctx *ctx, const char *path, mpno_hdf5_depth deep,
+                                            mpno_tensor_file *out);
+
 /* What a header promises must be possible for a file of this size before memory is taken. */
 MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_size(mpno_ctx *ctx, uint64_t file_bytes,
                                                   const char *name, mpno_element element, int ndim,

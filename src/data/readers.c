@@ -6,20 +6,31 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/memory.h"
 #include "data/hdf5.h"
 #include "data/npy.h"
 #include "data/pt.h"
 #include "data/safetensors.h"
 #include "data/source.h"
 
+/* Pieces of a file. hdf5: it stays open between calls; .npy is mapped by each call, so that what
+ * was read of it does not count as the process's memory. */
+typedef struct access {
+    mpno_status (*fetch)(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces);
+    bool opened;   /* in HDF5's way; else by path */
+    bool streamed; /* whether a run may read it while it trains */
+} access;
+static const access NPY = {mpno_npy_fetch, false, true}, HDF5 = {mpno_hdf5_fetch, true, true},
+                    SOURCE = {mpno_source_fetch, false, false};
+
 static const struct reader {
     const char *name, *extensions, *checksum;
     mpno_status (*read)(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
     mpno_status (*list)(mpno_ctx *ctx, const char *path, mpno_tensor_file **out);
-    mpno_status (*fetch)(mpno_ctx *ctx, const char *path, size_t n, const mpno_piece *pieces);
+    const access *access;
 } READERS[] = {
-#define MPNO_READER(name, extensions, function, list, fetch, checksum) \
-    {#name, extensions, checksum, function, list, fetch},
+#define MPNO_READER(name, extensions, function, list, access, checksum) \
+    {#name, extensions, checksum, function, list, access},
 #include "data/readers.def"
 #undef MPNO_READER
 };
@@ -114,7 +125,7 @@ mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *path, const char *
                                    const mpno_piece *pieces) {
     const struct reader *r;
     MPNO_TRY(find_reader(ctx, path, reader, &r));
-    if (r->fetch) return r->fetch(ctx, path, n, pieces);
+    if (r->access) return r->access->fetch(ctx, path, n, pieces);
     for (size_t i = 0; i < n; i++) {
         const mpno_named_tensor *t;
         MPNO_TRY(mpno_tensor_file_require(ctx, list, pieces[i].name, &t));
@@ -123,6 +134,66 @@ mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *path, const char *
     }
     return MPNO_OK;
 }
+
+/* -------- files that stay open -------- */
+
+struct mpno_tensor_reader {
+    char *path; /* owned */
+    const struct reader *kind;
+    mpno_tensor_file *list; /* owned */
+    mpno_hdf5_file *hdf5;   /* owned; NULL: another format */
+};
+
+static mpno_status open_reader(mpno_ctx *ctx, const char *path, mpno_tensor_reader *r) {
+    MPNO_TRY(find_reader(ctx, path, NULL, &r->kind));
+    const access *way = r->kind->access;
+    MPNO_CHECK(ctx, way, MPNO_E_UNSUPPORTED,
+               "%s: %s files are read as a whole and cannot be streamed: convert it (mpno data "
+               "convert %s OUT.h5) on a machine that can hold it, or give data.streaming=never",
+               path, r->kind->name, path);
+    MPNO_CHECK(ctx, way->streamed, MPNO_E_UNSUPPORTED,
+               "%s: a data source is read as a whole and cannot be streamed: give "
+               "data.streaming=never",
+               path);
+    MPNO_TRY(mpno_strdup(ctx, path, &r->path));
+    MPNO_TRY(r->kind->list(ctx, path, &r->list));
+    if (!way->opened) return MPNO_OK;
+    const mpno_status status = mpno_hdf5_open(ctx, r->path, 0, NULL, &r->hdf5);
+    return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
+}
+
+mpno_status mpno_tensor_reader_open(mpno_ctx *ctx, const char *path, mpno_tensor_reader **out) {
+    *out = NULL;
+    MPNO_TRY(mpno_alloc(ctx, sizeof **out, out));
+    const mpno_status status = open_reader(ctx, path, *out);
+    if (status != MPNO_OK) mpno_tensor_reader_close(ctx, out);
+    return status;
+}
+
+void mpno_tensor_reader_close(mpno_ctx *ctx, mpno_tensor_reader **reader) {
+    if (!*reader) return;
+    mpno_hdf5_close(ctx, &(*reader)->hdf5);
+    mpno_tensor_file_destroy(ctx, &(*reader)->list);
+    mpno_free(ctx, (*reader)->path);
+    mpno_free(ctx, *reader);
+    *reader = NULL;
+}
+
+const char *mpno_tensor_reader_path(const mpno_tensor_reader *r) {
+    return r->path;
+}
+
+const mpno_tensor_file *mpno_tensor_reader_list(const mpno_tensor_reader *r) {
+    return r->list;
+}
+
+mpno_status mpno_tensor_reader_fetch(mpno_ctx *ctx, mpno_tensor_reader *r, size_t n,
+                                     const mpno_piece *pieces) {
+    return r->hdf5 ? mpno_hdf5_fetch_from(ctx, r->hdf5, n, pieces)
+                   : r->kind->access->fetch(ctx, r->path, n, pieces);
+}
+
+/* -------- writers -------- */
 
 static mpno_status find_writer(mpno_ctx *ctx, const char *path, const struct writer **out) {
     char known[KNOWN_TEXT] = "";

@@ -21,6 +21,20 @@ MPNO_WARN_UNUSED mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *p
                                                     const mpno_tensor_file *list, size_t n,
                                                     const mpno_piece *pieces);
 
+/* A file that is open to read pieces of it again and again, in memory that does not grow with it.
+ */
+typedef struct mpno_tensor_reader mpno_tensor_reader;
+/* E_UNSUPPORTED with what to do for formats that can only be read as a whole, and for sources. */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_reader_open(mpno_ctx *ctx, const char *path,
+                                                     mpno_tensor_reader **out);
+void mpno_tensor_reader_close(mpno_ctx *ctx, mpno_tensor_reader **reader); /* *reader may be NULL */
+const char *mpno_tensor_reader_path(const mpno_tensor_reader *reader);
+/* Names and shapes, borrowed. */
+const mpno_tensor_file *mpno_tensor_reader_list(const mpno_tensor_reader *reader);
+/* One thread at a time; each call may come from another, with a context of its own. */
+MPNO_WARN_UNUSED mpno_status mpno_tensor_reader_fetch(mpno_ctx *ctx, mpno_tensor_reader *reader,
+                                                      size_t n, const mpno_piece *pieces);
+
 /* Writes the list in the format that the extension of the path says, atomically. */
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_write(mpno_ctx *ctx, const char *path,
                                                     const mpno_tensor_file *file);

@@ -203,16 +203,27 @@ static int sample_axis(const selection *s, int ndim) {
     return axes ? find_axis(axes, ndim == (int)strlen(axes) - 1, 'n') : 0;
 }
 
-/* Takes only the first samples, where so many are wanted: along the piece's axis that is left as
- * axis `axis` of the result. */
-static void limit_samples(const selection *s, const term *t, int axis, mpno_piece *p,
-                          int64_t *shape) {
+/* The samples that are wanted of `available`, from *first on. */
+static int64_t choose_samples(const selection *s, int64_t available, int64_t *first) {
     const int64_t most = s->opts->n_samples;
-    if (most == 0 || shape[axis] <= most) return;
-    shape[axis] = most;
+    *first = s->opts->first < available ? s->opts->first : 0;
+    return most == 0 || most > available - *first ? available - *first : most;
+}
+
+/* Takes only the wanted samples: along the piece's axis that is left as axis `axis` of the result.
+ */
+static void limit_samples(const selection *s, const term *t, const mpno_named_tensor *from,
+                          int axis, mpno_piece *p, int64_t *shape) {
+    int64_t first;
+    const int64_t n = choose_samples(s, shape[axis], &first);
+    shape[axis] = n;
     for (int d = 0, left = 0; d < p->ndim; d++) {
         if (d < t->n_slices && t->slices[d].index) continue;
-        if (left++ == axis) p->count[d] = most;
+        if (left++ != axis) continue;
+        p->start[d] += first * p->step[d];
+        p->count[d] = n;
+        if (from->chunk[d] / p->step[d] > s->opts->chunk)
+            s->opts->chunk = from->chunk[d] / p->step[d];
     }
 }
 
@@ -233,17 +244,17 @@ static mpno_status read_parts(const selection *s, const term *t, mpno_tensor_fil
     }
     MPNO_CHECK(s->ctx, ndim <= MPNO_MAX_DIMS, MPNO_E_SHAPE, "'%s' has more than %d axes", t->key,
                MPNO_MAX_DIMS);
+    int64_t first_found = 0;
     *available = ndim > axis ? shape[axis] : 0;
-    if (t->stacked && s->opts->n_samples > 0 && shape[0] > s->opts->n_samples)
-        shape[0] = s->opts->n_samples;
-    if (!t->stacked && ndim > axis) limit_samples(s, t, axis, &p, shape);
+    if (t->stacked) shape[0] = choose_samples(s, shape[0], &first_found);
+    if (!t->stacked && ndim > axis) limit_samples(s, t, first, axis, &p, shape);
     const size_t n_pieces = t->stacked ? (size_t)shape[0] : 1;
     MPNO_TRY(mpno_tensor_file_add(s->ctx, to, t->key, first->element, ndim, shape, out));
     MPNO_TRY(mpno_alloc_array(s->ctx, n_pieces, sizeof *pieces, &pieces));
     mpno_status status = MPNO_OK;
     pieces[0] = p;
     for (size_t i = 0; i < n_pieces && status == MPNO_OK; i++) {
-        const mpno_named_tensor *from = &s->list->tensors[t->found[i]];
+        const mpno_named_tensor *from = &s->list->tensors[t->found[first_found + (int64_t)i]];
         if (t->stacked) {
             status = cut(s, t, from, &pieces[i], &n_dims, other);
             const bool same = from->element == first->element && n_dims == ndim - 1 &&
@@ -257,15 +268,17 @@ static mpno_status read_parts(const selection *s, const term *t, mpno_tensor_fil
         pieces[i].out = (char *)(*out)->data + i * ((*out)->bytes / n_pieces);
     }
     if (status == MPNO_OK)
-        status =
-            mpno_tensor_file_fetch(s->ctx, s->path, s->opts->reader, s->list, n_pieces, pieces);
+        status = s->opts->open ? mpno_tensor_reader_fetch(s->ctx, s->opts->open, n_pieces, pieces)
+                               : mpno_tensor_file_fetch(s->ctx, s->path, s->opts->reader, s->list,
+                                                        n_pieces, pieces);
     mpno_free(s->ctx, pieces);
     return status;
 }
 
 /* -------- axes -------- */
 
-static mpno_status check_axes(mpno_ctx *ctx, const char *axes) {
+static mpno_status check_axes(mpno_ctx *ctx, const mpno_select_opts *opts) {
+    const char *axes = opts->axes;
     static const char letters[] = "ncxyzt";
     size_t n = 0;
     bool good = true;
@@ -273,10 +286,12 @@ static mpno_status check_axes(mpno_ctx *ctx, const char *axes) {
     MPNO_CHECK(ctx, good && strchr(axes, 'n') && n <= AXIS_LETTERS, MPNO_E_CONFIG,
                "the axes '%s' are not letters of n c x y z t, each at most once and n among them",
                axes);
+    MPNO_CHECK(ctx, !opts->time || strchr(axes, 't'), MPNO_E_CONFIG,
+               "the axes '%s' have no t: data.time_in takes steps of an axis of time", axes);
     return MPNO_OK;
 }
 
-/* Gives t the order n, c, x, y, z, t in new memory. */
+/* Gives t the order n, c, x, y, z, t, or n, t, c, x, y, z, in new memory. */
 static mpno_status turn(const selection *s, mpno_named_tensor *t) {
     const char *axes = s->opts->axes;
     const int n_letters = (int)strlen(axes);
@@ -291,7 +306,7 @@ static mpno_status turn(const selection *s, mpno_named_tensor *t) {
         all *= t->shape[d];
     }
     int n = 0;
-    for (const char *letter = "ncxyzt"; *letter; letter++) {
+    for (const char *letter = s->opts->time ? "ntcxyz" : "ncxyzt"; *letter; letter++) {
         const int at = find_axis(axes, no_channels, *letter);
         if (at < 0) continue;
         count[n] = t->shape[at];
@@ -308,13 +323,22 @@ static mpno_status turn(const selection *s, mpno_named_tensor *t) {
 
 /* -------- keys -------- */
 
-/* Channels of a tensor with samples first: its second axis where it has one more than `grid`. */
-static int64_t channels_of(const mpno_named_tensor *t, int n_grid) {
-    return t->ndim == n_grid + 2 ? t->shape[1] : 1;
+/* Samples and, of trajectories, steps: the axes before those of channels and grid. */
+static int n_leading(const selection *s) {
+    return s->opts->time ? 2 : 1;
 }
 
-static bool same_grid(const mpno_named_tensor *a, const mpno_named_tensor *b, int n_grid) {
-    if (a->element != b->element || a->shape[0] != b->shape[0]) return false;
+/* Channels of a tensor: the axis behind the leading ones where it has one more than `grid`. */
+static int64_t channels_of(const selection *s, const mpno_named_tensor *t, int n_grid) {
+    const int leading = n_leading(s);
+    return t->ndim == n_grid + leading + 1 ? t->shape[leading] : 1;
+}
+
+static bool same_grid(const selection *s, const mpno_named_tensor *a, const mpno_named_tensor *b,
+                      int n_grid) {
+    if (a->element != b->element) return false;
+    for (int d = 0; d < n_leading(s); d++)
+        if (a->shape[d] != b->shape[d]) return false;
     for (int d = 1; d <= n_grid; d++)
         if (a->shape[a->ndim - d] != b->shape[b->ndim - d]) return false;
     return true;
@@ -326,30 +350,35 @@ typedef struct parts {
     size_t n;
 } parts;
 
-/* Puts the channels of the terms behind each other: (samples, sum of channels, grid). */
+/* Puts the channels of the terms behind each other: (samples, [steps,] sum of channels, grid). */
 static mpno_status join(const selection *s, const char *key, const parts *terms,
                         mpno_tensor_file *out) {
     const mpno_named_tensor *first = &terms->files[0]->tensors[0];
     const char *axes = s->opts->axes;
-    int n_grid = first->ndim - 1;
-    if (axes) n_grid = (int)strlen(axes) - 1 - (strchr(axes, 'c') != NULL);
-    int64_t shape[MPNO_MAX_DIMS + 1] = {first->ndim > 0 ? first->shape[0] : 0, 0};
-    bool fit = n_grid >= 1 && n_grid + 2 <= MPNO_MAX_DIMS;
+    const int leading = n_leading(s);
+    int n_grid = first->ndim - leading;
+    if (axes) n_grid = (int)strlen(axes) - leading - (strchr(axes, 'c') != NULL);
+    int64_t shape[MPNO_MAX_DIMS + 2] = {0}, rows = 1;
+    bool fit = n_grid >= 1 && n_grid + leading + 1 <= MPNO_MAX_DIMS;
     for (size_t i = 0; i < terms->n && fit; i++) {
         const mpno_named_tensor *t = &terms->files[i]->tensors[0];
-        fit = t->ndim >= n_grid + 1 && t->ndim <= n_grid + 2 && same_grid(t, first, n_grid);
-        if (fit) shape[1] += channels_of(t, n_grid);
+        fit = t->ndim >= n_grid + leading && t->ndim <= n_grid + leading + 1 &&
+              same_grid(s, t, first, n_grid);
+        if (fit) shape[leading] += channels_of(s, t, n_grid);
     }
     MPNO_CHECK(s->ctx, fit, MPNO_E_SHAPE,
                "'%s': what is to be put together differs in type, samples or grid", key);
-    for (int d = 0; d < n_grid; d++) shape[2 + d] = first->shape[first->ndim - n_grid + d];
+    for (int d = 0; d < leading; d++) rows *= shape[d] = first->shape[d];
+    for (int d = 0; d < n_grid; d++)
+        shape[leading + 1 + d] = first->shape[first->ndim - n_grid + d];
     mpno_named_tensor *to;
-    MPNO_TRY(mpno_tensor_file_add(s->ctx, out, key, first->element, n_grid + 2, shape, &to));
+    MPNO_TRY(
+        mpno_tensor_file_add(s->ctx, out, key, first->element, n_grid + leading + 1, shape, &to));
     char *at = to->data;
-    for (int64_t i = 0; i < shape[0]; i++)
+    for (int64_t i = 0; i < rows; i++)
         for (size_t k = 0; k < terms->n; k++) {
             const mpno_named_tensor *t = &terms->files[k]->tensors[0];
-            const size_t bytes = t->bytes / (size_t)shape[0];
+            const size_t bytes = t->bytes / (size_t)rows;
             memcpy(at, (const char *)t->data + (size_t)i * bytes, bytes);
             at += bytes;
         }
@@ -369,6 +398,15 @@ static mpno_status add_term(const selection *s, const term *t, parts *to, int64_
     return s->opts->axes ? turn(s, tensor) : MPNO_OK;
 }
 
+/* Parts of tensors of different lengths would look alike. */
+static mpno_status check_number(const selection *s, const char *key, int64_t available) {
+    const bool same = available == s->opts->available || available == 1;
+    MPNO_CHECK(s->ctx, !s->opts->open || same, MPNO_E_SHAPE,
+               "'%s' has %lld samples and '%s' has %lld: they must have the same number",
+               s->opts->keys[0], (long long)s->opts->available, key, (long long)available);
+    return MPNO_OK;
+}
+
 /* Reads the terms of a key. *missing: one of them is not in the file. */
 static mpno_status read_terms(const selection *s, const char *key, bool required, parts *to,
                               bool *missing) {
@@ -386,6 +424,7 @@ static mpno_status read_terms(const selection *s, const char *key, bool required
         if (status == MPNO_OK && !*missing) status = add_term(s, &t, to, &available);
         if (status == MPNO_OK && !*missing && to->n == 1 && key == s->opts->keys[0])
             s->opts->available = available;
+        if (status == MPNO_OK && !*missing) status = check_number(s, key, available);
         mpno_free(s->ctx, t.name);
         mpno_free(s->ctx, t.found);
         MPNO_TRY(status);
@@ -415,11 +454,12 @@ static mpno_status select_key(const selection *s, const char *key, bool required
 
 mpno_status mpno_tensor_file_select(mpno_ctx *ctx, const char *path, mpno_select_opts *opts,
                                     mpno_tensor_file **out) {
-    mpno_tensor_file *list, *file;
+    mpno_tensor_file *list = NULL, *file;
     *out = NULL;
-    if (opts->axes) MPNO_TRY(check_axes(ctx, opts->axes));
-    MPNO_TRY(mpno_tensor_file_list(ctx, path, opts->reader, &list));
-    const selection s = {ctx, path, opts, list};
+    opts->chunk = 1;
+    if (opts->axes) MPNO_TRY(check_axes(ctx, opts));
+    if (!opts->open) MPNO_TRY(mpno_tensor_file_list(ctx, path, opts->reader, &list));
+    const selection s = {ctx, path, opts, opts->open ? mpno_tensor_reader_list(opts->open) : list};
     mpno_status status = mpno_tensor_file_create(ctx, &file);
     if (status == MPNO_OK) {
         for (size_t i = 0; i < opts->n && status == MPNO_OK; i++)

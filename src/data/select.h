@@ -13,20 +13,26 @@
 #ifndef MPNO_DATA_SELECT_H
 #define MPNO_DATA_SELECT_H
 
+#include "data/readers.h"
 #include "data/tensors.h"
 
 typedef struct mpno_select_opts {
-    const char *reader; /* as for mpno_tensor_file_read */
-    const char *axes;   /* NULL: the tensors are as they should be, samples first */
+    const char *reader;       /* as for mpno_tensor_file_read */
+    mpno_tensor_reader *open; /* borrowed: the file is open already; NULL: it is to be opened */
+    const char *axes;         /* NULL: the tensors are as they should be, samples first */
+    bool time;                /* t is no axis of the grid: it stands behind n */
     size_t n, n_required;
     const char *const *keys; /* n; those from n_required on may be missing in the file */
-    int64_t n_samples;       /* 0: all; else the first so many */
-    int64_t available;       /* out: samples of the first key, before n_samples was applied */
+    int64_t first;           /* first sample taken; a tensor that has no such one is taken from 0 */
+    int64_t n_samples;       /* 0: all; else so many, or as many as there are */
+    int64_t available;       /* out: samples of the first key in the file */
+    int64_t chunk;           /* out: samples that the file stores as a piece, most of all keys; 1 */
 } mpno_select_opts;
 
 /* Each key becomes a tensor whose name is the key. Errors name file and key: E_FORMAT (no such
  * tensor), E_CONFIG (a key that is not well-formed, a part that leaves the tensor, axes that do not
- * fit), E_SHAPE (tensors that cannot be put together). */
+ * fit), E_SHAPE (tensors that cannot be put together; of an open file, of different numbers of
+ * samples, unless one has a single one). */
 MPNO_WARN_UNUSED mpno_status mpno_tensor_file_select(mpno_ctx *ctx, const char *path,
                                                      mpno_select_opts *opts,
                                                      mpno_tensor_file **out);

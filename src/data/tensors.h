@@ -44,7 +44,9 @@ typedef struct mpno_named_tensor {
     mpno_element element;
     int ndim;
     int64_t shape[MPNO_MAX_DIMS];
-    void *data; /* C order, without gaps; 64-byte aligned when owned; NULL when only listed */
+    int64_t chunk[MPNO_MAX_DIMS]; /* extents of the pieces that the file stores it in; 0: one */
+    uint64_t offset; /* of the first byte in a file that stores it in one piece; 0: it does not */
+    void *data;      /* C order, without gaps; 64-byte aligned when owned; NULL when only listed */
     size_t bytes;
     bool owns_data; /* false: the caller's memory, which must outlive the list */
 } mpno_named_tensor;

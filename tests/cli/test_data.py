@@ -70,6 +70,31 @@ print(json.dumps({k: facts(a) for k, a in arrays.items()}))
         self.check_file("a.h5", facts)
         self.assertEqual(self.stats("a.h5")["attributes"], {"beta": "0.5"})
 
+    def test_virtual_sets_of_h5py(self):
+        """Of several files, with a gap and the file itself as a source; a missing source is an error."""
+        facts = run_peer(ARRAYS + """
+import os
+os.mkdir("parts")
+u = rng.normal(size=(3, 4, 5)).astype("f4")
+for i in range(3):
+    with h5py.File(f"parts/{i}.h5", "w") as f:
+        f.create_dataset("u", data=u[i], chunks=(2, 5), compression="gzip")
+layout = h5py.VirtualLayout((4, 4, 5), "f4")
+for i in range(3):
+    layout[i] = h5py.VirtualSource(f"parts/{i}.h5", "u", (4, 5))
+again = h5py.VirtualLayout((8, 4, 5), "f4")
+again[:4] = again[4:] = h5py.VirtualSource(".", "all", (4, 4, 5))
+with h5py.File("v.h5", "w") as f:
+    f.create_virtual_dataset("all", layout)
+    f.create_virtual_dataset("twice", again)
+whole = np.concatenate([u, np.zeros((1, 4, 5), "f4")])
+print(json.dumps({"all": facts(whole), "twice": facts(np.concatenate([whole, whole]))}))
+""", self.folder)
+        self.check_file("v.h5", facts)
+        (self.folder / "parts" / "1.h5").unlink()
+        self.assert_error(self.mpno("data", "stats", "v.h5", status=1), "v.h5", "'all'", "parts/1.h5",
+                          "does not exist")
+
     def test_npz_of_numpy(self):
         for save in ("savez", "savez_compressed"):
             facts = run_peer(ARRAYS + f"""
