@@ -19,6 +19,7 @@ enum {
     LZF = 32000,
     REHEARSED_WHOLE = 64 << 20, /* bytes of a file */
     MAX_NAME = 1024,
+    MAX_PATH = 4096,
     MAX_OPEN = 4,            /* data sets of a file at once */
     MAX_ATTRIBUTE = 1 << 20, /* bytes of an attribute that is read */
 };
@@ -54,8 +55,7 @@ static mpno_status enter(mpno_ctx *ctx, session *s) {
     static const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, LZF, 0, 1, "lzf", NULL, NULL, lzf_filter};
     if (pthread_mutex_lock(&lock) != 0)
         return mpno_fail(ctx, MPNO_E_UNSUPPORTED, "the lock of the HDF5 library cannot be taken");
-    (void)H5dont_atexit(); /* damaged files leave it in disorder, of which it would speak at the end
-                            */
+    (void)H5dont_atexit(); /* damaged files leave it in disorder, of which it would speak then */
     bool open = H5open() >= 0 && H5Eget_auto2(H5E_DEFAULT, &s->print, &s->user) >= 0 &&
                 H5Eset_auto2(H5E_DEFAULT, NULL, NULL) >= 0 && H5Zregister(&lzf) >= 0;
     if (open) return MPNO_OK;
@@ -232,15 +232,25 @@ static void close_set(h5set *s) {
     *s = (h5set){.id = -1, .type = -1, .space = -1};
 }
 
+/* With what errors may have left open in it. */
+static void close_file(hid_t id) {
+    hid_t ids[64];
+    ssize_t n =
+        id < 0 ? 0 : H5Fget_obj_ids(id, (H5F_OBJ_ALL ^ H5F_OBJ_FILE) | H5F_OBJ_LOCAL, 64, ids);
+    for (ssize_t i = 0; i < n && i < 64; i++) release(ids[i]);
+    release(id);
+}
+
 static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     *out = (h5file){.ctx = ctx, .id = -1, .path = path};
     MPNO_TRY(mpno_hdf5_check_path(ctx, path, &out->bytes));
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    /* strong: closing the file closes what may still be open in it. No locks: some file systems
-     * have none */
-    bool set = access >= 0 && H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
-               H5Pset_file_locking(access, false, true) >= 0;
+    /* weak and with locks, as HDF5 opens the sources of virtual sets: it opens no file in two ways.
+     * Else without locks: some file systems have none */
+    bool set = access >= 0 && H5Pset_fclose_degree(access, H5F_CLOSE_WEAK) >= 0;
     if (set) out->id = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (set && out->id < 0 && H5Pset_file_locking(access, false, true) >= 0)
+        out->id = H5Fopen(path, H5F_ACC_RDONLY, access);
     mpno_status status = MPNO_OK;
     if (out->id < 0) status = fail_hdf5(ctx, MPNO_E_FORMAT, "the file cannot be opened");
     release(access);
@@ -248,25 +258,29 @@ static mpno_status open_file(mpno_ctx *ctx, const char *path, h5file *out) {
     if (status == MPNO_OK && H5Oget_info(out->id, &info) < 0)
         status = fail_hdf5(ctx, MPNO_E_FORMAT, "the root group cannot be read");
     if (status == MPNO_OK) out->number = info.fileno;
-    if (status != MPNO_OK && out->id >= 0) (void)H5Fclose(out->id);
+    if (status != MPNO_OK) close_file(out->id);
     return status;
 }
 
 /* HDF5 gives the fill value where a source of a virtual data set is missing: refused here. */
 static mpno_status check_sources(h5file *f, const char *name, hid_t plist) {
     size_t n = 0;
-    char last[MAX_NAME] = "", file[MAX_NAME];
-    if (H5Pget_virtual_count(plist, &n) < 0)
-        return fail_hdf5(f->ctx, MPNO_E_FORMAT, "the sources of '%.900s' cannot be read", name);
-    for (size_t i = 0; i < n; i++) {
+    bool good = H5Pget_virtual_count(plist, &n) >= 0;
+    char last[MAX_NAME] = "", file[MAX_NAME], set[MAX_NAME], path[2 * MAX_PATH];
+    for (size_t i = 0; i < n && good; i++) {
         const ssize_t file_length = H5Pget_virtual_filename(plist, i, file, sizeof file);
-        if (file_length <= 0 || file_length >= MAX_NAME)
-            return fail_hdf5(f->ctx, MPNO_E_FORMAT, "a source of '%.900s' cannot be read", name);
-        if (strcmp(file, last) == 0) continue;
+        const ssize_t set_length = H5Pget_virtual_dsetname(plist, i, set, sizeof set);
+        good = file_length > 0 && file_length < MAX_NAME && set_length > 0 && set_length < MAX_NAME;
+        if (!good || strcmp(file, last) == 0) continue;
         memcpy(last, file, sizeof last);
-        MPNO_TRY(mpno_hdf5_check_source(f->ctx, f->path, name, file));
+        MPNO_TRY(mpno_hdf5_find_source(f->ctx, f->path, name, file, path, sizeof path));
+        hid_t access = H5Fget_access_plist(f->id), id = H5Fopen(path, H5F_ACC_RDONLY, access);
+        good = id >= 0 && H5Oexists_by_name(id, set, H5P_DEFAULT) > 0;
+        release_both(id, access);
+        MPNO_CHECK(f->ctx, good, MPNO_E_FORMAT, "'%s' takes values from '%s' of %s, which %s", name,
+                   set, path, id < 0 ? "cannot be opened" : "has no such data set");
     }
-    return MPNO_OK;
+    return good ? MPNO_OK : fail_hdf5(f->ctx, MPNO_E_FORMAT, "the sources of '%.900s'", name);
 }
 
 /* Where the values are: sizes of chunks, sources of virtual data sets. */
@@ -334,7 +348,7 @@ static mpno_status open_set(h5file *f, const char *name, h5set *out) {
     return status;
 }
 
-/* Reads what `file_space` selects into out as `element`; count elements. */
+/* Reads what `file_space` selects; count elements. */
 static mpno_status read_values(h5file *f, const char *name, const h5set *s, hid_t file_space,
                                hsize_t count, void *out) {
     if (count == 0) return MPNO_OK;
@@ -481,16 +495,6 @@ static mpno_status fetch_piece(h5file *f, const mpno_piece *p, const h5set *s) {
     return MPNO_OK;
 }
 
-static mpno_status read_one(h5file *f, const char *name, const h5set *s) {
-    char value[16];
-    mpno_piece first = {.name = name, .element = s->element, .ndim = s->ndim, .out = value};
-    for (int d = 0; d < s->ndim; d++) {
-        first.count[d] = s->shape[d] > 0;
-        first.step[d] = 1;
-    }
-    return fetch_piece(f, &first, s);
-}
-
 static mpno_status add_set(listing *l, const char *name, const h5set *s) {
     mpno_ctx *ctx = l->f->ctx;
     if (s->what) {
@@ -500,7 +504,9 @@ static mpno_status add_set(listing *l, const char *name, const h5set *s) {
     }
     const bool one =
         l->depth == MPNO_HDF5_ONE_VALUE || (l->depth == MPNO_HDF5_ALL_BUT_VIRTUAL && s->is_virtual);
-    if (one) MPNO_TRY(read_one(l->f, name, s));
+    char value[16];
+    const mpno_piece first = mpno_hdf5_first(name, s->element, s->ndim, s->shape, value);
+    if (one) MPNO_TRY(fetch_piece(l->f, &first, s));
     mpno_named_tensor *t;
     if (one || l->depth == MPNO_HDF5_SHAPES) {
         MPNO_TRY(mpno_tensor_file_add_view(ctx, l->out, name, s->element, s->ndim, s->shape, NULL));
@@ -598,22 +604,16 @@ static mpno_status rehearse(const void *user) {
     return read_whole(&file->f, whole ? MPNO_HDF5_ALL_BUT_VIRTUAL : MPNO_HDF5_ONE_VALUE, list);
 }
 
-static mpno_status open_and_read(mpno_ctx *ctx, const char *path, mpno_hdf5_depth deep,
-                                 mpno_tensor_file *out) {
-    h5file f;
-    const rehearsal r = {ctx, path, deep == MPNO_HDF5_ALL_VALUES, 0, NULL};
-    MPNO_TRY(mpno_hdf5_apart(ctx, rehearse, &r));
-    MPNO_TRY(open_file(ctx, path, &f));
-    mpno_status status = read_whole(&f, deep, out);
-    (void)H5Fclose(f.id);
-    return status;
-}
-
 mpno_status mpno_hdf5_load(mpno_ctx *ctx, const char *path, mpno_hdf5_depth deep,
                            mpno_tensor_file *out) {
     session s;
+    h5file f = {.id = -1};
+    const rehearsal r = {ctx, path, deep == MPNO_HDF5_ALL_VALUES, 0, NULL};
     MPNO_TRY(enter(ctx, &s));
-    mpno_status status = open_and_read(ctx, path, deep, out);
+    mpno_status status = mpno_hdf5_apart(ctx, rehearse, &r);
+    if (status == MPNO_OK) status = open_file(ctx, path, &f);
+    if (status == MPNO_OK) status = read_whole(&f, deep, out);
+    close_file(f.id);
     leave(&s);
     return status;
 }
@@ -652,7 +652,7 @@ void mpno_hdf5_close(mpno_ctx *ctx, mpno_hdf5_file **file) {
     session s;
     if (!*file || enter(ctx, &s) != MPNO_OK) return;
     close_sets(*file);
-    (void)H5Fclose((*file)->f.id);
+    close_file((*file)->f.id);
     leave(&s);
     mpno_free(ctx, *file);
     *file = NULL;

@@ -52,22 +52,37 @@ mpno_status mpno_hdf5_check_size(mpno_ctx *ctx, uint64_t file_bytes, const char 
 
 /* Where HDF5 looks for it: beside the virtual file, then in the current folder. "." is that file.
  */
-mpno_status mpno_hdf5_check_source(mpno_ctx *ctx, const char *path, const char *name,
-                                   const char *source) {
-    char folder[4096], beside[4096];
+mpno_status mpno_hdf5_find_source(mpno_ctx *ctx, const char *path, const char *name,
+                                  const char *source, char *out, size_t capacity) {
+    char folder[4096];
     MPNO_CHECK(ctx, !strchr(source, '%'), MPNO_E_UNSUPPORTED,
                "the sources of the virtual data set '%s' are numbered (%s), which is not read; "
                "copy it into one file (h5repack)",
                name, source);
-    if (strcmp(source, ".") == 0) return MPNO_OK;
+    if (strcmp(source, ".") == 0) {
+        (void)snprintf(out, capacity, "%s", path);
+        return MPNO_OK;
+    }
     mpno_path_folder(path, folder, sizeof folder);
-    MPNO_TRY(mpno_path_join(ctx, folder, source, beside, sizeof beside));
+    MPNO_TRY(mpno_path_join(ctx, folder, source, out, capacity));
+    if (mpno_path_exists(out)) return MPNO_OK;
     MPNO_CHECK(
-        ctx, mpno_path_exists(beside) || mpno_path_exists(source), MPNO_E_IO,
+        ctx, mpno_path_exists(source), MPNO_E_IO,
         "the virtual data set '%s' takes values from %s, which does not exist: put it there, "
         "or make the virtual data set again",
-        name, beside);
+        name, out);
+    (void)snprintf(out, capacity, "%s", source);
     return MPNO_OK;
+}
+
+mpno_piece mpno_hdf5_first(const char *name, mpno_element element, int ndim, const int64_t *shape,
+                           void *value) {
+    mpno_piece first = {.name = name, .element = element, .ndim = ndim, .out = value};
+    for (int d = 0; d < ndim; d++) {
+        first.count[d] = shape[d] > 0;
+        first.step[d] = 1;
+    }
+    return first;
 }
 
 mpno_status mpno_hdf5_check_set(mpno_ctx *ctx, const mpno_hdf5_set *set, size_t capacity,

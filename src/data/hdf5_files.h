@@ -9,9 +9,14 @@
 /* Says what is wrong with the file in the words of core/files.h, before the library sees it. bytes:
  * its size. */
 MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_path(mpno_ctx *ctx, const char *path, uint64_t *bytes);
-/* Whether a source of the virtual data set `name` of the file at `path` is there: E_IO. */
-MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_source(mpno_ctx *ctx, const char *path,
-                                                    const char *name, const char *source);
+/* Where a source of the virtual data set `name` of the file at `path` is: E_IO when it is missing.
+ */
+MPNO_WARN_UNUSED mpno_status mpno_hdf5_find_source(mpno_ctx *ctx, const char *path,
+                                                   const char *name, const char *source, char *out,
+                                                   size_t capacity);
+/* The first element of a tensor, if it has one. */
+mpno_piece mpno_hdf5_first(const char *name, mpno_element element, int ndim, const int64_t *shape,
+                           void *value);
 /* Of a data set to be made, which has so many elements and bytes: E_ARGUMENT for its name, E_SHAPE.
  */
 MPNO_WARN_UNUSED mpno_status mpno_hdf5_check_set(mpno_ctx *ctx, const mpno_hdf5_set *set,

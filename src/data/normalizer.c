@@ -30,30 +30,6 @@ int64_t mpno_normalizer_count(const mpno_normalizer *n) {
 
 /* ---- fitting ---- */
 
-static mpno_status fit_scalar(mpno_ctx *ctx, mpno_format format, const mpno_values *parts,
-                              size_t n_parts, mpno_normalizer *out) {
-    double sum = 0, squares = 0;
-    int64_t n = 0;
-    for (size_t p = 0; p < n_parts; p++) n += parts[p].n;
-    MPNO_CHECK(ctx, n >= 2, MPNO_E_ARGUMENT, "a normaliser needs at least 2 values, not %lld",
-               (long long)n);
-    for (size_t p = 0; p < n_parts; p++)
-        for (int64_t i = 0; i < parts[p].n; i++) sum += value_at(format, parts[p].data, i);
-    const double mean = sum / (double)n;
-    for (size_t p = 0; p < n_parts; p++)
-        for (int64_t i = 0; i < parts[p].n; i++) {
-            const double deviation = value_at(format, parts[p].data, i) - mean;
-            squares += deviation * deviation;
-        }
-    const double std = sqrt(squares / (double)(n - 1));
-    MPNO_CHECK(
-        ctx, isfinite(mean) && isfinite(std), MPNO_E_NUMERIC,
-        "mean %g and standard deviation %g of the values are not finite: clean the data first",
-        mean, std);
-    *out = (mpno_normalizer){.mean = mean, .std = std};
-    return MPNO_OK;
-}
-
 /* The place of a row of channels in means and stds, and how many came there before (Welford). */
 static int64_t first_of(const mpno_normalizer *n, int64_t row, int64_t *before) {
     const int64_t channels = n->layout.channels, planes = n->layout.planes;
@@ -64,22 +40,70 @@ static int64_t first_of(const mpno_normalizer *n, int64_t row, int64_t *before) 
     return row / planes % points * channels;
 }
 
-/* stds hold sums of squared deviations until the last value came. */
-static mpno_status fit_places(mpno_ctx *ctx, mpno_format format, const mpno_values *parts,
-                              size_t n_parts, mpno_normalizer *out) {
-    const int64_t channels = out->layout.channels, count = mpno_normalizer_count(out);
-    int64_t row = 0, before;
-    for (size_t p = 0; p < n_parts; p++)
-        for (int64_t i = 0; i < parts[p].n; i += channels, row++) {
-            const int64_t first = first_of(out, row, &before);
-            for (int64_t c = 0; c < channels; c++) {
-                double *mean = &out->means[first + c];
-                const double x = value_at(format, parts[p].data, i + c), deviation = x - *mean;
-                *mean += deviation / (double)(before + 1);
-                out->stds[first + c] += deviation * (x - *mean);
-            }
+mpno_status mpno_moments_start(mpno_ctx *ctx, mpno_encoding encoding,
+                               const mpno_field_layout *layout, mpno_moments *m) {
+    *m = (mpno_moments){.n = 0};
+    return encoding == MPNO_ENCODING_SCALAR
+               ? MPNO_OK
+               : mpno_normalizer_allocate(ctx, encoding, layout, &m->of);
+}
+
+/* The tile's own mean and squares, merged with those of all before it. */
+static void merge_tile(mpno_moments *m) {
+    const double n = m->in_tile, before = (double)(m->n - m->in_tile);
+    double sum = 0, squares = 0;
+    if (m->in_tile == 0) return;
+    for (int i = 0; i < m->in_tile; i++) sum += m->tile[i];
+    const double mean = sum / n;
+    for (int i = 0; i < m->in_tile; i++) squares += (m->tile[i] - mean) * (m->tile[i] - mean);
+    const double apart = mean - m->of.mean;
+    m->of.mean += apart * (n / (before + n));
+    m->of.std += squares + apart * apart * (before * n / (before + n));
+    m->in_tile = 0;
+}
+
+static void add_scalar(mpno_moments *m, mpno_format format, const void *data, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        m->tile[m->in_tile++] = value_at(format, data, i);
+        m->n++;
+        if (m->in_tile == MPNO_MOMENTS_TILE) merge_tile(m);
+    }
+}
+
+void mpno_moments_add(mpno_moments *m, mpno_format format, const void *data, int64_t n) {
+    mpno_normalizer *out = &m->of;
+    const int64_t channels = out->layout.channels;
+    int64_t before;
+    if (out->encoding == MPNO_ENCODING_SCALAR) {
+        add_scalar(m, format, data, n);
+        return;
+    }
+    for (int64_t i = 0; i < n; i += channels, m->n += channels) {
+        const int64_t first = first_of(out, m->n / channels, &before);
+        for (int64_t c = 0; c < channels; c++) {
+            double *mean = &out->means[first + c];
+            const double x = value_at(format, data, i + c), deviation = x - *mean;
+            *mean += deviation / (double)(before + 1);
+            out->stds[first + c] += deviation * (x - *mean);
         }
-    const int64_t each = row * channels / count;
+    }
+}
+
+static mpno_status finish_scalar(mpno_ctx *ctx, mpno_moments *m) {
+    MPNO_CHECK(ctx, m->n >= 2, MPNO_E_ARGUMENT, "a normaliser needs at least 2 values, not %lld",
+               (long long)m->n);
+    merge_tile(m);
+    m->of.std = sqrt(m->of.std / (double)(m->n - 1));
+    MPNO_CHECK(
+        ctx, isfinite(m->of.mean) && isfinite(m->of.std), MPNO_E_NUMERIC,
+        "mean %g and standard deviation %g of the values are not finite: clean the data first",
+        m->of.mean, m->of.std);
+    return MPNO_OK;
+}
+
+static mpno_status finish_places(mpno_ctx *ctx, mpno_moments *m) {
+    mpno_normalizer *out = &m->of;
+    const int64_t count = mpno_normalizer_count(out), each = m->n / count;
     MPNO_CHECK(ctx, each >= 2, MPNO_E_CONFIG,
                "data.encoding = %s needs at least 2 values at each place, found %lld: give more "
                "training samples",
@@ -89,26 +113,36 @@ static mpno_status fit_places(mpno_ctx *ctx, mpno_format format, const mpno_valu
         MPNO_CHECK(ctx, isfinite(out->means[i]) && isfinite(out->stds[i]), MPNO_E_NUMERIC,
                    "mean %g and standard deviation %g of channel %lld are not finite: clean the "
                    "data first",
-                   out->means[i], out->stds[i], (long long)(i % channels));
+                   out->means[i], out->stds[i], (long long)(i % out->layout.channels));
     }
     return MPNO_OK;
+}
+
+mpno_status mpno_moments_finish(mpno_ctx *ctx, mpno_moments *m, mpno_normalizer *out) {
+    const bool scalar = m->of.encoding == MPNO_ENCODING_SCALAR;
+    const mpno_status status = scalar ? finish_scalar(ctx, m) : finish_places(ctx, m);
+    if (status == MPNO_OK)
+        *out = m->of;
+    else
+        mpno_moments_discard(ctx, m);
+    m->of = (mpno_normalizer){0};
+    return status;
+}
+
+void mpno_moments_discard(mpno_ctx *ctx, mpno_moments *m) {
+    mpno_normalizer_clear(ctx, &m->of);
 }
 
 mpno_status mpno_normalizer_fit_parts(mpno_ctx *ctx, mpno_encoding encoding,
                                       const mpno_field_layout *layout, mpno_format format,
                                       const mpno_values *parts, size_t n_parts,
                                       mpno_normalizer *out) {
+    mpno_moments m;
     MPNO_CHECK(ctx, format == MPNO_F32 || format == MPNO_F64, MPNO_E_ARGUMENT,
                "a normaliser is fitted to f32 or f64 values only");
-    if (encoding == MPNO_ENCODING_SCALAR) return fit_scalar(ctx, format, parts, n_parts, out);
-    mpno_normalizer fitted;
-    MPNO_TRY(mpno_normalizer_allocate(ctx, encoding, layout, &fitted));
-    const mpno_status status = fit_places(ctx, format, parts, n_parts, &fitted);
-    if (status == MPNO_OK)
-        *out = fitted;
-    else
-        mpno_normalizer_clear(ctx, &fitted);
-    return status;
+    MPNO_TRY(mpno_moments_start(ctx, encoding, layout, &m));
+    for (size_t p = 0; p < n_parts; p++) mpno_moments_add(&m, format, parts[p].data, parts[p].n);
+    return mpno_moments_finish(ctx, &m, out);
 }
 
 mpno_status mpno_normalizer_fit(mpno_ctx *ctx, mpno_format format, const void *data, int64_t n,

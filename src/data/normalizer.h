@@ -4,9 +4,11 @@
  *   scalar        over all values,
  *   channel-wise  of each channel, over samples and points,
  *   pixel-wise    of each channel at each point, over samples: on one grid only.
- * Real and imaginary parts of complex fields are values alike. Scalar: two passes in f64, relative
- * error below n * 1.2e-16; the others: one pass by Welford's recurrence in f64, which forms no
- * difference of large sums. Arrays are f32 or f64, in place; each value is computed in f64 and
+ * Real and imaginary parts of complex fields are values alike. All are fitted in one pass and f64,
+ * values in the order they come: scalar ones by tiles of MPNO_MOMENTS_TILE values in two passes
+ * each, merged one after the other (Chan, Golub, LeVeque, Am. Statistician 37, 1983, p. 242), the
+ * others by Welford's recurrence; neither forms a difference of large sums. How values are parted
+ * into calls changes no bit. Arrays are f32 or f64, in place; each value is computed in f64 and
  * rounded once. */
 #ifndef MPNO_DATA_NORMALIZER_H
 #define MPNO_DATA_NORMALIZER_H
@@ -45,6 +47,15 @@ typedef struct mpno_values {
     int64_t n;
 } mpno_values;
 
+enum { MPNO_MOMENTS_TILE = 1024 };
+/* A normaliser that is being fitted. One thread at a time. */
+typedef struct mpno_moments {
+    mpno_normalizer of; /* owned; std and stds hold sums of squared deviations */
+    int64_t n;          /* values so far */
+    int in_tile;
+    double tile[MPNO_MOMENTS_TILE]; /* scalar: values that are not merged yet */
+} mpno_moments;
+
 const char *mpno_encoding_name(mpno_encoding encoding);
 
 /* Scalar, of n >= 2 values. E_NUMERIC when they are not finite. */
@@ -55,6 +66,16 @@ MPNO_WARN_UNUSED mpno_status mpno_normalizer_fit_parts(mpno_ctx *ctx, mpno_encod
                                                        const mpno_field_layout *layout,
                                                        mpno_format format, const mpno_values *parts,
                                                        size_t n_parts, mpno_normalizer *out);
+/* The same step by step: n values of whole samples each time. layout: not for scalar ones. Finish
+ * and discard end it; errors as above. */
+MPNO_WARN_UNUSED mpno_status mpno_moments_start(mpno_ctx *ctx, mpno_encoding encoding,
+                                                const mpno_field_layout *layout,
+                                                mpno_moments *moments);
+void mpno_moments_add(mpno_moments *moments, mpno_format format, const void *data, int64_t n);
+MPNO_WARN_UNUSED mpno_status mpno_moments_finish(mpno_ctx *ctx, mpno_moments *moments,
+                                                 mpno_normalizer *out);
+void mpno_moments_discard(mpno_ctx *ctx, mpno_moments *moments);
+
 /* From a checkpoint: E_FORMAT unless mean is finite and std finite and not negative. The second one
  * leaves means and stds to be filled and then checked. */
 MPNO_WARN_UNUSED mpno_status mpno_normalizer_restore(mpno_ctx *ctx, double mean, double std,

@@ -168,6 +168,9 @@ static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
     mpno_status status = mpno_settings_parse(ctx, "config", config, &c->settings);
     mpno_value_destroy(ctx, &config);
     MPNO_TRY(status);
+    /* runs write what they decided; older ones knew no other way */
+    if (c->settings.data.streaming == MPNO_STREAMING_AUTO)
+        c->settings.data.streaming = MPNO_STREAMING_NEVER;
     MPNO_CHECK(ctx,
                version && version->kind == MPNO_VALUE_STRING &&
                    strcmp(version->string, MPNO_CHECKPOINT_VERSION) == 0,

@@ -4,6 +4,7 @@
 #define MPNO_TRAIN_CONFIG_H
 
 #include "core/fields.h"
+#include "data/dataset.h"
 #include "mpno/model.h"
 #include "mpno/network.h"
 #include "mpno/optimizer.h"
@@ -22,6 +23,11 @@ typedef enum mpno_weights_choice {
     MPNO_WEIGHTS_TRAINED,
     MPNO_WEIGHTS_EMA
 } mpno_weights_choice;
+typedef enum mpno_streaming_choice {
+    MPNO_STREAMING_AUTO,
+    MPNO_STREAMING_ALWAYS,
+    MPNO_STREAMING_NEVER
+} mpno_streaming_choice;
 typedef enum mpno_output_grid_choice { MPNO_OUTPUT_GRID_OWN = 1 } mpno_output_grid_choice;
 typedef enum mpno_reduction { MPNO_REDUCTION_SUM, MPNO_REDUCTION_MEAN } mpno_reduction;
 typedef enum mpno_stabilizer_choice { MPNO_STABILIZER_AUTO = 2 } mpno_stabilizer_choice;
@@ -57,7 +63,10 @@ typedef struct mpno_settings {
         char *embedding_key;
         int output_grid;
         bool encode_input, encode_output;
-        int encoding; /* mpno_encoding */
+        int encoding;  /* mpno_encoding */
+        int streaming; /* mpno_streaming_choice; `auto` until the data are opened */
+        int64_t window;
+        int64_t time_in, time_out, time_stride, time_hop, time_first, time_last;
     } data;
     struct {
         mpno_int_list flip;
@@ -148,6 +157,7 @@ void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides);
 /* Derived, of resolved settings. */
 /* Bytes of memory_limit; 0: none. */
 size_t mpno_settings_memory_limit(const mpno_settings *settings);
+mpno_time mpno_settings_time(const mpno_settings *settings);
 mpno_format mpno_settings_arithmetic(const mpno_settings *settings);
 /* A training network but for its grids and capacity, under a policy of the schedule. */
 MPNO_WARN_UNUSED mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *settings,

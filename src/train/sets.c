@@ -31,6 +31,7 @@ mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *s) {
     opts.embedding_key = s->data.embedding_key;
     opts.ndim = (int)s->model.n_modes.n;
     opts.format = mpno_settings_arithmetic(s);
+    opts.time = mpno_settings_time(s);
     opts.complex_data = s->model.complex_data;
     opts.other_grid =
         s->data.output_grid == MPNO_OUTPUT_GRID_OWN || s->model.resolution_scaling_factor.n > 0;
@@ -166,7 +167,7 @@ static uint64_t checksum(mpno_ctx *ctx, const mpno_sets *sets) {
 /* Adds a range of a dataset to an array of sets, under a key that no other has. */
 static void add_set(mpno_set *sets, size_t *n, mpno_dataset *data, int64_t first, int64_t samples) {
     mpno_set *set = &sets[(*n)++];
-    *set = (mpno_set){data, first, samples, ""};
+    *set = (mpno_set){data, NULL, first, samples, ""};
     mpno_grid_key(data->ndim, data->grid, set->key, sizeof set->key);
     const size_t length = strlen(set->key);
     int same = 1;
@@ -182,13 +183,28 @@ static mpno_values values_of(const mpno_set *set, const void *data, int64_t samp
     return (mpno_values){mpno_sample(data, set->data->format, sample, set->first), set->n * sample};
 }
 
+static mpno_field_layout layout_of(const mpno_dataset *data, const int64_t *grid,
+                                   int64_t channels) {
+    mpno_field_layout layout = {.ndim = data->ndim, .planes = data->planes, .channels = channels};
+    for (int d = 0; d < data->ndim; d++) layout.grid[d] = grid[d];
+    return layout;
+}
+
 static mpno_status fit_one(mpno_ctx *ctx, const mpno_settings *s, const mpno_dataset *data,
                            const int64_t *grid, int64_t channels, const mpno_values *parts,
                            size_t n, mpno_normalizer *out) {
-    mpno_field_layout layout = {.ndim = data->ndim, .planes = data->planes, .channels = channels};
-    for (int d = 0; d < data->ndim; d++) layout.grid[d] = grid[d];
+    const mpno_field_layout layout = layout_of(data, grid, channels);
     return mpno_normalizer_fit_parts(ctx, (mpno_encoding)s->data.encoding, &layout, data->format,
                                      parts, n, out);
+}
+
+static mpno_status check_pixel_wise(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *sets) {
+    for (size_t i = 0; i < sets->n_train && s->data.encoding == MPNO_ENCODING_PIXEL_WISE; i++)
+        MPNO_CHECK(ctx, mpno_sets_twin(sets, i) == 0, MPNO_E_CONFIG,
+                   "data.encoding = pixel-wise needs all training data on one grid, found %s and "
+                   "%s: give data.encoding=channel-wise",
+                   sets->train[0].key, sets->train[i].key);
+    return MPNO_OK;
 }
 
 /* Normalisers see the training samples only, of all resolutions. */
@@ -197,13 +213,7 @@ static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *s
     const size_t n = sets->n_train;
     const mpno_dataset *one = sets->train[0].data;
     mpno_values *x = NULL, *y = NULL;
-    for (size_t i = 0; i < n && s->data.encoding == MPNO_ENCODING_PIXEL_WISE; i++)
-        MPNO_CHECK(ctx, mpno_sets_twin(sets, i) == 0, MPNO_E_CONFIG,
-                   "data.encoding = pixel-wise needs all training data on one grid, found %s and "
-                   "%s: give data.encoding=channel-wise",
-                   sets->train[0].key, sets->train[i].key);
-    state->encode_x = s->data.encode_input;
-    state->encode_y = s->data.encode_output;
+    MPNO_TRY(check_pixel_wise(ctx, s, sets));
     MPNO_TRY(mpno_alloc_array(ctx, 2 * n, sizeof *x, &x));
     y = x + n;
     for (size_t i = 0; i < n; i++) {
@@ -244,12 +254,14 @@ static mpno_status read_training(mpno_ctx *ctx, mpno_settings *s, const char *pa
     MPNO_TRY(read_file(ctx, s, path, s->data.n_train, &whole));
     MPNO_TRY(mpno_sets_subsample(ctx, s, path, &whole, parts, &n));
     for (size_t i = 0; i < n; i++)
-        add_set(sets->train, &sets->n_train, parts[i], 0, parts[i]->n - s->data.n_validation);
+        add_set(sets->train, &sets->n_train, parts[i], 0,
+                parts[i]->n - s->data.n_validation * parts[i]->windows);
     for (size_t i = first; i < sets->n_train; i++) {
         const mpno_set *set = &sets->train[i];
-        MPNO_TRY(mpno_sets_fit(ctx, s, path, set->data->n, set->data));
+        MPNO_TRY(mpno_sets_fit(ctx, s, path, set->data->n / set->data->windows, set->data));
         if (s->data.n_validation > 0)
-            add_set(sets->validation, &sets->n_validation, set->data, set->n, s->data.n_validation);
+            add_set(sets->validation, &sets->n_validation, set->data, set->n,
+                    s->data.n_validation * set->data->windows);
     }
     return MPNO_OK;
 }
@@ -263,16 +275,100 @@ static mpno_status read_validation(mpno_ctx *ctx, mpno_settings *s, const mpno_t
     return encode_x(ctx, state, s->data.validation, data);
 }
 
-mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno_train_state *state,
-                                    mpno_sets *sets) {
-    const mpno_text_list *files = &settings->data.train;
-    const size_t factors = (size_t)settings->data.train_subsampling.n;
-    const size_t most = files->n * (factors > 0 ? factors : 1);
-    MPNO_TRY(mpno_alloc_array(ctx, most, sizeof *sets->train, &sets->train));
-    MPNO_TRY(mpno_alloc_array(ctx, most, sizeof *sets->validation, &sets->validation));
-    for (size_t i = 0; i < files->n; i++) MPNO_TRY(read_training(ctx, settings, files->v[i], sets));
+/* -------- training data that stay in their files -------- */
+
+/* The ends of the training files, at each resolution, as data in memory. */
+static mpno_status read_ends(mpno_ctx *ctx, const mpno_settings *s, const char *path,
+                             mpno_sets *sets) {
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    mpno_tensor_reader *reader;
+    mpno_dataset *shape, *whole = NULL, *parts[MPNO_MAX_INTS];
+    int64_t chunk;
+    size_t n = 0;
+    MPNO_TRY(mpno_tensor_reader_open(ctx, path, &reader));
+    mpno_status status = mpno_dataset_shape(ctx, reader, &opts, &chunk, &shape);
+    if (status == MPNO_OK) {
+        const int64_t there = shape->n / shape->windows;
+        const int64_t used = s->data.n_train == MPNO_UNSET ? there : s->data.n_train;
+        opts.n_samples = s->data.n_validation;
+        opts.offset = used - s->data.n_validation;
+        mpno_dataset_destroy(ctx, &shape);
+    }
+    mpno_tensor_reader_close(ctx, &reader);
+    if (status == MPNO_OK) status = mpno_dataset_read(ctx, path, &opts, &whole);
+    if (status == MPNO_OK) status = mpno_sets_subsample(ctx, s, path, &whole, parts, &n);
+    for (size_t i = 0; i < n; i++)
+        add_set(sets->validation, &sets->n_validation, parts[i], 0, parts[i]->n);
+    return status;
+}
+
+/* One pass over a feed: normalisers see it, as they see data in memory. */
+static mpno_status scan(mpno_ctx *ctx, const mpno_sets *sets, mpno_train_state *state,
+                        mpno_moments *x, mpno_moments *y) {
+    uint64_t all = 0;
+    for (size_t i = 0; i < sets->n_train; i++) {
+        uint64_t one = 0;
+        MPNO_TRY(mpno_feed_scan(ctx, sets->train[i].feed, state->encode_x ? x : NULL,
+                                state->encode_y ? y : NULL, &one));
+        all = 31 * all + one;
+    }
+    state->data_checksum = all;
+    return MPNO_OK;
+}
+
+static mpno_status fit_feeds(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *sets,
+                             mpno_train_state *state) {
+    const mpno_encoding encoding = (mpno_encoding)s->data.encoding;
+    const mpno_dataset *one = sets->train[0].data;
+    mpno_field_layout in = layout_of(one, one->grid, one->in_channels),
+                      out = layout_of(one, one->out_grid, one->out_channels);
+    mpno_moments *m;
+    MPNO_TRY(mpno_alloc_array(ctx, 2, sizeof *m, &m));
+    mpno_status status = mpno_moments_start(ctx, encoding, &in, &m[0]);
+    if (status == MPNO_OK) status = mpno_moments_start(ctx, encoding, &out, &m[1]);
+    if (status == MPNO_OK) status = scan(ctx, sets, state, &m[0], &m[1]);
+    if (status == MPNO_OK && state->encode_x) status = mpno_moments_finish(ctx, &m[0], &state->x);
+    if (status == MPNO_OK && state->encode_y) status = mpno_moments_finish(ctx, &m[1], &state->y);
+    for (int i = 0; i < 2; i++) mpno_moments_discard(ctx, &m[i]);
+    mpno_free(ctx, m);
+    return status;
+}
+
+static mpno_status open_feeds(mpno_ctx *ctx, mpno_settings *s, mpno_train_state *state,
+                              mpno_sets *sets) {
+    mpno_feed **list;
+    size_t n;
+    mpno_status status = mpno_feeds_open(ctx, s, &list, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (status != MPNO_OK) {
+            mpno_feed_close(ctx, &list[i]);
+            continue;
+        }
+        add_set(sets->train, &sets->n_train, list[i]->shape, 0, list[i]->shape->n);
+        sets->train[i].feed = list[i];
+    }
+    mpno_free(ctx, list);
+    MPNO_TRY(status);
+    for (size_t i = 0; i < n; i++) {
+        mpno_feed *feed = sets->train[i].feed;
+        MPNO_TRY(mpno_sets_fit(ctx, s, mpno_tensor_reader_path(feed->readers[0]), INT64_MAX,
+                               feed->shape));
+    }
+    MPNO_TRY(check_pixel_wise(ctx, s, sets));
+    for (size_t i = 0; i < s->data.train.n && s->data.n_validation > 0; i++)
+        MPNO_TRY(read_ends(ctx, s, s->data.train.v[i], sets));
+    MPNO_TRY(fit_feeds(ctx, s, sets, state));
+    for (size_t i = 0; i < sets->n_validation; i++)
+        MPNO_TRY(encode_x(ctx, state, "the training data", sets->validation[i].data));
+    return MPNO_OK;
+}
+
+static mpno_status read_in_memory(mpno_ctx *ctx, mpno_settings *s, mpno_train_state *state,
+                                  mpno_sets *sets) {
+    const mpno_text_list *files = &s->data.train;
+    for (size_t i = 0; i < files->n; i++) MPNO_TRY(read_training(ctx, s, files->v[i], sets));
     state->data_checksum = checksum(ctx, sets);
-    MPNO_TRY(fit(ctx, settings, sets, state));
+    MPNO_TRY(fit(ctx, s, sets, state));
     for (size_t i = 0; i < sets->n_train; i++) {
         mpno_dataset *data = sets->train[i].data;
         MPNO_TRY(encode_x(ctx, state, "the training data", data));
@@ -280,6 +376,24 @@ mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno
             mpno_normalizer_encode(&state->y, data->format, data->y,
                                    sets->train[i].n * data->out_points * data->out_channels);
     }
+    return MPNO_OK;
+}
+
+mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno_train_state *state,
+                                    mpno_sets *sets) {
+    const size_t factors = (size_t)settings->data.train_subsampling.n;
+    const size_t most = settings->data.train.n * (factors > 0 ? factors : 1);
+    const int streaming = settings->data.streaming;
+    const bool decided = streaming == MPNO_STREAMING_NEVER || (streaming == MPNO_STREAMING_ALWAYS &&
+                                                               settings->data.window != MPNO_UNSET);
+    size_t bytes;
+    if (!decided) MPNO_TRY(mpno_streaming_decide(ctx, settings, &bytes));
+    MPNO_TRY(mpno_alloc_array(ctx, most, sizeof *sets->train, &sets->train));
+    MPNO_TRY(mpno_alloc_array(ctx, most, sizeof *sets->validation, &sets->validation));
+    state->encode_x = settings->data.encode_input;
+    state->encode_y = settings->data.encode_output;
+    const bool streamed = settings->data.streaming == MPNO_STREAMING_ALWAYS;
+    MPNO_TRY((streamed ? open_feeds : read_in_memory)(ctx, settings, state, sets));
     return settings->data.validation ? read_validation(ctx, settings, state, sets) : MPNO_OK;
 }
 
@@ -332,7 +446,12 @@ void mpno_sets_clear(mpno_ctx *ctx, mpno_sets *sets) {
     for (size_t i = 0; i < sets->n_validation; i++)
         if (!is_training(sets, sets->validation[i].data))
             mpno_dataset_destroy(ctx, &sets->validation[i].data);
-    for (size_t i = 0; i < sets->n_train; i++) mpno_dataset_destroy(ctx, &sets->train[i].data);
+    for (size_t i = 0; i < sets->n_train; i++) {
+        if (sets->train[i].feed)
+            mpno_feed_close(ctx, &sets->train[i].feed);
+        else
+            mpno_dataset_destroy(ctx, &sets->train[i].data);
+    }
     for (size_t i = 0; i < sets->n_tests; i++) mpno_dataset_destroy(ctx, &sets->tests[i].data);
     mpno_free(ctx, sets->train);
     mpno_free(ctx, sets->validation);

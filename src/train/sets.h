@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The data of a run: training, validation and test sets, read once, checked against the model and
  * normalised. Inputs are encoded everywhere, outputs only in the training set: errors are measured
- * in physical units. */
+ * in physical units. Training sets may be streamed (feed.h): then all are, and their samples are
+ * encoded when they are read. */
 #ifndef MPNO_TRAIN_SETS_H
 #define MPNO_TRAIN_SETS_H
 
@@ -9,12 +10,14 @@
 #include "data/dataset.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/feed.h"
 
 /* A range of samples of a dataset. */
 typedef struct mpno_set {
-    mpno_dataset *data;
-    int64_t first, n; /* n == 0: there is no such set */
-    char key[64];     /* "16" for a grid of 16 x 16, "16x24" */
+    mpno_dataset *data; /* of a feed: shapes alone */
+    mpno_feed *feed;    /* NULL: the samples are in memory */
+    int64_t first, n;   /* n == 0: there is no such set */
+    char key[64];       /* "16" for a grid of 16 x 16, "16x24" */
 } mpno_set;
 
 /* Several training sets are of several resolutions or files; validation data are their ends or a

@@ -175,6 +175,20 @@ static mpno_status check_encoding(mpno_ctx *ctx, const mpno_settings *s) {
     return MPNO_OK;
 }
 
+/* Keys without effect are mistakes. */
+static mpno_status check_reading(mpno_ctx *ctx, const mpno_settings *s) {
+    const bool others = s->data.time_out != 1 || s->data.time_stride != 1 ||
+                        s->data.time_hop != 1 || s->data.time_first != 0 ||
+                        s->data.time_last != MPNO_UNSET;
+    MPNO_CHECK(ctx, s->data.time_in != MPNO_UNSET || !others, MPNO_E_CONFIG,
+               "data.time_out, time_stride, time_hop, time_first and time_last are read with "
+               "data.time_in only: give the steps of an input");
+    MPNO_CHECK(ctx, s->data.window == MPNO_UNSET || s->data.streaming != MPNO_STREAMING_NEVER,
+               MPNO_E_CONFIG,
+               "data.window is given but data.streaming = never: nothing would read it");
+    return MPNO_OK;
+}
+
 size_t mpno_settings_memory_limit(const mpno_settings *s) {
     uint64_t bytes = 0;
     const bool given = s->memory_limit && mpno_human_parse_bytes(s->memory_limit, &bytes);
@@ -208,6 +222,7 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_TRY(check_subsampling(ctx, s));
     MPNO_TRY(mpno_augment_check(ctx, s));
     MPNO_TRY(check_encoding(ctx, s));
+    MPNO_TRY(check_reading(ctx, s));
     MPNO_TRY(resolve_lr(ctx, s));
     MPNO_TRY(check_stopping(ctx, s));
     MPNO_TRY(check_memory(ctx, s));
@@ -215,6 +230,16 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     if (isnan(s->opt.beta2)) s->opt.beta2 = s->opt.optimizer == MPNO_OPTIMIZER_LION ? 0.99 : 0.999;
     if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_CONVENTION_NEURALOP ? 1e-6 : 1e-8;
     return resolve_precision(ctx, s);
+}
+
+mpno_time mpno_settings_time(const mpno_settings *s) {
+    const int64_t last = s->data.time_last;
+    return (mpno_time){.in = s->data.time_in == MPNO_UNSET ? 0 : s->data.time_in,
+                       .out = s->data.time_out,
+                       .stride = s->data.time_stride,
+                       .hop = s->data.time_hop,
+                       .first = s->data.time_first,
+                       .last = last == MPNO_UNSET ? MPNO_ALL_STEPS : last};
 }
 
 mpno_format mpno_settings_arithmetic(const mpno_settings *s) {

@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "core/memory.h"
 #include "model/network.h"
+#include "report/human.h"
 #include "train/budget.h"
 #include "train/objective.h"
 #include "train/sink.h"
@@ -66,6 +67,29 @@ static mpno_status read_checkpoint(mpno_trainer *t) {
     }
     mpno_checkpoint_destroy(t->ctx, &checkpoint);
     return status;
+}
+
+/* Whether and how data are streamed decides their order: it is what it was, unless keys say
+ * otherwise. */
+static mpno_status take_streaming(mpno_trainer *t) {
+    mpno_checkpoint *checkpoint = NULL;
+    mpno_settings *s = t->settings;
+    MPNO_TRY(mpno_checkpoint_read(t->ctx, s->output, &checkpoint));
+    const mpno_settings *was = &checkpoint->settings;
+    if (s->data.streaming == MPNO_STREAMING_AUTO) s->data.streaming = was->data.streaming;
+    if (s->data.window == MPNO_UNSET && s->data.streaming == MPNO_STREAMING_ALWAYS)
+        s->data.window = was->data.window;
+    mpno_checkpoint_destroy(t->ctx, &checkpoint);
+    return MPNO_OK;
+}
+
+static void say_streaming(const mpno_trainer *t, size_t bytes) {
+    char size[MPNO_HUMAN_CAPACITY];
+    if (t->settings->data.streaming != MPNO_STREAMING_ALWAYS) return;
+    mpno_say(t->sink,
+             "training data are streamed: %s, in windows of %lld samples; first one pass "
+             "over all of it\n",
+             mpno_human_bytes(bytes, size), (long long)t->settings->data.window);
 }
 
 /* A new run never overwrites an older one. */
@@ -183,6 +207,10 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     t->state.early = mpno_early_stopping_start();
     t->state.loss_scale =
         mpno_loss_scale_make(s->precision.loss_scale, s->precision.growth_interval);
+    size_t bytes;
+    if (resume) MPNO_TRY(take_streaming(t));
+    MPNO_TRY(mpno_streaming_decide(t->ctx, s, &bytes));
+    say_streaming(t, bytes);
     MPNO_TRY(mpno_sets_read_training(t->ctx, s, &t->state, &t->sets));
     MPNO_TRY(resume ? read_checkpoint(t) : open_model(t));
     MPNO_TRY(mpno_sets_read_tests(t->ctx, s, &t->state, &t->sets));
@@ -291,7 +319,8 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
     const bool ends = (index + 1) % t->settings->opt.accumulate == 0 || index + 1 == batches->n;
     mpno_step_result result = {0};
     const double scale = mpno_trainer_loss_scale(t);
-    const mpno_batch *batch = mpno_batches_gather(&t->batches, index);
+    const mpno_batch *batch;
+    MPNO_TRY(mpno_batches_gather(&t->batches, index, &batch));
     mpno_network *network = t->networks[mpno_sets_twin(&t->sets, batch->set)];
     mpno_network_set_embedding(network, batches->embedding);
     /* a batch's number over the run: the same after a resume */

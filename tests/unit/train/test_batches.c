@@ -52,7 +52,8 @@ static void every_sample_once_and_resolutions_in_turn(void **state) {
         bool seen[TWO] = {false};
         mpno_batches_begin(b, epoch);
         for (int64_t i = 0; i < b->n; i++) {
-            const mpno_batch *batch = mpno_batches_gather(b, i);
+            const mpno_batch *batch;
+            assert_int_equal(mpno_batches_gather(b, i, &batch), MPNO_OK);
             const mpno_dataset *data = f->sets.train[batch->set].data;
             const size_t bytes = (size_t)data->points * sizeof(float);
             for (int64_t k = 0; k < batch->n; k++) {
@@ -116,7 +117,8 @@ static void check_epoch(const char *accumulate, const char *output) {
     assert_int_equal(mpno_optimizer_create(model, &opts, &optimizer), MPNO_OK);
     mpno_batches_begin(&f->batches, 0);
     for (int64_t i = 0; i < f->batches.n; i++) {
-        const mpno_batch *batch = mpno_batches_gather(&f->batches, i);
+        const mpno_batch *batch;
+        assert_int_equal(mpno_batches_gather(&f->batches, i, &batch), MPNO_OK);
         mpno_network *network = make_network(f, model, batch->set);
         mpno_step_result result;
         assert_int_equal(
