@@ -225,6 +225,27 @@ mpno_status mpno_streaming_decide(mpno_ctx *ctx, mpno_settings *s, size_t *bytes
     return MPNO_OK;
 }
 
+mpno_status mpno_streaming_shorten(mpno_ctx *ctx, mpno_settings *s) {
+    int64_t least = INT64_MAX;
+    size_t bytes;
+    MPNO_TRY(mpno_streaming_decide(ctx, s, &bytes));
+    if (s->data.streaming == MPNO_STREAMING_NEVER) return MPNO_OK;
+    for (size_t f = 0; f < s->data.train.n; f++) {
+        mpno_tensor_reader *reader;
+        mpno_dataset *shape;
+        int64_t entries, chunk;
+        MPNO_TRY(open_file(ctx, s, s->data.train.v[f], &reader, &shape, &entries, &chunk));
+        const int64_t wanted = (s->data.batch_size - 1) / shape->windows + 1;
+        if (entries < least) least = entries;
+        if (wanted < least) least = wanted;
+        mpno_dataset_destroy(ctx, &shape);
+        mpno_tensor_reader_close(ctx, &reader);
+    }
+    s->data.n_train = least + s->data.n_validation;
+    keep_in_memory(s);
+    return MPNO_OK;
+}
+
 /* -------- reading -------- */
 
 mpno_status mpno_feed_load(mpno_ctx *ctx, mpno_feed *s, int64_t block, mpno_dataset *into,

@@ -42,6 +42,10 @@ typedef struct mpno_feed {
 MPNO_WARN_UNUSED mpno_status mpno_streaming_decide(mpno_ctx *ctx, mpno_settings *settings,
                                                    size_t *bytes);
 
+/* For what looks at one batch alone: where the data would be streamed, keeps as much of each file
+ * in memory as a batch takes. */
+MPNO_WARN_UNUSED mpno_status mpno_streaming_shorten(mpno_ctx *ctx, mpno_settings *settings);
+
 /* Opens all training files as feeds, one for each grid and each of data.train_subsampling; of
  * each file the last data.n_validation entries are left out. *out: [*n], owned, on failure too. */
 MPNO_WARN_UNUSED mpno_status mpno_feeds_open(mpno_ctx *ctx, const mpno_settings *settings,

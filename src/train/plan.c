@@ -25,6 +25,7 @@ typedef struct shape {
     int64_t n, in_values, out_values; /* numbers of a sample */
     int64_t n_features;
     size_t file_bytes;
+    int64_t validation; /* of n, those that are not trained on */
     /* of training: the largest batch, and batches an epoch; 0: an earlier set on this grid has the
      * network */
     int64_t batch, batches;
@@ -41,8 +42,8 @@ static shape shape_of(const mpno_dataset *data, int64_t n) {
     return out;
 }
 
-/* The first sample alone, whatever the size of the file; how many there are and what all of them
- * take there. */
+/* The first sample or trajectory alone, whatever the size of the file; how many there are and what
+ * all of them take there. */
 static mpno_status read_first(mpno_ctx *ctx, const mpno_settings *s, const char *path,
                               int64_t n_samples, mpno_dataset **out, int64_t *n,
                               size_t *file_bytes) {
@@ -50,8 +51,12 @@ static mpno_status read_first(mpno_ctx *ctx, const mpno_settings *s, const char 
     mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
     const char *keys[3];
     const size_t n_keys = mpno_sets_keys(s, keys);
-    mpno_select_opts first = {
-        .axes = s->data.axes, .n = n_keys, .n_required = n_keys, .keys = keys, .n_samples = 1};
+    mpno_select_opts first = {.axes = s->data.axes,
+                              .time = opts.time.in > 0,
+                              .n = n_keys,
+                              .n_required = n_keys,
+                              .keys = keys,
+                              .n_samples = 1};
     MPNO_TRY(mpno_tensor_file_select(ctx, path, &first, &file));
     opts.n_samples = 1;
     mpno_status status = mpno_dataset_from_tensors(ctx, path, file, &opts, out);
@@ -69,7 +74,7 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
     int64_t n = 0;
     size_t file_bytes = 0;
     MPNO_TRY(read_first(ctx, s, path, n_samples, &data, &n, &file_bytes));
-    *out = shape_of(data, n);
+    *out = shape_of(data, n * data->windows);
     out->file_bytes = file_bytes;
     mpno_dataset_destroy(ctx, &data);
     return MPNO_OK;
@@ -131,13 +136,32 @@ static mpno_status find_need(const planner *p, const mpno_network_opts *opts, ne
     return MPNO_OK;
 }
 
+static bool same_grids(const shape *a, const shape *b) {
+    return memcmp(a->grid, b->grid, sizeof a->grid) == 0 &&
+           memcmp(a->out_grid, b->out_grid, sizeof a->out_grid) == 0;
+}
+
+/* Samples of training set i in memory; of streamed ones the files of a grid share their windows. */
+static int64_t resident_samples(const planner *p, size_t i) {
+    const shape *set = &p->train[i];
+    int64_t all = 0;
+    if (p->settings->data.streaming != MPNO_STREAMING_ALWAYS) return set->n;
+    for (size_t k = 0; k < p->n_sets; k++) {
+        if (!same_grids(&p->train[k], set)) continue;
+        if (k < i) return set->validation;
+        all += p->train[k].n - p->train[k].validation;
+    }
+    const int64_t window = p->settings->data.window;
+    return set->validation + MPNO_LOADER_WINDOWS * (window < all ? window : all);
+}
+
 /* What the data of a run take: samples, one batch, their order. */
 static size_t data_bytes(const planner *p) {
     const mpno_format format = mpno_model_arithmetic(p->model);
     size_t bytes =
         (size_t)p->n_train * sizeof(int64_t) + sample_bytes(p->finest, p->finest->batch, format);
     for (size_t i = 0; i < p->n_sets; i++)
-        bytes += sample_bytes(&p->train[i], p->train[i].n, format);
+        bytes += sample_bytes(&p->train[i], resident_samples(p, i), format);
     for (size_t i = 0; i < p->n_tests; i++)
         bytes += sample_bytes(&p->tests[i], p->tests[i].n, format);
     return bytes;
@@ -233,7 +257,7 @@ static mpno_status find_run(const planner *p, const char *policy, size_t *out) {
     size_t reading = 0, before = 0; /* a file beside its samples and those read before */
     for (size_t i = 0; i < p->n_sets; i++) {
         const shape *train = &p->train[i];
-        before += sample_bytes(train, train->n, mpno_model_arithmetic(p->model));
+        before += sample_bytes(train, resident_samples(p, i), mpno_model_arithmetic(p->model));
         if (before + train->file_bytes > reading) reading = before + train->file_bytes;
     }
     size_t passing;
@@ -523,6 +547,14 @@ static mpno_status put_grids(const planner *p, mpno_value *map) {
     return MPNO_OK;
 }
 
+static mpno_status say_streaming(const planner *p, mpno_value *map) {
+    const mpno_settings *s = p->settings;
+    if (s->data.streaming != MPNO_STREAMING_ALWAYS) return MPNO_OK;
+    mpno_say(p->sink, "training data are streamed in windows of %lld samples\n",
+             (long long)s->data.window);
+    return mpno_value_set_int(p->ctx, map, "window", s->data.window);
+}
+
 static void say_grids(const planner *p) {
     if (p->n_sets == 1) return;
     mpno_say(p->sink, "training sets on grids");
@@ -564,6 +596,7 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
              n_weights, key, (long long)p->finest->batch, (long long)p->test_batch);
     mpno_say(p->sink, "kernels %s, %d threads\n", mpno_ctx_isa(ctx), mpno_ctx_n_threads(ctx));
     say_grids(p);
+    MPNO_TRY(say_streaming(p, map));
     MPNO_TRY(say_section(p, policies_section, NULL, map));
     mpno_say(p->sink, "\nstate + most memory of tensors at once, layer by layer\n");
     MPNO_TRY(say_section(p, training_layers, NULL, map));
@@ -596,12 +629,13 @@ static mpno_status read_training_shapes(planner *p, mpno_settings *s, const char
         if (status == MPNO_OK) status = mpno_sets_fit(p->ctx, s, path, n, parts[i]);
         if (p->n_sets < MAX_SETS) {
             shape *set = &p->train[p->n_sets++];
-            *set = shape_of(parts[i], n);
-            set->file_bytes = file_bytes;
+            *set = shape_of(parts[i], n * parts[i]->windows);
+            set->validation = s->data.n_validation * parts[i]->windows;
+            set->file_bytes = s->data.streaming == MPNO_STREAMING_ALWAYS ? 0 : file_bytes;
+            p->n_train += set->n - set->validation;
         }
         mpno_dataset_destroy(p->ctx, &parts[i]);
     }
-    p->n_train += (int64_t)n_parts * (n - s->data.n_validation);
     return status;
 }
 
@@ -610,11 +644,9 @@ static void find_batches(planner *p, const mpno_settings *s) {
     p->finest = &p->train[0];
     for (size_t i = 0; i < p->n_sets; i++) {
         shape *set = &p->train[i];
-        const int64_t n = set->n - s->data.n_validation;
+        const int64_t n = set->n - set->validation;
         size_t twin = 0;
-        while (memcmp(p->train[twin].grid, set->grid, sizeof set->grid) != 0 ||
-               memcmp(p->train[twin].out_grid, set->out_grid, sizeof set->out_grid) != 0)
-            twin++;
+        while (!same_grids(&p->train[twin], set)) twin++;
         const int64_t batch = s->data.batch_size < n ? s->data.batch_size : n;
         if (batch > p->train[twin].batch) p->train[twin].batch = batch;
         p->train[twin].batches += (n - 1) / s->data.batch_size + 1;
@@ -649,7 +681,9 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_plan_opts *o
     p.arrays = p.states + (optimizer.accumulate ? 1 : 0);
     mpno_schedule schedule;
     mpno_value *map = NULL;
+    size_t bytes;
     MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));
+    MPNO_TRY(mpno_streaming_decide(ctx, s, &bytes));
     MPNO_TRY(read_shapes(&p, s));
     /* For the needs of every phase alike: the stabiliser costs no memory that matters. */
     const mpno_fno_config config = mpno_settings_model(s, &schedule.phase[0]);

@@ -36,6 +36,7 @@ static mpno_status read_input(job *j, const char *input) {
     const bool steered = s->data.embedding_key != NULL;
     const char *const plain[2] = {s->data.x_key, s->data.y_key};
     mpno_select_opts wanted = {.axes = s->data.axes,
+                               .time = s->data.time_in != MPNO_UNSET,
                                .n = steered ? 3 : 2,
                                .n_required = steered ? 2 : 1,
                                .keys = steered ? keys : plain};

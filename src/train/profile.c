@@ -372,7 +372,8 @@ mpno_status mpno_profile(mpno_ctx *ctx, mpno_config *config, const mpno_sink *si
                "data.train is missing: give a file, its first batch is what is measured on");
     MPNO_TRY(mpno_alloc(ctx, sizeof *p, &p));
     *p = (profiler){.ctx = ctx, .settings = s, .sink = sink};
-    mpno_status status = mpno_sets_read_training(ctx, s, &state, &sets);
+    mpno_status status = mpno_streaming_shorten(ctx, s);
+    if (status == MPNO_OK) status = mpno_sets_read_training(ctx, s, &state, &sets);
     if (status == MPNO_OK) status = profile(p, &sets, json);
     for (int i = 0; i < p->n_policies; i++) mpno_network_destroy(&p->policies[i].planned);
     mpno_model_destroy(&p->model);
