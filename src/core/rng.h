@@ -15,6 +15,7 @@ typedef enum mpno_stream {
     MPNO_STREAM_TEST = 4,    /* tests */
     MPNO_STREAM_FIELD = 5,   /* random fields: stream_sub = sample */
     MPNO_STREAM_AUGMENT = 6, /* symmetries of samples: stream_sub = epoch */
+    MPNO_STREAM_ROLLOUT = 7, /* noise on inputs, lengths of roll-outs: stream_sub = epoch */
     MPNO_STREAM_BLOCKS = 8,  /* order of blocks of streamed data: stream_sub = epoch */
     MPNO_STREAM_DROPOUT = 9  /* dropped values: stream_sub = place in the network and step */
 } mpno_stream;

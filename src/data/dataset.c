@@ -72,7 +72,7 @@ static mpno_status read_axes(mpno_ctx *ctx, int ndim, bool timed, side *s) {
 /* The steps that samples take of trajectories of `total` steps. */
 static mpno_status read_steps(mpno_ctx *ctx, const mpno_time *time, side *x, side *y,
                               mpno_dataset *set) {
-    x->steps = y->steps = set->windows = set->out_steps = 1;
+    x->steps = y->steps = set->windows = set->out_steps = set->unroll = 1;
     if (time->in == 0) return MPNO_OK;
     const int64_t total = x->tensor->ndim > 1 ? x->tensor->shape[1] : 0;
     MPNO_CHECK(ctx, y->tensor->ndim > 1 && y->tensor->shape[1] == total, MPNO_E_SHAPE,
@@ -84,10 +84,11 @@ static mpno_status read_steps(mpno_ctx *ctx, const mpno_time *time, side *x, sid
                x->shape, (long long)last, (long long)total);
     const int64_t used = last < time->first ? 0 : (last - time->first) / time->stride + 1;
     const bool all = time->out == MPNO_ALL_STEPS;
-    const int64_t out = all ? used - time->in : time->out;
+    const int64_t out = all ? used - time->in : time->out * time->unroll;
+    set->unroll = all ? 1 : time->unroll;
     MPNO_CHECK(ctx, out >= 1 && used >= time->in + out, MPNO_E_CONFIG,
                "'%s' has shape %s: %lld of its steps are used (data.time_first, time_last and "
-               "time_stride), but a sample takes %lld (data.time_in and time_out)",
+               "time_stride), but a sample takes %lld (data.time_in, time_out and rollout.steps)",
                x->key, x->shape, (long long)used, (long long)(time->in + (all ? 1 : out)));
     x->steps = time->in;
     y->steps = set->out_steps = out;

@@ -28,9 +28,10 @@ enum { MPNO_ALL_STEPS = -1 };
 typedef struct mpno_time {
     int64_t in, out; /* steps; out = MPNO_ALL_STEPS: all that follow, one sample a trajectory */
     int64_t stride, hop, first, last; /* last = MPNO_ALL_STEPS: the last one */
+    int64_t unroll;                   /* y has so many times `out` steps */
 } mpno_time;
 #define MPNO_TIME_INIT \
-    { 0, 1, 1, 1, 0, MPNO_ALL_STEPS }
+    { 0, 1, 1, 1, 0, MPNO_ALL_STEPS, 1 }
 
 typedef struct mpno_dataset_opts {
     size_t size;        /* sizeof(mpno_dataset_opts) */
@@ -61,6 +62,7 @@ typedef struct mpno_dataset {
     int64_t points, out_points; /* rows of channels: product of the grid times planes */
     int64_t in_channels, out_channels, n_features;
     int64_t out_steps; /* of y; its channels are so many times its fields */
+    int64_t unroll; /* y is the targets of so many applications of a model, one after the other */
     mpno_format format;
     void *x;         /* owned: n * points * in_channels values */
     void *y;         /* owned: n * out_points * out_channels values */

@@ -69,6 +69,10 @@ typedef struct mpno_settings {
         int64_t time_in, time_out, time_stride, time_hop, time_first, time_last;
     } data;
     struct {
+        int64_t steps;
+        double noise;
+    } rollout;
+    struct {
         mpno_int_list flip;
         bool transpose, rotate;
         mpno_int_list shift, x_vectors, y_vectors;

@@ -69,7 +69,7 @@ static mpno_status add_file(mpno_ctx *ctx, mpno_feed *s, mpno_tensor_reader *rea
 static mpno_status open_file(mpno_ctx *ctx, const mpno_settings *s, const char *path,
                              mpno_tensor_reader **reader, mpno_dataset **shape, int64_t *entries,
                              int64_t *chunk) {
-    const mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    const mpno_dataset_opts opts = mpno_sets_training_opts(s);
     *shape = NULL;
     MPNO_TRY(mpno_tensor_reader_open(ctx, path, reader));
     mpno_status status = mpno_dataset_shape(ctx, *reader, &opts, chunk, shape);
@@ -104,7 +104,7 @@ static mpno_status find_feed(mpno_ctx *ctx, const mpno_settings *s, const mpno_d
     MPNO_TRY(mpno_realloc_array(ctx, list, *n, *n + 1, sizeof **list));
     MPNO_TRY(mpno_alloc(ctx, sizeof **out, out));
     mpno_feed *feed = (*list)[(*n)++] = *out;
-    feed->opts = mpno_sets_dataset_opts(s);
+    feed->opts = mpno_sets_training_opts(s);
     feed->factor = factor;
     MPNO_TRY(mpno_alloc(ctx, sizeof *feed->whole, &feed->whole));
     *feed->whole = *shape;

@@ -45,10 +45,10 @@ static shape shape_of(const mpno_dataset *data, int64_t n) {
 /* The first sample or trajectory alone, whatever the size of the file; how many there are and what
  * all of them take there. */
 static mpno_status read_first(mpno_ctx *ctx, const mpno_settings *s, const char *path,
-                              int64_t n_samples, mpno_dataset **out, int64_t *n,
+                              bool training, int64_t n_samples, mpno_dataset **out, int64_t *n,
                               size_t *file_bytes) {
     mpno_tensor_file *file = NULL;
-    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    mpno_dataset_opts opts = training ? mpno_sets_training_opts(s) : mpno_sets_dataset_opts(s);
     const char *keys[3];
     const size_t n_keys = mpno_sets_keys(s, keys);
     mpno_select_opts first = {.axes = s->data.axes,
@@ -73,7 +73,7 @@ static mpno_status read_shape(mpno_ctx *ctx, const mpno_settings *s, const char 
     mpno_dataset *data = NULL;
     int64_t n = 0;
     size_t file_bytes = 0;
-    MPNO_TRY(read_first(ctx, s, path, n_samples, &data, &n, &file_bytes));
+    MPNO_TRY(read_first(ctx, s, path, false, n_samples, &data, &n, &file_bytes));
     *out = shape_of(data, n * data->windows);
     out->file_bytes = file_bytes;
     mpno_dataset_destroy(ctx, &data);
@@ -215,6 +215,21 @@ static mpno_status training_opts(const planner *p, const char *policy, bool stri
     return MPNO_OK;
 }
 
+/* The network that predicts the steps of a roll-out: (rollout.steps - 1) / 2 of them a batch. */
+static mpno_status add_ahead(const planner *p, const mpno_network_opts *training, const shape *on,
+                             need *out) {
+    mpno_network_opts opts = *training;
+    need n;
+    if (p->settings->rollout.steps == 1) return MPNO_OK;
+    opts.training = false;
+    MPNO_TRY(find_need(p, &opts, &n));
+    out->state += n.state;
+    out->activations += n.activations;
+    out->tables += n.tables;
+    out->flops += n.flops * (double)on->batches * (double)(p->settings->rollout.steps - 1) / 2;
+    return MPNO_OK;
+}
+
 /* All networks of training; operations are the mean over the batches of an epoch. */
 static mpno_status training_need(const planner *p, const char *policy, need *out) {
     mpno_network_opts opts[MAX_SETS];
@@ -233,6 +248,7 @@ static mpno_status training_need(const planner *p, const char *policy, need *out
         out->activations += n.activations;
         out->tables += n.tables;
         out->flops += n.flops * (double)on->batches;
+        MPNO_TRY(add_ahead(p, &opts[network - 1], on, out));
         batches += (double)on->batches;
     }
     out->flops /= batches;
@@ -622,7 +638,7 @@ static mpno_status read_training_shapes(planner *p, mpno_settings *s, const char
     mpno_dataset *whole = NULL, *parts[MPNO_MAX_INTS];
     int64_t n = 0;
     size_t file_bytes = 0, n_parts = 0;
-    MPNO_TRY(read_first(p->ctx, s, path, s->data.n_train, &whole, &n, &file_bytes));
+    MPNO_TRY(read_first(p->ctx, s, path, true, s->data.n_train, &whole, &n, &file_bytes));
     MPNO_TRY(mpno_sets_subsample(p->ctx, s, path, &whole, parts, &n_parts));
     mpno_status status = MPNO_OK;
     for (size_t i = 0; i < n_parts; i++) {

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "train/augment.h"
 #include "train/objective.h"
+#include "train/rollout.h"
 
 const char *mpno_grid_key(int ndim, const int64_t *grid, char *out, size_t capacity) {
     bool square = true;
@@ -35,6 +36,12 @@ mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *s) {
     opts.complex_data = s->model.complex_data;
     opts.other_grid =
         s->data.output_grid == MPNO_OUTPUT_GRID_OWN || s->model.resolution_scaling_factor.n > 0;
+    return opts;
+}
+
+mpno_dataset_opts mpno_sets_training_opts(const mpno_settings *s) {
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    opts.time.unroll = s->rollout.steps;
     return opts;
 }
 
@@ -115,13 +122,14 @@ mpno_status mpno_sets_fit(mpno_ctx *ctx, mpno_settings *settings, const char *pa
                (long long)settings->data.n_validation, (long long)n, path);
     MPNO_TRY(take_channels(ctx, path, "model.in_channels", data->in_channels,
                            &settings->model.in_channels));
-    MPNO_TRY(take_channels(ctx, path, "model.out_channels", data->out_channels,
+    MPNO_TRY(take_channels(ctx, path, "model.out_channels", data->out_channels / data->unroll,
                            &settings->model.out_channels));
     if (settings->data.embedding_key)
         MPNO_TRY(take_channels(ctx, path, "model.ada_in_features", data->n_features,
                                &settings->model.ada_in_features));
     MPNO_TRY(check_loss(ctx, settings, data));
     MPNO_TRY(check_modes(ctx, settings, path, data));
+    MPNO_TRY(mpno_rollout_check_data(ctx, settings, data));
     return mpno_augment_check_data(ctx, settings, data);
 }
 
@@ -207,7 +215,8 @@ static mpno_status check_pixel_wise(mpno_ctx *ctx, const mpno_settings *s, const
     return MPNO_OK;
 }
 
-/* Normalisers see the training samples only, of all resolutions. */
+/* Normalisers see the training samples only, of all resolutions. The targets of a roll-out stand
+ * behind each other at each point, as rows of the model's channels. */
 static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *sets,
                        mpno_train_state *state) {
     const size_t n = sets->n_train;
@@ -225,7 +234,8 @@ static mpno_status fit(mpno_ctx *ctx, const mpno_settings *s, const mpno_sets *s
     if (state->encode_x)
         status = fit_one(ctx, s, one, one->grid, one->in_channels, x, n, &state->x);
     if (status == MPNO_OK && state->encode_y)
-        status = fit_one(ctx, s, one, one->out_grid, one->out_channels, y, n, &state->y);
+        status =
+            fit_one(ctx, s, one, one->out_grid, one->out_channels / one->unroll, y, n, &state->y);
     mpno_free(ctx, x);
     return status;
 }
@@ -245,13 +255,31 @@ static mpno_status encode_x(mpno_ctx *ctx, const mpno_train_state *state, const 
     return MPNO_OK;
 }
 
+/* The end of a training file of which `used` samples (trajectories) are used, at each resolution,
+ * as data of their own. */
+static mpno_status read_ends(mpno_ctx *ctx, const mpno_settings *s, const char *path, int64_t used,
+                             mpno_sets *sets) {
+    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
+    mpno_dataset *whole = NULL, *parts[MPNO_MAX_INTS];
+    size_t n = 0;
+    opts.n_samples = s->data.n_validation;
+    opts.offset = used - s->data.n_validation;
+    MPNO_TRY(mpno_dataset_read(ctx, path, &opts, &whole));
+    mpno_status status = mpno_sets_subsample(ctx, s, path, &whole, parts, &n);
+    for (size_t i = 0; i < n; i++)
+        add_set(sets->validation, &sets->n_validation, parts[i], 0, parts[i]->n);
+    return status;
+}
+
 /* A training file at all its resolutions. */
 static mpno_status read_training(mpno_ctx *ctx, mpno_settings *s, const char *path,
                                  mpno_sets *sets) {
     mpno_dataset *whole = NULL, *parts[MPNO_MAX_INTS];
     const size_t first = sets->n_train;
     size_t n = 0;
-    MPNO_TRY(read_file(ctx, s, path, s->data.n_train, &whole));
+    mpno_dataset_opts opts = mpno_sets_training_opts(s);
+    opts.n_samples = s->data.n_train == MPNO_UNSET ? 0 : s->data.n_train;
+    MPNO_TRY(mpno_dataset_read(ctx, path, &opts, &whole));
     MPNO_TRY(mpno_sets_subsample(ctx, s, path, &whole, parts, &n));
     for (size_t i = 0; i < n; i++)
         add_set(sets->train, &sets->n_train, parts[i], 0,
@@ -259,11 +287,14 @@ static mpno_status read_training(mpno_ctx *ctx, mpno_settings *s, const char *pa
     for (size_t i = first; i < sets->n_train; i++) {
         const mpno_set *set = &sets->train[i];
         MPNO_TRY(mpno_sets_fit(ctx, s, path, set->data->n / set->data->windows, set->data));
-        if (s->data.n_validation > 0)
+        if (s->data.n_validation > 0 && s->rollout.steps == 1)
             add_set(sets->validation, &sets->n_validation, set->data, set->n,
                     s->data.n_validation * set->data->windows);
     }
-    return MPNO_OK;
+    /* one step at a time, unlike what is trained on */
+    if (s->data.n_validation == 0 || s->rollout.steps == 1) return MPNO_OK;
+    const mpno_dataset *data = sets->train[first].data;
+    return read_ends(ctx, s, path, data->n / data->windows, sets);
 }
 
 static mpno_status read_validation(mpno_ctx *ctx, mpno_settings *s, const mpno_train_state *state,
@@ -275,32 +306,22 @@ static mpno_status read_validation(mpno_ctx *ctx, mpno_settings *s, const mpno_t
     return encode_x(ctx, state, s->data.validation, data);
 }
 
-/* -------- training data that stay in their files -------- */
-
-/* The ends of the training files, at each resolution, as data in memory. */
-static mpno_status read_ends(mpno_ctx *ctx, const mpno_settings *s, const char *path,
-                             mpno_sets *sets) {
-    mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
-    mpno_tensor_reader *reader;
-    mpno_dataset *shape, *whole = NULL, *parts[MPNO_MAX_INTS];
-    int64_t chunk;
-    size_t n = 0;
-    MPNO_TRY(mpno_tensor_reader_open(ctx, path, &reader));
-    mpno_status status = mpno_dataset_shape(ctx, reader, &opts, &chunk, &shape);
-    if (status == MPNO_OK) {
-        const int64_t there = shape->n / shape->windows;
-        const int64_t used = s->data.n_train == MPNO_UNSET ? there : s->data.n_train;
-        opts.n_samples = s->data.n_validation;
-        opts.offset = used - s->data.n_validation;
-        mpno_dataset_destroy(ctx, &shape);
-    }
-    mpno_tensor_reader_close(ctx, &reader);
-    if (status == MPNO_OK) status = mpno_dataset_read(ctx, path, &opts, &whole);
-    if (status == MPNO_OK) status = mpno_sets_subsample(ctx, s, path, &whole, parts, &n);
-    for (size_t i = 0; i < n; i++)
-        add_set(sets->validation, &sets->n_validation, parts[i], 0, parts[i]->n);
-    return status;
+static bool is_training(const mpno_sets *sets, const mpno_dataset *data) {
+    for (size_t i = 0; i < sets->n_train; i++)
+        if (sets->train[i].data == data) return true;
+    return false;
 }
+
+/* Validation data that are not part of training data. */
+static mpno_status encode_ends(mpno_ctx *ctx, const mpno_train_state *state,
+                               const mpno_sets *sets) {
+    for (size_t i = 0; i < sets->n_validation; i++)
+        if (!is_training(sets, sets->validation[i].data))
+            MPNO_TRY(encode_x(ctx, state, "the training data", sets->validation[i].data));
+    return MPNO_OK;
+}
+
+/* -------- training data that stay in their files -------- */
 
 /* One pass over a feed: normalisers see it, as they see data in memory. */
 static mpno_status scan(mpno_ctx *ctx, const mpno_sets *sets, mpno_train_state *state,
@@ -321,7 +342,7 @@ static mpno_status fit_feeds(mpno_ctx *ctx, const mpno_settings *s, const mpno_s
     const mpno_encoding encoding = (mpno_encoding)s->data.encoding;
     const mpno_dataset *one = sets->train[0].data;
     mpno_field_layout in = layout_of(one, one->grid, one->in_channels),
-                      out = layout_of(one, one->out_grid, one->out_channels);
+                      out = layout_of(one, one->out_grid, one->out_channels / one->unroll);
     mpno_moments *m;
     MPNO_TRY(mpno_alloc_array(ctx, 2, sizeof *m, &m));
     mpno_status status = mpno_moments_start(ctx, encoding, &in, &m[0]);
@@ -355,12 +376,14 @@ static mpno_status open_feeds(mpno_ctx *ctx, mpno_settings *s, mpno_train_state 
                                feed->shape));
     }
     MPNO_TRY(check_pixel_wise(ctx, s, sets));
-    for (size_t i = 0; i < s->data.train.n && s->data.n_validation > 0; i++)
-        MPNO_TRY(read_ends(ctx, s, s->data.train.v[i], sets));
+    for (size_t i = 0; i < n && s->data.n_validation > 0; i++) {
+        const mpno_feed *feed = sets->train[i].feed;
+        for (size_t f = 0; f < feed->n_files && feed->factor == sets->train[0].feed->factor; f++)
+            MPNO_TRY(read_ends(ctx, s, mpno_tensor_reader_path(feed->readers[f]),
+                               feed->entries[f] + s->data.n_validation, sets));
+    }
     MPNO_TRY(fit_feeds(ctx, s, sets, state));
-    for (size_t i = 0; i < sets->n_validation; i++)
-        MPNO_TRY(encode_x(ctx, state, "the training data", sets->validation[i].data));
-    return MPNO_OK;
+    return encode_ends(ctx, state, sets);
 }
 
 static mpno_status read_in_memory(mpno_ctx *ctx, mpno_settings *s, mpno_train_state *state,
@@ -376,7 +399,7 @@ static mpno_status read_in_memory(mpno_ctx *ctx, mpno_settings *s, mpno_train_st
             mpno_normalizer_encode(&state->y, data->format, data->y,
                                    sets->train[i].n * data->out_points * data->out_channels);
     }
-    return MPNO_OK;
+    return encode_ends(ctx, state, sets);
 }
 
 mpno_status mpno_sets_read_training(mpno_ctx *ctx, mpno_settings *settings, mpno_train_state *state,
@@ -434,12 +457,6 @@ mpno_status mpno_sets_read_tests(mpno_ctx *ctx, const mpno_settings *settings,
         MPNO_TRY(encode_x(ctx, state, files->v[i], data));
     }
     return MPNO_OK;
-}
-
-static bool is_training(const mpno_sets *sets, const mpno_dataset *data) {
-    for (size_t i = 0; i < sets->n_train; i++)
-        if (sets->train[i].data == data) return true;
-    return false;
 }
 
 void mpno_sets_clear(mpno_ctx *ctx, mpno_sets *sets) {

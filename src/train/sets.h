@@ -30,8 +30,10 @@ typedef struct mpno_sets {
 /* "16", "16x24" into out. */
 const char *mpno_grid_key(int ndim, const int64_t *grid, char *out, size_t capacity);
 
-/* How the data of a run are read. */
+/* How the data of a run are read; the second one those that are trained on, with the targets of a
+ * roll-out. */
 mpno_dataset_opts mpno_sets_dataset_opts(const mpno_settings *settings);
+mpno_dataset_opts mpno_sets_training_opts(const mpno_settings *settings);
 /* The keys of the tensors that a sample is made of, into keys: x, y and what steers it, if any;
  * gives their number. */
 size_t mpno_sets_keys(const mpno_settings *settings, const char *keys[3]);

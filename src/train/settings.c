@@ -11,6 +11,7 @@
 #include "report/human.h"
 #include "train/augment.h"
 #include "train/objective.h"
+#include "train/rollout.h"
 
 static mpno_status replace_text(mpno_ctx *ctx, const char *text, char **at) {
     char *copy = NULL;
@@ -183,6 +184,7 @@ static mpno_status check_reading(mpno_ctx *ctx, const mpno_settings *s) {
     MPNO_CHECK(ctx, s->data.time_in != MPNO_UNSET || !others, MPNO_E_CONFIG,
                "data.time_out, time_stride, time_hop, time_first and time_last are read with "
                "data.time_in only: give the steps of an input");
+    MPNO_TRY(mpno_rollout_check(ctx, s));
     MPNO_CHECK(ctx, s->data.window == MPNO_UNSET || s->data.streaming != MPNO_STREAMING_NEVER,
                MPNO_E_CONFIG,
                "data.window is given but data.streaming = never: nothing would read it");
@@ -239,7 +241,8 @@ mpno_time mpno_settings_time(const mpno_settings *s) {
                        .stride = s->data.time_stride,
                        .hop = s->data.time_hop,
                        .first = s->data.time_first,
-                       .last = last == MPNO_UNSET ? MPNO_ALL_STEPS : last};
+                       .last = last == MPNO_UNSET ? MPNO_ALL_STEPS : last,
+                       .unroll = 1};
 }
 
 mpno_format mpno_settings_arithmetic(const mpno_settings *s) {

@@ -35,7 +35,9 @@ static mpno_status open_model(mpno_trainer *t) {
 static mpno_status open_buffers(mpno_trainer *t) {
     const size_t n = t->sets.n_train;
     MPNO_TRY(mpno_alloc_array(t->ctx, n, sizeof(mpno_network *), &t->networks));
+    MPNO_TRY(mpno_alloc_array(t->ctx, n, sizeof(mpno_network *), &t->ahead));
     MPNO_TRY(mpno_alloc_array(t->ctx, n, sizeof *t->set_loss, &t->set_loss));
+    MPNO_TRY(mpno_rollout_make(t->ctx, t->settings, &t->sets, &t->state, &t->rollout));
     MPNO_TRY(mpno_batches_make(t->ctx, t->settings, &t->sets, &t->state, &t->batches));
     return mpno_alloc_array(t->ctx, t->sets.n_tests, sizeof *t->tests, &t->tests);
 }
@@ -170,7 +172,8 @@ static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, 
     return MPNO_OK;
 }
 
-/* Options of the networks of a phase, one for each of the grids: opts has room for all sets. */
+/* Options of the networks of a phase, one for each of the grids, and behind them those that predict
+ * the steps of a roll-out: opts has room for two of each set. */
 static mpno_status plan_phase(const mpno_trainer *t, const mpno_phase *phase,
                               mpno_network_opts *opts) {
     const mpno_settings *s = t->settings;
@@ -182,6 +185,10 @@ static mpno_status plan_phase(const mpno_trainer *t, const mpno_phase *phase,
     budget.held += mpno_ctx_bytes(t->ctx);
     for (size_t i = 0; i < t->sets.n_train; i++)
         if (mpno_sets_twin(&t->sets, i) == i) MPNO_TRY(network_opts(t, i, phase, &opts[n++]));
+    for (size_t i = 0, grids = n; i < grids && s->rollout.steps > 1; i++) {
+        opts[n] = opts[i];
+        opts[n++].training = false;
+    }
     return mpno_budget_divide(&budget, t->model, opts, n);
 }
 
@@ -190,7 +197,7 @@ static mpno_status check_memory(const mpno_trainer *t) {
     mpno_network_opts *opts;
     mpno_status status = MPNO_OK;
     if (mpno_settings_memory_limit(t->settings) == 0) return MPNO_OK;
-    MPNO_TRY(mpno_alloc_array(t->ctx, t->sets.n_train, sizeof *opts, &opts));
+    MPNO_TRY(mpno_alloc_array(t->ctx, 2 * t->sets.n_train, sizeof *opts, &opts));
     for (int i = 0; i < t->schedule.n && status == MPNO_OK; i++)
         status = plan_phase(t, &t->schedule.phase[i], opts);
     mpno_free(t->ctx, opts);
@@ -235,6 +242,7 @@ mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resum
 static void destroy_networks(mpno_trainer *t) {
     for (size_t i = 0; t->networks && i < t->sets.n_train; i++)
         mpno_network_destroy(&t->networks[i]);
+    for (size_t i = 0; t->ahead && i < t->sets.n_train; i++) mpno_network_destroy(&t->ahead[i]);
 }
 
 void mpno_trainer_close(mpno_trainer *t) {
@@ -243,11 +251,13 @@ void mpno_trainer_close(mpno_trainer *t) {
     mpno_ema_destroy(&t->ema);
     mpno_model_destroy(&t->model);
     mpno_batches_clear(&t->batches);
+    mpno_rollout_clear(&t->rollout);
     mpno_sets_clear(t->ctx, &t->sets);
     mpno_train_state_clear(t->ctx, &t->state);
     mpno_runlog_close(&t->log);
     mpno_tensorboard_close(&t->board);
     mpno_free(t->ctx, t->networks);
+    mpno_free(t->ctx, t->ahead);
     mpno_free(t->ctx, t->set_loss);
     mpno_free(t->ctx, t->tests);
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
@@ -271,11 +281,15 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     destroy_networks(t);
     mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(t->settings, p));
     mpno_network_opts *opts;
-    MPNO_TRY(mpno_alloc_array(t->ctx, t->sets.n_train, sizeof *opts, &opts));
+    MPNO_TRY(mpno_alloc_array(t->ctx, 2 * t->sets.n_train, sizeof *opts, &opts));
     mpno_status status = plan_phase(t, p, opts);
-    for (size_t i = 0, n = 0; i < t->sets.n_train && status == MPNO_OK; i++)
+    size_t n = 0;
+    for (size_t i = 0; i < t->sets.n_train && status == MPNO_OK; i++)
         if (mpno_sets_twin(&t->sets, i) == i)
             status = mpno_network_create(t->model, &opts[n++], &t->networks[i]);
+    for (size_t i = 0; i < t->sets.n_train && status == MPNO_OK; i++)
+        if (t->networks[i] && t->settings->rollout.steps > 1)
+            status = mpno_network_create(t->model, &opts[n++], &t->ahead[i]);
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
     t->phase = phase;
@@ -298,6 +312,8 @@ static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, dou
     for (size_t i = 0; i < t->sets.n_train; i++)
         if (t->networks[i] && t->networks[i] != network)
             mpno_network_refresh_weights(t->networks[i]);
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        if (t->ahead[i]) mpno_network_refresh_weights(t->ahead[i]);
     t->state.step++;
     if (t->ema) mpno_ema_update(t->ema, t->state.step);
     const double norm = mpno_optimizer_gradient_norm(t->optimizer);
@@ -321,12 +337,16 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
     const double scale = mpno_trainer_loss_scale(t);
     const mpno_batch *batch;
     MPNO_TRY(mpno_batches_gather(&t->batches, index, &batch));
-    mpno_network *network = t->networks[mpno_sets_twin(&t->sets, batch->set)];
+    const size_t twin = mpno_sets_twin(&t->sets, batch->set);
+    mpno_network *network = t->networks[twin], *ahead = t->ahead[twin];
+    const void *target;
     mpno_network_set_embedding(network, batches->embedding);
+    if (ahead) mpno_network_set_embedding(ahead, batches->embedding);
+    MPNO_TRY(mpno_rollout_advance(&t->rollout, &t->batches, batch, index, ahead, &target));
     /* a batch's number over the run: the same after a resume */
     mpno_network_set_dropout(network, (uint64_t)t->settings->seed,
                              (uint64_t)(epoch * batches->n + index));
-    MPNO_TRY(mpno_network_step(network, batch->n, batches->x, batches->y, scale, &result));
+    MPNO_TRY(mpno_network_step(network, batch->n, batches->x, target, scale, &result));
     *loss += result.loss;
     *done += batch->n;
     t->step_samples += batch->n;

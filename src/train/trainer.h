@@ -14,6 +14,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/predictor.h"
+#include "train/rollout.h"
 #include "train/sets.h"
 
 /* Norms of the gradients of an epoch, where opt.grad_clip_norm measures them. */
@@ -34,8 +35,10 @@ typedef struct mpno_trainer {
     mpno_optimizer *optimizer;
     mpno_ema *ema;           /* NULL: no averages are kept */
     mpno_network **networks; /* [sets.n_train], of the current phase; NULL: that of the twin */
+    mpno_network **ahead;    /* the same for inference, which predict the steps of a roll-out */
     int phase;               /* -1: no network yet */
     mpno_batches batches;
+    mpno_rollout rollout;
     mpno_runlog *log;
     mpno_tensorboard *board; /* NULL: not wanted */
     mpno_progress progress;
