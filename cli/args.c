@@ -5,6 +5,7 @@
 #include "args.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ typedef enum option_id {
     OPTION_SVG,
     OPTION_TABLE,
     OPTION_CSV,
+    OPTION_ROLLOUT,
     OPTION_SAMPLE,
     OPTION_KEY,
     OPTION_AXES,
@@ -58,6 +60,9 @@ static const option options[OPTION_COUNT] = {
     [OPTION_TABLE] = {"--table", NULL, NULL, CLI_OPTION_TABLE, "show every error"},
     [OPTION_CSV] = {"--csv", NULL, "FILE", CLI_OPTION_CSV,
                     "write every error into FILE, and spectra beside it"},
+    [OPTION_ROLLOUT] = {"--rollout", NULL, "N", CLI_OPTION_ROLLOUT,
+                        "predict N steps of trajectories (all: as many as there are), each from\n"
+                        "                       the predictions before it"},
     [OPTION_SAMPLE] = {"--sample", NULL, "LIST", CLI_OPTION_PLOT,
                        "samples to draw, such as 0,3 or 2:5 (5 excluded); 0 where not given"},
     [OPTION_KEY] = {"--key", NULL, "KEY", CLI_OPTION_PLOT,
@@ -199,6 +204,7 @@ static bool is_assignment(const char *word) {
 }
 
 static int apply(const option *o, const char *value, cli_args *args) {
+    int count;
     switch ((option_id)(o - options)) {
         case OPTION_RESUME:
             args->resume = true;
@@ -218,6 +224,11 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_CSV:
             args->csv = value;
             break;
+        case OPTION_ROLLOUT:
+            args->rollout = value;
+            if (!strcmp(value, "all") || cli_read_count(value, INT_MAX, NULL, &count)) break;
+            return cli_usage_error(
+                "--rollout is '%s': expected a whole number of steps, 1 or more, or all", value);
         case OPTION_SAMPLE:
             args->sample = value;
             break;

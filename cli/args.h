@@ -21,6 +21,7 @@ enum cli_option_set {
     CLI_OPTION_SVG = 64,
     CLI_OPTION_TABLE = 128,
     CLI_OPTION_CSV = 256,
+    CLI_OPTION_ROLLOUT = 1024,
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
 };
 
@@ -51,7 +52,7 @@ typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
-    const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit;
+    const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mpno/context.h"
 
@@ -49,13 +50,18 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_train(mpno_ctx *ctx, mpno_config *con
                                                  char **json);
 /* checkpoint: a .safetensors file of ours or a run folder (its last.safetensors). overrides: may be NULL. opts may be NULL.
  * table: the text shows every error of docs/reference/metrics.md (the JSON object always does). csv: a file NAME.csv for them,
- * by step and channel, with radial spectra in NAME_spectra.csv; NULL: none. */
+ * by step and channel, with radial spectra in NAME_spectra.csv; NULL: none. rollout: steps that the model predicts of
+ * trajectories, from its own predictions on, instead of single predictions; 0: none; MPNO_EVAL_WHOLE: all there are.
+ * picture: a file NAME.png for errors over the steps of a roll-out; NULL: none. */
+#define MPNO_EVAL_WHOLE (-1)
 typedef struct mpno_eval_opts {
     size_t size;
     bool table;
     const char *csv;
+    int64_t rollout;
+    const char *picture;
 } mpno_eval_opts;
-#define MPNO_EVAL_OPTS_INIT {sizeof(mpno_eval_opts), false, NULL}
+#define MPNO_EVAL_OPTS_INIT {sizeof(mpno_eval_opts), false, NULL, 0, NULL}
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_eval(mpno_ctx *ctx, const char *checkpoint, mpno_config *overrides,
                                                 const mpno_eval_opts *opts, const mpno_sink *sink, char **json);
 /* input: a data file with key x; output: .safetensors, .h5 or .npy with y (and pictures beside it when `pictures` is not NULL). */

@@ -5,7 +5,15 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MOST_CHANNELS = 8 }; /* columns of a set in a table */
+#include "core/memory.h"
+#include "report/chart.h"
+#include "report/png.h"
+
+enum {
+    MOST_CHANNELS = 8, /* columns of a set in a table */
+    MOST_STEPS = 25,   /* rows of a table */
+    MOST_SETS = 6      /* lines of a picture */
+};
 
 static const char *const field_names[MPNO_N_SCORE_FIELDS] = {"truth", "prediction", "error"};
 
@@ -128,12 +136,68 @@ mpno_status mpno_scores_steps_table(mpno_table *table, const mpno_scores *s) {
     MPNO_TRY(mpno_table_column(table, "step", MPNO_RIGHT));
     for (int m = 0; m < N_SHOWN; m++)
         MPNO_TRY(mpno_table_column(table, mpno_metric_heading(shown[m]), MPNO_RIGHT));
-    for (int64_t t = 0; t < s->shape.n_steps; t++) {
+    const int64_t n = s->shape.n_steps, rows = n < MOST_STEPS ? n : MOST_STEPS;
+    for (int64_t row = 0; row < rows; row++) {
+        const int64_t t = rows > 1 ? row * (n - 1) / (rows - 1) : 0;
         MPNO_TRY(mpno_table_cell(table, "%lld", (long long)t + 1));
         for (int m = 0; m < N_SHOWN; m++)
             MPNO_TRY(add_cell(table, mpno_scores_value(s, t, MPNO_SCORES_ALL, shown[m])));
     }
     return MPNO_OK;
+}
+
+/* -------- a picture -------- */
+
+/* Of set i the line of one metric; x and y have room for its steps. */
+static mpno_chart_series series_of(const mpno_named_scores *of, size_t i, bool slopes, char *name,
+                                   size_t capacity, double *x, double *y) {
+    const int64_t steps = of->scores->shape.n_steps;
+    const mpno_metric metric = slopes ? MPNO_METRIC_H1 : MPNO_METRIC_L2;
+    snprintf(name, capacity, "%s at %.40s", mpno_metric_heading(metric), of->name);
+    for (int64_t t = 0; t < steps; t++) {
+        x[t] = (double)t + 1;
+        y[t] = mpno_scores_value(of->scores, t, MPNO_SCORES_ALL, metric);
+    }
+    return (mpno_chart_series){name, x, y, (size_t)steps, (int)i, slopes};
+}
+
+static mpno_status draw(mpno_ctx *ctx, const mpno_named_scores *sets, size_t n, double *values,
+                        mpno_text *out) {
+    char names[2 * MOST_SETS][80];
+    mpno_chart_series series[2 * MOST_SETS];
+    size_t n_series = 0;
+    for (size_t i = 0; i < n; i++)
+        for (int slopes = 0; slopes < 2; slopes++) {
+            const int64_t steps = sets[i].scores->shape.n_steps;
+            series[n_series] = series_of(&sets[i], i, slopes, names[n_series], sizeof names[0],
+                                         values, values + steps);
+            values += 2 * steps;
+            n_series++;
+        }
+    const mpno_chart chart = {.title = "Errors of a roll-out",
+                              .x_label = "step",
+                              .y_label = "relative error, mean over trajectories and channels",
+                              .log_y = true,
+                              .whole_x = true,
+                              .series = series,
+                              .n_series = n_series};
+    mpno_canvas canvas;
+    MPNO_TRY(mpno_chart_draw(ctx, &chart, &canvas));
+    mpno_status status = mpno_png_encode(ctx, canvas.width, canvas.height, canvas.rgb, out);
+    mpno_canvas_destroy(ctx, &canvas);
+    return status;
+}
+
+mpno_status mpno_scores_picture(mpno_ctx *ctx, const mpno_named_scores *sets, size_t n,
+                                mpno_text *out) {
+    int64_t steps = 0;
+    double *values;
+    if (n > MOST_SETS) n = MOST_SETS;
+    for (size_t i = 0; i < n; i++) steps += sets[i].scores->shape.n_steps;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)(4 * steps), sizeof *values, &values));
+    mpno_status status = draw(ctx, sets, n, values, out);
+    mpno_free(ctx, values);
+    return status;
 }
 
 /* -------- CSV -------- */
