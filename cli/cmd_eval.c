@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * mpno eval: errors of a trained model on test data. */
-#include <limits.h>
-#include <stdint.h>
-
 #include "command.h"
 
 const cli_page cli_eval_page = {
@@ -45,20 +42,13 @@ const cli_page cli_eval_page = {
     .n_required = 1,
 };
 
-/* Steps of --rollout, whose text was checked: not a number means all. */
-static int64_t rollout_steps(const char *text) {
-    int steps = 0;
-    if (!text) return 0;
-    return cli_read_count(text, INT_MAX, NULL, &steps) ? steps : MPNO_EVAL_WHOLE;
-}
-
 mpno_status cli_eval(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
     mpno_config *overrides = NULL;
     mpno_eval_opts opts = MPNO_EVAL_OPTS_INIT;
     opts.table = args->table;
     opts.csv = args->csv;
     opts.picture = args->output;
-    opts.rollout = rollout_steps(args->rollout);
+    opts.rollout = cli_rollout_steps(args);
     mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
     if (status == MPNO_OK)
         status = mpno_eval(ctx, args->arguments[0], overrides, &opts, &output->sink, json);

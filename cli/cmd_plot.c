@@ -17,7 +17,8 @@ const cli_page cli_plot_page = {
         "    stand beside each other.\n"
         "    FILE may also be a checkpoint or a run folder: then its test data are drawn with "
         "what\n"
-        "    the model predicts. KEY=VALUE (data.test=..) is for these only.\n"
+        "    the model predicts. KEY=VALUE (data.test=..) is for these only. With --rollout a\n"
+        "    model of trajectories predicts N steps from its own predictions, as in mpno eval.\n"
         "    --spectrum draws the radial spectra instead, means over all samples, or over those "
         "of\n"
         "    --sample: |u^(k)|^2 summed over the waves with round(|k|) = s.\n"
@@ -34,11 +35,12 @@ const cli_page cli_plot_page = {
         "    mpno plot examples/data/darcy_test_32.pt y.npy -o errors.png\n"
         "    mpno plot runs/mixed --sample 0:4\n"
         "    mpno plot runs/mixed --spectrum -o spectra.png\n"
+        "    mpno plot runs/flow --rollout all --animate -o flow.png\n"
         "    mpno plot 2D_diff-react_NA_NA.h5 --key \"*/data\" --sample 7 --animate\n",
     .files =
         "    OUT (must end in .png; the name of FILE in the current folder where it is not given)\n"
         "    appears whole or not at all.\n",
-    .options = CLI_OPTION_OUTPUT | CLI_OPTION_PLOT,
+    .options = CLI_OPTION_OUTPUT | CLI_OPTION_PLOT | CLI_OPTION_ROLLOUT,
     .overrides = true,
     .arguments = {"FILE", "PREDICTION"},
     .n_required = 1,
@@ -55,6 +57,7 @@ mpno_status cli_plot(mpno_ctx *ctx, const cli_args *args, cli_output *output, ch
     opts.unit = args->unit;
     opts.spectrum = args->spectrum;
     opts.animate = args->animate;
+    opts.rollout = cli_rollout_steps(args);
     mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
     if (status == MPNO_OK)
         status =

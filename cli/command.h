@@ -19,4 +19,7 @@
 MPNO_WARN_UNUSED mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *args,
                                              mpno_config **out);
 
+/* Steps of --rollout: 0 where it is not given. */
+int64_t cli_rollout_steps(const cli_args *args);
+
 #endif

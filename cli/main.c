@@ -184,6 +184,12 @@ mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *arg
     return status;
 }
 
+int64_t cli_rollout_steps(const cli_args *args) {
+    int steps = 0;
+    if (!args->rollout) return 0;
+    return cli_read_count(args->rollout, INT_MAX, NULL, &steps) ? steps : MPNO_EVAL_WHOLE; /* all */
+}
+
 /* Waiting threads look a thousand times, some 20 to 50 us, and then sleep, unless the user says
  * otherwise. On cores that others use too, OpenMP's own long spinning at the barriers of a small
  * network made a step 2 to 7 times slower (darcy16, load 5 on 2 cores); sleeping at once cost a

@@ -19,8 +19,9 @@ typedef struct mpno_plot_opts {
     const char *unit;       /* of the outputs, for headings; NULL: none is said */
     bool spectrum;          /* radial spectra instead of fields */
     bool animate;           /* over the axis t, as an animated PNG */
+    int64_t rollout;        /* of models of trajectories: steps, as in mpno_eval_opts; 0: none */
 } mpno_plot_opts;
-#define MPNO_PLOT_OPTS_INIT {sizeof(mpno_plot_opts), NULL, NULL, NULL, NULL, "auto", NULL, false, false}
+#define MPNO_PLOT_OPTS_INIT {sizeof(mpno_plot_opts), NULL, NULL, NULL, NULL, "auto", NULL, false, false, 0}
 
 /* file: a data file, or a checkpoint or run folder, whose test data are drawn with what it predicts. output: a PNG file; NULL:
  * in the current folder, under the name of `file`. overrides: of configuration keys, for checkpoints only; may be NULL. opts

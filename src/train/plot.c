@@ -241,6 +241,8 @@ static mpno_status check(mpno_ctx *ctx, const mpno_plot_opts *opts, const char *
     MPNO_CHECK(ctx, !strcmp(map, "auto") || !strcmp(map, "sequential") || !strcmp(map, "diverging"),
                MPNO_E_CONFIG, "there is no colour map '%s': choose auto, sequential or diverging",
                map);
+    MPNO_CHECK(ctx, opts->rollout >= 0 || opts->rollout == MPNO_EVAL_WHOLE, MPNO_E_CONFIG,
+               "a roll-out has 1 step or more, not %lld", (long long)opts->rollout);
     MPNO_CHECK(ctx, !opts->spectrum || !opts->animate, MPNO_E_CONFIG,
                "spectra are not animated: give one of --spectrum and --animate");
     return MPNO_OK;
@@ -251,13 +253,18 @@ static mpno_status open_source(mpno_ctx *ctx, const char *file, const mpno_confi
     bool model;
     MPNO_TRY(mpno_plot_is_model(ctx, file, &model));
     if (model) {
-        const bool asked = opts->prediction || opts->key || opts->axes || opts->animate;
+        const bool asked = opts->prediction || opts->key || opts->axes;
         MPNO_CHECK(ctx, !asked, MPNO_E_CONFIG,
                    "%s is a trained model: its test data are named by data.test, data.x_key and "
-                   "data.y_key, not by a second file, --key, --axes or --animate",
+                   "data.y_key, not by a second file, --key or --axes",
                    file);
-        return mpno_plot_open_model(ctx, file, overrides, out);
+        MPNO_CHECK(ctx, !opts->animate || opts->rollout != 0, MPNO_E_CONFIG,
+                   "%s is a trained model: what moves are the steps of a roll-out; give --rollout",
+                   file);
+        return mpno_plot_open_model(ctx, file, overrides, opts->rollout, out);
     }
+    MPNO_CHECK(ctx, opts->rollout == 0, MPNO_E_CONFIG,
+               "%s is a data file: a roll-out needs a trained model", file);
     for (int i = 0; overrides && i < mpno_config_n_keys(); i++)
         MPNO_CHECK(ctx,
                    !mpno_config_touched(overrides, mpno_config_key(i).name) ||

@@ -5,6 +5,7 @@
 
 #include "mpno/plot.h"
 #include "report/canvas.h"
+#include "train/forecast.h"
 #include "train/plot_tensor.h"
 #include "train/restore.h"
 
@@ -33,14 +34,16 @@ struct mpno_plot_source {
     mpno_sets sets;
     const mpno_set *set;
     mpno_predictor predictor;
-    void *x; /* owned: one input as the file has it */
+    mpno_forecast forecast; /* of a roll-out, in the place of sets and predictor */
+    void *x;                /* owned: one input as the file has it */
+    void *steps[2];         /* owned: truth and prediction of a roll-out, [step][grid..][fields] */
 };
 
 /* Whether `path` is a run folder or a file of weights, and no data. */
 MPNO_WARN_UNUSED mpno_status mpno_plot_is_model(mpno_ctx *ctx, const char *path, bool *out);
-/* The first of the test sets of a checkpoint. */
+/* The first of the test sets of a checkpoint; rollout: steps to predict, 0: none. */
 MPNO_WARN_UNUSED mpno_status mpno_plot_open_model(mpno_ctx *ctx, const char *path,
-                                                  const mpno_config *overrides,
+                                                  const mpno_config *overrides, int64_t rollout,
                                                   mpno_plot_source *out);
 
 /* What to draw. */

@@ -134,7 +134,7 @@ static void write_label(const figure *f, int64_t sample, int64_t channel, int64_
     int n = snprintf(out, LABEL, "sample %lld", (long long)sample);
     if (channels > 1) n += snprintf(out + n, LABEL - (size_t)n, ", channel %d", (int)channel);
     if (time >= 0 && source->time.step > 0)
-        n += snprintf(out + n, LABEL - (size_t)n, ", t = %.4g",
+        n += snprintf(out + n, LABEL - (size_t)n, ", %s = %.4g", source->time.name,
                       source->time.low + (double)time * source->time.step);
     else if (time >= 0)
         n += snprintf(out + n, LABEL - (size_t)n, ", time %lld", (long long)time);

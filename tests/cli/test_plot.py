@@ -156,8 +156,11 @@ class Models(Plot):
         self.assertNotEqual(self.draw("run", "--sample", "0:2", "report.output_unit=Pa"), frame)
         all_samples = self.draw("run", "--spectrum")
         self.assertNotEqual(self.draw("run", "--spectrum", "--sample", "1"), all_samples)
-        for words in (["test8.pt"], ["--key", "y"], ["--animate"], ["--axes", "nxy"]):
+        for words in (["test8.pt"], ["--key", "y"], ["--axes", "nxy"]):
             self.assert_error(self.mpno("plot", "run", *words, status=USAGE), "trained model", "data.test")
+        self.assert_error(self.mpno("plot", "run", "--animate", status=USAGE), "trained model", "--rollout")
+        self.assert_error(self.mpno("plot", "run", "--rollout", "2", status=USAGE), "not trained on trajectories")
+        self.assert_error(self.mpno("plot", "test8.pt", "--rollout", "2", status=USAGE), "test8.pt is a data file")
 
 
 class Mistakes(Plot):

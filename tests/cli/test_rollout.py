@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 
-from pictures import size
+from pictures import read, size
 from support import Case, make_project
 from test_metrics import NAMES, errors
 
@@ -98,6 +98,20 @@ class Rollout(Case):
         one = self.mpno("eval", "run", "--rollout", "1", "data.time_hop=100", "--json").json()["test"]["16"]
         single = self.mpno("eval", "run", "data.time_hop=100", "--json").json()["test"]["16"]
         self.assertEqual({name: one[name] for name in NAMES}, {name: single[name] for name in NAMES})
+
+    def test_pictures_of_steps(self):
+        """A frame for each step; the first is that of a roll-out of one step but for its scale."""
+        self.train((12, 12), 1, 1, 1)
+        found = self.mpno("plot", "run", "--rollout", "4", "--animate", "--sample", "2", "-o", "p.png", "--json").json()
+        frames, _ = read(self.folder / "p.png")
+        self.assertEqual((found["frames"], found["samples"], len(frames)), (4, [2], 4))
+        self.assertEqual(frames[0].shape, frames[3].shape)
+        self.assertFalse((frames[0] == frames[3]).all())
+        still = self.mpno("plot", "run", "--rollout", "all", "--sample", "0,1", "-o", "p.png", "--json").json()
+        self.assertEqual(still["frames"], 1)
+        self.assertGreater(still["height"], 8 * 200)  # four times of each sample
+        self.mpno("plot", "run", "--rollout", "3", "--spectrum", "-o", "s.png")
+        self.assert_error(self.mpno("plot", "run", "--rollout", "9", status=USAGE), "9 steps", "have 8")
 
     def test_steps_of_a_single_prediction(self):
         u = self.train((16,), 2, 1, 3, "time_hop: 100")
