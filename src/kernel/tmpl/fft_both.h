@@ -38,22 +38,23 @@
 
 #include "kernel/tmpl/fft_sums.h"
 
-#define FFT_TABLE_ROW(isa_, format, lanes_, suffix)        \
-    [format] = {.arithmetic = format,                      \
-                .isa = isa_,                               \
-                .lanes = lanes_,                           \
-                .load = load_##suffix,                     \
-                .store = store_##suffix,                   \
-                .copy = copy_##suffix,                     \
-                .zero = zero_##suffix,                     \
-                .pass = pass_##suffix,                     \
-                .multiply = multiply_##suffix,             \
-                .split = split_##suffix,                   \
-                .join = join_##suffix,                     \
-                .direct_forward = direct_forward_##suffix, \
-                .direct_inverse = direct_inverse_##suffix, \
-                .combine = combine_##suffix,               \
-                .separate = separate_##suffix,             \
+#define FFT_TABLE_ROW(isa_, format, lanes_, suffix)                                          \
+    [format] = {.arithmetic = format,                                                        \
+                .isa = isa_,                                                                 \
+                .lanes = lanes_,                                                             \
+                .largest_radix = (isa_) == MPNO_ISA_AVX512 && (format) == MPNO_F64 ? 16 : 8, \
+                .load = load_##suffix,                                                       \
+                .store = store_##suffix,                                                     \
+                .copy = copy_##suffix,                                                       \
+                .zero = zero_##suffix,                                                       \
+                .pass = pass_##suffix,                                                       \
+                .multiply = multiply_##suffix,                                               \
+                .split = split_##suffix,                                                     \
+                .join = join_##suffix,                                                       \
+                .direct_forward = direct_forward_##suffix,                                   \
+                .direct_inverse = direct_inverse_##suffix,                                   \
+                .combine = combine_##suffix,                                                 \
+                .separate = separate_##suffix,                                               \
                 .column_sums = column_sums}
 #define FFT_TABLE(isa) \
     { FFT_TABLE_ROW(isa, MPNO_F64, VF64_LANES, f64), FFT_TABLE_ROW(isa, MPNO_F32, VF32_LANES, f32) }

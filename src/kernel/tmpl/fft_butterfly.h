@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Small transforms in registers, in place: x[j] <- sum_b x[b] exp(-2 pi i b j / R) for R = 2, 3, 4,
- * 5, 7, 8 (parameters: fft_all.h). Odd radices fold b <-> R - b: sums carry the cosines,
+ * 5, 7, 8, 16 (parameters: fft_all.h). Odd radices fold b <-> R - b: sums carry the cosines,
  * differences the sines. */
 
 FFT_INLINE void NAME(butterfly2)(V *re, V *im) {
@@ -47,6 +47,38 @@ FFT_INLINE void NAME(butterfly8)(V *re, V *im) {
         im[j] = ei[j] + oi[j];
         re[j + 4] = er[j] - or [j];
         im[j + 4] = ei[j] - oi[j];
+    }
+}
+
+/* Four by four: x[4 a + b] over a, times exp(-2 pi i b j / 16), over b. */
+FFT_INLINE void NAME(butterfly16)(V *re, V *im) {
+    const T c1 = (T)0.92387953251128675612818318939678829,
+            c2 = (T)0.70710678118654752440084436210484904;
+    const T s1 = (T)0.38268343236508977172845998403039887;
+    const T cosine[10] = {1, c1, c2, s1, 0, -s1, -c2, -c1, -1, -c1};
+    const T sine[10] = {0, s1, c2, c1, 1, c1, c2, s1, 0, -s1};
+    V yr[4][4], yi[4][4];
+    for (int b = 0; b < 4; b++) {
+        for (int a = 0; a < 4; a++) {
+            yr[b][a] = re[4 * a + b];
+            yi[b][a] = im[4 * a + b];
+        }
+        NAME(butterfly4)(yr[b], yi[b]);
+    }
+    for (int j = 0; j < 4; j++) {
+        V zr[4], zi[4];
+        for (int b = 0; b < 4; b++) {
+            const V r = yr[b][j], i = yi[b][j];
+            const V c = NAME(all)(cosine[b * j]), s = NAME(all)(sine[b * j]);
+            const bool turned = b * j > 0;
+            zr[b] = turned ? NAME(fma)(r, c, i * s) : r;
+            zi[b] = turned ? NAME(fma)(i, c, -(r * s)) : i;
+        }
+        NAME(butterfly4)(zr, zi);
+        for (int k = 0; k < 4; k++) {
+            re[j + 4 * k] = zr[k];
+            im[j + 4 * k] = zi[k];
+        }
     }
 }
 
@@ -133,6 +165,9 @@ FFT_INLINE void NAME(butterfly)(V *re, V *im, const int radix) {
             break;
         case 7:
             NAME(butterfly7)(re, im);
+            break;
+        case 16:
+            NAME(butterfly16)(re, im);
             break;
         default:
             NAME(butterfly8)(re, im);

@@ -16,7 +16,7 @@ FFT_INLINE void NAME(pass_small)(const mpno_fft_pass *pass, const mpno_fft_rows 
             for (int64_t i = 0; i < ido; i++, w += 2 * (radix - 1)) {
                 const T *src = NAME(row)(in, i + ido * radix * k) + c, *src_im = src + in->plane;
                 T *dst = NAME(row)(out, i + ido * k) + c, *dst_im = dst + out->plane;
-                V re[8], im[8];
+                V re[16], im[16];
                 for (int j = 0; j < radix; j++) {
                     re[j] = NAME(get)(src + j * in_step);
                     im[j] = NAME(get)(src_im + j * in_step);
@@ -114,6 +114,7 @@ static void NAME(pass)(const mpno_fft_pass *pass, const mpno_fft_rows *out, cons
         case 5: NAME(pass_radix)(pass, out, in, width, 5); break;
         case 7: NAME(pass_radix)(pass, out, in, width, 7); break;
         case 8: NAME(pass_radix)(pass, out, in, width, 8); break;
+        case 16: NAME(pass_radix)(pass, out, in, width, 16); break;
         default: NAME(pass_odd)(pass, out, in, width); break;
     }
 }

@@ -38,18 +38,20 @@ static void consider_direct(mpno_line *line) {
     line->flops = flops;
 }
 
-static void choose(mpno_line *line) {
+static void choose(mpno_line *line, int largest) {
     double copies = line->k == line->n && line->first == 0 ? 0 : 1;
     if (mpno_passes_suit(line->n)) {
         line->method = MPNO_LINE_PASSES;
-        line->flops = mpno_passes_flops(line->n);
-        line->cost =
-            mpno_passes_cost(line->n) + copies * 4.0 * (double)(line->inverse ? line->n : line->k);
+        line->flops = mpno_passes_flops(line->n, largest);
+        line->cost = mpno_passes_cost(line->n, largest) +
+                     copies * 4.0 * (double)(line->inverse ? line->n : line->k);
     } else {
         line->method = MPNO_LINE_CHIRP;
         line->m = mpno_passes_good_size(line->n + line->k - 1);
-        line->flops = 2 * mpno_passes_flops(line->m) + 6.0 * (double)(line->n + line->k + line->m);
-        line->cost = 2 * mpno_passes_cost(line->m) + 12.0 * (double)(line->n + line->k + line->m);
+        line->flops =
+            2 * mpno_passes_flops(line->m, largest) + 6.0 * (double)(line->n + line->k + line->m);
+        line->cost =
+            2 * mpno_passes_cost(line->m, largest) + 12.0 * (double)(line->n + line->k + line->m);
     }
     consider_direct(line);
 }
@@ -128,7 +130,7 @@ static mpno_status plan_chirp(mpno_ctx *ctx, mpno_format arithmetic, mpno_line *
 mpno_status mpno_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t first,
                              int64_t k, bool inverse, mpno_line *out) {
     mpno_line line = {.n = n, .first = first, .k = k, .inverse = inverse};
-    choose(&line);
+    choose(&line, mpno_fft_kernels_get(ctx->isa, arithmetic)->largest_radix);
     mpno_status status = MPNO_OK;
     switch (line.method) {
         case MPNO_LINE_DIRECT:

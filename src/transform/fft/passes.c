@@ -28,7 +28,7 @@ int64_t mpno_passes_good_size(int64_t n) {
     }
 }
 
-int mpno_passes_factor(int64_t n, int *radix) {
+int mpno_passes_factor(int64_t n, int largest, int *radix) {
     int count = 0, twos = 0;
     for (int64_t p = MPNO_FFT_MAX_RADIX; p >= 3; p -= 2) {
         while (n % p == 0 && (p < 9 || p % 3 != 0)) {
@@ -40,11 +40,12 @@ int mpno_passes_factor(int64_t n, int *radix) {
         twos++;
         n /= 2;
     }
-    /* As few passes as radix 8 allows, with 4 rather than 2. */
-    int fours = twos % 3 == 2 ? 1 : twos % 3 == 1 && twos > 1 ? 2 : 0;
-    if (twos == 1) radix[count++] = 2;
-    for (int i = 0; i < fours; i++) radix[count++] = 4;
-    for (int i = 0; i < (twos - 2 * fours) / 3; i++) radix[count++] = 8;
+    /* As few passes as the largest radix allows, as equal as can be. */
+    const int most = largest >= 16 ? 4 : 3, passes = (twos + most - 1) / most;
+    for (int i = 0; i < passes; i++) {
+        const bool one_more = i >= passes - twos % passes;
+        radix[count++] = 1 << (twos / passes + one_more);
+    }
     return count;
 }
 
@@ -59,13 +60,15 @@ static double butterfly_flops(int radix) {
             return 16;
         case 8:
             return 56;
+        case 16:
+            return 176;
         default:
             return (radix / 2) * (4.0 * radix + 6.0);
     }
 }
 
-double mpno_passes_flops(int64_t n) {
-    int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, radix);
+double mpno_passes_flops(int64_t n, int largest) {
+    int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, largest, radix);
     double flops = 0;
     for (int s = 0; s < count; s++) {
         double twiddles = s + 1 < count ? 6.0 * (radix[s] - 1) : 0;
@@ -74,15 +77,16 @@ double mpno_passes_flops(int64_t n) {
     return flops;
 }
 
-double mpno_passes_cost(int64_t n) {
-    int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, radix);
-    return mpno_passes_flops(n) + 8.0 * (double)n * count;
+double mpno_passes_cost(int64_t n, int largest) {
+    int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, largest, radix);
+    return mpno_passes_flops(n, largest) + 8.0 * (double)n * count;
 }
 
 mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, mpno_passes *out) {
     mpno_passes p = {.n = n};
     int radix[MPNO_FFT_MAX_PASSES];
-    p.n_passes = mpno_passes_factor(n, radix);
+    const mpno_fft_kernels *kernels = mpno_fft_kernels_get(ctx->isa, arithmetic);
+    p.n_passes = mpno_passes_factor(n, kernels->largest_radix, radix);
     size_t count = 0, bytes = mpno_format_bytes(arithmetic);
     int64_t rest = n;
     for (int s = 0; s < p.n_passes; s++) {

@@ -20,12 +20,13 @@ typedef struct mpno_passes {
 bool mpno_passes_suit(int64_t n);
 /* Smallest product of 2, 3, 5, 7 that is not below n. */
 int64_t mpno_passes_good_size(int64_t n);
-/* Radices in order into radix[MPNO_FFT_MAX_PASSES]; returns how many. n must suit. */
-int mpno_passes_factor(int64_t n, int *radix);
+/* Radices in order into radix[MPNO_FFT_MAX_PASSES], powers of two up to `largest` (that of the
+ * kernels); returns how many. n must suit. */
+int mpno_passes_factor(int64_t n, int largest, int *radix);
 /* Real additions and multiplications. */
-double mpno_passes_flops(int64_t n);
+double mpno_passes_flops(int64_t n, int largest);
 /* The same with loads and stores: proportional to measured time. */
-double mpno_passes_cost(int64_t n);
+double mpno_passes_cost(int64_t n, int largest);
 
 MPNO_WARN_UNUSED mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
                                                 mpno_passes *out);
