@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE")
-    o = parser.parse_args()
+    o = parser.parse_intermixed_args()
     o.folder.mkdir(parents=True, exist_ok=True)
     virtual, plain, count = make_data(o.folder, o.gib, o.samples)
     model = MODEL + o.words
