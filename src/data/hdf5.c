@@ -703,19 +703,19 @@ static mpno_status write_attributes(mpno_ctx *ctx, hid_t object, const mpno_valu
     return MPNO_OK;
 }
 
-/* Makes the groups of "a/b/c" that are missing: without time stamps, unlike those that HDF5 would
- * make by itself. */
-static mpno_status make_groups(mpno_ctx *ctx, hid_t file, const char *name) {
+/* Makes the groups of a set "a/b/c" that are missing: without time stamps, unlike those that HDF5
+ * would make by itself. */
+static mpno_status make_groups(mpno_ctx *ctx, hid_t file, const mpno_hdf5_set *set) {
     char group[MAX_NAME];
-    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
-        memcpy(group, name, (size_t)(slash - name));
-        group[slash - name] = '\0';
+    for (const char *slash = strchr(set->name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        memcpy(group, set->name, (size_t)(slash - set->name));
+        group[slash - set->name] = '\0';
         if (H5Lexists(file, group, H5P_DEFAULT) > 0) continue;
         hid_t plist = H5Pcreate(H5P_GROUP_CREATE), made = -1;
         if (plist >= 0 && H5Pset_obj_track_times(plist, false) >= 0)
             made = H5Gcreate2(file, group, H5P_DEFAULT, plist, H5P_DEFAULT);
-        mpno_status status =
-            made < 0 ? fail_hdf5(ctx, MPNO_E_IO, "a group cannot be made") : MPNO_OK;
+        mpno_status status = made < 0 ? fail_hdf5(ctx, MPNO_E_IO, "a group cannot be made")
+                                      : write_attributes(ctx, made, set->group);
         release_both(made, plist);
         MPNO_TRY(status);
     }
@@ -744,7 +744,7 @@ static mpno_status write_set(mpno_ctx *ctx, hid_t file, mpno_hdf5_set *set, cons
     int64_t count;
     size_t bytes;
     MPNO_TRY(mpno_hdf5_check_set(ctx, set, MAX_NAME, &count, &bytes));
-    MPNO_TRY(make_groups(ctx, file, set->name));
+    MPNO_TRY(make_groups(ctx, file, set));
     static const char what[] = "data set '%.900s' cannot be written";
     char digits[MPNO_HDF5_CHECKSUM_TEXT];
     hid_t id = create_dataset(file, set);

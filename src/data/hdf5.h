@@ -55,7 +55,8 @@ typedef struct mpno_hdf5_set {
     int64_t shape[MPNO_MAX_DIMS];
     const mpno_value
         *attributes; /* borrowed: map of texts, numbers, truths, lists of numbers; NULL: none */
-    uint64_t offset; /* out: place of its first byte in the file; 0 when it is empty */
+    const mpno_value *group; /* the same of groups that are made for this set */
+    uint64_t offset;         /* out: place of its first byte in the file; 0 when it is empty */
 } mpno_hdf5_set;
 
 /* Creates (or empties) the file at `path` with the data sets, filled with zeros, and attributes of

@@ -274,7 +274,8 @@ static mpno_status write_tensors(mpno_ctx *ctx, const char *path, const mpno_ten
     MPNO_TRY(share_metadata(ctx, file, root, of_set));
     for (size_t i = 0; i < file->n; i++) {
         const mpno_named_tensor *t = &file->tensors[i];
-        sets[i] = (mpno_hdf5_set){t->name, t->element, t->ndim, {0}, of_set[i], 0};
+        sets[i] = (mpno_hdf5_set){
+            .name = t->name, .element = t->element, .ndim = t->ndim, .attributes = of_set[i]};
         memcpy(sets[i].shape, t->shape, sizeof sets[i].shape);
     }
     MPNO_TRY(mpno_writer_open(ctx, path, &writer));

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "pde/multigrid.h"
@@ -80,6 +81,8 @@ static mpno_status resolve(mpno_ctx *ctx, void *settings) {
                    "more than twice as many as another",
                    (long long)solved->v[0], (long long)solved->v[t]);
     }
+    MPNO_CHECK(ctx, s->x == X_VALUE || s->common.layout == MPNO_LAYOUT_MPNO, MPNO_E_CONFIG,
+               "x: PDEBench's layout holds the coefficient, not the phase; leave x out");
     if (isnan(s->sigma)) s->sigma = pow(s->tau, s->alpha - 0.5 * (double)s->ndim);
     MPNO_CHECK(ctx, isfinite(s->sigma) && s->sigma > 0, MPNO_E_CONFIG,
                "sigma: tau^(alpha - ndim/2) is %g, out of the range of numbers; give sigma",
@@ -101,10 +104,19 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
         sets[0].shape[t] = n;
         sets[0].axes[t] = (mpno_pde_axis){MPNO_AXIS_SPACE, names[t], 0, 1.0 / (double)n};
     }
+    sets[0].pdebench = "nu";
     sets[1] = sets[0];
     sets[1].name = "y";
     sets[1].meaning = "solution u";
     sets[1].element = values;
+    sets[1].pdebench = "tensor";
+    if (s->common.layout == MPNO_LAYOUT_PDEBENCH) { /* which has one time, of no meaning */
+        memmove(sets[1].shape + 1, sets[0].shape, (size_t)s->ndim * sizeof *sets[0].shape);
+        memmove(sets[1].axes + 1, sets[0].axes, (size_t)s->ndim * sizeof *sets[0].axes);
+        sets[1].shape[0] = 1;
+        sets[1].axes[0] = (mpno_pde_axis){MPNO_AXIS_TIME, "t", 0, 1};
+        sets[1].ndim++;
+    }
     return 2;
 }
 
@@ -266,6 +278,7 @@ const mpno_pde mpno_pde_darcy = {
     .matters = matters,
     .n_fields = sizeof fields / sizeof *fields,
     .settings_bytes = sizeof(darcy_settings),
+    .pdebench = {"beta", "forcing"},
     .resolve = resolve,
     .describe = describe,
     .lanes = 1,

@@ -21,6 +21,7 @@
 #include "core/text.h"
 #include "data/hdf5.h"
 #include "pde/generator.h"
+#include "pde/layout.h"
 #include "pde/queue.h"
 
 /* Seconds between two counts: a tenth of the run so far, within bounds. Rarely flushed, soon
@@ -28,7 +29,6 @@
 #define COUNT_OFTENEST 0.02
 #define COUNT_RAREST 1.0
 #define PARAMETERS "parameters"
-#define COMPLETED "completed"
 
 typedef struct run {
     mpno_generator *generator;
@@ -36,11 +36,9 @@ typedef struct run {
     const mpno_sink *sink;
     const mpno_pde_common *common;
     void *job; /* owned */
-    int n_sets, n_workers;
+    int n_workers;
     int n_buffers, n_lanes; /* of each worker: lanes with memory, and in use */
-    mpno_pde_set sets[MPNO_PDE_MAX_SETS];
-    mpno_hdf5_set places[MPNO_PDE_MAX_SETS + 1]; /* the last one: the count */
-    size_t bytes[MPNO_PDE_MAX_SETS];             /* of one sample */
+    mpno_layout layout;
     int fd;
     bool created;        /* by this run */
     int64_t begun, done; /* samples found, and complete: counted in the file */
@@ -167,44 +165,6 @@ static mpno_status read_recipe(run *r) {
     return status;
 }
 
-/* Shapes of the data sets of the file, from those of a sample. */
-static mpno_status describe(run *r) {
-    mpno_ctx *ctx = r->generator->ctx;
-    r->common = r->generator->settings;
-    r->n_sets = r->generator->pde->describe(r->generator->settings, r->sets);
-    for (int i = 0; i < r->n_sets; i++) {
-        const mpno_pde_set *from = &r->sets[i];
-        mpno_hdf5_set *to = &r->places[i];
-        int64_t n;
-        *to = (mpno_hdf5_set){.name = from->name, .element = from->element, .ndim = from->ndim + 1};
-        to->shape[0] = r->common->n_samples;
-        memcpy(to->shape + 1, from->shape, (size_t)from->ndim * sizeof(int64_t));
-        MPNO_CHECK(ctx,
-                   mpno_shape_measure(from->element, from->ndim, from->shape, &n, &r->bytes[i]),
-                   MPNO_E_CONFIG, "resolution: a sample of that many points is too large");
-        size_t all;
-        MPNO_CHECK(ctx, mpno_shape_measure(to->element, to->ndim, to->shape, &n, &all),
-                   MPNO_E_CONFIG, "n_samples: a file of that many points is too large");
-    }
-    r->places[r->n_sets] = (mpno_hdf5_set){.name = COMPLETED, .element = MPNO_ELEMENT_I64};
-    return MPNO_OK;
-}
-
-static mpno_status attributes(const mpno_generator *g, mpno_value **out) {
-    char *text = NULL;
-    MPNO_TRY(recipe(g, g->settings, out));
-    mpno_status status = mpno_json_text(g->ctx, *out, false, &text);
-    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, PARAMETERS, text);
-    mpno_free(g->ctx, text);
-    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, "equation", g->pde->name);
-    if (status == MPNO_OK) status = mpno_value_set_string(g->ctx, *out, "grid", g->pde->grid);
-    if (status == MPNO_OK) {
-        status = mpno_value_set_string(g->ctx, *out, "mpno_version", mpno_version());
-    }
-    if (status != MPNO_OK) mpno_value_destroy(g->ctx, out);
-    return status;
-}
-
 static mpno_status fail_file(const run *r, const char *verb, int error) {
     char reason[128];
     if (strerror_r(error, reason, sizeof reason) != 0) {
@@ -215,101 +175,53 @@ static mpno_status fail_file(const run *r, const char *verb, int error) {
                                  : "check the disk and its free space");
 }
 
-/* Takes the space now, so that a disk that is too small is known before the first sample. */
+/* Takes the space now, so that a disk that is too small is known before the first sample, and
+ * writes the coordinates. */
 static mpno_status reserve(const run *r, const char *path) {
     struct stat info;
     const int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) return fail_file(r, "open", errno);
     int error = fstat(fd, &info) == 0 ? posix_fallocate(fd, 0, info.st_size) : errno;
     if (error == EINVAL || error == EOPNOTSUPP) error = 0; /* such a file system cannot tell */
+    if (!error) error = mpno_layout_write_coordinates(&r->layout, fd);
     (void)close(fd);
     return error ? fail_file(r, "write", error) : MPNO_OK;
 }
 
-/* Puts [first, step] into map under the name of the axis. */
-static mpno_status put_places(mpno_ctx *ctx, const mpno_pde_axis *axis, mpno_value *map) {
-    const double numbers[2] = {axis->first, axis->step};
-    mpno_value *list = NULL;
-    mpno_status status = mpno_value_list(ctx, &list);
-    for (int i = 0; status == MPNO_OK && i < 2; i++) {
-        mpno_value *number = NULL;
-        status = mpno_value_real(ctx, numbers[i], &number);
-        if (status == MPNO_OK) status = mpno_value_append(ctx, list, number);
-    }
-    if (status == MPNO_OK) return mpno_value_set(ctx, map, axis->name, list);
-    mpno_value_destroy(ctx, &list);
-    return status;
-}
-
-/* Attributes of a set: its meaning, the names of its axes, and where their points stand. */
-static mpno_status set_attributes(mpno_ctx *ctx, const mpno_pde_set *set, mpno_value **out) {
-    char axes[160] = "sample";
-    MPNO_TRY(mpno_value_map(ctx, out));
-    MPNO_TRY(mpno_value_set_string(ctx, *out, "meaning", set->meaning));
-    for (int d = 0; d < set->ndim; d++) {
-        const mpno_pde_axis *axis = &set->axes[d];
-        const size_t used = strlen(axes);
-        (void)snprintf(axes + used, sizeof axes - used, " %s", axis->name);
-        if (axis->kind != MPNO_AXIS_CHANNEL) MPNO_TRY(put_places(ctx, axis, *out));
-    }
-    return mpno_value_set_string(ctx, *out, "axes", axes);
-}
-
 static mpno_status create_file(run *r) {
     mpno_generator *g = r->generator;
-    mpno_value *all = NULL, *notes[MPNO_PDE_MAX_SETS] = {NULL};
+    mpno_value *parameters = NULL;
     mpno_writer *writer = NULL;
-    mpno_status status = attributes(g, &all);
-    for (int i = 0; status == MPNO_OK && i < r->n_sets; i++) {
-        status = set_attributes(g->ctx, &r->sets[i], &notes[i]);
-        r->places[i].attributes = notes[i];
-    }
+    mpno_status status = recipe(g, g->settings, &parameters);
     if (status == MPNO_OK) status = mpno_writer_open(g->ctx, r->path, &writer);
     if (status == MPNO_OK) {
-        status = mpno_hdf5_create(g->ctx, mpno_writer_temporary(writer), (size_t)r->n_sets + 1,
-                                  r->places, all);
-        if (status == MPNO_OK) status = reserve(r, mpno_writer_temporary(writer));
+        const char *path = mpno_writer_temporary(writer);
+        status = mpno_layout_make(g->ctx, &r->layout, g->pde, parameters, path);
+        if (status == MPNO_OK) status = reserve(r, path);
         if (status == MPNO_OK) {
             status = mpno_writer_commit(&writer);
         } else {
             mpno_writer_abandon(&writer);
         }
     }
-    for (int i = 0; i < r->n_sets; i++) {
-        mpno_value_destroy(g->ctx, &notes[i]);
-        r->places[i].attributes = NULL;
-    }
-    mpno_value_destroy(g->ctx, &all);
+    mpno_value_destroy(g->ctx, &parameters);
     return status;
-}
-
-/* All bytes at their place, or the reason; 0 on success. */
-static int write_at(int fd, const void *data, size_t bytes, uint64_t offset) {
-    const char *from = data;
-    while (bytes > 0) {
-        const ssize_t n = pwrite(fd, from, bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return n < 0 ? errno : EIO;
-        from += n;
-        bytes -= (size_t)n;
-        offset += (uint64_t)n;
-    }
-    return 0;
 }
 
 /* Opens the file for itself alone and reads how many samples are complete. */
 static mpno_status open_file(run *r) {
     mpno_ctx *ctx = r->generator->ctx;
-    MPNO_TRY(mpno_hdf5_locate(ctx, r->path, (size_t)r->n_sets + 1, r->places));
+    MPNO_TRY(mpno_layout_locate(ctx, &r->layout, r->path));
+    const uint64_t place = mpno_layout_count_place(&r->layout);
     r->fd = open(r->path, O_RDWR | O_CLOEXEC);
     if (r->fd < 0) return fail_file(r, "open", errno);
     MPNO_CHECK(ctx, flock(r->fd, LOCK_EX | LOCK_NB) == 0, MPNO_E_IO,
                "'%s' is being written by another mpno generate; wait for its end", r->path);
-    const ssize_t n = pread(r->fd, &r->done, sizeof r->done, (off_t)r->places[r->n_sets].offset);
+    const ssize_t n = pread(r->fd, &r->done, sizeof r->done, (off_t)place);
     if (n != (ssize_t)sizeof r->done) return fail_file(r, "read", n < 0 ? errno : EIO);
     MPNO_CHECK(ctx, r->done >= 0 && r->done <= r->common->n_samples, MPNO_E_FORMAT,
-               "'%s': %s is %lld, expected 0 to %lld; the file is damaged, make it anew", r->path,
-               COMPLETED, (long long)r->done, (long long)r->common->n_samples);
+               "'%s': completed is %lld, expected 0 to %lld; the file is damaged, make it anew",
+               r->path, (long long)r->done, (long long)r->common->n_samples);
     r->begun = r->done;
     return MPNO_OK;
 }
@@ -333,7 +245,8 @@ static void count(run *r) {
     r->counted = mpno_seconds();
     if (done == r->done || r->error) return;
     if (fdatasync(r->fd) != 0) r->error = errno;
-    if (!r->error) r->error = write_at(r->fd, &done, sizeof done, r->places[r->n_sets].offset);
+    if (!r->error)
+        r->error = mpno_write_at(r->fd, &done, sizeof done, mpno_layout_count_place(&r->layout));
     if (!r->error && fdatasync(r->fd) != 0) r->error = errno;
     if (r->error) {
         atomic_store(&r->failed, true);
@@ -376,9 +289,9 @@ void mpno_pde_give(mpno_pde_work *work, int lane, const mpno_pde_outcome *outcom
         work->failed = sample->number;
     }
     int error = 0;
-    for (int i = 0; i < r->n_sets && !outcome->failure[0] && !error; i++) {
-        error = write_at(r->fd, sample->out[i], r->bytes[i],
-                         r->places[i].offset + (uint64_t)sample->number * r->bytes[i]);
+    for (int i = 0; i < r->layout.n_parts && !outcome->failure[0] && !error; i++) {
+        error = mpno_write_at(r->fd, sample->out[i], r->layout.parts[i].bytes,
+                              mpno_layout_place(&r->layout, i, sample->number));
     }
     if (error) work->error = error;
     if (error || outcome->failure[0]) {
@@ -470,9 +383,10 @@ static mpno_status allocate(run *r) {
         work->index = w;
         work->failed = -1;
         MPNO_TRY(mpno_alloc_array(ctx, (size_t)r->n_buffers, sizeof *work->lanes, &work->lanes));
-        for (int i = 0; i < r->n_buffers * r->n_sets; i++) {
-            const int set = i % r->n_sets;
-            MPNO_TRY(mpno_alloc_raw(ctx, r->bytes[set], &work->lanes[i / r->n_sets].out[set]));
+        for (int i = 0; i < r->n_buffers * r->layout.n_parts; i++) {
+            const int part = i % r->layout.n_parts;
+            MPNO_TRY(mpno_alloc_raw(ctx, r->layout.parts[part].bytes,
+                                    &work->lanes[i / r->layout.n_parts].out[part]));
         }
     }
     return r->generator->pde->create(ctx, r->generator->settings, r->n_workers, &r->job);
@@ -483,12 +397,13 @@ static void release(run *r) {
     for (int w = 0; r->workers && w < r->n_workers; w++) {
         mpno_pde_sample *lanes = r->workers[w].lanes;
         for (int i = 0; lanes && i < r->n_buffers; i++) {
-            for (int set = 0; set < r->n_sets; set++) mpno_free(ctx, lanes[i].out[set]);
+            for (int k = 0; k < r->layout.n_parts; k++) mpno_free(ctx, lanes[i].out[k]);
         }
         mpno_free(ctx, lanes);
     }
     mpno_free(ctx, r->workers);
     mpno_queue_destroy(ctx, &r->queue);
+    mpno_layout_destroy(ctx, &r->layout);
     r->generator->pde->destroy(ctx, &r->job);
     if (r->fd >= 0) (void)close(r->fd); /* flushed before */
 }
@@ -500,7 +415,8 @@ static mpno_status begin(run *r, bool resume) {
                "'%s' exists; --resume goes on with it, or remove it or choose another name",
                r->path);
     MPNO_TRY(exists ? read_recipe(r) : resolve(g, g->settings));
-    MPNO_TRY(describe(r));
+    r->common = g->settings;
+    MPNO_TRY(mpno_layout_create(g->ctx, g->pde, g->settings, &r->layout));
     const int64_t n = r->common->n_threads > 0 ? r->common->n_threads : g->ctx->n_threads;
     r->n_workers = (int)(n < r->common->n_samples ? n : r->common->n_samples);
     const int64_t share = (r->common->n_samples + r->n_workers - 1) / r->n_workers;

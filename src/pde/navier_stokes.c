@@ -131,13 +131,15 @@ static mpno_status resolve(mpno_ctx *ctx, void *settings) {
 
 static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) {
     const flow_settings *s = settings;
-    const bool series = s->snapshots > 1;
+    const bool series = s->snapshots > 1 || s->common.layout == MPNO_LAYOUT_PDEBENCH;
     mpno_pde_set *x = &sets[0], *y = &sets[1];
     *x = (mpno_pde_set){.name = "x",
                         .meaning = s->recipe == FORCING ? "forcing f" : "vorticity w at t = 0",
                         .element = s->common.format ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32,
-                        .ndim = 2};
+                        .ndim = 2,
+                        .pdebench = s->recipe == FORCING ? "force" : "tensor"};
     *y = *x;
+    y->pdebench = "tensor";
     y->name = "y";
     y->meaning = series ? "vorticity w at times t" : "vorticity w at t = final_time";
     y->ndim = series ? 3 : 2;
@@ -410,6 +412,7 @@ const mpno_pde mpno_pde_navier_stokes = {
     .matters = matters,
     .n_fields = sizeof fields / sizeof *fields,
     .settings_bytes = sizeof(flow_settings),
+    .pdebench = {"Nu", "nu"},
     .resolve = resolve,
     .describe = describe,
     .lanes = LANES,

@@ -12,12 +12,15 @@
 
 enum { MPNO_PDE_MAX_SETS = 4 };
 
+typedef enum mpno_pde_layout { MPNO_LAYOUT_MPNO, MPNO_LAYOUT_PDEBENCH } mpno_pde_layout;
+
 /* common.def; the first member of the parameters of every equation. */
 typedef struct mpno_pde_common {
     int64_t n_samples;
     mpno_int_list resolution;
     int64_t seed;
     int format; /* 0: f32, 1: f64 */
+    int layout; /* mpno_pde_layout */
     int64_t n_threads;
 } mpno_pde_common;
 
@@ -41,6 +44,7 @@ typedef struct mpno_pde_set {
     int ndim;
     int64_t shape[MPNO_MAX_DIMS];
     mpno_pde_axis axes[MPNO_MAX_DIMS];
+    const char *pdebench; /* its data set in PDEBench's layout: see layout.h */
 } mpno_pde_set;
 
 /* A sample in work: its number, and where set i goes, in the order of C. */
@@ -53,6 +57,11 @@ typedef struct mpno_pde_outcome {
     int iterations;    /* of the solver, or steps in time */
     char failure[160]; /* a sentence; "": all went well */
 } mpno_pde_outcome;
+
+/* A parameter that PDEBench's files have as an attribute of another name. */
+typedef struct mpno_pde_attribute {
+    const char *name, *parameter;
+} mpno_pde_attribute;
 
 /* Where a worker takes samples from and gives them to. */
 typedef struct mpno_pde_work mpno_pde_work;
@@ -69,6 +78,8 @@ typedef struct mpno_pde {
     const mpno_field *fields;
     const bool *matters; /* of each field: RESULT */
     size_t n_fields, settings_bytes;
+    mpno_pde_attribute pdebench; /* name NULL: none */
+    bool groups;                 /* PDEBench has a group for each sample */
     /* Fills what was left open from other parameters and checks what no single one can tell. Doing
      * it twice changes nothing. */
     mpno_status (*resolve)(mpno_ctx *ctx, void *settings);
