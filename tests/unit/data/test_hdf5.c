@@ -189,9 +189,9 @@ static void the_same_input_gives_the_same_bytes(void **state) {
 static void values_can_be_written_at_their_places(void **state) {
     mpno_ctx *ctx = *state;
     mpno_value *attributes, *list;
-    mpno_hdf5_set sets[] = {{"x", MPNO_ELEMENT_F64, 2, {3, 2}, NULL, 0},
-                            {"more/y", MPNO_ELEMENT_F32, 1, {2}, NULL, 0},
-                            {"none", MPNO_ELEMENT_F32, 2, {0, 4}, NULL, 0}};
+    mpno_hdf5_set sets[] = {{"x", MPNO_ELEMENT_F64, 2, {3, 2}, NULL, NULL, 0},
+                            {"more/y", MPNO_ELEMENT_F32, 1, {2}, NULL, NULL, 0},
+                            {"none", MPNO_ELEMENT_F32, 2, {0, 4}, NULL, NULL, 0}};
     const double x[6] = {1, 2, 3, 4, 5, 6};
     const float y[2] = {7, 8};
     assert_ok(ctx, mpno_value_map(ctx, &attributes));
