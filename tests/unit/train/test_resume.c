@@ -207,7 +207,8 @@ static double evaluate(const char *output, const char *key, const char *value) {
     snprintf(path, sizeof path, "%s/%s", folder, output);
     assert_int_equal(mpno_config_load(ctx, NULL, &config), MPNO_OK);
     if (key) assert_int_equal(mpno_config_override(config, key, value), MPNO_OK);
-    if (mpno_eval(ctx, path, config, NULL, NULL, &json) != MPNO_OK) fail_msg("%s", mpno_ctx_error(ctx));
+    if (mpno_eval(ctx, path, config, NULL, NULL, &json) != MPNO_OK)
+        fail_msg("%s", mpno_ctx_error(ctx));
     assert_int_equal(mpno_json_parse(ctx, "eval", json, strlen(json), &tree), MPNO_OK);
     const double error =
         mpno_value_get(mpno_value_get(mpno_value_get(tree, "test"), "16"), "l2")->real;
