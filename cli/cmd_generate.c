@@ -16,7 +16,7 @@ static void print_parameters(const cli_args *args) {
     if (!mpno_equation_parameter(name, 0, &p)) {
         printf("\nEQUATIONS\n");
         for (size_t i = 0; mpno_equation_text(i, "name"); ++i)
-            printf("    %-10s %s\n", mpno_equation_text(i, "name"),
+            printf("    %-14s %s\n", mpno_equation_text(i, "name"),
                    mpno_equation_text(i, "summary"));
         printf("    mpno generate EQUATION --help lists its parameters.\n");
         return;
@@ -45,6 +45,7 @@ const cli_page cli_generate_page = {
         "    mpno generate darcy --n_samples 1000 --resolution 64 -o darcy_64.h5\n"
         "    mpno generate darcy --n_samples 1000 --resolution 16 --solve_resolution 256 \\\n"
         "        --high 0.36 --low 0.02 --alpha 3 --tau 10 -o darcy_16.h5\n"
+        "    mpno generate navier_stokes --n_samples 1000 --resolution 128 -o forcing_128.h5\n"
         "    mpno generate darcy --resume -o darcy_64.h5\n",
     .files = "    Writes FILE, which must not exist unless --resume is given.\n",
     .options = CLI_OPTION_RESUME | CLI_OPTION_OUTPUT,

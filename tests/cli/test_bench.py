@@ -371,6 +371,12 @@ class Flow(unittest.TestCase):
             flops = found["flops_per_s"] / found["steps_per_s"]
             self.assertTrue(0.8 * transforms < flops < 1.8 * transforms, flops / transforms)
 
+    def test_absent_peer_is_said(self):
+        done = subprocess.run([sys.executable, "-B", str(ROOT / "bench/peers/compare_flow.py")], check=False, text=True,
+                              stderr=subprocess.PIPE, env={**os.environ, "MPNO_PEER": "/nowhere/python"})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no peer at /nowhere/python: install", done.stderr)
+
 
 class Errors(unittest.TestCase):
     CASES = (
