@@ -99,6 +99,16 @@ typedef struct mpno_pde {
 MPNO_WARN_UNUSED mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim,
                                              mpno_int_list *list);
 
+/* Bytes of a stored value, and its element. */
+size_t mpno_pde_value_bytes(const mpno_pde_common *common);
+mpno_element mpno_pde_element(const mpno_pde_common *common);
+
+/* The sets of an equation in time and one dimension, as describe gives them: x, u at the start, and
+ * y, u at `snapshots` times up to the end, with an axis t where there are several or PDEBench's
+ * layout is asked for; at the nodes i length / N. */
+int mpno_pde_series(const mpno_pde_common *common, double length, double final_time,
+                    int64_t snapshots, mpno_pde_set sets[MPNO_PDE_MAX_SETS]);
+
 /* NULL after the last one. */
 const mpno_pde *mpno_pde_at(size_t index);
 MPNO_WARN_UNUSED mpno_status mpno_pde_find(mpno_ctx *ctx, const char *name, const mpno_pde **out);

@@ -46,3 +46,37 @@ mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim, mpno_i
                (long long)ndim, (long long)list->n);
     return MPNO_OK;
 }
+
+size_t mpno_pde_value_bytes(const mpno_pde_common *common) {
+    return mpno_element_bytes(mpno_pde_element(common));
+}
+
+mpno_element mpno_pde_element(const mpno_pde_common *common) {
+    return common->format ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32;
+}
+
+int mpno_pde_series(const mpno_pde_common *common, double length, double final_time,
+                    int64_t snapshots, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) {
+    const bool series = snapshots > 1 || common->layout == MPNO_LAYOUT_PDEBENCH;
+    const int64_t n = common->resolution.v[0];
+    const double step = final_time / (double)snapshots;
+    const mpno_pde_axis place = {MPNO_AXIS_SPACE, "x", 0, length / (double)n};
+    sets[0] = (mpno_pde_set){.name = "x",
+                             .meaning = "u at t = 0",
+                             .element = mpno_pde_element(common),
+                             .ndim = 1,
+                             .shape = {n},
+                             .axes = {place},
+                             .pdebench = "tensor"};
+    sets[1] = sets[0];
+    sets[1].name = "y";
+    sets[1].meaning = series ? "u at times t" : "u at t = final_time";
+    if (series) {
+        sets[1].ndim = 2;
+        sets[1].shape[0] = snapshots;
+        sets[1].shape[1] = n;
+        sets[1].axes[0] = (mpno_pde_axis){MPNO_AXIS_TIME, "t", step, step};
+        sets[1].axes[1] = place;
+    }
+    return 2;
+}

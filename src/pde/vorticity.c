@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "pde/exponential.h"
 #include "transform/fft/line.h"
 #include "transform/fft/rows.h"
 
@@ -286,31 +287,6 @@ static double choose_step(const mpno_flow_lanes *lanes, int lane, double most, d
     return left <= dt * (1 + 1e-9) ? left : dt;
 }
 
-typedef struct phi {
-    double e, one, two, three; /* exp and phi_1 .. phi_3 */
-} phi;
-
-/* phi_j(c) = sum of c^i / (i + j)!, c <= 0. The series stops below 2^-60 for |c| <= 1/2; beyond,
- * the quotients lose at most three bits. */
-static phi phi_of(double c) {
-    enum { TERMS = 15 };
-    phi p;
-    if (c > -0.5) {
-        p.three = 0;
-        for (int i = TERMS; i >= 0; i--) p.three = (1 + c * p.three) / (double)(i + 3);
-        p.three /= 2;
-        p.two = 0.5 + c * p.three;
-        p.one = 1 + c * p.two;
-        p.e = 1 + c * p.one;
-    } else {
-        p.e = exp(c);
-        p.one = expm1(c) / c;
-        p.two = (p.one - 1) / c;
-        p.three = (p.two - 0.5) / c;
-    }
-    return p;
-}
-
 static void fill_factors(mpno_flow_lanes *lanes, int lane, double dt) {
     const mpno_vorticity *flow = lanes->flow;
     if (lanes->factors_dt[lane] == dt) return;
@@ -320,14 +296,7 @@ static void fill_factors(mpno_flow_lanes *lanes, int lane, double dt) {
         const int64_t plane = flow->rows * LANES;
         for (int64_t r = 0; r < flow->rows; r++, to += LANES) {
             const double square = flow->kx[r] * flow->kx[r] + flow->ky[c] * flow->ky[c];
-            const double x = -flow->opts.nu * square * dt;
-            const phi p = phi_of(x), half = phi_of(x / 2);
-            to[MPNO_FLOW_E * plane] = p.e;
-            to[MPNO_FLOW_E2 * plane] = half.e;
-            to[MPNO_FLOW_Q * plane] = 0.5 * dt * half.one;
-            to[MPNO_FLOW_F1 * plane] = dt * (p.one - 3 * p.two + 4 * p.three);
-            to[MPNO_FLOW_F2 * plane] = 2 * dt * (p.two - 2 * p.three);
-            to[MPNO_FLOW_F3 * plane] = dt * (4 * p.three - p.two);
+            mpno_etd_factors(-flow->opts.nu * square * dt, dt, to, plane);
         }
     }
 }

@@ -88,6 +88,17 @@ class Layout(Case):
         self.assertIn("force", keys)
         self.assertEqual(fields[:, 0, ..., 0].tobytes(), y.tobytes())
 
+    def test_advection(self):
+        """201 times from 0 to 2, `beta`."""
+        x, y, path = self.both("advection", "--n_samples", 3, "--resolution", 16, "--beta", 0.4, "--snapshots", 200)
+        fields, keys = read(path)
+        self.assertEqual(keys, ["completed", "t-coordinate", "tensor", "x-coordinate"])
+        self.assertEqual(fields.shape, (3, 201, 16, 1))
+        self.assertEqual(fields[..., 0].tobytes(), np.concatenate([x[:, None], y], 1).tobytes())
+        self.assertTrue(np.allclose(places(path, "t"), np.arange(202) / 100))
+        self.assertTrue(np.allclose(places(path, "x"), np.arange(16) / 16))
+        self.assertEqual(self.attribute(path, "beta"), 0.4)
+
     def test_trains(self):
         self.mpno("generate", "darcy", "-q", "--n_samples", 12, "--resolution", 8, "--layout", "pdebench", "-o", "a.h5")
         (self.folder / "config.yaml").write_text(CONFIG)
