@@ -99,6 +99,21 @@ class Layout(Case):
         self.assertTrue(np.allclose(places(path, "x"), np.arange(16) / 16))
         self.assertEqual(self.attribute(path, "beta"), 0.4)
 
+    def test_burgers(self):
+        """201 times from 0 to 2, `Nu`."""
+        x, y, path = self.both("burgers", "--n_samples", 2, "--resolution", 32, "--recipe", "pdebench", "--nu", 0.1,
+                               "--snapshots", 200)
+        fields, _ = read(path)
+        self.assertEqual(fields[..., 0].tobytes(), np.concatenate([x[:, None], y], 1).tobytes())
+        self.assertTrue(np.allclose(places(path, "t"), np.arange(202) / 100))
+        self.assertEqual(self.attribute(path, "Nu"), 0.1)
+
+    def test_default_times(self):
+        for equation in ("advection", "burgers"):
+            self.mpno("generate", equation, "-q", "--n_samples", 1, "--resolution", 16, "--layout", "pdebench", "-o",
+                      f"{equation}.h5")
+            self.assertEqual(read(self.folder / f"{equation}.h5")[0].shape, (1, 201, 16, 1))
+
     def test_trains(self):
         self.mpno("generate", "darcy", "-q", "--n_samples", 12, "--resolution", 8, "--layout", "pdebench", "-o", "a.h5")
         (self.folder / "config.yaml").write_text(CONFIG)
