@@ -137,11 +137,20 @@ mpno_status mpno_tensor_file_fetch(mpno_ctx *ctx, const char *path, const char *
 
 /* -------- files that stay open -------- */
 
+/* Memory that is kept, in the order in which it is asked for. */
+typedef struct buffer {
+    void *data; /* owned */
+    size_t bytes;
+} buffer;
+
 struct mpno_tensor_reader {
-    char *path; /* owned */
+    mpno_ctx *ctx; /* that opened it */
+    char *path;    /* owned */
     const struct reader *kind;
     mpno_tensor_file *list; /* owned */
     mpno_hdf5_file *hdf5;   /* owned; NULL: another format */
+    buffer *buffers;        /* [n_buffers], owned */
+    size_t n_buffers, n_used;
 };
 
 static mpno_status open_reader(mpno_ctx *ctx, const char *path, mpno_tensor_reader *r) {
@@ -165,6 +174,7 @@ static mpno_status open_reader(mpno_ctx *ctx, const char *path, mpno_tensor_read
 mpno_status mpno_tensor_reader_open(mpno_ctx *ctx, const char *path, mpno_tensor_reader **out) {
     *out = NULL;
     MPNO_TRY(mpno_alloc(ctx, sizeof **out, out));
+    (*out)->ctx = ctx;
     const mpno_status status = open_reader(ctx, path, *out);
     if (status != MPNO_OK) mpno_tensor_reader_close(ctx, out);
     return status;
@@ -174,6 +184,8 @@ void mpno_tensor_reader_close(mpno_ctx *ctx, mpno_tensor_reader **reader) {
     if (!*reader) return;
     mpno_hdf5_close(ctx, &(*reader)->hdf5);
     mpno_tensor_file_destroy(ctx, &(*reader)->list);
+    for (size_t i = 0; i < (*reader)->n_buffers; i++) mpno_free(ctx, (*reader)->buffers[i].data);
+    mpno_free(ctx, (*reader)->buffers);
     mpno_free(ctx, (*reader)->path);
     mpno_free(ctx, *reader);
     *reader = NULL;
@@ -185,6 +197,28 @@ const char *mpno_tensor_reader_path(const mpno_tensor_reader *r) {
 
 const mpno_tensor_file *mpno_tensor_reader_list(const mpno_tensor_reader *r) {
     return r->list;
+}
+
+void mpno_tensor_reader_rewind(mpno_tensor_reader *r) {
+    r->n_used = 0;
+}
+
+mpno_status mpno_tensor_reader_memory(mpno_tensor_reader *r, size_t bytes, void *out_pointer) {
+    if (r->n_used == r->n_buffers) {
+        MPNO_TRY(mpno_realloc_array(r->ctx, &r->buffers, r->n_buffers, r->n_buffers + 1,
+                                    sizeof *r->buffers));
+        r->n_buffers++;
+    }
+    buffer *b = &r->buffers[r->n_used];
+    if (bytes > b->bytes || !b->data) {
+        mpno_free(r->ctx, b->data);
+        *b = (buffer){0};
+        MPNO_TRY(mpno_alloc_raw(r->ctx, bytes, &b->data));
+        b->bytes = bytes;
+    }
+    r->n_used++;
+    memcpy(out_pointer, &b->data, sizeof b->data);
+    return MPNO_OK;
 }
 
 mpno_status mpno_tensor_reader_fetch(mpno_ctx *ctx, mpno_tensor_reader *r, size_t n,

@@ -31,6 +31,14 @@ void mpno_tensor_reader_close(mpno_ctx *ctx, mpno_tensor_reader **reader); /* *r
 const char *mpno_tensor_reader_path(const mpno_tensor_reader *reader);
 /* Names and shapes, borrowed. */
 const mpno_tensor_file *mpno_tensor_reader_list(const mpno_tensor_reader *reader);
+/* Memory for a tensor that is read, owned by the reader and used again: what the calls since
+ * mpno_tensor_reader_rewind gave is valid until the next one. Memory given and taken back for each
+ * piece went back to the system each time: a sixth of the rate of a small model was spent on
+ * clearing pages. It grows by the context that opened the reader, so that its largest pieces are to
+ * be read once by that thread. */
+void mpno_tensor_reader_rewind(mpno_tensor_reader *reader);
+MPNO_WARN_UNUSED mpno_status mpno_tensor_reader_memory(mpno_tensor_reader *reader, size_t bytes,
+                                                       void *out_pointer);
 /* One thread at a time; each call may come from another, with a context of its own. */
 MPNO_WARN_UNUSED mpno_status mpno_tensor_reader_fetch(mpno_ctx *ctx, mpno_tensor_reader *reader,
                                                       size_t n, const mpno_piece *pieces);

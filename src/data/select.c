@@ -227,6 +227,21 @@ static void limit_samples(const selection *s, const term *t, const mpno_named_te
     }
 }
 
+/* A tensor to be read, in memory of its own or of the reader. */
+static mpno_status add_tensor(const selection *s, mpno_tensor_file *to, const char *key,
+                              mpno_element element, int ndim, const int64_t *shape,
+                              mpno_named_tensor **out) {
+    int64_t count;
+    size_t bytes;
+    void *data;
+    const bool kept = s->opts->open && mpno_shape_measure(element, ndim, shape, &count, &bytes);
+    if (!kept) return mpno_tensor_file_add(s->ctx, to, key, element, ndim, shape, out);
+    MPNO_TRY(mpno_tensor_reader_memory(s->opts->open, bytes, &data));
+    MPNO_TRY(mpno_tensor_file_add_view(s->ctx, to, key, element, ndim, shape, data));
+    *out = &to->tensors[to->n - 1];
+    return MPNO_OK;
+}
+
 /* Reads a term: *out with the shape that its parts and its stack give, samples not yet first. */
 static mpno_status read_parts(const selection *s, const term *t, mpno_tensor_file *to,
                               int64_t *available, mpno_named_tensor **out) {
@@ -249,7 +264,7 @@ static mpno_status read_parts(const selection *s, const term *t, mpno_tensor_fil
     if (t->stacked) shape[0] = choose_samples(s, shape[0], &first_found);
     if (!t->stacked && ndim > axis) limit_samples(s, t, first, axis, &p, shape);
     const size_t n_pieces = t->stacked ? (size_t)shape[0] : 1;
-    MPNO_TRY(mpno_tensor_file_add(s->ctx, to, t->key, first->element, ndim, shape, out));
+    MPNO_TRY(add_tensor(s, to, t->key, first->element, ndim, shape, out));
     MPNO_TRY(mpno_alloc_array(s->ctx, n_pieces, sizeof *pieces, &pieces));
     mpno_status status = MPNO_OK;
     pieces[0] = p;
@@ -315,8 +330,9 @@ static mpno_status turn(const selection *s, mpno_named_tensor *t) {
     void *turned;
     MPNO_TRY(mpno_alloc_raw(s->ctx, t->bytes, &turned));
     mpno_gather(turned, t->data, mpno_element_bytes(t->element), t->ndim, count, strides);
-    mpno_free(s->ctx, t->data);
+    if (t->owns_data) mpno_free(s->ctx, t->data);
     t->data = turned;
+    t->owns_data = true;
     memcpy(t->shape, count, (size_t)n * sizeof *count);
     return MPNO_OK;
 }
@@ -435,7 +451,7 @@ static mpno_status read_terms(const selection *s, const char *key, bool required
 static mpno_status move_tensor(mpno_ctx *ctx, mpno_named_tensor *from, mpno_tensor_file *out) {
     MPNO_TRY(mpno_tensor_file_add_view(ctx, out, from->name, from->element, from->ndim, from->shape,
                                        from->data));
-    out->tensors[out->n - 1].owns_data = true;
+    out->tensors[out->n - 1].owns_data = from->owns_data;
     from->owns_data = false;
     return MPNO_OK;
 }
@@ -458,6 +474,7 @@ mpno_status mpno_tensor_file_select(mpno_ctx *ctx, const char *path, mpno_select
     *out = NULL;
     opts->chunk = 1;
     if (opts->axes) MPNO_TRY(check_axes(ctx, opts));
+    if (opts->open) mpno_tensor_reader_rewind(opts->open);
     if (!opts->open) MPNO_TRY(mpno_tensor_file_list(ctx, path, opts->reader, &list));
     const selection s = {ctx, path, opts, opts->open ? mpno_tensor_reader_list(opts->open) : list};
     mpno_status status = mpno_tensor_file_create(ctx, &file);

@@ -17,10 +17,12 @@
 #include "data/tensors.h"
 
 typedef struct mpno_select_opts {
-    const char *reader;       /* as for mpno_tensor_file_read */
-    mpno_tensor_reader *open; /* borrowed: the file is open already; NULL: it is to be opened */
-    const char *axes;         /* NULL: the tensors are as they should be, samples first */
-    bool time;                /* t is no axis of the grid: it stands behind n */
+    const char *reader; /* as for mpno_tensor_file_read */
+    mpno_tensor_reader
+        *open;        /* borrowed: the file is open already, and what is read may stand in its
+                         memory, until it is used the next time; NULL: it is to be opened */
+    const char *axes; /* NULL: the tensors are as they should be, samples first */
+    bool time;        /* t is no axis of the grid: it stands behind n */
     size_t n, n_required;
     const char *const *keys; /* n; those from n_required on may be missing in the file */
     int64_t first;           /* first sample taken; a tensor that has no such one is taken from 0 */

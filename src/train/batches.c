@@ -102,16 +102,20 @@ static void plan_epoch(mpno_batches *b, int64_t epoch, mpno_load_plan *plan) {
     }
 }
 
+void mpno_batches_prepare(mpno_batches *b, int64_t epoch) {
+    mpno_load_plan *plan = &b->plans[epoch % 2];
+    if (!b->loader || plan->epoch == epoch || epoch >= b->settings->opt.n_epochs) return;
+    plan_epoch(b, epoch, plan);
+    mpno_loader_follow(b->loader, plan);
+}
+
 /* The plan of this epoch, unless it was made with the one before, and that of the next; then the
  * order inside of the windows. */
 static void begin_feeds(mpno_batches *b, int64_t epoch) {
     mpno_load_plan *plan = &b->plans[epoch % 2], *next = &b->plans[(epoch + 1) % 2];
     for (size_t s = 0; s < b->sets->n_train && next->epoch >= 0; s++)
         b->earlier[s] += next->n_windows[s]; /* still of the epoch before */
-    if (plan->epoch != epoch) {
-        plan_epoch(b, epoch, plan);
-        mpno_loader_follow(b->loader, plan);
-    }
+    mpno_batches_prepare(b, epoch);
     next->epoch = -1;
     if (epoch + 1 < b->settings->opt.n_epochs) {
         plan_epoch(b, epoch + 1, next);

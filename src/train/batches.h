@@ -37,6 +37,8 @@ MPNO_WARN_UNUSED mpno_status mpno_batches_make(mpno_ctx *ctx, const mpno_setting
                                                const mpno_sets *sets, const mpno_train_state *state,
                                                mpno_batches *out);
 void mpno_batches_clear(mpno_batches *batches);
+/* Of feeds: begins to read ahead what that epoch needs first, before its time begins. */
+void mpno_batches_prepare(mpno_batches *batches, int64_t epoch);
 /* The order of an epoch; of feeds, what the one after it needs is read ahead. Epochs of feeds
  * are begun one after the other. */
 void mpno_batches_begin(mpno_batches *batches, int64_t epoch);

@@ -222,6 +222,7 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     MPNO_TRY(resume ? read_checkpoint(t) : open_model(t));
     MPNO_TRY(mpno_sets_read_tests(t->ctx, s, &t->state, &t->sets));
     MPNO_TRY(open_buffers(t));
+    mpno_batches_prepare(&t->batches, t->state.epoch);
     for (size_t i = 0; i < t->sets.n_train; i++) MPNO_TRY(check_output_grid(t, i));
     MPNO_TRY(check_memory(t));
     return mpno_trainer_open_log(t, resume);

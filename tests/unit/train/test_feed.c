@@ -127,7 +127,7 @@ static void run_epochs(fixture *f, int epochs, int64_t orders[][MANY]) {
 static void every_sample_once_mixed_in_windows(void **state) {
     (void)state;
     static int64_t one[3][MANY], again[3][MANY];
-    fixture f;
+    static fixture f; /* a failed check leaves its thread running */
     int moved = 0, far = 0, turned = 0;
     assert_int_equal(try_fixture(&f, "all", NULL), MPNO_OK);
     assert_int_equal(f.batches.n, MANY / BATCH);
@@ -158,7 +158,7 @@ static void every_sample_once_mixed_in_windows(void **state) {
 static void epochs_may_begin_anywhere(void **state) {
     (void)state;
     static int64_t orders[3][MANY];
-    fixture f;
+    static fixture f; /* a failed check leaves its thread running */
     assert_int_equal(try_fixture(&f, "all", NULL), MPNO_OK);
     run_epochs(&f, 3, orders);
     close_fixture(&f);
@@ -178,7 +178,7 @@ static void files_of_one_grid_are_one_set(void **state) {
     static int64_t orders[2][MANY];
     static const char *const rough[] = {"data.train_subsampling", "[1, 2]", "model.n_modes", "[8]",
                                         NULL};
-    fixture f;
+    static fixture f; /* a failed check leaves its thread running */
     int mixed = 0;
     assert_int_equal(try_fixture(&f, "a b c", NULL), MPNO_OK);
     assert_int_equal(f.sets.n_train, 1);
@@ -209,7 +209,7 @@ static void normalisers_are_those_of_data_in_memory(void **state) {
                               "data.streaming",
                               "always",
                               NULL};
-        fixture f, g;
+        static fixture f, g;
         assert_int_equal(try_fixture(&f, "all", more), MPNO_OK);
         more[9] = "never";
         const char *none[] = {more[0], more[1], more[2], more[3],       more[4], more[5], more[6],
@@ -341,7 +341,7 @@ static void bad_data_are_named(void **state) {
         {"all", more, MPNO_E_CONFIG, "holds 60"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        fixture f;
+        static fixture f;
         assert_int_equal(try_fixture(&f, cases[i].list, cases[i].more), cases[i].status);
         if (!strstr(mpno_ctx_error(ctx), cases[i].text)) fail_msg("%s", mpno_ctx_error(ctx));
         close_fixture(&f);
@@ -352,7 +352,7 @@ static void bad_data_are_named(void **state) {
  * which nothing keeps a copy of: x and y are its halves. */
 static void files_that_change_are_named(void **state) {
     (void)state;
-    fixture f;
+    static fixture f; /* a failed check leaves its thread running */
     char path[128];
     mpno_tensor_file *tensors = NULL;
     mpno_named_tensor *u = NULL;
@@ -396,7 +396,7 @@ static void memory_may_run_out_anywhere(void **state) {
                                        "true",
                                        NULL};
     mpno_status status = MPNO_E_MEMORY;
-    fixture f;
+    static fixture f; /* a failed check leaves its thread running */
     assert_int_equal(try_fixture(&f, "a b", more), MPNO_OK);
     mpno_batches_clear(&f.batches);
     mpno_sets_clear(ctx, &f.sets);
