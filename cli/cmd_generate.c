@@ -16,7 +16,7 @@ static void print_parameters(const cli_args *args) {
     if (!mpno_equation_parameter(name, 0, &p)) {
         printf("\nEQUATIONS\n");
         for (size_t i = 0; mpno_equation_text(i, "name"); ++i)
-            printf("    %-14s %s\n", mpno_equation_text(i, "name"),
+            printf("    %-19s %s\n", mpno_equation_text(i, "name"),
                    mpno_equation_text(i, "summary"));
         printf("    mpno generate EQUATION --help lists its parameters.\n");
         return;

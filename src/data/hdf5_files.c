@@ -300,9 +300,23 @@ mpno_status mpno_hdf5_write(mpno_ctx *ctx, const char *path, const mpno_tensor_f
     return status;
 }
 
-static mpno_status locate(mpno_ctx *ctx, const mpno_tensor_file *file, mpno_hdf5_set *set) {
+/* The set of a name, looked for behind *last first: names mostly come in one order. */
+static mpno_status find_behind(mpno_ctx *ctx, const mpno_tensor_file *file, const char *name,
+                               size_t *last, const mpno_named_tensor **out) {
+    for (size_t i = 1; i <= file->n; i++) {
+        const size_t at = (*last + i) % file->n;
+        if (strcmp(file->tensors[at].name, name) != 0) continue;
+        *last = at;
+        *out = &file->tensors[at];
+        return MPNO_OK;
+    }
+    return mpno_tensor_file_require(ctx, file, name, out);
+}
+
+static mpno_status locate(mpno_ctx *ctx, const mpno_tensor_file *file, size_t *last,
+                          mpno_hdf5_set *set) {
     const mpno_named_tensor *t;
-    MPNO_TRY(mpno_tensor_file_require(ctx, file, set->name, &t));
+    MPNO_TRY(find_behind(ctx, file, set->name, last, &t));
     const bool same = t->element == set->element && t->ndim == set->ndim &&
                       memcmp(t->shape, set->shape, (size_t)t->ndim * sizeof *t->shape) == 0;
     MPNO_CHECK(ctx, same, MPNO_E_FORMAT, "data set '%s' has another type or shape than is wanted",
@@ -315,7 +329,10 @@ mpno_status mpno_hdf5_locate(mpno_ctx *ctx, const char *path, size_t n, mpno_hdf
     mpno_tensor_file *file;
     MPNO_TRY(mpno_hdf5_list(ctx, path, &file));
     mpno_status status = MPNO_OK;
-    for (size_t i = 0; i < n && status == MPNO_OK; i++) status = locate(ctx, file, &sets[i]);
+    size_t last = 0;
+    for (size_t i = 0; i < n && status == MPNO_OK; i++) {
+        status = locate(ctx, file, &last, &sets[i]);
+    }
     mpno_tensor_file_destroy(ctx, &file);
     return status == MPNO_OK ? status : mpno_fail_in(ctx, status, "%s", path);
 }

@@ -211,7 +211,7 @@ static mpno_status create_file(run *r) {
 /* Opens the file for itself alone and reads how many samples are complete. */
 static mpno_status open_file(run *r) {
     mpno_ctx *ctx = r->generator->ctx;
-    MPNO_TRY(mpno_layout_locate(ctx, &r->layout, r->path));
+    if (!r->created) MPNO_TRY(mpno_layout_locate(ctx, &r->layout, r->path));
     const uint64_t place = mpno_layout_count_place(&r->layout);
     r->fd = open(r->path, O_RDWR | O_CLOEXEC);
     if (r->fd < 0) return fail_file(r, "open", errno);

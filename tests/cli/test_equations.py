@@ -20,6 +20,7 @@ SMALL = {
     "advection": ("--n_samples", 400, "--resolution", 128, "--snapshots", 4),
     "burgers": ("--n_samples", 40, "--resolution", 64, "--recipe", "pdebench", "--nu", 0.05, "--snapshots", 3),
     "darcy": ("--n_samples", 24, "--resolution", 48),
+    "diffusion_reaction": ("--n_samples", 24, "--resolution", 32),
     "navier_stokes": ("--n_samples", 21, "--resolution", 16, "--recipe", "li", "--final_time", 3),
 }
 

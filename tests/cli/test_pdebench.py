@@ -108,6 +108,29 @@ class Layout(Case):
         self.assertTrue(np.allclose(places(path, "t"), np.arange(202) / 100))
         self.assertEqual(self.attribute(path, "Nu"), 0.1)
 
+    def test_diffusion_reaction(self):
+        """A group for each sample, channels last, 101 times from 0 to 5, middles of cells."""
+        x, y, path = self.both("diffusion_reaction", "--n_samples", 12, "--resolution", "8,10", "--snapshots", 100)
+        fields, keys = read(path)
+        self.assertEqual(keys, [f"{i:04}" for i in range(12)])
+        wanted = np.concatenate([x[:, None], y], 1).transpose(0, 1, 3, 4, 2)
+        self.assertEqual(fields.shape, (12, 101, 8, 10, 2))
+        self.assertEqual(fields.tobytes(), wanted.tobytes())
+        self.assertTrue(np.allclose(places(path, "t"), np.arange(101) / 20))
+        self.assertTrue(np.allclose(places(path, "x"), np.arange(8) / 4 - 0.875))
+        self.assertTrue(np.allclose(places(path, "y"), np.arange(10) / 5 - 0.9))
+        self.mpno("generate", "diffusion_reaction", "-q", "--n_samples", 1, "--resolution", 8, "--layout", "pdebench", "-o",
+                  "one.h5")
+        self.assertEqual(read(self.folder / "one.h5")[0].shape, (1, 101, 8, 8, 2))
+
+    def test_groups_train(self):
+        """By the keys that the reference of formats gives for PDEBench's files."""
+        self.mpno("generate", "diffusion_reaction", "-q", "--n_samples", 12, "--resolution", 8, "--layout", "pdebench", "-o",
+                  "a.h5")
+        (self.folder / "config.yaml").write_text(CONFIG)
+        self.mpno("train", "config.yaml", "--quiet", "data.train=a.h5", "data.test=a.h5", "data.x_key=*/data[0]",
+                  "data.y_key=*/data[100]", "data.axes=nxyc")
+
     def test_default_times(self):
         for equation in ("advection", "burgers"):
             self.mpno("generate", equation, "-q", "--n_samples", 1, "--resolution", 16, "--layout", "pdebench", "-o",
