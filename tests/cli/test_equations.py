@@ -21,8 +21,11 @@ SMALL = {
     "burgers": ("--n_samples", 40, "--resolution", 64, "--recipe", "pdebench", "--nu", 0.05, "--snapshots", 3),
     "darcy": ("--n_samples", 24, "--resolution", 48),
     "diffusion_reaction": ("--n_samples", 24, "--resolution", 32),
+    "helmholtz": ("--n_samples", 24, "--resolution", 16, "--k", 20, "--absorption", 0.2),
     "navier_stokes": ("--n_samples", 21, "--resolution", 16, "--recipe", "li", "--final_time", 3),
 }
+
+LAYOUTS = {"helmholtz": ("mpno",)}  # where not both
 
 
 def equations():
@@ -59,7 +62,7 @@ class Every(Case):
     def kills(self, equation):
         """Killed at random times, then resumed until nothing is left to do; in both layouts."""
         rng = random.Random(equation)
-        for layout in ("mpno", "pdebench"):
+        for layout in LAYOUTS.get(equation, ("mpno", "pdebench")):
             start = time.monotonic()
             wanted = self.make(equation, f"whole-{layout}.h5", "--layout", layout)
             longest = 1.2 * (time.monotonic() - start)
