@@ -141,13 +141,23 @@ static void *run(void *argument) {
 
 /* -------- from outside -------- */
 
+/* The system clears pages when they are first written: now, not beside the first steps. */
+static void touch(mpno_dataset *d) {
+    const size_t value = mpno_format_bytes(d->format), n = (size_t)d->n * value;
+    memset(d->x, 0, n * (size_t)(d->points * d->in_channels));
+    memset(d->y, 0, n * (size_t)(d->out_points * d->out_channels));
+}
+
 static mpno_status make_rings(mpno_loader *l) {
     MPNO_TRY(mpno_alloc_array(l->ctx, l->sets->n_train, sizeof *l->rings, &l->rings));
     for (size_t s = 0; s < l->sets->n_train; s++) {
         const mpno_feed *feed = l->sets->train[s].feed;
         const int64_t n = feed->window < feed->shape->n ? feed->window : feed->shape->n;
-        for (int i = 0; i < MPNO_LOADER_WINDOWS; i++)
-            MPNO_TRY(mpno_dataset_allocate(l->ctx, feed->shape, n, &l->rings[s].slots[i]));
+        for (int i = 0; i < MPNO_LOADER_WINDOWS; i++) {
+            mpno_dataset **slot = &l->rings[s].slots[i];
+            MPNO_TRY(mpno_dataset_allocate(l->ctx, feed->shape, n, slot));
+            touch(*slot);
+        }
     }
     return MPNO_OK;
 }
