@@ -46,7 +46,9 @@ const cli_page cli_generate_page = {
         "    mpno generate darcy --n_samples 1000 --resolution 16 --solve_resolution 256 \\\n"
         "        --high 0.36 --low 0.02 --alpha 3 --tau 10 -o darcy_16.h5\n"
         "    mpno generate navier_stokes --n_samples 1000 --resolution 128 -o forcing_128.h5\n"
-        "    mpno generate darcy --resume -o darcy_64.h5\n",
+        "    mpno generate darcy --resume -o darcy_64.h5\n"
+        "    mpno generate burgers --recipe pdebench --layout pdebench --n_samples 100 \\\n"
+        "        --resolution 1024 -o 1D_Burgers.hdf5\n",
     .files = "    Writes FILE, which must not exist unless --resume is given.\n",
     .options = CLI_OPTION_RESUME | CLI_OPTION_OUTPUT,
     .required_options = CLI_OPTION_OUTPUT,
