@@ -182,8 +182,9 @@ static void draw_bar(mpno_canvas *canvas, int x, int y, int height, mpno_colorma
     }
 }
 
-static void draw_down(const mpno_figure *figure, const mpno_axis *axis, int x, int y, int height,
-                      mpno_canvas *canvas) {
+/* name_x: where the name of the axis begins. */
+static void draw_down(const mpno_figure *figure, const mpno_axis *axis, int name_x, int x, int y,
+                      int height, mpno_canvas *canvas) {
     const int scale = figure->opts.text_scale;
     const char *name = figure->opts.axis_names[0];
     for (int k = 0; k < axis->n; k++) {
@@ -193,7 +194,7 @@ static void draw_down(const mpno_figure *figure, const mpno_axis *axis, int x, i
         mpno_canvas_text(canvas, x - TICK - LABEL_GAP - width, at - MPNO_FONT_ASCENT * scale / 2,
                          scale, MPNO_INK, axis->label[k]);
     }
-    mpno_canvas_text(canvas, MPNO_FIGURE_MARGIN, y + (height - MPNO_FONT_ASCENT * scale) / 2, scale,
+    mpno_canvas_text(canvas, name_x, y + (height - MPNO_FONT_ASCENT * scale) / 2, scale,
                      MPNO_PALE_INK, name);
 }
 
@@ -228,7 +229,8 @@ static void draw_row(const mpno_figure *figure, const mpno_figure_row *row,
         if (has_axes(figure)) {
             const mpno_axis down = place_axis(figure, 0, size.height),
                             across = place_axis(figure, 1, size.width);
-            if (leftmost) draw_down(figure, &down, left, top, size.height, canvas);
+            const int name_x = columns[c].x - axis_width(figure);
+            if (leftmost) draw_down(figure, &down, name_x, left, top, size.height, canvas);
             draw_across(figure, &across, left, top + size.height, size.width, canvas);
             leftmost = false;
         }
