@@ -4,7 +4,7 @@
 (examples/navier_stokes.yaml) and compares test errors: mean relative L2 of w(T) over 200 samples, at 64 x 64.
 
 mpno learns from 250, 500, 1000 and 2000 samples, the peer from 1000; every seed is a run of its own, the two in turn. Data
-are generated once; every run that ends is added to bench/results/forcing.json, so that what is interrupted goes on where it
+are generated once; every run that ends is added to docs/experiments/forcing.json, so that what is interrupted goes on where it
 stopped. "Not worse": the mean of mpno's seeds exceeds that of the peer's by at most two standard errors of the difference.
 
 Python of the peer: MPNO_PEER, else ~/.cache/mpno-peer/bin/python (neuraloperator 2.0.0 and torch)."""
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-RESULTS = ROOT / "bench/results/forcing.json"
+RESULTS = ROOT / "docs/experiments/forcing.json"
 RECIPE = ROOT / "examples/navier_stokes.yaml"
 SIZES = (250, 500, 1000, 2000)
 PEER_SIZE = 1000
