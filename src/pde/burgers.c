@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "pde/lanes.h"
 #include "pde/pde.h"
 #include "pde/random_field.h"
 #include "pde/steepening.h"
@@ -58,18 +59,19 @@ static const bool matters[] = {
 /* A sample in work. */
 typedef struct burgers_lane {
     mpno_pde_sample sample;
-    bool busy;
     int64_t stored; /* snapshots */
     double left;    /* time to the next one */
     int steps;
 } burgers_lane;
 
 typedef struct burgers_worker {
+    const struct burgers_job *job;
     mpno_burgers *solver;
     burgers_lane lane[LANES];
-    void *scratch;    /* of the transforms and the random field */
-    double *field;    /* on the solve grid */
-    double *spectrum; /* of the solver */
+    double left[LANES], dt[LANES]; /* of the step: at most, and taken */
+    void *scratch;                 /* of the transforms and the random field */
+    double *field;                 /* on the solve grid */
+    double *spectrum;              /* of the solver */
 } burgers_worker;
 
 typedef struct burgers_job {
@@ -153,6 +155,7 @@ static mpno_status create_worker(mpno_ctx *ctx, const burgers_job *job, burgers_
                             mpno_random_field_scratch_bytes(job->random)};
     size_t scratch = 0;
     for (int i = 0; i < 3; i++) scratch = sizes[i] > scratch ? sizes[i] : scratch;
+    w->job = job;
     MPNO_TRY(mpno_burgers_create(ctx, &opts, &w->solver));
     MPNO_TRY(mpno_alloc_raw(ctx, scratch, &w->scratch));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)opts.size, sizeof(double), &w->field));
@@ -228,7 +231,9 @@ static void store(const burgers_job *job, burgers_worker *w, void *out) {
                            out); /* samples are checked as they run */
 }
 
-static void begin(const burgers_job *job, burgers_worker *w, int index) {
+static void begin(void *worker, int index, const mpno_pde_sample *sample) {
+    burgers_worker *w = worker;
+    const burgers_job *job = w->job;
     const burgers_settings *s = job->settings;
     burgers_lane *lane = &w->lane[index];
     const mpno_fft_call call = {.batch = 1,
@@ -239,11 +244,11 @@ static void begin(const burgers_job *job, burgers_worker *w, int index) {
                                 .spectrum_format = MPNO_F64,
                                 .n_threads = 1,
                                 .scratch = w->scratch};
+    lane->sample = *sample;
     draw(job, w, lane->sample.number);
     (void)mpno_fft_forward(job->solve, &call, w->field, w->spectrum); /* finite by construction */
     store(job, w, lane->sample.out[0]);
     mpno_burgers_put(w->solver, index, w->spectrum);
-    lane->busy = true;
     lane->steps = 0;
     lane->stored = 0;
     lane->left = s->final_time / (double)s->snapshots;
@@ -270,13 +275,19 @@ static bool arrive(const burgers_job *job, burgers_worker *w, int index,
     return true;
 }
 
-/* After a step: true when the sample is done, or failed. */
-static bool advance(const burgers_job *job, burgers_worker *w, int index, double dt,
-                    mpno_pde_outcome *outcome) {
+static void advance(void *worker, const bool *busy) {
+    burgers_worker *w = worker;
+    for (int i = 0; i < LANES; i++) w->left[i] = busy[i] ? w->lane[i].left : 0;
+    mpno_burgers_step_all(w->solver, w->left, w->dt);
+}
+
+static bool finish(void *worker, int index, mpno_pde_outcome *outcome) {
+    burgers_worker *w = worker;
+    const burgers_job *job = w->job;
+    const double dt = w->dt[index];
     burgers_lane *lane = &w->lane[index];
     lane->steps++;
     outcome->iterations = lane->steps;
-    outcome->failure[0] = '\0';
     if (isnan(dt)) {
         snprintf(outcome->failure, sizeof outcome->failure,
                  "u is not finite after %d steps; give a smaller %s or a finer solve_resolution",
@@ -289,26 +300,9 @@ static bool advance(const burgers_job *job, burgers_worker *w, int index, double
 }
 
 static void make(void *pointer, int worker, mpno_pde_work *work) {
+    static const mpno_lanes_ops ops = {.begin = begin, .advance = advance, .finish = finish};
     const burgers_job *job = pointer;
-    burgers_worker *w = &job->workers[worker];
-    mpno_pde_outcome outcome;
-    for (bool some = true; some;) {
-        double left[LANES] = {0}, dt[LANES];
-        some = false;
-        for (int i = 0; i < LANES; i++) {
-            burgers_lane *lane = &w->lane[i];
-            if (!lane->busy && mpno_pde_take(work, i, &lane->sample)) begin(job, w, i);
-            left[i] = lane->busy ? lane->left : 0;
-            some |= lane->busy;
-        }
-        if (some) mpno_burgers_step_all(w->solver, left, dt);
-        for (int i = 0; i < LANES; i++) {
-            burgers_lane *lane = &w->lane[i];
-            if (!lane->busy || !advance(job, w, i, dt[i], &outcome)) continue;
-            lane->busy = false;
-            mpno_pde_give(work, i, &outcome);
-        }
-    }
+    mpno_lanes_run(&ops, LANES, &job->workers[worker], work);
 }
 
 const mpno_pde mpno_pde_burgers = {

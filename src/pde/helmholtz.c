@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "pde/lanes.h"
 #include "pde/pde.h"
 #include "pde/random_field.h"
 #include "pde/scattering.h"
@@ -49,13 +50,14 @@ static const bool matters[] = {
 /* A sample in work. */
 typedef struct wave_lane {
     mpno_pde_sample sample;
-    bool busy;
     int iterations;
 } wave_lane;
 
 typedef struct wave_worker {
+    const struct wave_job *job;
     mpno_scattering *solver;
     wave_lane lane[LANES];
+    double residual[LANES];
     void *scratch;           /* of the transforms and the random field */
     double *a, *field;       /* on the solve grid: the medium; u, complex */
     double *part, *spectrum; /* one part of it, and its modes */
@@ -161,6 +163,7 @@ static mpno_status create_worker(mpno_ctx *ctx, const wave_job *job, wave_worker
                             mpno_random_field_scratch_bytes(job->random)};
     size_t scratch = 0;
     for (int i = 0; i < 3; i++) scratch = sizes[i] > scratch ? sizes[i] : scratch;
+    w->job = job;
     MPNO_TRY(mpno_scattering_create(ctx, &opts, &w->solver));
     MPNO_TRY(mpno_alloc_raw(ctx, scratch, &w->scratch));
     MPNO_TRY(mpno_alloc_array(ctx, points, sizeof(double), &w->a));
@@ -250,28 +253,37 @@ static void store(const wave_job *job, wave_worker *w, const double *field, void
     (void)mpno_fft_inverse(job->store, &call, w->spectrum, out);
 }
 
-static void begin(const wave_job *job, wave_worker *w, int index) {
+static void begin(void *worker, int index, const mpno_pde_sample *sample) {
+    wave_worker *w = worker;
+    const wave_job *job = w->job;
     const wave_settings *s = job->settings;
     wave_lane *lane = &w->lane[index];
+    lane->sample = *sample;
     mpno_random_field_sample(job->random, (uint64_t)s->common.seed, (uint32_t)lane->sample.number,
                              0, w->scratch, w->a);
     const int64_t points = mpno_fft_points(job->solve);
     for (int64_t i = 0; i < points; i++) w->a[i] = 1 + s->contrast * tanh(w->a[i]);
     store(job, w, w->a, lane->sample.out[0]);
     mpno_scattering_put(w->solver, index, w->a, job->source);
-    lane->busy = true;
     lane->iterations = 0;
 }
 
-/* After a round: true when the sample is done, or failed. */
-static bool look_at(const wave_job *job, wave_worker *w, int index, double residual,
-                    mpno_pde_outcome *outcome) {
+static void advance(void *worker, const bool *busy) {
+    wave_worker *w = worker;
+    (void)busy; /* idle lanes hold what was solved */
+    mpno_scattering_round(w->solver, w->residual);
+}
+
+static bool finish(void *worker, int index, mpno_pde_outcome *outcome) {
+    wave_worker *w = worker;
+    const wave_job *job = w->job;
+    const double residual = w->residual[index];
     const wave_settings *s = job->settings;
     wave_lane *lane = &w->lane[index];
     const int64_t points = mpno_fft_points(job->solve);
     const size_t bytes = (size_t)mpno_fft_points(job->store) * mpno_pde_value_bytes(&s->common);
     lane->iterations += MPNO_SCATTERING_ROUND;
-    *outcome = (mpno_pde_outcome){.iterations = lane->iterations};
+    outcome->iterations = lane->iterations;
     if (!(residual <= s->tolerance)) {
         if (isfinite(residual) && lane->iterations < s->max_iterations) return false;
         snprintf(outcome->failure, sizeof outcome->failure,
@@ -289,25 +301,9 @@ static bool look_at(const wave_job *job, wave_worker *w, int index, double resid
 }
 
 static void make(void *pointer, int worker, mpno_pde_work *work) {
+    static const mpno_lanes_ops ops = {.begin = begin, .advance = advance, .finish = finish};
     const wave_job *job = pointer;
-    wave_worker *w = &job->workers[worker];
-    mpno_pde_outcome outcome;
-    for (bool some = true; some;) {
-        double residual[LANES];
-        some = false;
-        for (int i = 0; i < LANES; i++) {
-            wave_lane *lane = &w->lane[i];
-            if (!lane->busy && mpno_pde_take(work, i, &lane->sample)) begin(job, w, i);
-            some |= lane->busy;
-        }
-        if (some) mpno_scattering_round(w->solver, residual);
-        for (int i = 0; i < LANES; i++) {
-            wave_lane *lane = &w->lane[i];
-            if (!lane->busy || !look_at(job, w, i, residual[i], &outcome)) continue;
-            lane->busy = false;
-            mpno_pde_give(work, i, &outcome);
-        }
-    }
+    mpno_lanes_run(&ops, LANES, &job->workers[worker], work);
 }
 
 const mpno_pde mpno_pde_helmholtz = {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "pde/lanes.h"
 #include "pde/pde.h"
 #include "pde/random_field.h"
 #include "pde/vorticity.h"
@@ -56,19 +57,20 @@ static const bool matters[] = {
 /* A sample in work. */
 typedef struct flow_lane {
     mpno_pde_sample sample;
-    bool busy;
     int64_t stored; /* snapshots; -1: x is not stored, it follows the spin-up */
     double left;    /* time to the next field that is stored */
     int steps;
 } flow_lane;
 
 typedef struct flow_worker {
+    const struct flow_job *job;
     mpno_flow_lanes *lanes;
     flow_lane lane[LANES];
-    void *scratch;    /* of the transforms and the random field */
-    double *field;    /* on the solve grid */
-    double *spectrum; /* of the solver */
-    double *kept;     /* of the file */
+    _Alignas(64) double left[LANES], dt[LANES]; /* of the step: at most, and taken */
+    void *scratch;                              /* of the transforms and the random field */
+    double *field;                              /* on the solve grid */
+    double *spectrum;                           /* of the solver */
+    double *kept;                               /* of the file */
 } flow_worker;
 
 typedef struct flow_job {
@@ -191,6 +193,7 @@ static mpno_status create_worker(mpno_ctx *ctx, const flow_job *job, flow_worker
     const size_t kept = (size_t)(2 * job->kept[0] * job->kept[1]);
     const size_t transforms =
         larger(mpno_fft_scratch_bytes(job->solve, 1, 1), mpno_fft_scratch_bytes(job->store, 1, 1));
+    w->job = job;
     MPNO_TRY(mpno_flow_lanes_create(ctx, job->flow, &w->lanes));
     MPNO_TRY(mpno_alloc_raw(ctx, larger(transforms, mpno_random_field_scratch_bytes(job->random)),
                             &w->scratch));
@@ -320,12 +323,14 @@ static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, vo
 
 /* ---- samples ---- */
 
-static void begin(const flow_job *job, flow_worker *w, int index) {
+static void begin(void *worker, int index, const mpno_pde_sample *sample) {
+    flow_worker *w = worker;
+    const flow_job *job = w->job;
     const flow_settings *s = job->settings;
     flow_lane *lane = &w->lane[index];
+    lane->sample = *sample;
     sample_field(job, w, lane->sample.number);
     const double most = transform_field(job, w);
-    lane->busy = true;
     lane->steps = 0;
     lane->stored = s->spin_up > 0 ? -1 : 0;
     lane->left = s->spin_up > 0 ? s->spin_up : s->final_time / (double)s->snapshots;
@@ -351,14 +356,20 @@ static void arrive(const flow_job *job, flow_worker *w, int index) {
     lane->left = s->final_time / (double)s->snapshots;
 }
 
-/* After a step: true when the sample is done, or failed. */
-static bool advance(const flow_job *job, flow_worker *w, int index, double dt,
-                    mpno_pde_outcome *outcome) {
+static void advance(void *worker, const bool *busy) {
+    flow_worker *w = worker;
+    for (int i = 0; i < LANES; i++) w->left[i] = busy[i] ? w->lane[i].left : 0;
+    mpno_flow_step_all(w->lanes, w->left, w->dt);
+}
+
+static bool finish(void *worker, int index, mpno_pde_outcome *outcome) {
+    flow_worker *w = worker;
+    const flow_job *job = w->job;
     const flow_settings *s = job->settings;
+    const double dt = w->dt[index];
     flow_lane *lane = &w->lane[index];
     lane->steps++;
     outcome->iterations = lane->steps;
-    outcome->failure[0] = '\0';
     if (isnan(dt)) {
         snprintf(outcome->failure, sizeof outcome->failure,
                  "the vorticity is not finite after %d steps; give a smaller %s or a finer "
@@ -372,26 +383,9 @@ static bool advance(const flow_job *job, flow_worker *w, int index, double dt,
 }
 
 static void make(void *pointer, int worker, mpno_pde_work *work) {
+    static const mpno_lanes_ops ops = {.begin = begin, .advance = advance, .finish = finish};
     const flow_job *job = pointer;
-    flow_worker *w = &job->workers[worker];
-    mpno_pde_outcome outcome;
-    for (bool some = true; some;) {
-        _Alignas(64) double left[LANES] = {0}, dt[LANES];
-        some = false;
-        for (int i = 0; i < LANES; i++) {
-            flow_lane *lane = &w->lane[i];
-            if (!lane->busy && mpno_pde_take(work, i, &lane->sample)) begin(job, w, i);
-            left[i] = lane->busy ? lane->left : 0;
-            some |= lane->busy;
-        }
-        if (some) mpno_flow_step_all(w->lanes, left, dt);
-        for (int i = 0; i < LANES; i++) {
-            flow_lane *lane = &w->lane[i];
-            if (!lane->busy || !advance(job, w, i, dt[i], &outcome)) continue;
-            lane->busy = false;
-            mpno_pde_give(work, i, &outcome);
-        }
-    }
+    mpno_lanes_run(&ops, LANES, &job->workers[worker], work);
 }
 
 const mpno_pde mpno_pde_navier_stokes = {
