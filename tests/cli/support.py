@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("MPNO_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "mpno"
+SANITIZED = "MPNO_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()  # such programs keep memory of their own
 TIMEOUT = 300
 
 

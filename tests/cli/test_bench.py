@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import BUILD, ROOT
+from support import BUILD, ROOT, SANITIZED
 
 FIELDS = {"case", "what", "precision", "autocast", "compile", "tuned", "torch", "threads", "params", "batch", "min_s",
           "median_s", "peak_extra_mib", "peak_rss_mib", "loss",  # as neuralop_step.py
@@ -47,8 +47,7 @@ class Step(unittest.TestCase):
         self.assertLess(forward["flops"], step["flops"] / 2.5)
         self.assertLess(forward["activation_mib"], step["activation_mib"] / 2)
 
-    @unittest.skipIf("MPNO_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text(),
-                     "sanitizers keep memory of their own")
+    @unittest.skipIf(SANITIZED, "sanitizers keep memory of their own")
     def test_memory_is_the_plan_and_mixed_takes_half(self):
         full, mixed = self.run_case("ns128-m16"), self.run_case("ns128-m16", "--precision", "mixed")
         for result in (full, mixed):
