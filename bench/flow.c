@@ -7,9 +7,9 @@
 #include "bench.h"
 #include "core/clock.h"
 #include "core/parallel.h"
+#include "pde/periodic.h"
 #include "pde/random_field.h"
 #include "pde/vorticity.h"
-#include "transform/fft/fft.h"
 
 #define PI 3.14159265358979323846
 
@@ -52,18 +52,10 @@ static mpno_status put(const job *j, const mpno_random_field *random, const mpno
             mpno_alloc_array(ctx, 2 * (size_t)mpno_fft_modes(fft), sizeof *spectrum, &spectrum);
     }
     if (status == MPNO_OK) {
-        const mpno_fft_call call = {.batch = 1,
-                                    .channels = 1,
-                                    .scale = 1 / (double)points,
-                                    .weighting = MPNO_FFT_PLAIN,
-                                    .field_format = MPNO_F64,
-                                    .spectrum_format = MPNO_F64,
-                                    .n_threads = 1,
-                                    .scratch = scratch};
         const uint32_t sample = (uint32_t)(thread * MPNO_FLOW_LANES + lane);
         mpno_random_field_sample(random, 0, sample, 0, scratch, field);
         for (size_t i = 0; i < points; i++) most = fmax(most, fabs(field[i]));
-        (void)mpno_fft_forward(fft, &call, field, spectrum);
+        mpno_periodic_find(fft, field, spectrum, scratch);
         mpno_flow_put(j->lanes[thread], lane, NULL, spectrum, most);
     }
     mpno_free(ctx, field);
@@ -76,13 +68,13 @@ static mpno_status put_all(job *j) {
     const int64_t n = j->options->size;
     const mpno_random_field_opts random_opts = {2, {n, n},       MPNO_PERIODIC,   4,
                                                 3, 27 * sqrt(2), {2 * PI, 2 * PI}};
-    mpno_fft_problem problem = {
-        .kind = MPNO_FFT_REAL, .arithmetic = MPNO_F64, .ndim = 2, .size = {n, n}};
+    const int64_t size[2] = {n, n};
+    int64_t keep[2];
     mpno_random_field *random = NULL;
     mpno_fft *fft = NULL;
-    mpno_vorticity_modes(j->flow, problem.keep);
+    mpno_vorticity_modes(j->flow, keep);
     MPNO_TRY(mpno_random_field_create(j->ctx, &random_opts, &random));
-    mpno_status status = mpno_fft_create(j->ctx, &problem, &fft);
+    mpno_status status = mpno_periodic_create(j->ctx, 2, size, keep, &fft);
     for (int t = 0; status == MPNO_OK && t < j->ctx->n_threads; t++) {
         status = mpno_flow_lanes_create(j->ctx, j->flow, &j->lanes[t]);
         for (int l = 0; status == MPNO_OK && l < MPNO_FLOW_LANES; l++) {

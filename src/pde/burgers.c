@@ -14,10 +14,10 @@
 #include "core/memory.h"
 #include "pde/lanes.h"
 #include "pde/pde.h"
+#include "pde/periodic.h"
 #include "pde/random_field.h"
 #include "pde/steepening.h"
 #include "pde/waves.h"
-#include "transform/fft/fft.h"
 
 #define PI 3.14159265358979323846
 #define MOST_TAIL 1e-3 /* mpno_burgers_tail of a field that is resolved: see there */
@@ -108,11 +108,7 @@ static mpno_status resolve(mpno_ctx *ctx, void *settings) {
         while (n < 65536 && (double)n < 4 * s->length / viscosity(s)) n *= 2;
         *solved = (mpno_int_list){1, {n > kept->v[0] ? n : kept->v[0]}};
     }
-    MPNO_TRY(mpno_pde_expand(ctx, "solve_resolution", 1, solved));
-    MPNO_CHECK(ctx, solved->v[0] >= kept->v[0], MPNO_E_CONFIG,
-               "solve_resolution: %lld is coarser than resolution %lld; give at least as many "
-               "points",
-               (long long)solved->v[0], (long long)kept->v[0]);
+    MPNO_TRY(mpno_pde_expand_solved(ctx, kept, solved));
     MPNO_CHECK(ctx, isfinite(s->sigma) && s->sigma > 0, MPNO_E_CONFIG,
                "sigma: tau^alpha is %g, out of the range of numbers; give sigma", s->sigma);
     return MPNO_OK;
@@ -150,29 +146,20 @@ static mpno_status create_worker(mpno_ctx *ctx, const burgers_job *job, burgers_
                                     .nu = viscosity(s),
                                     .cfl = s->cfl,
                                     .dt = s->dt};
-    const size_t sizes[] = {mpno_fft_scratch_bytes(job->solve, 1, 1),
-                            mpno_fft_scratch_bytes(job->store, 1, 1),
-                            mpno_random_field_scratch_bytes(job->random)};
-    size_t scratch = 0;
-    for (int i = 0; i < 3; i++) scratch = sizes[i] > scratch ? sizes[i] : scratch;
     w->job = job;
     MPNO_TRY(mpno_burgers_create(ctx, &opts, &w->solver));
-    MPNO_TRY(mpno_alloc_raw(ctx, scratch, &w->scratch));
+    MPNO_TRY(mpno_alloc_raw(ctx, mpno_periodic_scratch_bytes(job->solve, job->store, job->random),
+                            &w->scratch));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)opts.size, sizeof(double), &w->field));
     return mpno_alloc_array(ctx, 2 * (size_t)mpno_burgers_modes(w->solver), sizeof(double),
                             &w->spectrum);
-}
-
-static mpno_status create_transform(mpno_ctx *ctx, int64_t size, int64_t keep, mpno_fft **out) {
-    const mpno_fft_problem problem = {
-        .kind = MPNO_FFT_REAL, .arithmetic = MPNO_F64, .ndim = 1, .size = {size}, .keep = {keep}};
-    return mpno_fft_create(ctx, &problem, out);
 }
 
 static mpno_status fill_job(mpno_ctx *ctx, burgers_job *job) {
     const burgers_settings *s = job->settings;
     const int64_t solved = s->solve_resolution.v[0], file = s->common.resolution.v[0];
     const int64_t modes = (solved - 1) / 3 + 1, fits = (file - 1) / 2 + 1;
+    const int64_t stored = modes < fits ? modes : fits;
     const mpno_random_field_opts random = {.ndim = 1,
                                            .size = {solved},
                                            .boundary = MPNO_PERIODIC,
@@ -181,8 +168,8 @@ static mpno_status fill_job(mpno_ctx *ctx, burgers_job *job) {
                                            .sigma = s->sigma,
                                            .length = {s->length}};
     MPNO_TRY(mpno_random_field_create(ctx, &random, &job->random));
-    MPNO_TRY(create_transform(ctx, solved, modes, &job->solve));
-    MPNO_TRY(create_transform(ctx, file, modes < fits ? modes : fits, &job->store));
+    MPNO_TRY(mpno_periodic_create(ctx, 1, &solved, &modes, &job->solve));
+    MPNO_TRY(mpno_periodic_create(ctx, 1, &file, &stored, &job->store));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
     return MPNO_OK;
@@ -219,16 +206,7 @@ static void draw(const burgers_job *job, burgers_worker *w, int64_t number) {
 
 /* The field of worker's spectrum on the grid of the file. */
 static void store(const burgers_job *job, burgers_worker *w, void *out) {
-    const mpno_fft_call call = {.batch = 1,
-                                .channels = 1,
-                                .scale = 1,
-                                .weighting = MPNO_FFT_HERMITIAN,
-                                .field_format = job->settings->common.format ? MPNO_F64 : MPNO_F32,
-                                .spectrum_format = MPNO_F64,
-                                .n_threads = 1,
-                                .scratch = w->scratch};
-    (void)mpno_fft_inverse(job->store, &call, w->spectrum,
-                           out); /* samples are checked as they run */
+    mpno_periodic_store(job->store, w->spectrum, &job->settings->common, out, w->scratch);
 }
 
 static void begin(void *worker, int index, const mpno_pde_sample *sample) {
@@ -236,17 +214,9 @@ static void begin(void *worker, int index, const mpno_pde_sample *sample) {
     const burgers_job *job = w->job;
     const burgers_settings *s = job->settings;
     burgers_lane *lane = &w->lane[index];
-    const mpno_fft_call call = {.batch = 1,
-                                .channels = 1,
-                                .scale = 1 / (double)s->solve_resolution.v[0],
-                                .weighting = MPNO_FFT_PLAIN,
-                                .field_format = MPNO_F64,
-                                .spectrum_format = MPNO_F64,
-                                .n_threads = 1,
-                                .scratch = w->scratch};
     lane->sample = *sample;
     draw(job, w, lane->sample.number);
-    (void)mpno_fft_forward(job->solve, &call, w->field, w->spectrum); /* finite by construction */
+    mpno_periodic_find(job->solve, w->field, w->spectrum, w->scratch);
     store(job, w, lane->sample.out[0]);
     mpno_burgers_put(w->solver, index, w->spectrum);
     lane->steps = 0;

@@ -92,7 +92,7 @@ static mpno_status resolve(mpno_ctx *ctx, void *settings) {
 
 static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) {
     const darcy_settings *s = settings;
-    const mpno_element values = s->common.format ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32;
+    const mpno_element values = mpno_pde_element(&s->common);
     sets[0] = (mpno_pde_set){
         .name = "x",
         .meaning = s->x == X_PHASE ? "phase: 1 where a = high, 0 where a = low" : "coefficient a",

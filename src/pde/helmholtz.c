@@ -13,9 +13,9 @@
 #include "core/memory.h"
 #include "pde/lanes.h"
 #include "pde/pde.h"
+#include "pde/periodic.h"
 #include "pde/random_field.h"
 #include "pde/scattering.h"
-#include "transform/fft/fft.h"
 
 #define PI 3.14159265358979323846
 
@@ -88,12 +88,8 @@ static mpno_status resolve(mpno_ctx *ctx, void *settings) {
         solved->n = 2;
         for (int t = 0; t < 2; t++) solved->v[t] = n > kept->v[t] ? n : kept->v[t];
     }
-    MPNO_TRY(mpno_pde_expand(ctx, "solve_resolution", 2, solved));
+    MPNO_TRY(mpno_pde_expand_solved(ctx, kept, solved));
     for (int t = 0; t < 2; t++) {
-        MPNO_CHECK(ctx, solved->v[t] >= kept->v[t], MPNO_E_CONFIG,
-                   "solve_resolution: %lld is coarser than resolution %lld; give at least as many "
-                   "points",
-                   (long long)solved->v[t], (long long)kept->v[t]);
         MPNO_CHECK(
             ctx, (double)solved->v[t] >= 3 * waves, MPNO_E_CONFIG,
             "solve_resolution: %lld points for %.4g waves a side, expected at least 3 a wave",
@@ -158,14 +154,10 @@ static mpno_status create_worker(mpno_ctx *ctx, const wave_job *job, wave_worker
                                        .length = {s->length, s->length},
                                        .k = s->k,
                                        .eta = s->absorption};
-    const size_t sizes[] = {mpno_fft_scratch_bytes(job->solve, 1, 1),
-                            mpno_fft_scratch_bytes(job->store, 1, 1),
-                            mpno_random_field_scratch_bytes(job->random)};
-    size_t scratch = 0;
-    for (int i = 0; i < 3; i++) scratch = sizes[i] > scratch ? sizes[i] : scratch;
     w->job = job;
     MPNO_TRY(mpno_scattering_create(ctx, &opts, &w->solver));
-    MPNO_TRY(mpno_alloc_raw(ctx, scratch, &w->scratch));
+    MPNO_TRY(mpno_alloc_raw(ctx, mpno_periodic_scratch_bytes(job->solve, job->store, job->random),
+                            &w->scratch));
     MPNO_TRY(mpno_alloc_array(ctx, points, sizeof(double), &w->a));
     MPNO_TRY(mpno_alloc_array(ctx, points, 2 * sizeof(double), &w->field));
     MPNO_TRY(mpno_alloc_array(ctx, points, sizeof(double), &w->part));
@@ -188,16 +180,6 @@ static mpno_status create_source(mpno_ctx *ctx, wave_job *job) {
     return MPNO_OK;
 }
 
-static mpno_status create_transform(mpno_ctx *ctx, const int64_t *size, const int64_t keep[2],
-                                    mpno_fft **out) {
-    const mpno_fft_problem problem = {.kind = MPNO_FFT_REAL,
-                                      .arithmetic = MPNO_F64,
-                                      .ndim = 2,
-                                      .size = {size[0], size[1]},
-                                      .keep = {keep[0], keep[1]}};
-    return mpno_fft_create(ctx, &problem, out);
-}
-
 static mpno_status fill_job(mpno_ctx *ctx, wave_job *job) {
     const wave_settings *s = job->settings;
     const int64_t *solved = s->solve_resolution.v, *file = s->common.resolution.v;
@@ -214,8 +196,8 @@ static mpno_status fill_job(mpno_ctx *ctx, wave_job *job) {
         keep[t] = t ? most + 1 : 2 * most + 1;
     }
     MPNO_TRY(mpno_random_field_create(ctx, &random, &job->random));
-    MPNO_TRY(create_transform(ctx, solved, keep, &job->solve));
-    MPNO_TRY(create_transform(ctx, file, keep, &job->store));
+    MPNO_TRY(mpno_periodic_create(ctx, 2, solved, keep, &job->solve));
+    MPNO_TRY(mpno_periodic_create(ctx, 2, file, keep, &job->store));
     MPNO_TRY(create_source(ctx, job));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
@@ -238,19 +220,8 @@ static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, vo
 
 /* A real field of the solve grid on the grid of the file. */
 static void store(const wave_job *job, wave_worker *w, const double *field, void *out) {
-    mpno_fft_call call = {.batch = 1,
-                          .channels = 1,
-                          .scale = 1 / (double)mpno_fft_points(job->solve),
-                          .weighting = MPNO_FFT_PLAIN,
-                          .field_format = MPNO_F64,
-                          .spectrum_format = MPNO_F64,
-                          .n_threads = 1,
-                          .scratch = w->scratch};
-    (void)mpno_fft_forward(job->solve, &call, field, w->spectrum); /* finite: it was solved */
-    call.scale = 1;
-    call.weighting = MPNO_FFT_HERMITIAN;
-    call.field_format = job->settings->common.format ? MPNO_F64 : MPNO_F32;
-    (void)mpno_fft_inverse(job->store, &call, w->spectrum, out);
+    mpno_periodic_find(job->solve, field, w->spectrum, w->scratch); /* finite: it was solved */
+    mpno_periodic_store(job->store, w->spectrum, &job->settings->common, out, w->scratch);
 }
 
 static void begin(void *worker, int index, const mpno_pde_sample *sample) {

@@ -13,9 +13,9 @@
 #include "core/memory.h"
 #include "pde/lanes.h"
 #include "pde/pde.h"
+#include "pde/periodic.h"
 #include "pde/random_field.h"
 #include "pde/vorticity.h"
-#include "transform/fft/fft.h"
 
 #define PI 3.14159265358979323846
 
@@ -112,16 +112,11 @@ static mpno_status resolve(mpno_ctx *ctx, void *settings) {
     mpno_int_list *kept = &s->common.resolution, *solved = &s->solve_resolution;
     fill_from_recipe(s);
     MPNO_TRY(mpno_pde_expand(ctx, "resolution", 2, kept));
-    if (solved->n == 0) *solved = *kept;
-    MPNO_TRY(mpno_pde_expand(ctx, "solve_resolution", 2, solved));
+    MPNO_TRY(mpno_pde_expand_solved(ctx, kept, solved));
     for (int t = 0; t < 2; t++) {
         MPNO_CHECK(ctx, solved->v[t] >= 4, MPNO_E_CONFIG,
                    "resolution: %lld points cannot hold a flow, expected at least 4",
                    (long long)solved->v[t]);
-        MPNO_CHECK(ctx, solved->v[t] >= kept->v[t], MPNO_E_CONFIG,
-                   "solve_resolution: %lld is coarser than resolution %lld; give at least as many "
-                   "points",
-                   (long long)solved->v[t], (long long)kept->v[t]);
     }
     MPNO_CHECK(ctx, isfinite(s->sigma) && s->sigma > 0, MPNO_E_CONFIG,
                "sigma: tau^(alpha - 1) is %g, out of the range of numbers; give sigma", s->sigma);
@@ -137,7 +132,7 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
     mpno_pde_set *x = &sets[0], *y = &sets[1];
     *x = (mpno_pde_set){.name = "x",
                         .meaning = s->recipe == FORCING ? "forcing f" : "vorticity w at t = 0",
-                        .element = s->common.format ? MPNO_ELEMENT_F64 : MPNO_ELEMENT_F32,
+                        .element = mpno_pde_element(&s->common),
                         .ndim = 2,
                         .pdebench = s->recipe == FORCING ? "force" : "tensor"};
     *y = *x;
@@ -183,33 +178,17 @@ static void destroy(mpno_ctx *ctx, void **pointer) {
     *pointer = NULL;
 }
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static mpno_status create_worker(mpno_ctx *ctx, const flow_job *job, flow_worker *w) {
     const size_t points = (size_t)mpno_fft_points(job->solve);
     const size_t solved = (size_t)(2 * job->solved[0] * job->solved[1]);
     const size_t kept = (size_t)(2 * job->kept[0] * job->kept[1]);
-    const size_t transforms =
-        larger(mpno_fft_scratch_bytes(job->solve, 1, 1), mpno_fft_scratch_bytes(job->store, 1, 1));
     w->job = job;
     MPNO_TRY(mpno_flow_lanes_create(ctx, job->flow, &w->lanes));
-    MPNO_TRY(mpno_alloc_raw(ctx, larger(transforms, mpno_random_field_scratch_bytes(job->random)),
+    MPNO_TRY(mpno_alloc_raw(ctx, mpno_periodic_scratch_bytes(job->solve, job->store, job->random),
                             &w->scratch));
     MPNO_TRY(mpno_alloc_array(ctx, points, sizeof(double), &w->field));
     MPNO_TRY(mpno_alloc_array(ctx, solved, sizeof(double), &w->spectrum));
     return mpno_alloc_array(ctx, kept, sizeof(double), &w->kept);
-}
-
-static mpno_status create_transform(mpno_ctx *ctx, const int64_t *size, const int64_t keep[2],
-                                    mpno_fft **out) {
-    const mpno_fft_problem problem = {.kind = MPNO_FFT_REAL,
-                                      .arithmetic = MPNO_F64,
-                                      .ndim = 2,
-                                      .size = {size[0], size[1]},
-                                      .keep = {keep[0], keep[1]}};
-    return mpno_fft_create(ctx, &problem, out);
 }
 
 /* ---- fields ---- */
@@ -217,17 +196,9 @@ static mpno_status create_transform(mpno_ctx *ctx, const int64_t *size, const in
 /* The spectrum of worker's field, and the largest magnitude in it. */
 static double transform_field(const flow_job *job, flow_worker *w) {
     const int64_t points = mpno_fft_points(job->solve);
-    const mpno_fft_call call = {.batch = 1,
-                                .channels = 1,
-                                .scale = 1 / (double)points,
-                                .weighting = MPNO_FFT_PLAIN,
-                                .field_format = MPNO_F64,
-                                .spectrum_format = MPNO_F64,
-                                .n_threads = 1,
-                                .scratch = w->scratch};
     double most = 0;
     for (int64_t i = 0; i < points; i++) most = fmax(most, fabs(w->field[i]));
-    (void)mpno_fft_forward(job->solve, &call, w->field, w->spectrum); /* finite by construction */
+    mpno_periodic_find(job->solve, w->field, w->spectrum, w->scratch);
     return most;
 }
 
@@ -260,21 +231,13 @@ static mpno_status create_forcing(mpno_ctx *ctx, flow_job *job) {
 
 /* The field of worker's spectrum on the grid of the file. */
 static void store(const flow_job *job, flow_worker *w, void *out) {
-    const mpno_fft_call call = {.batch = 1,
-                                .channels = 1,
-                                .scale = 1,
-                                .weighting = MPNO_FFT_HERMITIAN,
-                                .field_format = job->settings->common.format ? MPNO_F64 : MPNO_F32,
-                                .spectrum_format = MPNO_F64,
-                                .n_threads = 1,
-                                .scratch = w->scratch};
     const int64_t *solved = job->solved, *kept = job->kept;
     for (int64_t r = 0; r < kept[0]; r++) {
         const int64_t from = (solved[0] - kept[0]) / 2 + r;
         memcpy(w->kept + 2 * r * kept[1], w->spectrum + 2 * from * solved[1],
                (size_t)(2 * kept[1]) * sizeof(double));
     }
-    (void)mpno_fft_inverse(job->store, &call, w->kept, out); /* samples are checked as they run */
+    mpno_periodic_store(job->store, w->kept, &job->settings->common, out, w->scratch);
 }
 
 static mpno_status fill_job(mpno_ctx *ctx, flow_job *job) {
@@ -302,8 +265,8 @@ static mpno_status fill_job(mpno_ctx *ctx, flow_job *job) {
         job->kept[t] = t ? most + 1 : 2 * most + 1;
     }
     MPNO_TRY(mpno_random_field_create(ctx, &random, &job->random));
-    MPNO_TRY(create_transform(ctx, grid, job->solved, &job->solve));
-    MPNO_TRY(create_transform(ctx, file, job->kept, &job->store));
+    MPNO_TRY(mpno_periodic_create(ctx, 2, grid, job->solved, &job->solve));
+    MPNO_TRY(mpno_periodic_create(ctx, 2, file, job->kept, &job->store));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
     return create_forcing(ctx, job);
@@ -347,7 +310,7 @@ static void arrive(const flow_job *job, flow_worker *w, int index) {
     const flow_settings *s = job->settings;
     flow_lane *lane = &w->lane[index];
     const size_t points = (size_t)mpno_fft_points(job->store);
-    const size_t bytes = points * (s->common.format ? sizeof(double) : sizeof(float));
+    const size_t bytes = points * mpno_pde_value_bytes(&s->common);
     mpno_flow_get(w->lanes, index, w->spectrum);
     store(job, w,
           lane->stored < 0 ? lane->sample.out[0]

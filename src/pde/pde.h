@@ -98,6 +98,10 @@ typedef struct mpno_pde {
 /* A list of numbers, one for each axis: one number stands for all. key is for the message. */
 MPNO_WARN_UNUSED mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim,
                                              mpno_int_list *list);
+/* The same of solve_resolution beside resolution, which was expanded: nowhere fewer points; where
+ * none were given, those of resolution. */
+MPNO_WARN_UNUSED mpno_status mpno_pde_expand_solved(mpno_ctx *ctx, const mpno_int_list *resolution,
+                                                    mpno_int_list *solved);
 
 /* Bytes of a stored value, and its element. */
 size_t mpno_pde_value_bytes(const mpno_pde_common *common);

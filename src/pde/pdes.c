@@ -47,6 +47,18 @@ mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim, mpno_i
     return MPNO_OK;
 }
 
+mpno_status mpno_pde_expand_solved(mpno_ctx *ctx, const mpno_int_list *resolution,
+                                   mpno_int_list *solved) {
+    if (solved->n == 0) *solved = *resolution;
+    MPNO_TRY(mpno_pde_expand(ctx, "solve_resolution", resolution->n, solved));
+    for (int64_t t = 0; t < resolution->n; t++)
+        MPNO_CHECK(ctx, solved->v[t] >= resolution->v[t], MPNO_E_CONFIG,
+                   "solve_resolution: %lld is coarser than resolution %lld; give at least as many "
+                   "points",
+                   (long long)solved->v[t], (long long)resolution->v[t]);
+    return MPNO_OK;
+}
+
 size_t mpno_pde_value_bytes(const mpno_pde_common *common) {
     return mpno_element_bytes(mpno_pde_element(common));
 }
