@@ -508,14 +508,26 @@ int64_t mpno_trajectory_channels(const mpno_dataset *d) {
     return d->out_channels / d->out_steps;
 }
 
+void mpno_channels_copy(mpno_format format, int64_t rows, int64_t n, const void *from,
+                        int64_t width, int64_t first, void *to, int64_t to_width, int64_t at) {
+    const size_t bytes = mpno_format_bytes(format);
+    for (int64_t r = 0; r < rows; r++)
+        memmove((char *)to + (size_t)(r * to_width + at) * bytes,
+                (const char *)from + (size_t)(r * width + first) * bytes, (size_t)n * bytes);
+}
+
 void mpno_trajectory_truth(const mpno_dataset *d, int64_t i, int64_t step, void *out) {
-    const size_t bytes = mpno_format_bytes(d->format);
-    const size_t row = (size_t)d->out_channels * bytes;
-    const size_t fields = (size_t)mpno_trajectory_channels(d) * bytes;
-    const char *from = mpno_sample(d->y, d->format, d->out_points * d->out_channels, i);
-    for (int64_t p = 0; p < d->out_points; p++)
-        memcpy((char *)out + (size_t)p * fields, from + (size_t)p * row + (size_t)step * fields,
-               fields);
+    const int64_t fields = mpno_trajectory_channels(d);
+    const void *from = mpno_sample(d->y, d->format, d->out_points * d->out_channels, i);
+    mpno_channels_copy(d->format, d->out_points, fields, from, d->out_channels, step * fields, out,
+                       fields, 0);
+}
+
+void mpno_trajectory_shift(mpno_format format, int64_t rows, int64_t in, int64_t out,
+                           const void *prediction, void *input) {
+    const int64_t taken = out < in ? out : in;
+    mpno_channels_copy(format, rows, in - taken, input, in, taken, input, in, 0);
+    mpno_channels_copy(format, rows, taken, prediction, out, out - taken, input, in, in - taken);
 }
 
 /* -------- coarser grids -------- */

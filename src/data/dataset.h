@@ -102,6 +102,14 @@ size_t mpno_dataset_bytes(const mpno_dataset *dataset);
 int64_t mpno_trajectory_steps(const mpno_dataset *dataset);
 int64_t mpno_trajectory_channels(const mpno_dataset *dataset); /* fields of a step */
 void mpno_trajectory_truth(const mpno_dataset *dataset, int64_t i, int64_t step, void *out);
+/* n channels of each row, from channel `first` of rows of `width` to channel `at` of rows of
+ * `to_width`; rows may be moved in themselves. */
+void mpno_channels_copy(mpno_format format, int64_t rows, int64_t n, const void *from,
+                        int64_t width, int64_t first, void *to, int64_t to_width, int64_t at);
+/* The next input of a roll-out: rows of `in` channels give their first steps up for the last that
+ * were predicted, rows of `out` channels, in the same units. */
+void mpno_trajectory_shift(mpno_format format, int64_t rows, int64_t in, int64_t out,
+                           const void *prediction, void *input);
 
 /* Every factor-th node of each axis, of x and of y: nodes i/N become i/(N/factor). E_SHAPE unless
  * factor divides the points of all axes. */

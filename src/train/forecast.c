@@ -107,23 +107,6 @@ void mpno_forecast_close(mpno_forecast *r) {
     *r = (mpno_forecast){.ctx = r->ctx, .predictor = {.ctx = r->ctx}};
 }
 
-/* Columns first .. first + n - 1 of rows of `from` channels, to columns `at` on of rows of `to`. */
-static void copy_columns(const mpno_forecast *r, int64_t rows, const void *src, int64_t from,
-                         int64_t first, int64_t n, void *dst, int64_t to, int64_t at) {
-    const size_t bytes = mpno_format_bytes(r->data->format);
-    for (int64_t i = 0; i < rows; i++)
-        memmove((char *)dst + (size_t)(i * to + at) * bytes,
-                (const char *)src + (size_t)(i * from + first) * bytes, (size_t)n * bytes);
-}
-
-/* The last steps of input and prediction become the next input. */
-static void shift(mpno_forecast *r, int64_t batch) {
-    const int64_t in = r->data->in_channels, out = r->window.out_channels;
-    const int64_t taken = out < in ? out : in, rows = batch * r->data->points;
-    copy_columns(r, rows, r->input, in, taken, in - taken, r->input, in, 0);
-    copy_columns(r, rows, r->predictor.y, out, out - taken, taken, r->input, in, in - taken);
-}
-
 /* One application of the model. */
 static mpno_status predict(mpno_forecast *r, int64_t first, int64_t batch) {
     const mpno_train_state *state = &r->restored->checkpoint->state;
@@ -143,18 +126,18 @@ mpno_status mpno_forecast_run(mpno_forecast *r, int64_t first, int64_t batch,
     const int64_t values = data->points * data->in_channels, step_values = data->points * r->fields;
     memcpy(r->input, mpno_sample(data->x, data->format, values, first),
            (size_t)(batch * values) * bytes);
+    const int64_t rows = batch * data->points, out = r->window.out_channels;
     for (int64_t step = 0; step < r->steps;) {
         MPNO_TRY(predict(r, first, batch));
-        const int64_t out = r->window.out_channels;
         for (int64_t k = 0; k < out / r->fields && step < r->steps; k++, step++) {
-            copy_columns(r, batch * data->points, r->predictor.y, out, k * r->fields, r->fields,
-                         r->prediction, r->fields, 0);
+            mpno_channels_copy(data->format, rows, r->fields, r->predictor.y, out, k * r->fields,
+                               r->prediction, r->fields, 0);
             for (int64_t i = 0; i < batch; i++)
                 mpno_trajectory_truth(data, first + i, step,
                                       mpno_sample(r->truth, data->format, step_values, i));
             MPNO_TRY(visit(user, step, batch, r->prediction, r->truth));
         }
-        shift(r, batch);
+        mpno_trajectory_shift(data->format, rows, data->in_channels, out, r->predictor.y, r->input);
     }
     return MPNO_OK;
 }

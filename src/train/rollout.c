@@ -2,8 +2,6 @@
  * Training on a model's own predictions: see rollout.h. */
 #include "train/rollout.h"
 
-#include <string.h>
-
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "core/rng.h"
@@ -101,32 +99,18 @@ typedef struct stepping {
     int64_t group;        /* of y */
 } stepping;
 
-/* Rows of `channels` of each point from rows of `stride`, or the other way round. */
-static void copy_rows(const stepping *s, void *to, int64_t to_stride, const void *from,
-                      int64_t from_stride, int64_t channels) {
-    const size_t value = mpno_format_bytes(s->data->format);
-    for (int64_t p = 0; p < s->data->points; p++)
-        memmove((char *)to + (size_t)(p * to_stride) * value,
-                (const char *)from + (size_t)(p * from_stride) * value, (size_t)channels * value);
-}
-
-static void *channel(const stepping *s, void *row, int64_t first) {
-    return (char *)row + (size_t)first * mpno_format_bytes(s->data->format);
-}
-
 /* The input of sample i gives its first steps up for those that were predicted. */
 static void shift(void *argument, int64_t i, int thread) {
     const stepping *s = argument;
     const mpno_format f = s->data->format;
-    const int64_t points = s->data->points, new = s->out < s->in ? s->out : s->in;
+    const int64_t points = s->data->points;
     const mpno_train_state *state = s->r->state;
     void *x = mpno_sample(s->batches->x, f, points * s->in, i);
     void *y = mpno_sample(s->r->prediction, f, points * s->out, i);
     (void)thread;
     if (state->encode_x) mpno_normalizer_decode(&state->x, f, x, points * s->in);
     if (state->encode_y) mpno_normalizer_decode(&state->y, f, y, points * s->out);
-    copy_rows(s, x, s->in, channel(s, x, new), s->in, s->in - new);
-    copy_rows(s, channel(s, x, s->in - new), s->in, channel(s, y, s->out - new), s->out, new);
+    mpno_trajectory_shift(f, points, s->in, s->out, y, x);
     if (state->encode_x) mpno_normalizer_encode(&state->x, f, x, points * s->in);
 }
 
@@ -136,8 +120,8 @@ static void take_target(void *argument, int64_t i, int thread) {
     const int64_t points = s->data->points;
     char *y = mpno_sample(s->batches->y, f, points * s->all, i);
     (void)thread;
-    copy_rows(s, mpno_sample(s->r->target, f, points * s->out, i), s->out,
-              channel(s, y, s->group * s->out), s->all, s->out);
+    mpno_channels_copy(f, points, s->out, y, s->all, s->group * s->out,
+                       mpno_sample(s->r->target, f, points * s->out, i), s->out, 0);
 }
 
 static int64_t draw_length(const mpno_rollout *r, int64_t epoch, int64_t index) {
