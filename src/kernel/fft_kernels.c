@@ -7,7 +7,7 @@
 #include "kernel/fft_tables.h"
 
 const mpno_fft_kernels *mpno_fft_kernels_get(mpno_isa isa, mpno_format arithmetic) {
-    if (arithmetic != MPNO_F32 && arithmetic != MPNO_F64) return NULL;
+    if (arithmetic >= MPNO_N_FFT_ARITHMETICS) return NULL;
 #if MPNO_KERNELS_X86
     if (isa >= MPNO_ISA_AVX512) return &mpno_fft_kernels_avx512[arithmetic];
     if (isa >= MPNO_ISA_AVX2) return &mpno_fft_kernels_avx2[arithmetic];

@@ -66,10 +66,14 @@ typedef struct mpno_fft_direct {
 
 typedef struct mpno_fft_kernels {
     mpno_format arithmetic; /* T */
+    /* What every number is rounded to that comes into a row: T itself, or f16 or bf16 (the table
+     * of 16-bit arithmetic: T is f32, radices are prime and of any size, and what is called direct
+     * does not exist) */
+    mpno_format rounding;
     mpno_isa isa;
     int lanes;         /* width is a multiple of this */
     int largest_radix; /* a power of two: 16 for f64 on AVX-512, where 256 points take 14 % less
-                          time, else 8 */
+                          time, else 8; 2 with 16-bit arithmetic */
 
     /* dst = scale * view, one or two planes as the view has; lanes beyond view->n become 0. Of load
      * and store alone: rows may begin anywhere, and width is any. */
@@ -124,7 +128,8 @@ typedef struct mpno_fft_kernels {
                         double *sums);
 } mpno_fft_kernels;
 
-/* isa is a cap, as in mpno_kernels_get. NULL when arithmetic is neither MPNO_F32 nor MPNO_F64. */
+/* isa is a cap, as in mpno_kernels_get. arithmetic: f64, f32, or f16 and bf16, with which every
+ * result of a butterfly is rounded to that format; NULL for others. */
 const mpno_fft_kernels *mpno_fft_kernels_get(mpno_isa isa, mpno_format arithmetic);
 
 #endif

@@ -7,12 +7,16 @@
 #include "kernel/fft_kernels.h"
 #include "kernel/tables.h"
 
-extern const mpno_fft_kernels mpno_fft_kernels_portable[MPNO_N_ARITHMETICS];
+#define MPNO_N_FFT_ARITHMETICS 4
+_Static_assert(MPNO_BF16 < MPNO_N_FFT_ARITHMETICS && MPNO_F16 < MPNO_N_FFT_ARITHMETICS,
+               "tables are indexed by format");
+
+extern const mpno_fft_kernels mpno_fft_kernels_portable[MPNO_N_FFT_ARITHMETICS];
 #if MPNO_KERNELS_X86
-extern const mpno_fft_kernels mpno_fft_kernels_avx2[MPNO_N_ARITHMETICS];
-extern const mpno_fft_kernels mpno_fft_kernels_avx512[MPNO_N_ARITHMETICS];
+extern const mpno_fft_kernels mpno_fft_kernels_avx2[MPNO_N_FFT_ARITHMETICS];
+extern const mpno_fft_kernels mpno_fft_kernels_avx512[MPNO_N_FFT_ARITHMETICS];
 #elif MPNO_KERNELS_ARM
-extern const mpno_fft_kernels mpno_fft_kernels_neon[MPNO_N_ARITHMETICS];
+extern const mpno_fft_kernels mpno_fft_kernels_neon[MPNO_N_FFT_ARITHMETICS];
 #endif
 
 #endif

@@ -5,4 +5,5 @@
 
 #include "kernel/tmpl/fft_both.h"
 
-const mpno_fft_kernels mpno_fft_kernels_portable[MPNO_N_ARITHMETICS] = FFT_TABLE(MPNO_ISA_PORTABLE);
+const mpno_fft_kernels mpno_fft_kernels_portable[MPNO_N_FFT_ARITHMETICS] =
+    FFT_TABLE(MPNO_ISA_PORTABLE);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * The transform kernels of one ISA and one arithmetic type.
  * Parameters  T, its vector V of LANES, MASK; VERB(x) a verb of the vocabulary; NAME(x) the name of
- *             a function of this instance; all undefined again at the end. */
+ *             a function of this instance; ROUND(x) what a row keeps of the vector x, here x
+ * itself; all undefined again at the end. */
+#define ROUND(x) (x)
 #include "kernel/tmpl/fft_vector.h"
 #include "kernel/tmpl/fft_rows.h"
 #include "kernel/tmpl/fft_butterfly.h"
 #include "kernel/tmpl/fft_pass.h"
+#include "kernel/tmpl/fft_pass_all.h"
 #include "kernel/tmpl/fft_real.h"
 #include "kernel/tmpl/fft_direct.h"
 
@@ -15,3 +18,4 @@
 #undef VERB
 #undef LANES
 #undef NAME
+#undef ROUND

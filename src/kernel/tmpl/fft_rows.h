@@ -31,10 +31,11 @@ FFT_INLINE void NAME(load_format)(const mpno_fft_rows *dst, const mpno_fft_view 
             if (far) NAME(fetch_ahead)(view, format, r, rows, p);
             int64_t c = 0;
             for (; c < whole; c += LANES)
-                VERB(store)(row + c, factor * NAME(fetch)(src + (size_t)c * bytes, format));
+                VERB(store)(row + c, ROUND(factor * NAME(fetch)(src + (size_t)c * bytes, format)));
             if (c < view->n) {
                 const V last = NAME(fetch_part)(src + (size_t)c * bytes, format, view->n - c);
-                VERB(store_part)(row + c, factor * last, width - c < LANES ? width - c : LANES);
+                VERB(store_part)
+                (row + c, ROUND(factor * last), width - c < LANES ? width - c : LANES);
                 c += LANES;
             }
             for (; c + LANES <= width; c += LANES) VERB(store)(row + c, NAME(nothing)());

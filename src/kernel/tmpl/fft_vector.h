@@ -6,7 +6,7 @@ FFT_INLINE V NAME(get)(const T *p) {
     return *(const V *)p;
 }
 FFT_INLINE void NAME(put)(T *p, V x) {
-    *(V *)p = x;
+    *(V *)p = ROUND(x);
 }
 FFT_INLINE V NAME(all)(T x) {
     return VERB(set1)(x);
@@ -32,10 +32,15 @@ FFT_INLINE V NAME(fetch)(const void *src, mpno_format format) {
     }
 }
 
+/* From which magnitude a stored value is not finite. */
+FFT_INLINE T NAME(limit)(mpno_format format) {
+    return sizeof(T) == sizeof(float) ? (T)store_limit_f32(format) : (T)store_limit_f64(format);
+}
+
 /* Stores LANES values, to nearest even, and notes lanes that are not finite as stored: |x| is not
  * below limit. */
 FFT_INLINE void NAME(stow)(void *dst, mpno_format format, V x, MASK *bad) {
-    const V limit = NAME(all)(NAME(store_limit)(format));
+    const V limit = NAME(all)(NAME(limit)(format));
     *bad = VERB(mask_or)(*bad, VERB(mask_not)(VERB(less)(VERB(abs)(x), limit)));
     switch (format) {
         case MPNO_F64:
@@ -84,7 +89,7 @@ FFT_INLINE V NAME(fetch_part)(const void *src, mpno_format format, int64_t n) {
 
 FFT_INLINE void NAME(stow_part)(void *dst, mpno_format format, V x, int64_t n, MASK *bad) {
     if (NAME(bytes)(format) == sizeof(T)) {
-        const V limit = NAME(all)(NAME(store_limit)(format));
+        const V limit = NAME(all)(NAME(limit)(format));
         *bad = VERB(mask_or)(*bad, VERB(mask_not)(VERB(less)(VERB(abs)(x), limit)));
         VERB(store_part)((T *)dst, x, n);
         return;

@@ -7,5 +7,5 @@
 
 #include "kernel/tmpl/fft_both.h"
 
-const mpno_fft_kernels mpno_fft_kernels_avx2[MPNO_N_ARITHMETICS] = FFT_TABLE(MPNO_ISA_AVX2);
+const mpno_fft_kernels mpno_fft_kernels_avx2[MPNO_N_FFT_ARITHMETICS] = FFT_TABLE(MPNO_ISA_AVX2);
 #endif

@@ -16,8 +16,9 @@ static mpno_status check(mpno_ctx *ctx, const mpno_fft_problem *p) {
                "fft: ndim is %d; give 1 to %d dimensions", p->ndim, MPNO_FFT_MAX_DIMS);
     MPNO_CHECK(ctx, p->kind == MPNO_FFT_REAL || p->kind == MPNO_FFT_COMPLEX, MPNO_E_ARGUMENT,
                "fft: kind is %d; give MPNO_FFT_REAL or MPNO_FFT_COMPLEX", (int)p->kind);
-    MPNO_CHECK(ctx, p->arithmetic == MPNO_F32 || p->arithmetic == MPNO_F64, MPNO_E_ARGUMENT,
-               "fft: arithmetic is format %d; give MPNO_F32 or MPNO_F64", (int)p->arithmetic);
+    MPNO_CHECK(ctx, mpno_fft_kernels_get(ctx->isa, p->arithmetic) != NULL, MPNO_E_ARGUMENT,
+               "fft: arithmetic is format %d; give MPNO_F32, MPNO_F64, MPNO_F16 or MPNO_BF16",
+               (int)p->arithmetic);
     int64_t points = 1;
     for (int d = 0; d < p->ndim; d++) {
         int64_t n = p->size[d], k = p->keep[d];

@@ -17,8 +17,11 @@
  * samples be the channels ([N1]..[Nd][samples]).
  *
  * Storage f64, f32, f16, bf16; butterflies and twiddles in `arithmetic` (f32 or f64), one rounding
- * per stored value, after scaling. Channels never mix: a value that is not finite stays in its
- * channel. Error: docs/theory (transform). */
+ * per stored value, after scaling. With arithmetic f16 or bf16 samples, twiddles and the results of
+ * every butterfly are rounded to it, and scaling comes after the last one: sums that leave its
+ * range are infinite. Factors 2, 3, 5, 7 have butterflies, other primes are summed up in f32 and
+ * rounded once. Not for the transform in two parts (below). Channels never mix: a value that is not
+ * finite stays in its channel. Error: docs/theory (transform). */
 #ifndef MPNO_TRANSFORM_FFT_H
 #define MPNO_TRANSFORM_FFT_H
 
@@ -36,7 +39,7 @@ typedef enum mpno_fft_weighting { MPNO_FFT_PLAIN, MPNO_FFT_HERMITIAN } mpno_fft_
 
 typedef struct mpno_fft_problem {
     mpno_fft_kind kind;
-    mpno_format arithmetic; /* MPNO_F32 or MPNO_F64 */
+    mpno_format arithmetic; /* MPNO_F32 or MPNO_F64; MPNO_F16 or MPNO_BF16: as a reference */
     int ndim;
     int64_t size[MPNO_FFT_MAX_DIMS];
     int64_t keep[MPNO_FFT_MAX_DIMS];

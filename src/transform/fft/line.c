@@ -38,9 +38,10 @@ static void consider_direct(mpno_line *line) {
     line->flops = flops;
 }
 
+/* largest: radix of the kernels, 2 of those with 16-bit arithmetic, which know only passes. */
 static void choose(mpno_line *line, int largest) {
     double copies = line->k == line->n && line->first == 0 ? 0 : 1;
-    if (mpno_passes_suit(line->n)) {
+    if (largest == 2 || mpno_passes_suit(line->n)) {
         line->method = MPNO_LINE_PASSES;
         line->flops = mpno_passes_flops(line->n, largest);
         line->cost = mpno_passes_cost(line->n, largest) +
@@ -53,7 +54,7 @@ static void choose(mpno_line *line, int largest) {
         line->cost =
             2 * mpno_passes_cost(line->m, largest) + 12.0 * (double)(line->n + line->k + line->m);
     }
-    consider_direct(line);
+    if (largest > 2) consider_direct(line);
 }
 
 /* exp(-pi i j^2 / n) */

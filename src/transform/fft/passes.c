@@ -28,8 +28,18 @@ int64_t mpno_passes_good_size(int64_t n) {
     }
 }
 
+static int prime_factors(int64_t n, int *radix) {
+    int count = 0;
+    for (int64_t p = 2; n > 1; p += p == 2 ? 1 : 2) {
+        if (p * p > n) p = n;
+        for (; n % p == 0; n /= p) radix[count++] = (int)p;
+    }
+    return count;
+}
+
 int mpno_passes_factor(int64_t n, int largest, int *radix) {
     int count = 0, twos = 0;
+    if (largest == 2) return prime_factors(n, radix);
     for (int64_t p = MPNO_FFT_MAX_RADIX; p >= 3; p -= 2) {
         while (n % p == 0 && (p < 9 || p % 3 != 0)) {
             radix[count++] = (int)p;
@@ -87,7 +97,7 @@ mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
     int radix[MPNO_FFT_MAX_PASSES];
     const mpno_fft_kernels *kernels = mpno_fft_kernels_get(ctx->isa, arithmetic);
     p.n_passes = mpno_passes_factor(n, kernels->largest_radix, radix);
-    size_t count = 0, bytes = mpno_format_bytes(arithmetic);
+    size_t count = 0, bytes = mpno_table_bytes(arithmetic);
     int64_t rest = n;
     for (int s = 0; s < p.n_passes; s++) {
         rest /= radix[s];
@@ -111,9 +121,9 @@ mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
         at += 2 * (size_t)(ido * (r - 1)) * bytes;
         p.pass[s].roots = at;
         for (int64_t m = 0; m < r; m++) {
-            mpno_root(m, r, &cosine, &sine);
-            mpno_table_set(at, arithmetic, 2 * m, cosine);
-            mpno_table_set(at, arithmetic, 2 * m + 1, sine);
+            mpno_root(m, r, &cosine, &sine); /* within a butterfly: not rounded to 16 bits */
+            mpno_table_set(at, kernels->arithmetic, 2 * m, cosine);
+            mpno_table_set(at, kernels->arithmetic, 2 * m + 1, sine);
         }
         at += 2 * (size_t)r * bytes;
         l1 *= r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A complex transform of n points as a sequence of passes of small radix, n a product of primes up
- * to MPNO_FFT_MAX_RADIX. */
+ * to MPNO_FFT_MAX_RADIX, but of any primes with 16-bit arithmetic. */
 #ifndef MPNO_TRANSFORM_FFT_PASSES_H
 #define MPNO_TRANSFORM_FFT_PASSES_H
 
@@ -21,7 +21,7 @@ bool mpno_passes_suit(int64_t n);
 /* Smallest product of 2, 3, 5, 7 that is not below n. */
 int64_t mpno_passes_good_size(int64_t n);
 /* Radices in order into radix[MPNO_FFT_MAX_PASSES], powers of two up to `largest` (that of the
- * kernels); returns how many. n must suit. */
+ * kernels); returns how many. n must suit. largest 2: the prime factors, rising, of any n. */
 int mpno_passes_factor(int64_t n, int largest, int *radix);
 /* Real additions and multiplications. */
 double mpno_passes_flops(int64_t n, int largest);

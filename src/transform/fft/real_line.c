@@ -26,7 +26,7 @@ static mpno_status plan_fast(mpno_ctx *ctx, mpno_format arithmetic, mpno_real_li
     line->method = MPNO_REAL_HALF;
     MPNO_TRY(mpno_line_create(ctx, arithmetic, m, 0, m, line->inverse, &line->line));
     MPNO_TRY(
-        mpno_alloc_array(ctx, 2 * (size_t)rows, mpno_format_bytes(arithmetic), &line->twiddles));
+        mpno_alloc_array(ctx, 2 * (size_t)rows, mpno_table_bytes(arithmetic), &line->twiddles));
     for (int64_t k = 0; k < rows; k++) {
         long double cosine, sine;
         mpno_root(k, line->n, &cosine, &sine);
@@ -44,7 +44,8 @@ mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t
     int64_t fold = n % 2 == 0 ? n / 4 + 1 : n / 2 + 1;
     double flops = mpno_direct_flops(n, k - 1), cost = 0.7 * mpno_direct_cost(n, k - 1);
     double split = line.method == MPNO_REAL_HALF ? 20.0 * (double)(inverse ? n / 2 : k) : 0;
-    if (status == MPNO_OK && fold <= DIRECT_MAX_ROWS && cost < line.line.cost + split) {
+    const bool wide = arithmetic == MPNO_F32 || arithmetic == MPNO_F64;
+    if (status == MPNO_OK && wide && fold <= DIRECT_MAX_ROWS && cost < line.line.cost + split) {
         mpno_real_line_destroy(ctx, &line);
         line = (mpno_real_line){
             .n = n, .k = k, .inverse = inverse, .method = MPNO_REAL_DIRECT, .flops = flops};
@@ -93,7 +94,8 @@ int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernel
 
 /* Can a transform read or write the rows of the view themselves? */
 static bool plain(const mpno_fft_kernels *kernels, const mpno_fft_view *view, int64_t width) {
-    return view->format == kernels->arithmetic && view->n == width;
+    return view->format == kernels->rounding && view->format == kernels->arithmetic &&
+           view->n == width;
 }
 
 static void direct_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,

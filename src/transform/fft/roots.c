@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "number/format.h"
+
 /* Angle 2 pi a / (8 n), 0 <= a <= n: the first octant. */
 static void first_octant(int64_t a, int64_t n, long double *cosine, long double *sine) {
     const long double two_pi = 6.283185307179586476925286766559005768L;
@@ -32,7 +34,15 @@ void mpno_root(int64_t j, int64_t n, long double *cosine, long double *sine) {
 void mpno_table_set(void *table, mpno_format arithmetic, int64_t i, long double x) {
     if (arithmetic == MPNO_F64) {
         ((double *)table)[i] = (double)x;
+    } else if (arithmetic == MPNO_F16) {
+        ((float *)table)[i] = mpno_f16_to_f32(mpno_f16_from_f64((double)x));
+    } else if (arithmetic == MPNO_BF16) {
+        ((float *)table)[i] = mpno_bf16_to_f32(mpno_bf16_from_f64((double)x));
     } else {
         ((float *)table)[i] = (float)x;
     }
+}
+
+size_t mpno_table_bytes(mpno_format arithmetic) {
+    return arithmetic == MPNO_F64 ? sizeof(double) : sizeof(float);
 }

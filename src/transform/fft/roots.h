@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Roots of unity for tables, and writing numbers into tables of f32 or f64. */
+ * Roots of unity for tables, and writing numbers into tables. */
 #ifndef MPNO_TRANSFORM_FFT_ROOTS_H
 #define MPNO_TRANSFORM_FFT_ROOTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mpno/format.h"
@@ -12,7 +13,8 @@
  * after the one rounding to a table. */
 void mpno_root(int64_t j, int64_t n, long double *cosine, long double *sine);
 
-/* table[i] = x in `arithmetic` (MPNO_F32 or MPNO_F64). */
+/* table[i] = x in `arithmetic`; with 16 bits it is rounded to them, but f32 in the table. */
 void mpno_table_set(void *table, mpno_format arithmetic, int64_t i, long double x);
+size_t mpno_table_bytes(mpno_format arithmetic); /* of one number */
 
 #endif

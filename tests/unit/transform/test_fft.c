@@ -238,6 +238,134 @@ static void check_both_ways(fft_case c) {
     check_case(&c);
 }
 
+/* ---- 16-bit arithmetic ---- */
+
+static float rounded(mpno_format format, float x) {
+    return format == MPNO_F16 ? mpno_f16_to_f32(mpno_f16_from_f32(x))
+                              : mpno_bf16_to_f32(mpno_bf16_from_f32(x));
+}
+
+static int64_t least_factor(int64_t n) {
+    for (int64_t p = 2; p * p <= n; p++)
+        if (n % p == 0) return p;
+    return n;
+}
+
+/* The textbook: X[j + p q] = DFT_m(y_j)[q] with y_j[i] = w^ij sum_b x[i + m b] exp(-2 pi i j b /
+ * p), m = n / p, p the least prime factor of n. Each y is rounded once, and so is w. x, out: re,
+ * im. */
+static void reference(mpno_format format, int64_t n, const float *x, float *out) {
+    const double pi = 3.14159265358979323846;
+    const int64_t p = least_factor(n), m = n / p;
+    float *y = malloc((size_t)(4 * m) * sizeof *y), *transformed = y + 2 * m;
+    for (int64_t j = 0; j < p; j++) {
+        for (int64_t i = 0; i < m; i++) {
+            double re = 0, im = 0;
+            for (int64_t b = 0; b < p; b++) {
+                const double angle = -2 * pi * (double)(j * b % p) / (double)p;
+                const double u = x[2 * (i + m * b)], v = x[2 * (i + m * b) + 1];
+                re += u * cos(angle) - v * sin(angle);
+                im += u * sin(angle) + v * cos(angle);
+            }
+            const double angle = -2 * pi * (double)(i * j) / (double)n;
+            const double wr = rounded(format, (float)cos(angle)),
+                         wi = rounded(format, (float)sin(angle));
+            y[2 * i] = rounded(format, (float)(re * wr - im * wi));
+            y[2 * i + 1] = rounded(format, (float)(re * wi + im * wr));
+        }
+        if (m > 1) reference(format, m, y, transformed);
+        for (int64_t q = 0; q < m; q++)
+            memcpy(out + 2 * (j + p * q), (m > 1 ? transformed : y) + 2 * q, 2 * sizeof *out);
+    }
+    free(y);
+}
+
+/* Where the two differ, f32 and f64 fell on different sides of a tie: about one value in 2^13 (f16)
+ * at each stage, by 2 u of that value. Rounding somewhere else, or twiddles of f32, differs by
+ * about u of all. */
+static void rounds_after_each_butterfly(void **state) {
+    (void)state;
+    const int64_t sizes[] = {2, 4, 8, 64, 256, 6, 15, 35, 210, 11, 22, 39, 101, 128 * 13};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        const mpno_format format = i % 2 ? MPNO_BF16 : MPNO_F16;
+        const int64_t n = sizes[i / 2];
+        fft_case c = make_case(MPNO_FFT_COMPLEX, format, 1, &n, NULL);
+        void *stored;
+        double *x = random_values(2 * (size_t)n, format, &stored);
+        float *pairs = malloc(4 * (size_t)n * sizeof *pairs), *want = pairs + 2 * n;
+        for (int64_t j = 0; j < 2 * n; j++) pairs[j] = (float)x[j];
+        reference(format, n, pairs, want);
+        int bad;
+        uint16_t *out = execute(&c, stored, &bad);
+        double *got = malloc(2 * (size_t)n * sizeof *got), difference = 0, size = 0;
+        mpno_cast(got, MPNO_F64, out, format, 2 * (size_t)n);
+        for (int64_t k = 0; k < n; k++) {
+            const int64_t mode = (k - n / 2 + n) % n;
+            for (int part = 0; part < 2; part++) {
+                const double d = got[2 * k + part] - want[2 * mode + part];
+                difference += d * d;
+                size += want[2 * mode + part] * want[2 * mode + part];
+            }
+        }
+        assert_int_equal(bad, 0);
+        assert_true(sqrt(difference / size) < 0.25 * mpno_format_unit(format));
+        free(x);
+        free(stored);
+        free(pairs);
+        free(out);
+        free(got);
+    }
+}
+
+/* docs/theory/transform.md: (1 + 1/sqrt 2) u a stage, and u for each of samples and stored modes;
+ * the theory of arithmetic that rounds every operation has 3.95 u a stage of radix 2. */
+static double rounded_limit(const fft_case *c) {
+    double stages = 0;
+    for (int d = 0; d < c->problem.ndim; d++)
+        for (int64_t n = c->problem.size[d]; n > 1; n /= least_factor(n)) stages++;
+    const double u = mpno_format_unit(c->problem.arithmetic);
+    return (1.7072 * stages + 2) * u * (1 + 8 * stages * u);
+}
+
+static void errors_grow_by_less_than_two_units_a_stage(void **state) {
+    (void)state;
+    const int64_t sizes[][2] = {{2, 0},    {128, 0},  {4096, 0}, {360, 0}, {245, 0},
+                                {37, 0},   {1009, 0}, {22, 0},   {64, 64}, {128, 48},
+                                {15, 105}, {30, 31},  {1, 0}};
+    for (size_t i = 0; i < 4 * sizeof sizes / sizeof *sizes; i++) {
+        const mpno_format format = i % 2 ? MPNO_BF16 : MPNO_F16;
+        const int64_t *size = sizes[i / 4];
+        fft_case c = make_case(i / 2 % 2 ? MPNO_FFT_COMPLEX : MPNO_FFT_REAL, format,
+                               size[1] ? 2 : 1, size, NULL);
+        c.call.channels = 3;
+        c.call.scale = 1.0 / sqrt((double)product(c.problem.ndim, c.problem.size));
+        for (int way = 0; way < 2; way++) {
+            c.inverse = way == 1;
+            const double error = case_error(&c), limit = rounded_limit(&c);
+            if (!(error < limit)) print_error("size %d: %g, %g\n", (int)size[0], error, limit);
+            assert_true(error < limit);
+        }
+    }
+}
+
+/* What the paper saw: 64 values of 2e4 overflow f16 in the transform, wherever the scale is. */
+static void sums_overflow_before_they_are_scaled(void **state) {
+    (void)state;
+    const int64_t n = 64;
+    fft_case c = make_case(MPNO_FFT_REAL, MPNO_F16, 1, &n, NULL);
+    c.call.scale = 1.0 / 64;
+    uint16_t field[64];
+    for (int k = 0; k < 2; k++) {
+        const float value = k == 0 ? 20000.0f : 65504.0f / 64; /* n max |x| fits */
+        for (int i = 0; i < 64; i++) field[i] = mpno_f16_from_f32(value);
+        int bad;
+        uint16_t *out = execute(&c, field, &bad);
+        assert_int_equal(bad, k == 0);
+        if (k == 1) assert_true(mpno_f16_to_f32(out[0]) == mpno_f16_to_f32(field[0]));
+        free(out);
+    }
+}
+
 static int64_t at_most(int64_t n) {
     return 1 + (int64_t)mpno_rng_below(&rng, (uint64_t)n);
 }
@@ -343,6 +471,7 @@ static void channels_never_meet(void **state) {
         const int64_t size[] = {2, sizes[i % 4]}, keep[] = {2, sizes[i % 4] / (i / 8 ? 2 : 4)};
         fft_case c =
             make_case(i / 4 % 2 ? MPNO_FFT_COMPLEX : MPNO_FFT_REAL, MPNO_F32, 2, size, keep);
+        if (i % 3 == 2) c.problem.arithmetic = MPNO_BF16;
         c.call.channels = CHANNELS;
         for (int way = 0; way < 2; way++) {
             c.inverse = way == 1;
@@ -397,13 +526,14 @@ static void threads_do_not_change_bits(void **state) {
     for (int i = 0; i < 24; i++) {
         fft_case c = random_case(1 + i % 4, 2000);
         c.call.channels = 70;
+        if (i % 5 == 4) c.problem.arithmetic = MPNO_F16;
         if (i % 12 == 1) { /* more than a cache: threads share each of several strips */
             const int64_t size[] = {66, 66};
             c = make_case(MPNO_FFT_REAL, MPNO_F32, 2, size, NULL);
             c.call.channels = 150;
         }
         c.inverse = i / 4 % 2;
-        mpno_format format = c.problem.arithmetic;
+        mpno_format format = c.call.field_format;
         size_t n_in = c.inverse ? spectrum_count(&c) : field_count(&c),
                n = c.inverse ? field_count(&c) : spectrum_count(&c);
         void *in, *first = NULL;
@@ -476,6 +606,8 @@ static void every_instruction_set(void **state) {
         mixed_shapes(state);
         every_storage_format(state);
         tails_of_channels(state);
+        rounds_after_each_butterfly(state);
+        errors_grow_by_less_than_two_units_a_stage(state);
     }
     ctx->isa = best;
 }
@@ -498,7 +630,7 @@ static void wrong_arguments(void **state) {
     p.ndim = 5;
     refuse(&p, MPNO_E_ARGUMENT, "ndim is 5");
     p = good;
-    p.arithmetic = MPNO_F16;
+    p.arithmetic = MPNO_FORMAT_COUNT;
     refuse(&p, MPNO_E_ARGUMENT, "arithmetic");
     p = good;
     p.kind = (mpno_fft_kind)7;
@@ -536,6 +668,7 @@ static void failing_allocations(void **state) {
         const int64_t size[] = {8, sizes[i / 2]};
         const int64_t keep[] = {8, i % 2 ? 2 : sizes[i / 2] / 2 + 1};
         fft_case c = make_case(MPNO_FFT_REAL, MPNO_F32, 2, size, keep);
+        if (i == 7) c.problem.arithmetic = MPNO_F16;
         for (int64_t n = 0;; n++) {
             mpno_fft *fft = NULL;
             mpno_alloc_fail_after(ctx, n);
@@ -589,6 +722,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(usual_grids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_storage_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scale_comes_before_the_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rounds_after_each_butterfly, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(errors_grow_by_less_than_two_units_a_stage, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(sums_overflow_before_they_are_scaled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(channels_never_meet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(inverse_is_the_adjoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_do_not_change_bits, set_up, tear_down),
