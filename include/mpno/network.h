@@ -49,11 +49,14 @@ typedef struct mpno_network_opts {
     bool apart; /* no tensor takes the place of one that is read for the last time: a check of that
                  */
     mpno_recompute recompute;
+    /* MPNO_F16, MPNO_BF16: transforms round every result of a butterfly to it, where the policy has
+     * them read (forward) or write (inverse) half a format; MPNO_F32: never. */
+    mpno_format transform_arithmetic;
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT                                                               \
     {                                                                                        \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full", \
-            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP              \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32    \
     }
 
 typedef struct mpno_network mpno_network;

@@ -65,7 +65,8 @@ mpno_status mpno_policy_make(mpno_ctx *ctx, const char *name, mpno_format base, 
                              .transform_in = row->transform_in ? half : base,
                              .spectrum = row->spectrum ? half : base,
                              .transform_out = row->transform_out ? half : base,
-                             .products = native ? MPNO_BF16 : base};
+                             .products = native ? MPNO_BF16 : base,
+                             .transforms = base};
         return MPNO_OK;
     }
     const char *near = mpno_nearest_name(name, names, N_ROWS);
@@ -73,6 +74,15 @@ mpno_status mpno_policy_make(mpno_ctx *ctx, const char *name, mpno_format base, 
                      "unknown precision policy \"%s\"%s%s%s; known: full, amp, half, fft32, mixed",
                      name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
                      near != NULL ? "\"?" : "");
+}
+
+mpno_status mpno_policy_set_transforms(mpno_ctx *ctx, mpno_format arithmetic, mpno_policy *policy) {
+    const bool narrow = arithmetic == MPNO_F16 || arithmetic == MPNO_BF16;
+    MPNO_CHECK(ctx, narrow || arithmetic == MPNO_F32, MPNO_E_ARGUMENT,
+               "the arithmetic of transforms is f16, bf16 or f32 (the network's own), not %s",
+               mpno_format_get(arithmetic)->name);
+    policy->transforms = narrow ? arithmetic : policy->base;
+    return MPNO_OK;
 }
 
 mpno_format mpno_policy_storage(const mpno_policy *policy, mpno_role role, int layer) {
@@ -96,7 +106,10 @@ mpno_arithmetic mpno_policy_arithmetic(const mpno_policy *policy, const char *op
     static const char *const pointwise[] = {"linear", "linear_dx", "linear_dw", "gelu",
                                             "gelu_grad"};
     mpno_arithmetic arithmetic = {policy->base, policy->base, MPNO_ROUND_NEAREST_EVEN};
-    (void)layer;
+    const bool forward = strcmp(op, "fft_forward") == 0, inverse = strcmp(op, "fft_inverse") == 0;
+    if ((forward && mpno_policy_storage(policy, MPNO_ROLE_TRANSFORM_IN, layer) != policy->base) ||
+        (inverse && mpno_policy_storage(policy, MPNO_ROLE_TRANSFORM_OUT, layer) != policy->base))
+        arithmetic.multiply = arithmetic.accumulate = policy->transforms;
     for (size_t i = 0; i < sizeof pointwise / sizeof pointwise[0]; i++)
         if (policy->products == MPNO_BF16 && policy->pointwise == MPNO_BF16 &&
             strcmp(op, pointwise[i]) == 0)

@@ -33,12 +33,18 @@ typedef struct mpno_policy {
     /* BF16: the CPU multiplies bf16 faster than f32, so that products of what is stored as bf16
      * take their operands as bf16. Else base. */
     mpno_format products;
+    /* f16, bf16: every result of a butterfly is rounded to it, in forward transforms where
+     * transform_in is half, in inverse ones where transform_out is. Else base. */
+    mpno_format transforms;
 } mpno_policy;
 
 /* E_ARGUMENT for an unknown name (with the nearest one) or a half format that is not 16 bits wide.
  */
 MPNO_WARN_UNUSED mpno_status mpno_policy_make(mpno_ctx *ctx, const char *name, mpno_format base,
                                               mpno_format half, mpno_policy *out);
+/* Sets policy->transforms: f16 or bf16, or f32 for base. E_ARGUMENT for other formats. */
+MPNO_WARN_UNUSED mpno_status mpno_policy_set_transforms(mpno_ctx *ctx, mpno_format arithmetic,
+                                                        mpno_policy *policy);
 int mpno_policy_count(void);
 const char *mpno_policy_name(int index); /* rows of policies.def */
 

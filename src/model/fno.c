@@ -296,7 +296,7 @@ static mpno_status norm(builder *b, int index, int *y) {
 static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
     mpno_spectral s;
     int t = x;
-    MPNO_TRY(mpno_spectral_plan(b->plans, b->config, b->model->arithmetic,
+    MPNO_TRY(mpno_spectral_plan(b->plans, b->config, &b->opts->transforms,
                                 mpno_graph_grid(b->graph, x), &b->graph->grids[grid], &s));
     const mpno_attr product = {.mode_rows = s.mode_rows};
     if (b->config->stabilizer == MPNO_STABILIZER_TANH)

@@ -66,6 +66,7 @@ MPNO_WARN_UNUSED mpno_status mpno_fno_declare(mpno_model *model);
 typedef struct mpno_fno_opts {
     bool training;                      /* dropout */
     bool running;                       /* batch norm: by the running statistics */
+    mpno_transforms transforms;         /* of spectral convolutions; skips have the model's own */
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
 } mpno_fno_opts;
 

@@ -35,6 +35,8 @@ static bool wants_batch_statistics(const mpno_network_opts *opts) {
 static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
     mpno_fno_opts opts = {.training = net->opts.training,
                           .running = !wants_batch_statistics(&net->opts)};
+    opts.transforms.forward = mpno_policy_arithmetic(&net->policy, "fft_forward", 0).multiply;
+    opts.transforms.inverse = mpno_policy_arithmetic(&net->policy, "fft_inverse", 0).multiply;
     memcpy(opts.output_grid, net->opts.output_grid, sizeof opts.output_grid);
     MPNO_TRY(mpno_plans_create(net->ctx, &net->plans));
     MPNO_TRY(mpno_graph_create(net->ctx, grid, &net->graph));
@@ -133,6 +135,7 @@ static mpno_status plan_network(mpno_network *net) {
         net->opts.micro_batch = net->opts.capacity;
     MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
                               net->opts.half_format, &net->policy));
+    MPNO_TRY(mpno_policy_set_transforms(net->ctx, net->opts.transform_arithmetic, &net->policy));
     MPNO_TRY(
         mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
     MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int),
@@ -243,11 +246,15 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
     return MPNO_OK;
 }
 
-/* Says what may help: f16 ends at 65504, and only what the tanh stands before is bounded by it. */
+/* Says what may help: f16 ends at 65504, and only what the tanh stands before is bounded by it,
+ * with 16-bit arithmetic by as many points. */
 static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_format format) {
-    if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
     const bool transformed = e->role == MPNO_ROLE_TRANSFORM_IN || e->role == MPNO_ROLE_COLUMNS ||
                              e->role == MPNO_ROLE_SPECTRUM || e->role == MPNO_ROLE_TRANSFORM_OUT;
+    if (transformed && net->policy.transforms != net->policy.base)
+        return "transforms with 16-bit arithmetic add up all points before they scale them: try "
+               "precision.arithmetic full, which rounds only what is stored";
+    if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
     if (transformed && net->model->config.stabilizer == MPNO_STABILIZER_NONE)
         return "try policy mixed (its tanh bounds what is transformed), format bf16 (it has the "
                "range of f32) or policy full";

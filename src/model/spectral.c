@@ -76,7 +76,8 @@ static mpno_status find_fft(mpno_plans *plans, const mpno_fft_problem *problem, 
     }
     *out = plans->ffts[i];
     mpno_columns **parts = &plans->columns[i][inverse];
-    if (*parts == NULL && problem->kind == MPNO_FFT_REAL &&
+    const bool wide = problem->arithmetic == MPNO_F32 || problem->arithmetic == MPNO_F64;
+    if (*parts == NULL && problem->kind == MPNO_FFT_REAL && wide &&
         problem->size[problem->ndim - 1] <= MAX_LINE)
         MPNO_TRY(mpno_columns_create(plans->ctx, problem,
                                      mpno_tile_rows(problem->size[problem->ndim - 1]),
@@ -190,8 +191,9 @@ static int64_t product(const int64_t *n, int ndim) {
 
 /* Transforms and tables of modes from those of the axes. */
 static mpno_status join_axes(mpno_plans *plans, const axis *axes, const mpno_fft_problem *like,
-                             mpno_spectral *s) {
+                             const mpno_transforms *arithmetic, mpno_spectral *s) {
     mpno_fft_problem in = *like, out = *like;
+    in.arithmetic = arithmetic->forward, out.arithmetic = arithmetic->inverse;
     bool pick = false, spread = false;
     int64_t total = 1;
     for (int d = 0; d < like->ndim; d++) {
@@ -217,9 +219,8 @@ static mpno_status join_axes(mpno_plans *plans, const axis *axes, const mpno_fft
     return MPNO_OK;
 }
 
-static mpno_fft_problem problem_of(const mpno_fno_config *config, mpno_format arithmetic) {
+static mpno_fft_problem problem_of(const mpno_fno_config *config) {
     return (mpno_fft_problem){.kind = config->complex_data ? MPNO_FFT_COMPLEX : MPNO_FFT_REAL,
-                              .arithmetic = arithmetic,
                               .ndim = config->ndim};
 }
 
@@ -268,10 +269,10 @@ static mpno_status make_rows(mpno_plans *plans, const mpno_fno_config *config, c
 }
 
 mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config,
-                               mpno_format arithmetic, const mpno_grid *in, const mpno_grid *out,
-                               mpno_spectral *spectral) {
+                               const mpno_transforms *arithmetic, const mpno_grid *in,
+                               const mpno_grid *out, mpno_spectral *spectral) {
     const bool upstream = config->compat == MPNO_COMPAT_NEURALOP;
-    const mpno_fft_problem problem = problem_of(config, arithmetic);
+    const mpno_fft_problem problem = problem_of(config);
     int64_t weight[MPNO_MAX_AXES], used[MPNO_MAX_AXES];
     axis axes[MPNO_MAX_AXES];
     mpno_fno_weight_modes(config, weight, used);
@@ -291,7 +292,7 @@ mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config,
             MPNO_TRY(upstream_axis(plans, a, -(a->keep / 2), !a->half));
         }
     }
-    MPNO_TRY(join_axes(plans, axes, &problem, spectral));
+    MPNO_TRY(join_axes(plans, axes, &problem, arithmetic, spectral));
     return make_rows(plans, config, axes, weight, spectral);
 }
 
@@ -323,7 +324,8 @@ mpno_status mpno_resampling_plan(mpno_plans *plans, const mpno_fno_config *confi
                                  mpno_format arithmetic, const mpno_grid *in, const mpno_grid *out,
                                  mpno_resampling *resampling) {
     const bool upstream = config->compat == MPNO_COMPAT_NEURALOP && !config->complex_data;
-    const mpno_fft_problem problem = problem_of(config, arithmetic);
+    const mpno_fft_problem problem = problem_of(config);
+    const mpno_transforms both = {arithmetic, arithmetic};
     axis axes[MPNO_MAX_AXES];
     *resampling = (mpno_resampling){0};
     if (upstream && config->ndim <= 2)
@@ -334,5 +336,5 @@ mpno_status mpno_resampling_plan(mpno_plans *plans, const mpno_fno_config *confi
                          .half = d == config->ndim - 1 && !config->complex_data};
         MPNO_TRY(upstream ? corner_axis(plans, &axes[d]) : symmetric_axis(plans, &axes[d]));
     }
-    return join_axes(plans, axes, &problem, &resampling->spectral);
+    return join_axes(plans, axes, &problem, &both, &resampling->spectral);
 }

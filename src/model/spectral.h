@@ -22,11 +22,17 @@ typedef struct mpno_mode_map {
     int64_t n_modes, n_given;
 } mpno_mode_map;
 
+/* Of forward and inverse transforms. */
+typedef struct mpno_transforms {
+    mpno_format forward, inverse;
+} mpno_transforms;
+
 /* A forward transform of the grid in, `before`, the weights, `after`, an inverse transform of the
  * grid out. */
 typedef struct mpno_spectral {
     const mpno_fft *forward, *inverse;
-    const mpno_columns *lines_in, *lines_out; /* the same in two parts; NULL: not to be had */
+    const mpno_columns *lines_in, *lines_out; /* the same in two parts; NULL: not to be had, for
+                                                 complex data, long lines, 16-bit arithmetic */
     const int32_t *mode_rows; /* of each mode at the weights: its block; NULL for skips */
     mpno_mode_map before, after;
 } mpno_spectral;
@@ -41,8 +47,9 @@ typedef struct mpno_resampling {
 void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t *weight, int64_t *used);
 
 MPNO_WARN_UNUSED mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config,
-                                                mpno_format arithmetic, const mpno_grid *in,
-                                                const mpno_grid *out, mpno_spectral *spectral);
+                                                const mpno_transforms *arithmetic,
+                                                const mpno_grid *in, const mpno_grid *out,
+                                                mpno_spectral *spectral);
 MPNO_WARN_UNUSED mpno_status mpno_resampling_plan(mpno_plans *plans, const mpno_fno_config *config,
                                                   mpno_format arithmetic, const mpno_grid *in,
                                                   const mpno_grid *out,

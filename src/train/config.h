@@ -111,7 +111,7 @@ typedef struct mpno_settings {
     struct {
         int policy;
         char *phases;
-        int format;
+        int format, arithmetic;
         double loss_scale;
         int64_t growth_interval;
     } precision;

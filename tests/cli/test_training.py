@@ -221,6 +221,20 @@ class NotFinite(Project):
             for path in (self.folder / "bf16").iterdir():
                 path.unlink()
 
+    def test_sums_of_16_bit_transforms_overflow_before_they_are_scaled(self):
+        """As in the paper: without a stabiliser transforms in f16 overflow where storing in f16 does not."""
+        make_data(self.folder / "train.pt", scale=1e4)
+        words = ("train", "config.yaml", "precision.policy=half")
+        self.mpno(*words, "output=stored")
+        result = self.mpno(*words, "precision.arithmetic=f16", "output=rounded", status=1)
+        self.assert_error(result, "epoch 1", "block 0: spectrum", "not finite in the forward pass",
+                          "16-bit arithmetic", "precision.arithmetic full")
+        self.mpno(*words, "precision.arithmetic=f16", "model.stabilizer=tanh", "output=tanh")
+        self.mpno(*words, "precision.arithmetic=bf16", "output=bf16")
+        self.assertNotEqual(self.errors("stored"), self.errors("bf16"))
+        plan = self.mpno("plan", "config.yaml", "precision.policy=half", "precision.arithmetic=f16")
+        self.assertIn("transform input", plan.out)
+
     def test_last_checkpoint_is_kept(self):
         """One step of a rate beyond reason; the next forward pass finds what it did."""
         words = ("precision.policy=half", "opt.learning_rate=1e3", "data.batch_size=16",

@@ -123,6 +123,27 @@ static void rows_mean_what_is_published(void **state) {
     }
 }
 
+/* 16-bit arithmetic belongs to the transforms that read or write 16 bits. */
+static void arithmetic_of_transforms(void **state) {
+    (void)state;
+    for (int i = 0; i < N_ROWS; i++) {
+        const bool in = strcmp(rows[i].transform_in, "HALF") == 0,
+                   out = strcmp(rows[i].transform_out, "HALF") == 0;
+        mpno_policy p;
+        assert_int_equal(mpno_policy_make(ctx, rows[i].name, MPNO_F32, MPNO_F16, &p), MPNO_OK);
+        assert_int_equal(mpno_policy_arithmetic(&p, "fft_forward", 0).multiply, MPNO_F32);
+        assert_int_equal(mpno_policy_set_transforms(ctx, MPNO_BF16, &p), MPNO_OK);
+        assert_int_equal(mpno_policy_arithmetic(&p, "fft_forward", 0).multiply,
+                         in ? MPNO_BF16 : MPNO_F32);
+        assert_int_equal(mpno_policy_arithmetic(&p, "fft_inverse", 0).accumulate,
+                         out ? MPNO_BF16 : MPNO_F32);
+        assert_int_equal(mpno_policy_arithmetic(&p, "contract", 0).multiply, MPNO_F32);
+        assert_int_equal(mpno_policy_set_transforms(ctx, MPNO_F32, &p), MPNO_OK);
+        assert_int_equal(mpno_policy_arithmetic(&p, "fft_forward", 0).multiply, MPNO_F32);
+        assert_int_equal(mpno_policy_set_transforms(ctx, MPNO_F64, &p), MPNO_E_ARGUMENT);
+    }
+}
+
 static void role_texts(void **state) {
     (void)state;
     assert_string_equal(mpno_role_text(MPNO_ROLE_ACTIVATION, false), "activation");
@@ -163,6 +184,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_row_role_and_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_mean_what_is_published, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(arithmetic_of_transforms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(role_texts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_names_and_formats, set_up, tear_down),
     };
