@@ -43,6 +43,7 @@ typedef struct mpno_fno_config {
     int ndim; /* number of entries of n_modes: 1 .. 4 */
     int64_t n_modes[MPNO_MAX_AXES];
     int64_t max_n_modes[MPNO_MAX_AXES]; /* modes that weights are kept for; 0: n_modes */
+    int64_t layer_modes[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]; /* those of a block; 0: n_modes */
     int64_t in_channels, out_channels, hidden_channels, n_layers;
     double lifting_channel_ratio, projection_channel_ratio;
     mpno_embedding positional_embedding;
@@ -64,7 +65,7 @@ typedef struct mpno_fno_config {
 } mpno_fno_config;
 #define MPNO_FNO_CONFIG_INIT                                                                       \
     {                                                                                              \
-        0, {0}, {0}, 0, 0, 0, 4, 2.0, 2.0, MPNO_EMBEDDING_GRID, {0}, {1, 1, 1, 1}, MPNO_NORM_NONE, \
+        0, {0}, {0}, {{0}}, 0, 0, 0, 4, 2.0, 2.0, MPNO_EMBEDDING_GRID, {0}, {1, 1, 1, 1}, MPNO_NORM_NONE, \
             1, 0, true, 0.5, 0.0, MPNO_SKIP_LINEAR, MPNO_SKIP_SOFT_GATING, 1, false, false, false, \
             {0}, {{0}}, MPNO_STABILIZER_NONE, MPNO_COMPAT_NONE                                     \
     }
@@ -118,6 +119,11 @@ MPNO_API void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabi
  * few modes may grow, and a trained one shrink, on the same weights. n_modes: one entry an axis. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_model_set_n_modes(mpno_model *model,
                                                              const int64_t *n_modes);
+/* The same of one block, 0 .. n_layers - 1, whose modes n_modes then no longer says. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_model_set_layer_modes(mpno_model *model, int64_t layer,
+                                                                 const int64_t *n_modes);
+/* Modes of one block: one entry an axis. */
+MPNO_API void mpno_model_layer_modes(const mpno_model *model, int64_t layer, int64_t *n_modes);
 
 #ifdef __cplusplus
 }

@@ -52,11 +52,12 @@ typedef struct mpno_network_opts {
     /* MPNO_F16, MPNO_BF16: transforms round every result of a butterfly to it, where the policy has
      * them read (forward) or write (inverse) half a format; MPNO_F32: never. */
     mpno_format transform_arithmetic;
+    bool keep_spectra; /* what spectral weights multiply stays readable: mpno_network_spectrum */
 } mpno_network_opts;
-#define MPNO_NETWORK_OPTS_INIT                                                               \
-    {                                                                                        \
-        sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full", \
-            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32    \
+#define MPNO_NETWORK_OPTS_INIT                                                                   \
+    {                                                                                            \
+        sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full",     \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32, false \
     }
 
 typedef struct mpno_network mpno_network;

@@ -296,12 +296,14 @@ static mpno_status norm(builder *b, int index, int *y) {
 static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
     mpno_spectral s;
     int t = x;
-    MPNO_TRY(mpno_spectral_plan(b->plans, b->config, &b->opts->transforms,
+    MPNO_TRY(mpno_spectral_plan(b->plans, b->config, layer, &b->opts->transforms,
                                 mpno_graph_grid(b->graph, x), &b->graph->grids[grid], &s));
     const mpno_attr product = {.mode_rows = s.mode_rows};
     if (b->config->stabilizer == MPNO_STABILIZER_TANH)
         MPNO_TRY(unary(b, &mpno_op_tanh, t, "stabilised", &t));
     MPNO_TRY(to_spectrum(b, &s, t, &t));
+    b->edges->spectra[layer] = t;
+    memcpy(b->edges->kept[layer], s.kept, sizeof s.kept);
     const int in[] = {t, param(b, "fno_blocks.convs.%d.weight.tensor", layer)};
     MPNO_TRY(mpno_graph_add(b->graph,
                             b->config->separable ? &mpno_op_scale_modes : &mpno_op_contract, 2, in,

@@ -28,6 +28,13 @@ static mpno_status check_max_modes(mpno_ctx *ctx, const mpno_fno_config *c) {
                    "model.n_modes[%d] is %lld, above model.max_n_modes[%d] = %lld (at most 65536); "
                    "raise the maximum",
                    d, (long long)c->n_modes[d], d, (long long)c->max_n_modes[d]);
+        const int64_t most = c->max_n_modes[d] > 0 ? c->max_n_modes[d] : c->n_modes[d];
+        for (int l = 0; l < (int)c->n_layers; l++)
+            MPNO_CHECK(
+                ctx, c->layer_modes[l][d] >= 0 && c->layer_modes[l][d] <= most, MPNO_E_CONFIG,
+                "modes of block %d: %lld on axis %d; there are weights for %lld, and 0 means "
+                "n_modes",
+                l, (long long)c->layer_modes[l][d], d, (long long)most);
     }
     return MPNO_OK;
 }
@@ -198,7 +205,7 @@ static mpno_status declare_conv(mpno_model *model, int layer) {
                          .weight = {1, c->separable ? 1 : h, h, true, MPNO_ROLE_WEIGHT_SPECTRAL},
                          .init = MPNO_INIT_NORMAL,
                          .init_scale = deviation / sqrt(2.0)};
-    mpno_fno_weight_modes(c, modes, used);
+    mpno_fno_weight_modes(c, layer, modes, used);
     for (int d = 0; d < c->ndim; d++) weight.weight.blocks *= weight.shape[lead + d] = modes[d];
     MPNO_TRY(declare(model, &bias, "fno_blocks.convs.%d.bias", layer));
     return declare(model, &weight, "fno_blocks.convs.%d.weight.tensor", layer);

@@ -188,3 +188,27 @@ mpno_status mpno_model_set_n_modes(mpno_model *model, const int64_t *n_modes) {
     model->config = changed;
     return MPNO_OK;
 }
+
+mpno_status mpno_model_set_layer_modes(mpno_model *model, int64_t layer, const int64_t *n_modes) {
+    mpno_fno_config changed = model->config;
+    MPNO_CHECK(model->ctx, layer >= 0 && layer < changed.n_layers, MPNO_E_ARGUMENT,
+               "there is no block %lld; the model has %lld", (long long)layer,
+               (long long)changed.n_layers);
+    MPNO_CHECK(model->ctx, changed.max_n_modes[0] > 0 || changed.compat == MPNO_COMPAT_NONE,
+               MPNO_E_CONFIG,
+               "with compat: neuralop only a model with max_n_modes can change its n_modes");
+    for (int d = 0; d < changed.ndim; d++) {
+        MPNO_CHECK(model->ctx, n_modes[d] >= 1, MPNO_E_CONFIG,
+                   "n_modes[%d] is %lld; it must be at least 1", d, (long long)n_modes[d]);
+        changed.layer_modes[layer][d] = n_modes[d];
+    }
+    MPNO_TRY(mpno_fno_check(model->ctx, &changed));
+    model->config = changed;
+    return MPNO_OK;
+}
+
+void mpno_model_layer_modes(const mpno_model *model, int64_t layer, int64_t *n_modes) {
+    const mpno_fno_config *c = &model->config;
+    for (int d = 0; d < c->ndim; d++)
+        n_modes[d] = c->layer_modes[layer][d] > 0 ? c->layer_modes[layer][d] : c->n_modes[d];
+}

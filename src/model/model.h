@@ -72,7 +72,9 @@ typedef struct mpno_fno_opts {
 
 typedef struct mpno_fno_edges {
     int input, output;
-    int embedding;   /* [batch][ada_in_features], -1: none */
+    int embedding;                /* [batch][ada_in_features], -1: none */
+    int spectra[MPNO_MAX_BLOCKS]; /* what the spectral weights of each block multiply */
+    int64_t kept[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]; /* its modes along each axis (mpno_spectral) */
     int *statistics; /* of each parameter: what a running statistic is moved by, -1: none; of the
                         caller, n_params of them */
 } mpno_fno_edges;

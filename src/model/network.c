@@ -61,7 +61,8 @@ static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
 static mpno_status make_plan(mpno_network *net) {
     const int n_params = net->model->n_params;
     int *requested, n = 0;
-    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n_params + 2, sizeof(int), &requested));
+    const size_t most = (size_t)n_params + 2 + MPNO_MAX_BLOCKS;
+    MPNO_TRY(mpno_alloc_array(net->ctx, most, sizeof(int), &requested));
     if (net->opts.training) {
         for (int p = 0; p < n_params; p++)
             if (net->param_grads[p] >= 0) requested[n++] = net->param_grads[p];
@@ -70,6 +71,8 @@ static mpno_status make_plan(mpno_network *net) {
     } else {
         requested[n++] = net->edges.output;
     }
+    for (int l = 0; net->opts.keep_spectra && l < (int)net->model->config.n_layers; l++)
+        requested[n++] = net->edges.spectra[l];
     const mpno_exec_opts opts = {.policy = &net->policy,
                                  .capacity = net->opts.micro_batch,
                                  .parts = net->opts.micro_batch < net->opts.capacity,
@@ -312,6 +315,16 @@ static void move_statistics(mpno_network *net) {
             fields->move(param->data, net->gradients[p], 0.1, (int64_t)param_count(net, p));
         if (counts) fields->count_one(param->data);
     }
+}
+
+mpno_spectrum_view mpno_network_spectrum(const mpno_network *net, int64_t layer) {
+    const int edge = net->edges.spectra[layer];
+    mpno_spectrum_view view = {.data = mpno_exec_data(net->exec, edge),
+                               .format = mpno_exec_format(net->exec, edge),
+                               .channels = net->graph->edges[edge].channels,
+                               .points = mpno_graph_grid(net->graph, edge)->points};
+    memcpy(view.kept, net->edges.kept[layer], sizeof view.kept);
+    return view;
 }
 
 void mpno_network_set_embedding(mpno_network *net, const void *values) {

@@ -15,6 +15,17 @@ void *mpno_network_raw_gradient(mpno_network *network, int param);
  */
 void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *format);
 
+/* With keep_spectra, after a pass that was not divided into parts: the kept modes of the field that
+ * block `layer` transforms, [kept[0]]..[batch][2][channels], frequencies -floor(K/2) .. but of real
+ * data from 0 on along the last axis. Borrowed until the next pass. */
+typedef struct mpno_spectrum_view {
+    const void *data;
+    mpno_format format;
+    int64_t channels, points; /* points: of the field */
+    int64_t kept[MPNO_MAX_AXES];
+} mpno_spectrum_view;
+mpno_spectrum_view mpno_network_spectrum(const mpno_network *network, int64_t layer);
+
 /* How many times as much as one run of the lowered program a batch at capacity is. */
 double mpno_network_parts(const mpno_network *network);
 /* The lowered program, for measuring its steps: borrowed. */

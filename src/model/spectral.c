@@ -228,11 +228,13 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t *weight, int64_t *used) {
+void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t layer, int64_t *weight,
+                           int64_t *used) {
     const int last = config->ndim - 1;
     const bool whole = config->max_n_modes[0] > 0 && config->compat == MPNO_COMPAT_NEURALOP;
     for (int d = 0; d < config->ndim; d++) {
-        used[d] = config->n_modes[d];
+        used[d] = config->layer_modes[layer][d];
+        if (used[d] == 0) used[d] = config->n_modes[d];
         weight[d] = config->max_n_modes[d] > 0 ? config->max_n_modes[d] : config->n_modes[d];
     }
     if (config->complex_data) return;
@@ -268,14 +270,14 @@ static mpno_status make_rows(mpno_plans *plans, const mpno_fno_config *config, c
     return MPNO_OK;
 }
 
-mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config,
+mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config, int64_t layer,
                                const mpno_transforms *arithmetic, const mpno_grid *in,
                                const mpno_grid *out, mpno_spectral *spectral) {
     const bool upstream = config->compat == MPNO_COMPAT_NEURALOP;
     const mpno_fft_problem problem = problem_of(config);
     int64_t weight[MPNO_MAX_AXES], used[MPNO_MAX_AXES];
     axis axes[MPNO_MAX_AXES];
-    mpno_fno_weight_modes(config, weight, used);
+    mpno_fno_weight_modes(config, layer, weight, used);
     for (int d = 0; d < config->ndim; d++) {
         const bool last = d == config->ndim - 1;
         axis *a = &axes[d];
@@ -292,6 +294,7 @@ mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config,
             MPNO_TRY(upstream_axis(plans, a, -(a->keep / 2), !a->half));
         }
     }
+    for (int d = 0; d < config->ndim; d++) spectral->kept[d] = axes[d].keep;
     MPNO_TRY(join_axes(plans, axes, &problem, arithmetic, spectral));
     return make_rows(plans, config, axes, weight, spectral);
 }

@@ -35,6 +35,8 @@ typedef struct mpno_spectral {
                                                  complex data, long lines, 16-bit arithmetic */
     const int32_t *mode_rows; /* of each mode at the weights: its block; NULL for skips */
     mpno_mode_map before, after;
+    int64_t kept[MPNO_MAX_AXES]; /* modes at the weights: frequencies -floor(K/2) .., of real data
+                                    from 0 on along the last axis */
 } mpno_spectral;
 
 /* A skip: by lines where they are given, else by its spectrum. */
@@ -43,11 +45,13 @@ typedef struct mpno_resampling {
     mpno_spectral spectral;
 } mpno_resampling;
 
-/* Sizes of the spectral weights in each dimension, and how many modes are used of them at most. */
-void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t *weight, int64_t *used);
+/* Sizes of the spectral weights in each dimension, and how many modes a block uses of them at most.
+ */
+void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t layer, int64_t *weight,
+                           int64_t *used);
 
 MPNO_WARN_UNUSED mpno_status mpno_spectral_plan(mpno_plans *plans, const mpno_fno_config *config,
-                                                const mpno_transforms *arithmetic,
+                                                int64_t layer, const mpno_transforms *arithmetic,
                                                 const mpno_grid *in, const mpno_grid *out,
                                                 mpno_spectral *spectral);
 MPNO_WARN_UNUSED mpno_status mpno_resampling_plan(mpno_plans *plans, const mpno_fno_config *config,

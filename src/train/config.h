@@ -167,6 +167,8 @@ mpno_format mpno_settings_arithmetic(const mpno_settings *settings);
 MPNO_WARN_UNUSED mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *settings,
                                                    const char *policy, mpno_network_opts *out);
 mpno_format mpno_settings_half(const mpno_settings *settings);
+mpno_format mpno_settings_arithmetic_of_transforms(
+    const mpno_settings *settings); /* F32: the network's own */
 MPNO_WARN_UNUSED mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *settings,
                                                     mpno_schedule *out);
 mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *settings, const mpno_phase *phase);

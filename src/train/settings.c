@@ -253,7 +253,7 @@ mpno_format mpno_settings_half(const mpno_settings *s) {
     return s->precision.format == 0 ? MPNO_F16 : MPNO_BF16;
 }
 
-static mpno_format transform_arithmetic(const mpno_settings *s) {
+mpno_format mpno_settings_arithmetic_of_transforms(const mpno_settings *s) {
     return s->precision.arithmetic == 0   ? MPNO_F32
            : s->precision.arithmetic == 1 ? MPNO_F16
                                           : MPNO_BF16;
@@ -266,7 +266,7 @@ mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *s, const c
     out->policy = policy;
     out->half_format = mpno_settings_half(s);
     out->recompute = (mpno_recompute)s->recompute;
-    out->transform_arithmetic = transform_arithmetic(s);
+    out->transform_arithmetic = mpno_settings_arithmetic_of_transforms(s);
     return mpno_settings_objective(ctx, s, &out->objective);
 }
 

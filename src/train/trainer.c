@@ -147,6 +147,7 @@ static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phas
     const mpno_settings *s = t->settings;
     return (mpno_predictor_opts){.policy = phase->policy,
                                  .half = mpno_settings_half(s),
+                                 .arithmetic = mpno_settings_arithmetic_of_transforms(s),
                                  .batch = s->data.test_batch_size,
                                  .memory_limit = mpno_settings_memory_limit(s),
                                  .y = t->state.encode_y ? &t->state.y : NULL,

@@ -11,6 +11,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "model/network.h"
+#include "number/format.h"
 #include "unit/model/support.h"
 
 /* GELU(x) is x in f64 where x > 40. Biases that lift every hidden value that far make the whole
@@ -152,9 +154,10 @@ static void set_modes(mpno_model *model, int64_t n) {
     assert_int_equal(mpno_model_set_n_modes(model, modes), MPNO_OK);
 }
 
-/* Zeroes the weights of rows outside frequencies -floor(n/2) .. and of columns above n/2. */
-static void zero_outer_modes(mpno_model *model, int64_t n) {
-    for (int l = 0; l < 2; l++) {
+/* Zeroes the weights of rows outside frequencies -floor(n/2) .. and of columns above n/2, of so
+ * many blocks. */
+static void zero_outer_modes(mpno_model *model, int64_t n, int blocks) {
+    for (int l = 0; l < blocks; l++) {
         char name[48];
         snprintf(name, sizeof name, "fno_blocks.convs.%d.weight.tensor", l);
         const int p = mpno_model_find_param(model, name);
@@ -186,7 +189,7 @@ static void unused_modes_are_as_zero(void **state) {
         double *small = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
         set_modes(model, most);
         double *large = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
-        zero_outer_modes(model, few);
+        zero_outer_modes(model, few, 2);
         double *zeroed = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
         set_modes(model, few);
         double *again = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
@@ -203,6 +206,78 @@ static void unused_modes_are_as_zero(void **state) {
         mpno_model_destroy(&model);
         drop_ctx(ctx);
     }
+}
+
+/* One block with few modes is one whose outer weights are zero; the other keeps its own. */
+static void blocks_have_modes_of_their_own(void **state) {
+    (void)state;
+    static const int64_t counts[][2] = {{4, 8}, {3, 8}, {5, 7}, {6, 9}};
+    for (size_t i = 0; i < 4; i++) {
+        const int64_t few[] = {counts[i][0], counts[i][0]}, most = counts[i][1];
+        int64_t told[2];
+        mpno_ctx *ctx = make_ctx(1);
+        const mpno_fno_config c = mode_config(most, most, MPNO_COMPAT_NONE);
+        mpno_model *model = make_model(ctx, &c, MPNO_F64);
+        double *x = make_data(MPNO_F64, MODE_VALUES, 0);
+        double *all = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
+        assert_int_equal(mpno_model_set_layer_modes(model, 0, few), MPNO_OK);
+        double *small = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
+        mpno_model_layer_modes(model, 0, told);
+        assert_int_equal(told[0], few[0]);
+        mpno_model_layer_modes(model, 1, told);
+        assert_int_equal(told[1], most);
+        const int64_t back[] = {most, most};
+        assert_int_equal(mpno_model_set_layer_modes(model, 0, back), MPNO_OK);
+        zero_outer_modes(model, few[0], 1);
+        double *zeroed = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
+        double off = 0, moved = 0;
+        for (int k = 0; k < MODE_VALUES; k++) {
+            off = fmax(off, fabs(small[k] - zeroed[k]));
+            moved = fmax(moved, fabs(small[k] - all[k]));
+        }
+        assert_true(off <= 1e-13 && moved > 1e-4);
+        free(x), free(all), free(small), free(zeroed);
+        mpno_model_destroy(&model);
+        drop_ctx(ctx);
+    }
+}
+
+/* The spectra of the first block with few and with many modes hold the same numbers at the same
+ * frequencies, and their formats are the policy's. */
+static void kept_spectra_can_be_read(void **state) {
+    (void)state;
+    mpno_ctx *ctx = make_ctx(1);
+    const mpno_fno_config c = mode_config(8, 8, MPNO_COMPAT_NONE);
+    mpno_model *model = make_model(ctx, &c, MPNO_F64);
+    double *x = make_data(MPNO_F64, MODE_VALUES, 0), y[MODE_VALUES];
+    const double *values[2];
+    mpno_spectrum_view view[2];
+    mpno_network *network[2];
+    for (int i = 0; i < 2; i++) {
+        mpno_network_opts opts = make_opts(2, mode_grid, 1, false, "full", MPNO_F16);
+        opts.keep_spectra = true;
+        set_modes(model, i == 0 ? 8 : 5);
+        network[i] = make_network(ctx, model, &opts);
+        assert_int_equal(mpno_network_forward(network[i], 1, x, y), MPNO_OK);
+        view[i] = mpno_network_spectrum(network[i], 0);
+        values[i] = view[i].data;
+        assert_int_equal(view[i].format, MPNO_F64);
+        assert_int_equal(view[i].points, 120);
+    }
+    const int64_t row = 2 * view[0].channels;
+    assert_true(view[0].kept[0] == 8 && view[0].kept[1] == 5);
+    assert_true(view[1].kept[0] == 5 && view[1].kept[1] == 3);
+    for (int64_t a = 0; a < 5; a++)
+        for (int64_t b = 0; b < 3; b++) {
+            const double *many = values[0] + ((a - 2 + 4) * 5 + b) * row;
+            const double *few = values[1] + (a * 3 + b) * row;
+            for (int64_t j = 0; j < row; j++) assert_true(fabs(many[j] - few[j]) <= 1e-14);
+            assert_true(fabs(few[0]) > 1e-6);
+        }
+    for (int i = 0; i < 2; i++) mpno_network_destroy(&network[i]);
+    free(x);
+    mpno_model_destroy(&model);
+    drop_ctx(ctx);
 }
 
 /* A model without a maximum may shrink, and grow back to what it was made with. */
@@ -240,6 +315,11 @@ static void modes_that_cannot_be(void **state) {
     mpno_model *model = make_model(ctx, &bounded, MPNO_F64);
     refuse_modes(ctx, model, 9, "n_modes[1] is 9, above model.max_n_modes[1] = 8");
     refuse_modes(ctx, model, 0, "n_modes[1] is 0");
+    const int64_t nine[] = {4, 9}, none[] = {4, 0}, four[] = {4, 4};
+    assert_int_equal(mpno_model_set_layer_modes(model, 1, nine), MPNO_E_CONFIG);
+    assert_non_null(strstr(mpno_ctx_error(ctx), "modes of block 1: 9 on axis 1"));
+    assert_int_equal(mpno_model_set_layer_modes(model, 1, none), MPNO_E_CONFIG);
+    assert_int_equal(mpno_model_set_layer_modes(model, 2, four), MPNO_E_ARGUMENT);
     mpno_model_destroy(&model);
     model = make_model(ctx, &free_one, MPNO_F64);
     refuse_modes(ctx, model, 5, "above the 4 that the model has weights for");
@@ -254,6 +334,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_output_grid_samples_the_same_function),
         cmocka_unit_test(unused_modes_are_as_zero),
+        cmocka_unit_test(blocks_have_modes_of_their_own),
+        cmocka_unit_test(kept_spectra_can_be_read),
         cmocka_unit_test(shrinking_without_a_maximum),
         cmocka_unit_test(modes_that_cannot_be),
     };
