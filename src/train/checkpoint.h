@@ -20,6 +20,7 @@
 #include "train/early_stopping.h"
 #include "train/ema.h"
 #include "train/loss_scale.h"
+#include "train/mode_state.h"
 
 #define MPNO_CHECKPOINT_VERSION "1"
 
@@ -34,6 +35,7 @@ typedef struct mpno_train_state {
     uint64_t data_checksum;
     int64_t best_epoch; /* 0: none yet */
     double best_error;  /* relative L2 on the validation data; NaN without one */
+    mpno_mode_state modes;
 } mpno_train_state;
 
 void mpno_train_state_clear(mpno_ctx *ctx, mpno_train_state *state);

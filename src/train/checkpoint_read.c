@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "data/readers.h"
 #include "train/checkpoint.h"
+#include "train/modes.h"
 #include "train/state_dict.h"
 
 static mpno_status want(mpno_ctx *ctx, const mpno_value *map, const char *key, mpno_value_kind kind,
@@ -123,6 +124,39 @@ static mpno_status read_memory(mpno_ctx *ctx, const mpno_value *map, const mpno_
     return MPNO_OK;
 }
 
+static double real_or_nan(const mpno_value *map, const char *key) {
+    const mpno_value *value = mpno_value_get(map, key);
+    return value && value->kind == MPNO_VALUE_REAL  ? value->real
+           : value && value->kind == MPNO_VALUE_INT ? (double)value->integer
+                                                    : NAN;
+}
+
+/* Modes of the blocks, where a rule changes them. */
+static mpno_status read_modes(mpno_ctx *ctx, const mpno_value *map, const mpno_settings *settings,
+                              mpno_mode_state *modes) {
+    const mpno_value *entry = NULL, *layers = NULL;
+    const size_t axes = settings->model.n_modes.n;
+    *modes = mpno_mode_state_start();
+    if (settings->modes.rule == 0) return MPNO_OK;
+    MPNO_TRY(want(ctx, map, "modes", MPNO_VALUE_MAP, &entry));
+    MPNO_TRY(want(ctx, entry, "layers", MPNO_VALUE_LIST, &layers));
+    modes->loss[0] = real_or_nan(entry, "loss");
+    modes->loss[1] = real_or_nan(entry, "loss_before");
+    bool good = layers->n == (size_t)settings->model.n_layers && layers->n <= MPNO_MAX_BLOCKS;
+    for (size_t l = 0; good && l < layers->n; l++) {
+        const mpno_value *layer = layers->items[l];
+        good = layer->kind == MPNO_VALUE_LIST && layer->n == axes && axes <= MPNO_MAX_AXES;
+        for (size_t d = 0; good && d < axes; d++) {
+            good = layer->items[d]->kind == MPNO_VALUE_INT && layer->items[d]->integer >= 1;
+            if (good) modes->n[l][d] = layer->items[d]->integer;
+        }
+    }
+    MPNO_CHECK(ctx, good, MPNO_E_FORMAT,
+               "the training state's modes are not %zu whole numbers for each of the %lld blocks",
+               axes, (long long)settings->model.n_layers);
+    return MPNO_OK;
+}
+
 static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpoint *c) {
     const mpno_settings *settings = &c->settings;
     mpno_train_state *state = &c->state;
@@ -144,6 +178,7 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpo
     MPNO_CHECK(ctx, sscanf(checksum->string, "%16" SCNx64, &state->data_checksum) == 1,
                MPNO_E_FORMAT, "the checksum of the data reads '%s'", checksum->string);
     MPNO_TRY(read_memory(ctx, map, settings, state));
+    MPNO_TRY(read_modes(ctx, map, settings, &state->modes));
     MPNO_TRY(want(ctx, map, "best", MPNO_VALUE_MAP, &best));
     MPNO_TRY(want_int(ctx, best, "epoch", &state->best_epoch));
     const mpno_value *error = mpno_value_get(best, "error");
@@ -315,6 +350,7 @@ static void take_weight(void *user, int param, const double *values) {
 mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
                                        mpno_model *model) {
     MPNO_TRY(load(ctx, checkpoint, "", model, take_weight, model));
+    MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
     return check_surplus(ctx, checkpoint, model);
 }
 

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "data/safetensors.h"
 #include "train/checkpoint.h"
+#include "train/modes.h"
 
 /* Keys that are kept although they do not decide numbers: what eval needs to find its data again.
  */
@@ -88,6 +89,19 @@ static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings, mpno
     return MPNO_OK;
 }
 
+/* Where modes change: those of each block, and the losses that the next decision looks at. */
+static mpno_status put_modes(mpno_ctx *ctx, const mpno_settings *settings,
+                             const mpno_train_state *state, const mpno_model *model,
+                             mpno_value *map) {
+    mpno_value *entry = NULL, *layers = NULL;
+    if (settings->modes.rule == 0) return MPNO_OK;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "modes", &entry));
+    MPNO_TRY(mpno_value_set_real(ctx, entry, "loss", state->modes.loss[0]));
+    MPNO_TRY(mpno_value_set_real(ctx, entry, "loss_before", state->modes.loss[1]));
+    MPNO_TRY(mpno_modes_list(ctx, model, &layers));
+    return mpno_value_set(ctx, entry, "layers", layers);
+}
+
 /* What the schedule of the learning rate and early stopping remember, where they are on. */
 static mpno_status put_memory(mpno_ctx *ctx, const mpno_settings *settings,
                               const mpno_train_state *state, mpno_value *map) {
@@ -123,6 +137,7 @@ static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
     MPNO_TRY(mpno_value_set_int(ctx, scale, "good_steps", state->loss_scale.good_steps));
     MPNO_TRY(mpno_value_set_int(ctx, scale, "skipped", state->loss_scale.skipped));
     MPNO_TRY(put_memory(ctx, settings, state, map));
+    MPNO_TRY(put_modes(ctx, settings, state, model, map));
     mpno_value *normalizers = NULL;
     MPNO_TRY(mpno_value_set_map(ctx, map, "normalizers", &normalizers));
     MPNO_TRY(put_normalizer(ctx, normalizers, "x", state->encode_x, &state->x));

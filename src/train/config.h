@@ -123,6 +123,11 @@ typedef struct mpno_settings {
         int64_t every;
     } eval;
     struct {
+        int rule;
+        int64_t every, step, buffer;
+        double margin, loss_gap, explained;
+    } modes;
+    struct {
         int64_t every;
     } checkpoint;
     struct {

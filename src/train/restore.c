@@ -105,8 +105,7 @@ mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
     const mpno_checkpoint *c = restored->checkpoint;
     return (mpno_predictor_opts){.policy = restored->policy,
                                  .half = restored->half,
-                                 .arithmetic =
-                                     mpno_settings_arithmetic_of_transforms(&c->settings),
+                                 .arithmetic = mpno_settings_arithmetic_of_transforms(&c->settings),
                                  .batch = c->settings.data.test_batch_size,
                                  .memory_limit = mpno_settings_memory_limit(&c->settings),
                                  .y = c->state.encode_y ? &c->state.y : NULL,

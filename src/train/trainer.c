@@ -12,6 +12,7 @@
 #include "model/network.h"
 #include "report/human.h"
 #include "train/budget.h"
+#include "train/modes.h"
 #include "train/objective.h"
 #include "train/sink.h"
 
@@ -27,6 +28,7 @@ static mpno_status open_model(mpno_trainer *t) {
     const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
+    MPNO_TRY(mpno_modes_start(t->ctx, s, t->model));
     const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
     MPNO_TRY(mpno_optimizer_create(t->model, &opts, &t->optimizer));
     return isnan(s->opt.ema_decay) ? MPNO_OK : mpno_ema_create(t->model, s->opt.ema_decay, &t->ema);
@@ -156,12 +158,17 @@ static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phas
 
 enum { LOG_BYTES = 1 << 16 }; /* of the logs, more than enough */
 
-/* Memory that networks of training must leave: to a checkpoint, to an evaluation, to logs that are
- * not open yet. */
+/* Memory that networks of training must leave: to a checkpoint, to an evaluation, to a decision on
+ * modes, to logs that are not open yet. */
 static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, size_t *bytes) {
+    const mpno_set *finest = mpno_sets_finest(&t->sets);
+    mpno_network_opts training;
+    MPNO_TRY(network_opts(t, (size_t)(finest - t->sets.train), phase, &training));
     const mpno_predictor_opts opts = predictor_opts(t, phase);
     const size_t states = (size_t)mpno_optimizer_n_states(t->optimizer) + (t->ema ? 1 : 0);
-    *bytes = mpno_checkpoint_need(t->model, states);
+    MPNO_TRY(mpno_modes_need(t->settings, t->model, &training, training.capacity, bytes));
+    const size_t checkpoint = mpno_checkpoint_need(t->model, states);
+    if (checkpoint > *bytes) *bytes = checkpoint;
     for (size_t i = 0; i < t->sets.n_validation + t->sets.n_tests; i++) {
         const mpno_set *set = i < t->sets.n_validation ? &t->sets.validation[i]
                                                        : &t->sets.tests[i - t->sets.n_validation];
@@ -193,16 +200,28 @@ static mpno_status plan_phase(const mpno_trainer *t, const mpno_phase *phase,
     return mpno_budget_divide(&budget, t->model, opts, n);
 }
 
-/* Whether the networks of all phases fit into the memory, asked before the run folder is made. */
+/* The model's modes are those of the state. */
+static mpno_status set_modes(const mpno_trainer *t) {
+    const mpno_fno_config *c = mpno_model_config(t->model);
+    for (int64_t l = 0; l < c->n_layers; l++)
+        MPNO_TRY(mpno_model_set_layer_modes(
+            t->model, l, t->state.modes.n[l][0] > 0 ? t->state.modes.n[l] : c->n_modes));
+    return MPNO_OK;
+}
+
+/* Whether the networks of all phases fit into the memory, with all modes that they may get, asked
+ * before the run folder is made. */
 static mpno_status check_memory(const mpno_trainer *t) {
     mpno_network_opts *opts;
     mpno_status status = MPNO_OK;
     if (mpno_settings_memory_limit(t->settings) == 0) return MPNO_OK;
     MPNO_TRY(mpno_alloc_array(t->ctx, 2 * t->sets.n_train, sizeof *opts, &opts));
+    if (t->settings->modes.rule != MPNO_MODES_FIXED) status = mpno_modes_apply_most(t->model);
     for (int i = 0; i < t->schedule.n && status == MPNO_OK; i++)
         status = plan_phase(t, &t->schedule.phase[i], opts);
     mpno_free(t->ctx, opts);
-    return status;
+    MPNO_TRY(status);
+    return t->settings->modes.rule != MPNO_MODES_FIXED ? set_modes(t) : MPNO_OK;
 }
 
 static mpno_status open_all(mpno_trainer *t, bool resume) {
@@ -213,6 +232,7 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     t->state.best_error = NAN;
     t->state.lr = mpno_lr_start(&t->lr);
     t->state.early = mpno_early_stopping_start();
+    t->state.modes = mpno_mode_state_start();
     t->state.loss_scale =
         mpno_loss_scale_make(s->precision.loss_scale, s->precision.growth_interval);
     size_t bytes;
@@ -392,7 +412,6 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
     const double start = mpno_seconds();
     double loss = 0;
     int64_t done = 0;
-    mpno_batches_begin(&t->batches, epoch);
     memset(t->set_loss, 0, t->sets.n_train * sizeof *t->set_loss);
     t->clipping = (mpno_clipping){0};
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
@@ -544,10 +563,36 @@ static void report_epoch(mpno_trainer *t, int64_t epoch, bool evaluated, double 
     mpno_progress_epoch(&t->progress, &state, *extra ? extra : NULL);
 }
 
+/* Modes for the epoch that begins, judged by its first batch. */
+static mpno_status choose_modes(mpno_trainer *t, int64_t epoch) {
+    const mpno_batch *batch;
+    mpno_network_opts opts;
+    bool changed;
+    if (!mpno_modes_due(t->settings, epoch)) return MPNO_OK;
+    MPNO_TRY(mpno_batches_gather(&t->batches, 0, &batch));
+    MPNO_TRY(network_opts(t, batch->set, &t->schedule.phase[t->phase], &opts));
+    const mpno_mode_probe probe = {.ctx = t->ctx,
+                                   .settings = t->settings,
+                                   .model = t->model,
+                                   .optimizer = t->optimizer,
+                                   .opts = &opts,
+                                   .n = batch->n,
+                                   .x = t->batches.x,
+                                   .embedding = t->batches.embedding};
+    MPNO_TRY(mpno_modes_decide(&probe, &t->state.modes, &changed));
+    if (!changed) return MPNO_OK;
+    t->phase = -1;
+    MPNO_TRY(enter_phase(t, epoch));
+    return mpno_trainer_log_modes(t);
+}
+
 static mpno_status run_epoch(mpno_trainer *t, int64_t epoch, bool *stop) {
     double seconds = 0;
     MPNO_TRY(enter_phase(t, epoch));
+    mpno_batches_begin(&t->batches, epoch);
+    MPNO_TRY(choose_modes(t, epoch));
     MPNO_TRY(train_epoch(t, epoch, &seconds));
+    mpno_mode_state_heed(&t->state.modes, t->train_loss);
     t->state.epoch = epoch + 1;
     *stop = mpno_stop_wanted(t->sink);
     const bool end = t->state.epoch == t->settings->opt.n_epochs;

@@ -70,6 +70,7 @@ bool mpno_trainer_stopped_early(const mpno_trainer *trainer);
 /* What the logs say: trainer_log.c. */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_open_log(mpno_trainer *trainer, bool resume);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_phase(mpno_trainer *trainer);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_modes(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_skip(mpno_trainer *trainer, int64_t batch);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_early_stop(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, double seconds);

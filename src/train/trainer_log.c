@@ -10,6 +10,8 @@
 #include "core/files.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "train/modes.h"
+#include "train/sink.h"
 #include "train/trainer.h"
 
 enum { FIXED_COLUMNS = 6, MAX_COLUMNS = 256, COLUMN_NAME = 80 };
@@ -179,6 +181,33 @@ mpno_status mpno_trainer_log_phase(mpno_trainer *t) {
         status = mpno_tensorboard_text(t->board, epoch, wall_time(), "policy",
                                        t->schedule.phase[t->phase].policy);
     }
+    mpno_value_destroy(t->ctx, &fields);
+    return status;
+}
+
+/* Modes have changed: whoever watches is told, too. */
+mpno_status mpno_trainer_log_modes(mpno_trainer *t) {
+    const mpno_fno_config *c = mpno_model_config(t->model);
+    const size_t finest = (size_t)(mpno_sets_finest(&t->sets) - t->sets.train);
+    const mpno_network_cost cost = mpno_network_get_cost(t->networks[finest]);
+    mpno_value *fields = NULL, *layers = NULL;
+    char text[512] = "";
+    for (int64_t l = 0; l < c->n_layers; l++)
+        for (int d = 0; d < c->ndim; d++) {
+            int64_t n[MPNO_MAX_AXES];
+            const size_t used = strlen(text);
+            mpno_model_layer_modes(t->model, l, n);
+            snprintf(text + used, sizeof text - used, "%s%lld", d == 0 ? " " : "x",
+                     (long long)n[d]);
+        }
+    mpno_say(t->sink, "epoch %lld: modes of the blocks%s\n", (long long)t->state.epoch + 1, text);
+    MPNO_TRY(mpno_value_map(t->ctx, &fields));
+    mpno_status status = mpno_modes_list(t->ctx, t->model, &layers);
+    if (status == MPNO_OK) status = mpno_value_set(t->ctx, fields, "layers", layers);
+    if (status == MPNO_OK)
+        status =
+            mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)cost.activation_bytes);
+    if (status == MPNO_OK) status = mpno_runlog_event(t->log, "modes", t->state.epoch + 1, fields);
     mpno_value_destroy(t->ctx, &fields);
     return status;
 }

@@ -366,6 +366,42 @@ static void sums_overflow_before_they_are_scaled(void **state) {
     }
 }
 
+/* Rounding normal numbers to a format puts 0.42 u rms / sqrt(n) on every mode alike
+ * (docs/design/modes.md): 4096 lines of 64 points, mode by mode and as a slope over all. */
+static void rounding_is_white(void **state) {
+    (void)state;
+    enum { N = 64, LINES = 4096, MODES = 33 };
+    const int64_t n = N;
+    for (int i = 0; i < 2; i++) {
+        const mpno_format format = i ? MPNO_BF16 : MPNO_F16;
+        fft_case c = make_case(MPNO_FFT_REAL, MPNO_F64, 1, &n, NULL);
+        c.call.scale = 1.0 / N;
+        c.call.channels = LINES;
+        double *x = malloc(N * LINES * sizeof *x), mean = 0, slope = 0, spread = 0;
+        uint16_t *narrow = malloc(N * LINES * sizeof *narrow);
+        for (int j = 0; j < N * LINES; j++) x[j] = mpno_rng_normal(&rng);
+        mpno_cast(narrow, format, x, MPNO_F64, N * LINES);
+        double *difference = malloc(N * LINES * sizeof *difference), part[MODES];
+        mpno_cast(difference, MPNO_F64, narrow, format, N * LINES);
+        for (int j = 0; j < N * LINES; j++) difference[j] -= x[j];
+        int bad;
+        double *modes = execute(&c, difference, &bad);
+        for (int k = 0; k < MODES; k++) {
+            const double size = norm(modes + (int64_t)k * 2 * LINES, 2 * LINES);
+            part[k] = size / sqrt(LINES) * sqrt(N) / mpno_format_unit(format);
+            mean += part[k] / MODES;
+            assert_true(fabs(part[k] - 0.424) < 0.03);
+        }
+        for (int k = 0; k < MODES; k++) {
+            slope += (k - MODES / 2) * (part[k] - mean);
+            spread += (k - MODES / 2) * (k - MODES / 2);
+        }
+        assert_true(fabs(mean - 0.424) < 0.005);
+        assert_true(fabs(slope / spread * MODES) < 0.02 * mean);
+        free(x), free(narrow), free(difference), free(modes);
+    }
+}
+
 static int64_t at_most(int64_t n) {
     return 1 + (int64_t)mpno_rng_below(&rng, (uint64_t)n);
 }
@@ -726,6 +762,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(errors_grow_by_less_than_two_units_a_stage, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(sums_overflow_before_they_are_scaled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rounding_is_white, set_up, tear_down),
         cmocka_unit_test_setup_teardown(channels_never_meet, set_up, tear_down),
         cmocka_unit_test_setup_teardown(inverse_is_the_adjoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_do_not_change_bits, set_up, tear_down),

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ * Decisions on modes: see modes.h. The modes of an axis are counted as in model.n_modes: n of them
+ * are the frequencies -floor(n/2) .., and of real data those from 0 to floor(n/2) along the last
+ * axis, so that floor(n/2) is the outermost. A shell of an axis is all kept modes with |k| = s
+ * along it. */
+#include "train/modes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "model/network.h"
+#include "number/format.h"
+#include "train/budget.h"
+
+enum { PROBE_SAMPLES = 16, MAX_SHELLS = 32769 };
+
+/* The rounding of n values to u puts this part of u rms / sqrt(n) on each mode, on average: white.
+ * Measured on Gaussian data: docs/design/modes.md. */
+static const double white_floor = 0.42;
+
+static int64_t most_modes(const mpno_fno_config *c, int d) {
+    return c->max_n_modes[d] > 0 ? c->max_n_modes[d] : c->n_modes[d];
+}
+
+mpno_status mpno_modes_check(mpno_ctx *ctx, const mpno_settings *s) {
+    if (s->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
+    const bool grows = s->modes.rule != MPNO_MODES_ADAPTIVE;
+    MPNO_CHECK(ctx, !grows || s->model.max_n_modes.n > 0, MPNO_E_CONFIG,
+               "modes.rule lets modes grow, but model.max_n_modes is missing: give the most modes "
+               "of each axis, model.n_modes are those of the start");
+    const bool sums = s->opt.optimizer != MPNO_OPTIMIZER_SGD || s->opt.momentum > 0;
+    MPNO_CHECK(ctx, s->modes.rule != MPNO_MODES_GRAD_EXPLAINED || sums, MPNO_E_CONFIG,
+               "modes.rule = grad_explained looks at the gradients that an optimiser sums up, and "
+               "sgd without opt.momentum sums up none: give opt.momentum or another optimiser");
+    return MPNO_OK;
+}
+
+mpno_status mpno_modes_apply(const mpno_mode_state *state, mpno_model *model) {
+    for (int64_t l = 0; l < mpno_model_config(model)->n_layers; l++)
+        if (state->n[l][0] > 0) MPNO_TRY(mpno_model_set_layer_modes(model, l, state->n[l]));
+    return MPNO_OK;
+}
+
+mpno_status mpno_modes_list(mpno_ctx *ctx, const mpno_model *model, mpno_value **out) {
+    const mpno_fno_config *c = mpno_model_config(model);
+    mpno_value *list = NULL;
+    mpno_status status = mpno_value_list(ctx, &list);
+    for (int64_t l = 0; l < c->n_layers && status == MPNO_OK; l++) {
+        int64_t n[MPNO_MAX_AXES];
+        mpno_value *layer = NULL;
+        mpno_model_layer_modes(model, l, n);
+        status = mpno_value_list(ctx, &layer);
+        if (status == MPNO_OK) status = mpno_value_append(ctx, list, layer);
+        for (int d = 0; d < c->ndim && status == MPNO_OK; d++) {
+            mpno_value *number = NULL;
+            status = mpno_value_int(ctx, n[d], &number);
+            if (status == MPNO_OK) status = mpno_value_append(ctx, layer, number);
+        }
+    }
+    if (status != MPNO_OK) mpno_value_destroy(ctx, &list);
+    *out = list;
+    return status;
+}
+
+mpno_status mpno_modes_apply_most(mpno_model *model) {
+    const mpno_fno_config *c = mpno_model_config(model);
+    int64_t most[MPNO_MAX_AXES];
+    for (int d = 0; d < c->ndim; d++) most[d] = most_modes(c, d);
+    for (int64_t l = 0; l < c->n_layers; l++) MPNO_TRY(mpno_model_set_layer_modes(model, l, most));
+    return MPNO_OK;
+}
+
+bool mpno_modes_due(const mpno_settings *s, int64_t epoch) {
+    return s->modes.rule != MPNO_MODES_FIXED && epoch > 0 && epoch % s->modes.every == 0;
+}
+
+/* ---- weights and their gradients, shell by shell ---- */
+
+/* Along axis d of an array of modes: whether its frequencies begin at 0. */
+static bool is_half(const mpno_fno_config *c, int d) {
+    return d == c->ndim - 1 && !c->complex_data;
+}
+
+/* Frequencies of mode number i of an array with `size` modes along each axis. */
+static void frequencies(const mpno_fno_config *c, const int64_t *size, int64_t i, int64_t *k) {
+    for (int d = c->ndim - 1; d >= 0; d--) {
+        k[d] = i % size[d] - (is_half(c, d) ? 0 : size[d] / 2);
+        i /= size[d];
+    }
+}
+
+static bool within(const mpno_fno_config *c, const int64_t *n, const int64_t *k) {
+    bool inside = true;
+    for (int d = 0; d < c->ndim; d++)
+        inside = inside && k[d] >= (is_half(c, d) ? 0 : -(n[d] / 2)) &&
+                 k[d] <= (is_half(c, d) ? n[d] / 2 : n[d] - n[d] / 2 - 1);
+    return inside;
+}
+
+/* The dense weight of a block in the outside order: [in][out][modes..] complex. */
+static mpno_status find_weight(mpno_ctx *ctx, const mpno_model *model, int64_t layer, int *param) {
+    char name[64];
+    snprintf(name, sizeof name, "fno_blocks.convs.%lld.weight.tensor", (long long)layer);
+    *param = mpno_model_find_param(model, name);
+    MPNO_CHECK(ctx, *param >= 0, MPNO_E_UNSUPPORTED,
+               "modes.rule is for dense spectral weights, and this model has none named %s: leave "
+               "the rule or the factorisation out",
+               name);
+    return MPNO_OK;
+}
+
+static int64_t weight_modes(const mpno_fno_config *c, const mpno_param_info *info, int64_t *size) {
+    int64_t modes = 1;
+    for (int d = 0; d < c->ndim; d++) modes *= size[d] = info->shape[info->ndim - c->ndim + d];
+    return modes;
+}
+
+mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *s, mpno_model *model) {
+    const mpno_fno_config *c = mpno_model_config(model);
+    if (s->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
+    for (int64_t l = 0; l < c->n_layers; l++) {
+        int64_t size[MPNO_MAX_AXES], k[MPNO_MAX_AXES];
+        double *values;
+        int param;
+        MPNO_TRY(find_weight(ctx, model, l, &param));
+        const mpno_param_info info = mpno_model_param_info(model, param);
+        const int64_t modes = weight_modes(c, &info, size);
+        MPNO_TRY(mpno_alloc_array(ctx, info.count, sizeof *values, &values));
+        mpno_model_get_param(model, param, values);
+        for (size_t i = 0; i < info.count; i += 2) {
+            frequencies(c, size, (int64_t)(i / 2) % modes, k);
+            if (!within(c, c->n_modes, k)) values[i] = values[i + 1] = 0;
+        }
+        mpno_model_set_param(model, param, values);
+        mpno_free(ctx, values);
+    }
+    return MPNO_OK;
+}
+
+/* Squares of a block's modes, summed up by shells of one axis, and how many modes each has. */
+typedef struct shells {
+    double *sum, *count; /* [MAX_SHELLS] */
+} shells;
+
+static mpno_status open_shells(mpno_ctx *ctx, shells *s) {
+    *s = (shells){0};
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)2 * MAX_SHELLS, sizeof *s->sum, &s->sum));
+    s->count = s->sum + MAX_SHELLS;
+    return MPNO_OK;
+}
+
+static void add_to_shell(shells *s, int64_t k, double square, double count) {
+    const int64_t shell = k < 0 ? -k : k;
+    s->sum[shell] += square;
+    s->count[shell] += count;
+}
+
+static double mean_of_shell(const shells *s, int64_t shell) {
+    return s->count[shell] > 0 ? s->sum[shell] / s->count[shell] : 0;
+}
+
+/* The optimiser's mean gradient of a block's weight by shells of axis d. */
+static mpno_status gradient_shells(const mpno_mode_probe *p, int64_t layer, int d, shells *out) {
+    const mpno_fno_config *c = mpno_model_config(p->model);
+    int64_t size[MPNO_MAX_AXES], k[MPNO_MAX_AXES];
+    double *values;
+    int param;
+    MPNO_TRY(find_weight(p->ctx, p->model, layer, &param));
+    const mpno_param_info info = mpno_model_param_info(p->model, param);
+    const int64_t modes = weight_modes(c, &info, size);
+    MPNO_TRY(mpno_alloc_array(p->ctx, info.count, sizeof *values, &values));
+    mpno_optimizer_get_state(p->optimizer, 0, param, values);
+    memset(out->sum, 0, (size_t)2 * MAX_SHELLS * sizeof *out->sum);
+    for (size_t i = 0; i < info.count; i += 2) {
+        frequencies(c, size, (int64_t)(i / 2) % modes, k);
+        add_to_shell(out, k[d], values[i] * values[i] + values[i + 1] * values[i + 1], 1);
+    }
+    mpno_free(p->ctx, values);
+    return MPNO_OK;
+}
+
+/* Whether the shells of n modes, without an outer part of modes.buffer modes, hold less than
+ * modes.explained of all. */
+static bool outer_modes_matter(const mpno_settings *s, const shells *strength, int64_t n) {
+    const int64_t inner = (n - s->modes.buffer) / 2;
+    double explained = 0, all = 0;
+    for (int64_t shell = 0; shell <= n / 2; shell++) {
+        all += strength->sum[shell];
+        if (shell <= inner) explained += strength->sum[shell];
+    }
+    return all > 0 && explained < s->modes.explained * all;
+}
+
+/* ---- signal and noise of the spectra ---- */
+
+/* Networks with all modes, whose spectra are compared: under the policy, and in full. */
+typedef struct comparison {
+    mpno_network *exact, *narrow; /* narrow: NULL under policy full */
+    void *y;
+    int64_t n; /* samples */
+} comparison;
+
+static void close_comparison(mpno_ctx *ctx, comparison *c) {
+    mpno_network_destroy(&c->exact);
+    mpno_network_destroy(&c->narrow);
+    mpno_free(ctx, c->y);
+}
+
+static mpno_status run_network(const mpno_mode_probe *p, const mpno_network_opts *opts,
+                               comparison *c, mpno_network **out) {
+    int64_t grid[MPNO_MAX_AXES];
+    MPNO_TRY(mpno_network_create(p->model, opts, out));
+    mpno_network_output_grid(*out, grid);
+    if (c->y == NULL) {
+        const mpno_fno_config *config = mpno_model_config(p->model);
+        int64_t values = c->n * config->out_channels * (config->complex_data ? 2 : 1);
+        for (int d = 0; d < config->ndim; d++) values *= grid[d];
+        MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)values,
+                                  mpno_format_bytes(mpno_model_arithmetic(p->model)), &c->y));
+    }
+    mpno_network_set_embedding(*out, p->embedding);
+    return mpno_network_forward(*out, c->n, p->x, c->y);
+}
+
+static mpno_network_opts comparison_opts(const mpno_network_opts *training, int64_t samples) {
+    mpno_network_opts opts = *training;
+    opts.training = opts.input_gradient = false;
+    opts.keep_spectra = true;
+    opts.capacity = samples < PROBE_SAMPLES ? samples : PROBE_SAMPLES;
+    opts.micro_batch = 0;
+    return opts;
+}
+
+mpno_status mpno_modes_need(const mpno_settings *s, mpno_model *model,
+                            const mpno_network_opts *training, int64_t samples, size_t *bytes) {
+    mpno_network_opts opts = comparison_opts(training, samples);
+    size_t narrow, exact;
+    *bytes = 0;
+    if (s->modes.rule != MPNO_MODES_ADAPTIVE) return MPNO_OK;
+    MPNO_TRY(mpno_network_need(model, &opts, &narrow));
+    opts.policy = "full";
+    MPNO_TRY(mpno_network_need(model, &opts, &exact));
+    *bytes = narrow + exact;
+    return MPNO_OK;
+}
+
+static mpno_status compare(const mpno_mode_probe *p, comparison *c) {
+    mpno_network_opts opts = comparison_opts(p->opts, p->n);
+    *c = (comparison){.n = opts.capacity};
+    if (strcmp(opts.policy, "full") != 0) MPNO_TRY(run_network(p, &opts, c, &c->narrow));
+    opts.policy = "full";
+    return run_network(p, &opts, c, &c->exact);
+}
+
+/* Squares of mode i of a spectrum, and of its difference from another one, summed over samples and
+ * channels. */
+static void mode_squares(const mpno_spectrum_view *a, const mpno_spectrum_view *b, int64_t samples,
+                         int64_t i, double *values, double *square, double *difference) {
+    const int64_t n = samples * 2 * a->channels;
+    const size_t at = (size_t)(i * n);
+    double *others = values + n;
+    mpno_cast(values, MPNO_F64, (const char *)a->data + at * mpno_format_bytes(a->format),
+              a->format, (size_t)n);
+    if (b != NULL)
+        mpno_cast(others, MPNO_F64, (const char *)b->data + at * mpno_format_bytes(b->format),
+                  b->format, (size_t)n);
+    *square = *difference = 0;
+    for (int64_t j = 0; j < n; j++) {
+        const double d = b != NULL ? others[j] - values[j] : 0;
+        *square += values[j] * values[j];
+        *difference += d * d;
+    }
+}
+
+/* By shells of axis d, over the modes that the block uses along the other axes. Where nothing is
+ * stored narrow, the noise is the white floor of the arithmetic. */
+static mpno_status spectrum_shells(const mpno_mode_probe *p, const comparison *c, int64_t layer,
+                                   const int64_t *used, int d, shells *signal, shells *noise) {
+    const mpno_fno_config *config = mpno_model_config(p->model);
+    const mpno_spectrum_view exact = mpno_network_spectrum(c->exact, layer);
+    mpno_spectrum_view narrow;
+    if (c->narrow != NULL) narrow = mpno_network_spectrum(c->narrow, layer);
+    int64_t modes = 1, k[MPNO_MAX_AXES], n[MPNO_MAX_AXES];
+    double *values, square, difference, energy = 0;
+    const double count = (double)(c->n * exact.channels);
+    MPNO_TRY(
+        mpno_alloc_array(p->ctx, (size_t)(4 * c->n * exact.channels), sizeof *values, &values));
+    memset(signal->sum, 0, (size_t)2 * MAX_SHELLS * sizeof *signal->sum);
+    memset(noise->sum, 0, (size_t)2 * MAX_SHELLS * sizeof *noise->sum);
+    for (int e = 0; e < config->ndim; e++) {
+        modes *= exact.kept[e];
+        n[e] = e == d ? INT32_MAX : used[e];
+    }
+    for (int64_t i = 0; i < modes; i++) {
+        frequencies(config, exact.kept, i, k);
+        mode_squares(&exact, c->narrow != NULL ? &narrow : NULL, c->n, i, values, &square,
+                     &difference);
+        energy += square / count;
+        if (!within(config, n, k)) continue;
+        add_to_shell(signal, k[d], square / count, 1);
+        add_to_shell(noise, k[d], difference / count, 1);
+    }
+    mpno_free(p->ctx, values);
+    const double u = mpno_format_unit(mpno_model_arithmetic(p->model));
+    const double floor = white_floor * u * white_floor * u * energy / (double)exact.points;
+    for (int64_t shell = 0; c->narrow == NULL && shell < MAX_SHELLS; shell++)
+        noise->sum[shell] = floor * noise->count[shell];
+    return MPNO_OK;
+}
+
+/* Whether one of the shells first .. last stands above `times` the noise. */
+static bool stands_out(const shells *signal, const shells *noise, int64_t first, int64_t last,
+                       double times) {
+    bool out = false;
+    for (int64_t s = first; s <= last && s < MAX_SHELLS; s++)
+        out = out || (signal->count[s] > 0 &&
+                      mean_of_shell(signal, s) > times * times * mean_of_shell(noise, s));
+    return out;
+}
+
+/* ---- the rules ---- */
+
+/* Shells of a decision, of whatever the rule looks at. */
+typedef struct decision {
+    const mpno_mode_probe *probe;
+    const mpno_mode_state *state;
+    comparison comparison;
+    shells first, second;
+} decision;
+
+/* The modes of axis d of a block from now on. */
+static mpno_status choose(decision *d, int64_t layer, const int64_t *used, int axis, int64_t *n) {
+    const mpno_mode_probe *p = d->probe;
+    const mpno_settings *s = p->settings;
+    const double *loss = d->state->loss;
+    const int64_t step = s->modes.step;
+    *n = used[axis];
+    switch ((mpno_mode_rule)s->modes.rule) {
+        case MPNO_MODES_FIXED:
+            break;
+        case MPNO_MODES_LOSS_GAP:
+            if (fabs(loss[1] - loss[0]) <= s->modes.loss_gap * fabs(loss[1])) *n += step;
+            break;
+        case MPNO_MODES_GRAD_EXPLAINED:
+            MPNO_TRY(gradient_shells(p, layer, axis, &d->first));
+            if (outer_modes_matter(s, &d->first, *n)) *n += step;
+            break;
+        case MPNO_MODES_ADAPTIVE:
+            MPNO_TRY(spectrum_shells(p, &d->comparison, layer, used, axis, &d->first, &d->second));
+            if (stands_out(&d->first, &d->second, *n / 2 + 1, (*n + step) / 2, s->modes.margin))
+                *n += step;
+            else if (*n > step &&
+                     !stands_out(&d->first, &d->second, (*n - step) / 2 + 1, *n / 2, 1))
+                *n -= step;
+            break;
+    }
+    return MPNO_OK;
+}
+
+/* Of each block; at most as many as there are weights and points for. */
+static mpno_status choose_all(decision *d, mpno_mode_state *next) {
+    const mpno_mode_probe *p = d->probe;
+    const mpno_fno_config *c = mpno_model_config(p->model);
+    for (int64_t l = 0; l < c->n_layers; l++) {
+        int64_t used[MPNO_MAX_AXES];
+        for (int e = 0; e < c->ndim; e++)
+            used[e] = d->state->n[l][e] > 0 ? d->state->n[l][e] : c->n_modes[e];
+        for (int e = 0; e < c->ndim; e++) {
+            const int64_t weights = most_modes(c, e), points = p->opts->grid[e];
+            const int64_t most = weights < points ? weights : points;
+            MPNO_TRY(choose(d, l, used, e, &next->n[l][e]));
+            if (next->n[l][e] > most) next->n[l][e] = most > used[e] ? most : used[e];
+        }
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_modes_decide(const mpno_mode_probe *probe, mpno_mode_state *state, bool *changed) {
+    const bool compares = probe->settings->modes.rule == MPNO_MODES_ADAPTIVE;
+    decision d = {.probe = probe, .state = state};
+    mpno_mode_state next = *state;
+    mpno_status status = open_shells(probe->ctx, &d.first);
+    if (status == MPNO_OK) status = open_shells(probe->ctx, &d.second);
+    if (status == MPNO_OK && compares) {
+        status = mpno_modes_apply_most(probe->model);
+        if (status == MPNO_OK) status = compare(probe, &d.comparison);
+    }
+    if (status == MPNO_OK) status = choose_all(&d, &next);
+    close_comparison(probe->ctx, &d.comparison);
+    mpno_free(probe->ctx, d.first.sum);
+    mpno_free(probe->ctx, d.second.sum);
+    MPNO_TRY(status);
+    *changed = false;
+    for (int64_t l = 0; l < mpno_model_config(probe->model)->n_layers; l++)
+        for (int e = 0; e < mpno_model_config(probe->model)->ndim; e++) {
+            const int64_t was =
+                state->n[l][e] > 0 ? state->n[l][e] : mpno_model_config(probe->model)->n_modes[e];
+            *changed = *changed || next.n[l][e] != was;
+        }
+    *state = next;
+    return mpno_modes_apply(state, probe->model);
+}
