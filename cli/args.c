@@ -30,6 +30,9 @@ typedef enum option_id {
     OPTION_ANIMATE,
     OPTION_COLORMAP,
     OPTION_UNIT,
+    OPTION_QUICK,
+    OPTION_FULL,
+    OPTION_LIST,
     OPTION_CPU,
     OPTION_SHOW,
     OPTION_RESET,
@@ -74,6 +77,11 @@ static const option options[OPTION_COUNT] = {
     [OPTION_COLORMAP] = {"--colormap", NULL, "NAME", CLI_OPTION_PLOT,
                          "auto, sequential or diverging (symmetric about zero)"},
     [OPTION_UNIT] = {"--unit", NULL, "TEXT", CLI_OPTION_PLOT, "unit of the outputs, for headings"},
+    [OPTION_QUICK] = {"--quick", NULL, NULL, CLI_OPTION_SIZES,
+                      "the small sizes: minutes (so it is where nothing is said)"},
+    [OPTION_FULL] = {"--full", NULL, NULL, CLI_OPTION_SIZES,
+                     "the sizes of the results that are kept: hours"},
+    [OPTION_LIST] = {"--list", NULL, NULL, CLI_OPTION_SIZES, "list the experiments there are"},
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
                     "say what this machine and this build can run"},
     [OPTION_SHOW] = {"--show", NULL, NULL, CLI_OPTION_SHOW,
@@ -250,6 +258,15 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_UNIT:
             args->unit = value;
             break;
+        case OPTION_QUICK:
+            args->quick = true;
+            break;
+        case OPTION_FULL:
+            args->full = true;
+            break;
+        case OPTION_LIST:
+            args->list = true;
+            break;
         case OPTION_CPU:
             args->cpu = true;
             break;
@@ -379,6 +396,9 @@ int cli_args_read(const char *command, const cli_page *page, int argc, char **ar
     if (args->cpu && args->n_arguments)
         return cli_usage_error("'%s' and --cpu exclude each other; usage: mpno %s",
                                args->arguments[0], page->synopsis);
+    if (args->quick && args->full)
+        return cli_usage_error("--quick and --full exclude each other; usage: mpno %s",
+                               page->synopsis);
     if (args->show && args->reset)
         return cli_usage_error("--show and --reset exclude each other; usage: mpno %s",
                                page->synopsis);

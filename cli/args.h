@@ -22,6 +22,7 @@ enum cli_option_set {
     CLI_OPTION_TABLE = 128,
     CLI_OPTION_CSV = 256,
     CLI_OPTION_ROLLOUT = 1024,
+    CLI_OPTION_SIZES = 2048, /* --quick, --full, --list */
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
 };
 
@@ -50,6 +51,7 @@ typedef struct cli_override {
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
+    bool quick, full, list;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;

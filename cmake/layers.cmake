@@ -1,7 +1,15 @@
 # One static library per folder of src/, each on top of the one before (side rooms first; src/LAYERS says who may include
 # whom), so that a test of a low folder builds and links only what stands below it. `mpno_static` and
 # `mpno_shared` are all of them.
-set(LAYERS core number data report kernel transform pde graph model train)
+set(LAYERS core number data report kernel transform pde graph model train experiment)
+
+# Experiments are YAML files that the library carries with it.
+file(GLOB experiment_grids CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/experiment/grids/*.yaml)
+set(experiment_texts ${CMAKE_CURRENT_BINARY_DIR}/experiment_grids.c)
+add_custom_command(OUTPUT ${experiment_texts} COMMENT "Embedding experiments"
+  COMMAND ${CMAKE_COMMAND} -DOUT=${experiment_texts} -DPREFIX=mpno_grid_text_ "-DTEXTS=${experiment_grids}"
+          -P ${PROJECT_SOURCE_DIR}/cmake/embed_texts.cmake
+  DEPENDS ${experiment_grids} ${PROJECT_SOURCE_DIR}/cmake/embed_texts.cmake VERBATIM)
 
 set(below "")
 set(objects "")
@@ -9,6 +17,9 @@ foreach(layer ${LAYERS})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${layer}/*.c)
   if(NOT sources)
     continue()
+  endif()
+  if(layer STREQUAL experiment)
+    list(APPEND sources ${experiment_texts})
   endif()
   add_library(mpno_${layer}_objects OBJECT ${sources})
   target_include_directories(mpno_${layer}_objects PRIVATE ${PROJECT_SOURCE_DIR}/src)

@@ -19,6 +19,7 @@
 #include "mpno/context.h"
 #include "mpno/data.h"
 #include "mpno/data_source.h"
+#include "mpno/experiment.h"
 #include "mpno/format.h"
 #include "mpno/generate.h"
 #include "mpno/model.h"

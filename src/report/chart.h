@@ -41,6 +41,8 @@ MPNO_WARN_UNUSED mpno_status mpno_chart_html(const mpno_chart *chart, mpno_text 
 /* *out is owned by the caller (mpno_canvas_destroy), empty on failure. Texts are ASCII. */
 MPNO_WARN_UNUSED mpno_status mpno_chart_draw(mpno_ctx *ctx, const mpno_chart *chart,
                                              mpno_canvas *out);
+/* On paper: of series and of bars. */
+mpno_rgb mpno_chart_colour(int colour);
 /* The axis across (x) or up of what is shown. */
 mpno_axis mpno_chart_axis(const mpno_chart *chart, bool x);
 

@@ -34,8 +34,12 @@ static int entry_width(const mpno_chart_series *series) {
     return PIECE + GAP + mpno_font_width(series->name, SCALE) + 3 * GAP;
 }
 
+mpno_rgb mpno_chart_colour(int colour) {
+    return colours[colour % MPNO_CHART_COLOURS];
+}
+
 static mpno_rgb colour_of(const mpno_chart_series *series) {
-    return colours[series->colour % MPNO_CHART_COLOURS];
+    return mpno_chart_colour(series->colour);
 }
 
 /* Every second piece of a line of n points. */
