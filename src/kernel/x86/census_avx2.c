@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ * Counts of stored values for AVX2. */
+#include "kernel/census_tables.h"
+
+#if MPNO_KERNELS_X86
+
+#define TABLE mpno_census_avx2
+#include "kernel/tmpl/census_all.h"
+
+#endif
