@@ -65,23 +65,57 @@ static void run_whole(mpno_exec *x, int s, int64_t before, int64_t batch, double
         if (call.nonfinite[i]) x->stored[node->out[i]].nonfinite = true;
 }
 
+/* The edges that instruction i of a step writes, -1 where there is none. Of a tile program also
+ * fields that live in its tiles alone. */
+static void written(const mpno_exec *x, const mpno_step *step, int i, int *edges) {
+    const mpno_instr *instr = step->whole >= 0 ? NULL : &step->instrs[i];
+    const int n = instr == NULL ? step->whole : instr->kind == MPNO_INSTR_OP ? instr->node : -1;
+    for (int o = 0; o < MPNO_OP_MAX_OUT; o++) edges[o] = -1;
+    if (instr != NULL && instr->kind == MPNO_INSTR_STORE) edges[0] = instr->edge;
+    for (int o = 0; n >= 0 && o < x->graph->nodes[n].n_out; o++)
+        edges[o] = x->graph->nodes[n].out[o];
+}
+
+static int writers(const mpno_step *step) {
+    return step->whole >= 0 ? 1 : step->n_instrs;
+}
+
 /* The first edge with a non-finite value among those that step s wrote; clears the flags. */
 static int take_nonfinite(mpno_exec *x, int s) {
     const mpno_step *step = &x->lowered.steps[s];
-    int found = -1;
-    for (int i = 0; i < (step->whole >= 0 ? 1 : step->n_instrs); i++) {
-        const mpno_instr *instr = step->whole >= 0 ? NULL : &step->instrs[i];
-        int edges[MPNO_OP_MAX_OUT] = {-1, -1};
-        if (instr != NULL && instr->kind == MPNO_INSTR_STORE) edges[0] = instr->edge;
-        const int n = instr == NULL ? step->whole : instr->kind == MPNO_INSTR_OP ? instr->node : -1;
-        for (int o = 0; n >= 0 && o < x->graph->nodes[n].n_out; o++)
-            edges[o] = x->graph->nodes[n].out[o];
+    int found = -1, edges[MPNO_OP_MAX_OUT];
+    for (int i = 0; i < writers(step); i++) {
+        written(x, step, i, edges);
         for (int o = 0; o < MPNO_OP_MAX_OUT; o++) {
             if (edges[o] < 0 || !atomic_exchange(&x->stored[edges[o]].nonfinite, false)) continue;
             if (found < 0) found = edges[o];
         }
     }
     return found;
+}
+
+void mpno_exec_observe(mpno_exec *x, const mpno_observer *observer) {
+    x->observer = observer != NULL ? *observer : (mpno_observer){0};
+}
+
+/* A field is stored by an instruction of its own, or whole. */
+static bool shown(const mpno_exec *x, const mpno_step *step, int i, int edge) {
+    const mpno_edge_kind kind = x->graph->edges[edge].kind;
+    const bool op = step->whole < 0 && step->instrs[i].kind == MPNO_INSTR_OP;
+    return x->lowered.stored[edge] && x->stored[edge].data != NULL &&
+           kind != MPNO_EDGE_PARAM_GRAD && !(op && kind == MPNO_EDGE_FIELD);
+}
+
+static void show(mpno_exec *x, int s, int64_t batch) {
+    const mpno_step *step = &x->lowered.steps[s];
+    int edges[MPNO_OP_MAX_OUT];
+    for (int i = 0; i < writers(step); i++) {
+        written(x, step, i, edges);
+        for (int o = 0; o < MPNO_OP_MAX_OUT; o++)
+            if (edges[o] >= 0 && shown(x, step, i, edges[o]))
+                x->observer.look(x->observer.user, edges[o], x->stored[edges[o]].format,
+                                 x->stored[edges[o]].data, batch);
+    }
 }
 
 mpno_tile_run mpno_exec_tile_run(const mpno_exec *x, int64_t batch) {
@@ -119,6 +153,7 @@ int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, d
         const double start = x->seconds != NULL ? mpno_seconds() : 0;
         mpno_exec_run_step(x, s, before, batch, loss_scale);
         if (x->seconds != NULL) x->seconds[s] += mpno_seconds() - start;
+        if (x->observer.look != NULL) show(x, s, batch);
         const int edge = take_nonfinite(x, s);
         if (first_nonfinite < 0) first_nonfinite = edge;
     }

@@ -47,6 +47,16 @@ const void *mpno_exec_data(const mpno_exec *exec, int edge);
 int mpno_exec_run(mpno_exec *exec, mpno_pass pass, int64_t before, int64_t batch,
                   double loss_scale);
 
+/* Who looks at tensors as they are stored: called for each one right after the step that wrote it,
+ * before another may take its place, with the samples of that run. Gradients of weights are not
+ * shown: they are of the arithmetic format, and stay. */
+typedef struct mpno_observer {
+    void (*look)(void *user, int edge, mpno_format format, const void *data, int64_t batch);
+    void *user;
+} mpno_observer;
+/* From now on; copied; NULL: nobody, which costs nothing. */
+void mpno_exec_observe(mpno_exec *exec, const mpno_observer *observer);
+
 /* Measures from now on how long every step takes, from zero. */
 MPNO_WARN_UNUSED mpno_status mpno_exec_watch(mpno_exec *exec);
 /* Seconds that a layer (-1: all) took since then. What a tile program takes is divided between the

@@ -20,7 +20,8 @@ struct mpno_exec {
     size_t arena_bytes, lower_bound;
     char *arena;
     uint64_t drop_seed;
-    double *seconds; /* per step; NULL: not measured */
+    double *seconds;        /* per step; NULL: not measured */
+    mpno_observer observer; /* look NULL: nobody */
 };
 
 /* The edge has a place in the arena. */

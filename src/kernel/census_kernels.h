@@ -17,8 +17,8 @@ typedef struct mpno_census {
     uint64_t largest;                                 /* magnitude of the largest finite value */
 } mpno_census;
 
-/* Adds the n values at x, of which the format says `magnitudes`, to a census. x has the alignment of
- * its element. */
+/* Adds the n values at x, of which the format says `magnitudes`, to a census. x has the alignment
+ * of its element. */
 typedef void (*mpno_census_count)(const void *x, int64_t n, const mpno_magnitudes *magnitudes,
                                   mpno_census *census);
 

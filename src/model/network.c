@@ -372,6 +372,23 @@ mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, c
     return MPNO_OK;
 }
 
+void mpno_network_observe(mpno_network *net, const mpno_observer *observer) {
+    mpno_exec_observe(net->exec, observer);
+}
+
+mpno_status mpno_network_rehearse(mpno_network *net, int64_t batch, const void *x, const void *y,
+                                  double loss_scale, int *bad) {
+    MPNO_TRY(check_batch(net, batch, net->opts.training));
+    MPNO_CHECK(net->ctx, batch <= net->opts.micro_batch, MPNO_E_ARGUMENT,
+               "%lld samples are to run at once in a network that runs %lld", (long long)batch,
+               (long long)net->opts.micro_batch);
+    bind_part(net, batch, 0, x, y);
+    *bad = mpno_exec_run(net->exec, MPNO_PASS_FORWARD, 0, batch, loss_scale);
+    if (!net->opts.training || *bad >= 0) return MPNO_OK;
+    *bad = mpno_exec_run(net->exec, MPNO_PASS_BACKWARD, 0, batch, loss_scale);
+    return MPNO_OK;
+}
+
 void *mpno_network_raw_gradient(mpno_network *net, int param) {
     return net->gradients[param];
 }

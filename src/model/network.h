@@ -26,6 +26,14 @@ typedef struct mpno_spectrum_view {
 } mpno_spectrum_view;
 mpno_spectrum_view mpno_network_spectrum(const mpno_network *network, int64_t layer);
 
+/* Shows tensors as they are stored: mpno_exec_observe. */
+void mpno_network_observe(mpno_network *network, const mpno_observer *observer);
+/* The passes of a step (or of a prediction) on `batch` samples, at most as many as run at once, to
+ * be looked at: gradients are written, but running statistics stay. y: the target, or room for the
+ * prediction. Gives the first edge stored with a value that is not finite, -1: none. */
+MPNO_WARN_UNUSED mpno_status mpno_network_rehearse(mpno_network *network, int64_t batch,
+                                                   const void *x, const void *y, double loss_scale,
+                                                   int *bad);
 /* How many times as much as one run of the lowered program a batch at capacity is. */
 double mpno_network_parts(const mpno_network *network);
 /* The lowered program, for measuring its steps: borrowed. */

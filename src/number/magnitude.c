@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Magnitudes as whole numbers, see magnitude.h. Numbers are moved between a format and an integer of
- * its width by their bytes. */
+ * Magnitudes as whole numbers, see magnitude.h. Numbers are moved between a format and an integer
+ * of its width by their bytes. */
 #include "number/magnitude.h"
 
 #include <math.h>

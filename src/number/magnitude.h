@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Magnitudes of a format's numbers as whole numbers. The bits of a number without its sign grow with
- * its size (IEEE 754 and its relatives), so that comparing bits tells zero, subnormal, normal,
- * largest and not finite apart. Everything follows from the facts of the format and from its cast. */
+ * Magnitudes of a format's numbers as whole numbers. The bits of a number without its sign grow
+ * with its size (IEEE 754 and its relatives), so that comparing bits tells zero, subnormal, normal,
+ * largest and not finite apart. Everything follows from the facts of the format and from its cast.
+ */
 #ifndef MPNO_NUMBER_MAGNITUDE_H
 #define MPNO_NUMBER_MAGNITUDE_H
 

@@ -2,13 +2,12 @@
  * Template of the counting loop, plain C, vectorised by the compiler. Parameters, undefined at the
  * end:
  *   W      unsigned integer of the format's width
- *   COUNT  unsigned integer in which a block is counted: as wide as W, so that a vector holds as many
- *          counts as values, but no block may be longer than it can count
- *   BLOCK  values of a block
- *   FN     name of a function of this width: FN(count) */
+ *   COUNT  unsigned integer in which a block is counted: as wide as W, so that a vector holds as
+ * many counts as values, but no block may be longer than it can count BLOCK  values of a block FN
+ * name of a function of this width: FN(count) */
 
-/* 1 where m < bound, else 0, m and bound below the sign's bit: the sign of the difference. Without a
- * comparison the loop below becomes vectors; gcc 12 leaves it as it stands with them. */
+/* 1 where m < bound, else 0, m and bound below the sign's bit: the sign of the difference. Without
+ * a comparison the loop below becomes vectors; gcc 12 leaves it as it stands with them. */
 KERNEL_INLINE W FN(below)(W m, W bound) {
     return (W)((W)(m - bound) >> (8 * sizeof(W) - 1));
 }

@@ -100,6 +100,10 @@ void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft) {
     *fft = NULL;
 }
 
+const mpno_fft_problem *mpno_fft_get_problem(const mpno_fft *fft) {
+    return &fft->problem;
+}
+
 int64_t mpno_fft_modes(const mpno_fft *fft) {
     return fft->modes;
 }

@@ -51,6 +51,7 @@ MPNO_WARN_UNUSED mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_probl
                                              mpno_fft **out);
 void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft);
 
+const mpno_fft_problem *mpno_fft_get_problem(const mpno_fft *fft);
 int64_t mpno_fft_modes(const mpno_fft *fft);   /* product of keep */
 int64_t mpno_fft_points(const mpno_fft *fft);  /* product of size */
 int64_t mpno_fft_lines(const mpno_fft *fft);   /* product of size without the last */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Counts by class: every value of the narrow formats, alone and together, against what the C library
- * says of the number that it stands for; wide formats at the borders of their classes; lengths that
- * leave a block unfinished; every ISA. */
+ * Counts by class: every value of the narrow formats, alone and together, against what the C
+ * library says of the number that it stands for; wide formats at the borders of their classes;
+ * lengths that leave a block unfinished; every ISA. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,8 @@
 #include "number/format.h"
 
 /* The definition, one number at a time. */
-static void count_one(mpno_format format, const void *stored, mpno_census *census, double *largest) {
+static void count_one(mpno_format format, const void *stored, mpno_census *census,
+                      double *largest) {
     double x;
     mpno_cast(&x, MPNO_F64, stored, format, 1);
     x = fabs(x);
@@ -69,10 +70,12 @@ static void every_value_of_narrow_formats(void **state) {
 
 static void borders_of_wide_formats(void **state) {
     (void)state;
-    const float f[] = {0.0f, -0.0f, FLT_MIN, -FLT_MIN, FLT_MIN / 2, FLT_TRUE_MIN, -FLT_TRUE_MIN,
-                       FLT_MAX, -FLT_MAX, nextafterf(FLT_MAX, 0), INFINITY, -INFINITY, NAN, 1.0f};
-    const double d[] = {0.0, -0.0, DBL_MIN, -DBL_MIN, DBL_MIN / 2, DBL_TRUE_MIN, -DBL_TRUE_MIN,
-                        DBL_MAX, -DBL_MAX, nextafter(DBL_MAX, 0), INFINITY, -INFINITY, NAN, 1.0};
+    const float f[] = {0.0f,         -0.0f,         FLT_MIN, -FLT_MIN, FLT_MIN / 2,
+                       FLT_TRUE_MIN, -FLT_TRUE_MIN, FLT_MAX, -FLT_MAX, nextafterf(FLT_MAX, 0),
+                       INFINITY,     -INFINITY,     NAN,     1.0f};
+    const double d[] = {0.0,          -0.0,          DBL_MIN, -DBL_MIN, DBL_MIN / 2,
+                        DBL_TRUE_MIN, -DBL_TRUE_MIN, DBL_MAX, -DBL_MAX, nextafter(DBL_MAX, 0),
+                        INFINITY,     -INFINITY,     NAN,     1.0};
     const int64_t n = sizeof f / sizeof f[0];
     check(MPNO_F32, f, n);
     check(MPNO_F64, d, n);

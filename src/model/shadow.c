@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ * Shadow comparison, see shadow.h. The first network runs and its tensors are copied as they are
+ * stored; then the reference runs and each of its tensors is compared with its copy. Both networks
+ * are lowered from the same graph: an edge has the same number in both unless the lowering added
+ * it. */
+#include "model/shadow.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "graph/shells.h"
+#include "kernel/kernel.h"
+#include "number/format.h"
+
+enum { ROW = 512, ROWS = 16 }; /* values converted at once; such rows of a task of no spectrum */
+
+typedef struct copy {
+    size_t offset, bytes; /* bytes 0: not kept */
+    mpno_format format;
+} copy;
+
+/* A part of a tensor: a mode, or some rows of values. */
+typedef struct part_sums {
+    double signal, noise;
+    int64_t lost, broken;
+} part_sums;
+
+typedef struct shadow_job {
+    mpno_shadow *shadow;
+    const mpno_graph *graph, *reference;
+    const mpno_kernels *kernels; /* of f64 */
+    int n_threads;
+    copy *copies; /* per edge */
+    char *kept;
+    part_sums *parts;
+    int32_t *shell; /* of each mode */
+} shadow_job;
+
+static void keep(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+    shadow_job *j = user;
+    copy *c = &j->copies[edge];
+    if (c->bytes == 0 || mpno_edge_bytes(j->graph, edge, format, batch) > c->bytes) return;
+    c->format = format;
+    memcpy(j->kept + c->offset, data, mpno_edge_bytes(j->graph, edge, format, batch));
+}
+
+/* -------- comparing -------- */
+
+typedef struct compare_job {
+    const shadow_job *job;
+    const char *here, *there;
+    mpno_format here_format, there_format;
+    int64_t values, chunk;
+} compare_job;
+
+static void compare_row(const double *here, const double *there, int64_t n, part_sums *sums) {
+    for (int64_t i = 0; i < n; i++) {
+        const double difference = here[i] - there[i];
+        if (!isfinite(difference)) {
+            sums->broken++;
+            continue;
+        }
+        sums->lost += here[i] == 0 && there[i] != 0;
+        sums->signal += there[i] * there[i];
+        sums->noise += difference * difference;
+    }
+}
+
+static void compare_part(void *argument, int64_t task, int thread) {
+    const compare_job *c = argument;
+    const int64_t first = task * c->chunk;
+    const int64_t end = first + c->chunk < c->values ? first + c->chunk : c->values;
+    _Alignas(64) double here[ROW], there[ROW];
+    part_sums sums = {0};
+    (void)thread;
+    for (int64_t i = first; i < end; i += ROW) {
+        const int64_t n = end - i < ROW ? end - i : ROW;
+        c->job->kernels->load(here, c->here + (size_t)i * mpno_format_bytes(c->here_format),
+                              c->here_format, n);
+        c->job->kernels->load(there, c->there + (size_t)i * mpno_format_bytes(c->there_format),
+                              c->there_format, n);
+        compare_row(here, there, n, &sums);
+    }
+    c->job->parts[task] = sums;
+}
+
+static void add_parts(const shadow_job *j, int64_t n_parts, mpno_shadow_line *line) {
+    for (int64_t p = 0; p < n_parts; p++) {
+        const part_sums *sums = &j->parts[p];
+        line->lost += sums->lost;
+        line->broken += sums->broken;
+        line->signal += sums->signal;
+        line->noise += sums->noise;
+        if (line->n_shells == 0) continue;
+        line->shells[j->shell[p]].signal += sums->signal;
+        line->shells[j->shell[p]].noise += sums->noise;
+    }
+}
+
+/* Values of a task: those of a mode of a spectrum. */
+static int64_t chunk_of(const mpno_graph *graph, int edge, int64_t batch) {
+    const mpno_edge *e = &graph->edges[edge];
+    return e->kind == MPNO_EDGE_SPECTRUM ? batch * 2 * e->channels : (int64_t)ROW * ROWS;
+}
+
+static int64_t values_of(const mpno_graph *graph, int edge, int64_t batch) {
+    return (int64_t)(mpno_edge_bytes(graph, edge, MPNO_F64, batch) / sizeof(double));
+}
+
+static void compare(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+    shadow_job *j = user;
+    const copy *c = edge < j->shadow->n_edges ? &j->copies[edge] : NULL;
+    if (c == NULL || c->bytes == 0) return;
+    mpno_shadow_line *line = &j->shadow->edges[edge];
+    compare_job compared = {.job = j,
+                            .here = j->kept + c->offset,
+                            .there = data,
+                            .here_format = c->format,
+                            .there_format = format,
+                            .values = values_of(j->graph, edge, batch),
+                            .chunk = chunk_of(j->graph, edge, batch)};
+    if (line->values > 0) return; /* made again later: once is enough */
+    const int64_t n_parts = (compared.values + compared.chunk - 1) / compared.chunk;
+    line->values = compared.values;
+    mpno_parallel(j->n_threads, n_parts, compare_part, &compared);
+    if (line->n_shells > 0) mpno_shells_of(j->graph, edge, j->shell);
+    add_parts(j, n_parts, line);
+}
+
+/* -------- preparation -------- */
+
+static bool same_edge(const mpno_graph *a, const mpno_graph *b, int edge) {
+    if (edge >= a->n_edges || edge >= b->n_edges) return false;
+    const mpno_edge *x = &a->edges[edge], *y = &b->edges[edge];
+    return x->kind == y->kind && x->gradient == y->gradient && x->channels == y->channels &&
+           x->modes == y->modes && x->layer == y->layer && strcmp(x->name, y->name) == 0 &&
+           a->grids[x->grid].points == b->grids[y->grid].points;
+}
+
+/* Room for what is kept of the first network, for the parts of the largest tensor, for shells. */
+static mpno_status prepare(shadow_job *j, const mpno_exec *exec, int64_t batch) {
+    mpno_ctx *ctx = j->shadow->ctx;
+    int64_t most_parts = 1, most_modes = 1;
+    size_t bytes = 0;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)j->shadow->n_edges, sizeof *j->copies, &j->copies));
+    for (int i = 0; i < mpno_exec_n_tensors(exec); i++) {
+        const mpno_exec_tensor t = mpno_exec_tensor_at(exec, i);
+        if (!same_edge(j->graph, j->reference, t.edge)) continue;
+        copy *c = &j->copies[t.edge];
+        *c = (copy){bytes, mpno_edge_bytes(j->graph, t.edge, t.format, batch), t.format};
+        bytes += mpno_aligned(c->bytes);
+        const int64_t chunk = chunk_of(j->graph, t.edge, batch),
+                      parts = (values_of(j->graph, t.edge, batch) + chunk - 1) / chunk,
+                      modes = j->graph->edges[t.edge].modes;
+        if (parts > most_parts) most_parts = parts;
+        if (modes > most_modes) most_modes = modes;
+    }
+    MPNO_TRY(mpno_alloc_raw(ctx, bytes, &j->kept));
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)most_parts, sizeof *j->parts, &j->parts));
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)most_modes, sizeof *j->shell, &j->shell));
+    for (int e = 0; e < j->shadow->n_edges; e++) {
+        mpno_shadow_line *line = &j->shadow->edges[e];
+        if (j->copies[e].bytes == 0) continue;
+        line->n_shells = mpno_shells_of(j->graph, e, j->shell);
+        if (line->n_shells > 0)
+            MPNO_TRY(
+                mpno_alloc_array(ctx, (size_t)line->n_shells, sizeof *line->shells, &line->shells));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status run_both(shadow_job *j, mpno_network *here, mpno_network *reference,
+                            int64_t batch, const void *x, const void *y, double loss_scale) {
+    const mpno_observer first = {keep, j}, second = {compare, j};
+    MPNO_TRY(prepare(j, mpno_network_exec(here), batch));
+    mpno_network_observe(here, &first);
+    mpno_status status = mpno_network_rehearse(here, batch, x, y, loss_scale, &j->shadow->bad);
+    mpno_network_observe(here, NULL);
+    MPNO_TRY(status);
+    mpno_network_observe(reference, &second);
+    status = mpno_network_rehearse(reference, batch, x, y, loss_scale, &j->shadow->reference_bad);
+    mpno_network_observe(reference, NULL);
+    return status;
+}
+
+mpno_status mpno_shadow_run(mpno_network *here, mpno_network *reference, int64_t batch,
+                            const void *x, const void *y, double loss_scale, mpno_shadow *out) {
+    const mpno_graph *graph = mpno_network_graph(here);
+    mpno_ctx *ctx = graph->ctx;
+    *out = (mpno_shadow){.ctx = ctx, .n_edges = graph->n_edges, .bad = -1, .reference_bad = -1};
+    shadow_job j = {.shadow = out,
+                    .graph = graph,
+                    .reference = mpno_network_graph(reference),
+                    .kernels = mpno_kernels_get(ctx->isa, MPNO_F64),
+                    .n_threads = ctx->n_threads};
+    mpno_status status =
+        mpno_alloc_array(ctx, (size_t)graph->n_edges, sizeof *out->edges, &out->edges);
+    if (status == MPNO_OK) status = run_both(&j, here, reference, batch, x, y, loss_scale);
+    mpno_free(ctx, j.copies);
+    mpno_free(ctx, j.kept);
+    mpno_free(ctx, j.parts);
+    mpno_free(ctx, j.shell);
+    if (status != MPNO_OK) mpno_shadow_clear(out);
+    return status;
+}
+
+void mpno_shadow_clear(mpno_shadow *shadow) {
+    for (int e = 0; shadow->edges != NULL && e < shadow->n_edges; e++)
+        mpno_free(shadow->ctx, shadow->edges[e].shells);
+    mpno_free(shadow->ctx, shadow->edges);
+    *shadow = (mpno_shadow){.ctx = shadow->ctx};
+}
+
+double mpno_shadow_decibel(double signal, double noise) {
+    if (noise == 0) return INFINITY;
+    return signal > 0 ? 10 * log10(signal / noise) : -INFINITY;
+}
