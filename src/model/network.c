@@ -25,6 +25,7 @@ struct mpno_network {
     void **weight_copies;  /* per parameter; NULL where the master weight is read */
     double loss_scale;     /* of the last step */
     const void *embedding; /* borrowed; NULL: not given */
+    int bad_edge;          /* the last one that was not finite, -1: none */
 };
 
 static bool wants_batch_statistics(const mpno_network_opts *opts) {
@@ -132,7 +133,7 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
 
 static mpno_status plan_network(mpno_network *net) {
     mpno_grid grid;
-    net->target = net->loss = net->input_gradient = net->edges.embedding = -1;
+    net->target = net->loss = net->input_gradient = net->edges.embedding = net->bad_edge = -1;
     MPNO_TRY(check(net->model, &net->opts, &grid));
     if (net->opts.micro_batch == 0 || net->opts.micro_batch > net->opts.capacity)
         net->opts.micro_batch = net->opts.capacity;
@@ -264,9 +265,10 @@ static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_form
     return "try format bf16 (it has the range of f32) or policy full";
 }
 
-static mpno_status not_finite(const mpno_network *net, int edge, const char *pass) {
+static mpno_status not_finite(mpno_network *net, int edge, const char *pass) {
     const mpno_edge *e = &net->graph->edges[edge];
     const mpno_format format = mpno_exec_format(net->exec, edge);
+    net->bad_edge = edge;
     return mpno_fail(net->ctx, MPNO_E_NUMERIC,
                      "%s: %s (%s, stored as %s) is not finite in the %s pass under policy %s; %s",
                      net->graph->layers[e->layer], e->name, mpno_role_text(e->role, e->gradient),
@@ -370,6 +372,18 @@ mpno_status mpno_network_step(mpno_network *net, int64_t batch, const void *x, c
     if (loss_scale <= 1.0) return not_finite(net, bad_gradient, "backward");
     result->overflow = true;
     return MPNO_OK;
+}
+
+const mpno_network_opts *mpno_network_get_opts(const mpno_network *net) {
+    return &net->opts;
+}
+
+int mpno_network_bad_edge(const mpno_network *net) {
+    return net->bad_edge;
+}
+
+const char *mpno_network_remedy(const mpno_network *net, int edge) {
+    return remedy(net, &net->graph->edges[edge], mpno_exec_format(net->exec, edge));
 }
 
 void mpno_network_observe(mpno_network *net, const mpno_observer *observer) {

@@ -34,6 +34,13 @@ void mpno_network_observe(mpno_network *network, const mpno_observer *observer);
 MPNO_WARN_UNUSED mpno_status mpno_network_rehearse(mpno_network *network, int64_t batch,
                                                    const void *x, const void *y, double loss_scale,
                                                    int *bad);
+/* The options it was made with, micro_batch filled in. */
+const mpno_network_opts *mpno_network_get_opts(const mpno_network *network);
+/* The edge that the last E_NUMERIC named, -1: none. */
+int mpno_network_bad_edge(const mpno_network *network);
+/* What may help where values of this edge are too large. Static. */
+const char *mpno_network_remedy(const mpno_network *network, int edge);
+
 /* How many times as much as one run of the lowered program a batch at capacity is. */
 double mpno_network_parts(const mpno_network *network);
 /* The lowered program, for measuring its steps: borrowed. */

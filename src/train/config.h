@@ -132,6 +132,8 @@ typedef struct mpno_settings {
     } checkpoint;
     struct {
         bool tensorboard, html;
+        int diagnostics; /* a truth: off, on */
+        int64_t diagnostics_every;
         char *input_unit, *output_unit;
     } report;
 } mpno_settings;

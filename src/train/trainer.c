@@ -243,6 +243,9 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     MPNO_TRY(resume ? read_checkpoint(t) : open_model(t));
     MPNO_TRY(mpno_sets_read_tests(t->ctx, s, &t->state, &t->sets));
     MPNO_TRY(open_buffers(t));
+    if (s->report.diagnostics)
+        MPNO_TRY(mpno_diagnostics_create(t->ctx, s->report.diagnostics_every,
+                                         mpno_settings_memory_limit(s), &t->diagnostics));
     mpno_batches_prepare(&t->batches, t->state.epoch);
     for (size_t i = 0; i < t->sets.n_train; i++) MPNO_TRY(check_output_grid(t, i));
     MPNO_TRY(check_memory(t));
@@ -262,6 +265,7 @@ mpno_status mpno_trainer_open(mpno_ctx *ctx, mpno_settings *settings, bool resum
 }
 
 static void destroy_networks(mpno_trainer *t) {
+    mpno_diagnostics_drop_networks(t->diagnostics);
     for (size_t i = 0; t->networks && i < t->sets.n_train; i++)
         mpno_network_destroy(&t->networks[i]);
     for (size_t i = 0; t->ahead && i < t->sets.n_train; i++) mpno_network_destroy(&t->ahead[i]);
@@ -272,6 +276,7 @@ void mpno_trainer_close(mpno_trainer *t) {
     mpno_optimizer_destroy(&t->optimizer);
     mpno_ema_destroy(&t->ema);
     mpno_model_destroy(&t->model);
+    mpno_diagnostics_destroy(&t->diagnostics);
     mpno_batches_clear(&t->batches);
     mpno_rollout_clear(&t->rollout);
     mpno_sets_clear(t->ctx, &t->sets);
@@ -316,7 +321,8 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     MPNO_TRY(status);
     t->phase = phase;
     say_parts(t);
-    return epoch == p->first ? mpno_trainer_log_phase(t) : MPNO_OK;
+    if (epoch == p->first) MPNO_TRY(mpno_trainer_log_phase(t));
+    return mpno_trainer_diagnose_phase(t);
 }
 
 /* What the sum over samples and channels of `samples` is divided by. */
@@ -362,12 +368,14 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
     const size_t twin = mpno_sets_twin(&t->sets, batch->set);
     mpno_network *network = t->networks[twin], *ahead = t->ahead[twin];
     const void *target;
+    t->batch = index;
     mpno_network_set_embedding(network, batches->embedding);
     if (ahead) mpno_network_set_embedding(ahead, batches->embedding);
     MPNO_TRY(mpno_rollout_advance(&t->rollout, &t->batches, batch, index, ahead, &target));
     /* a batch's number over the run: the same after a resume */
-    mpno_network_set_dropout(network, (uint64_t)t->settings->seed,
-                             (uint64_t)(epoch * batches->n + index));
+    const int64_t number = epoch * batches->n + index;
+    mpno_network_set_dropout(network, (uint64_t)t->settings->seed, (uint64_t)number);
+    MPNO_TRY(mpno_diagnostics_begin(t->diagnostics, network, number));
     MPNO_TRY(mpno_network_step(network, batch->n, batches->x, target, scale, &result));
     *loss += result.loss;
     *done += batch->n;
@@ -385,7 +393,14 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
         t->broken = false;
         t->step_samples = 0;
     }
-    return MPNO_OK;
+    const mpno_diagnosed_batch seen = {.number = number,
+                                       .n = batch->n,
+                                       .x = batches->x,
+                                       .target = target,
+                                       .embedding = batches->embedding,
+                                       .loss_scale = scale,
+                                       .seed = (uint64_t)t->settings->seed};
+    return mpno_diagnostics_end(t->diagnostics, t->model, network, &seen);
 }
 
 static mpno_progress_state progress_state(const mpno_trainer *t, int64_t epoch, int64_t step,
@@ -603,13 +618,21 @@ static mpno_status run_epoch(mpno_trainer *t, int64_t epoch, bool *stop) {
     t->seconds += seconds;
     t->epochs_here++;
     MPNO_TRY(mpno_trainer_log_epoch(t, seconds));
+    MPNO_TRY(mpno_trainer_diagnose_epoch(t));
     return keep(t, due || listens(t), end || *stop || t->state.early.stopped);
 }
 
-static mpno_status log_failure(mpno_trainer *t, int64_t epoch, const char *reason) {
+static mpno_status log_failure(mpno_trainer *t, int64_t epoch, const char *reason,
+                               const mpno_failure *f) {
     mpno_value *fields = NULL;
     MPNO_TRY(mpno_value_map(t->ctx, &fields));
     mpno_status status = mpno_value_set_string(t->ctx, fields, "reason", reason);
+    if (status == MPNO_OK) status = mpno_value_set_int(t->ctx, fields, "step", t->state.step + 1);
+    if (status == MPNO_OK && f->tensor != NULL) {
+        status = mpno_value_set_string(t->ctx, fields, "diagnosis", f->name);
+        if (status == MPNO_OK) status = mpno_value_set_string(t->ctx, fields, "layer", f->layer);
+        if (status == MPNO_OK) status = mpno_value_set_string(t->ctx, fields, "tensor", f->tensor);
+    }
     if (status == MPNO_OK) status = mpno_runlog_event(t->log, "failed", epoch + 1, fields);
     mpno_value_destroy(t->ctx, &fields);
     return status;
@@ -623,11 +646,13 @@ static mpno_status explain(mpno_trainer *t, mpno_status status, int64_t epoch) {
     const bool kept = mpno_path_join(t->ctx, t->settings->output, "last.safetensors", path,
                                      sizeof path) == MPNO_OK &&
                       mpno_path_exists(path);
-    const bool logged = log_failure(t, epoch, reason) == MPNO_OK;
+    const mpno_failure failure = mpno_trainer_failure(t);
+    const bool logged = log_failure(t, epoch, reason, &failure) == MPNO_OK;
     return mpno_fail(t->ctx, status,
-                     "epoch %lld: %.600s; the keys are precision.policy, precision.format, "
-                     "opt.learning_rate%s%s%s",
-                     (long long)epoch + 1, reason,
+                     "epoch %lld, step %lld: %s%s%.500s%s; the keys are precision.policy, "
+                     "precision.format, opt.learning_rate%s%s%s",
+                     (long long)epoch + 1, (long long)t->state.step + 1, failure.name,
+                     failure.name[0] ? ": " : "", reason, failure.before,
                      t->state.encode_x ? "" : ", data.encode_input (true: inputs of order 1)",
                      kept ? "; the last checkpoint is kept" : "",
                      logged ? "" : "; log.jsonl could not be written");

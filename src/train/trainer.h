@@ -13,6 +13,7 @@
 #include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/diagnostics.h"
 #include "train/predictor.h"
 #include "train/rollout.h"
 #include "train/sets.h"
@@ -54,6 +55,8 @@ typedef struct mpno_trainer {
     double *set_loss;    /* [sets.n_train]: the same of each training set */
     double seconds;      /* in training steps, by this process */
     int64_t epochs_here; /* run by this process */
+    mpno_diagnostics *diagnostics; /* NULL: off */
+    int64_t batch;                 /* of the epoch, the one that is or was run */
 } mpno_trainer;
 
 /* Reads data and, with resume, the checkpoint; makes model, optimiser, run folder and logs. */
@@ -74,6 +77,20 @@ MPNO_WARN_UNUSED mpno_status mpno_trainer_log_modes(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_skip(mpno_trainer *trainer, int64_t batch);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_early_stop(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, double seconds);
+/* trainer_diagnostics.c: what report.diagnostics says of a phase that begins and of an epoch. */
+MPNO_WARN_UNUSED mpno_status mpno_trainer_diagnose_phase(mpno_trainer *trainer);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_diagnose_epoch(mpno_trainer *trainer);
+/* What is known of the tensor that was not finite, if any, of `capacity` bytes: the name of the
+ * failure for a sentence, and the size of its values before; fields of the event "failed". */
+typedef struct mpno_failure {
+    char name[64], before[256];
+    const char *layer, *tensor; /* NULL: not known */
+} mpno_failure;
+mpno_failure mpno_trainer_failure(const mpno_trainer *trainer);
+/* Event `event` of an epoch, and its numbers as scalars; board_fields may be NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_event(mpno_trainer *trainer, const char *event,
+                                                    int64_t epoch, const mpno_value *fields,
+                                                    const mpno_value *board_fields);
 /* The object that summary.json holds; owned by the caller. */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_summary(mpno_trainer *trainer, mpno_value **out);
 

@@ -212,6 +212,13 @@ mpno_status mpno_trainer_log_modes(mpno_trainer *t) {
     return status;
 }
 
+mpno_status mpno_trainer_log_event(mpno_trainer *t, const char *event, int64_t epoch,
+                                   const mpno_value *fields, const mpno_value *board_fields) {
+    MPNO_TRY(mpno_runlog_event(t->log, event, epoch, fields));
+    if (t->board == NULL || board_fields == NULL) return MPNO_OK;
+    return mpno_tensorboard_scalars(t->board, epoch, wall_time(), board_fields);
+}
+
 mpno_status mpno_trainer_log_skip(mpno_trainer *t, int64_t batch) {
     mpno_value *fields = NULL;
     MPNO_TRY(mpno_value_map(t->ctx, &fields));
