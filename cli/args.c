@@ -23,6 +23,8 @@ typedef enum option_id {
     OPTION_TABLE,
     OPTION_CSV,
     OPTION_ROLLOUT,
+    OPTION_DATA,
+    OPTION_FORMAT,
     OPTION_SAMPLE,
     OPTION_KEY,
     OPTION_AXES,
@@ -66,6 +68,10 @@ static const option options[OPTION_COUNT] = {
     [OPTION_ROLLOUT] = {"--rollout", NULL, "N", CLI_OPTION_ROLLOUT,
                         "predict N steps of trajectories (all: as many as there are), each from\n"
                         "                       the predictions before it"},
+    [OPTION_DATA] = {"--data", NULL, "FILE", CLI_OPTION_ADVISE,
+                     "data to try on; the first test file of the configuration where not given"},
+    [OPTION_FORMAT] = {"--format", NULL, "NAME", CLI_OPTION_ADVISE,
+                       "16-bit format to try, f16 or bf16; both where not given"},
     [OPTION_SAMPLE] = {"--sample", NULL, "LIST", CLI_OPTION_PLOT,
                        "samples to draw, such as 0,3 or 2:5 (5 excluded); 0 where not given"},
     [OPTION_KEY] = {"--key", NULL, "KEY", CLI_OPTION_PLOT,
@@ -237,6 +243,13 @@ static int apply(const option *o, const char *value, cli_args *args) {
             if (!strcmp(value, "all") || cli_read_count(value, INT_MAX, NULL, &count)) break;
             return cli_usage_error(
                 "--rollout is '%s': expected a whole number of steps, 1 or more, or all", value);
+        case OPTION_DATA:
+            args->data = value;
+            break;
+        case OPTION_FORMAT:
+            args->format = value;
+            if (!strcmp(value, "f16") || !strcmp(value, "bf16")) break;
+            return cli_usage_error("--format is '%s': expected f16 or bf16", value);
         case OPTION_SAMPLE:
             args->sample = value;
             break;

@@ -23,6 +23,7 @@ enum cli_option_set {
     CLI_OPTION_CSV = 256,
     CLI_OPTION_ROLLOUT = 1024,
     CLI_OPTION_SIZES = 2048, /* --quick, --full, --list */
+    CLI_OPTION_ADVISE = 4096, /* --data, --format */
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
 };
 
@@ -55,6 +56,7 @@ typedef struct cli_args {
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
+    const char *data, *format;
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

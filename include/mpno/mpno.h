@@ -16,6 +16,7 @@
 #ifndef MPNO_MPNO_H
 #define MPNO_MPNO_H
 
+#include "mpno/advise.h"
 #include "mpno/context.h"
 #include "mpno/data.h"
 #include "mpno/data_source.h"

@@ -71,22 +71,15 @@ void mpno_records_clear(mpno_ctx *ctx, mpno_tensor_records *records) {
     *records = (mpno_tensor_records){0};
 }
 
-mpno_status mpno_half_bytes_of(mpno_model *model, const mpno_network *network,
-                               mpno_half_bytes *out) {
-    mpno_network_opts opts = *mpno_network_get_opts(network);
-    mpno_network *full;
+mpno_half_bytes mpno_half_bytes_of(const mpno_model *model, const mpno_network *network) {
     const size_t base = mpno_format_bytes(mpno_model_arithmetic(model));
-    *out = (mpno_half_bytes){.activations = mpno_network_get_cost(network).activation_bytes};
+    mpno_half_bytes bytes = {.activations = mpno_network_get_cost(network).activation_bytes};
     for (int i = 0; i < mpno_network_n_tensors(network); i++) {
         const mpno_tensor_line line = mpno_network_tensor(network, i);
-        out->stored += line.bytes;
-        if (mpno_format_bytes(line.format) < base) out->narrow += line.bytes;
+        bytes.stored += line.bytes;
+        if (mpno_format_bytes(line.format) < base) bytes.narrow += line.bytes;
     }
-    opts.policy = "full";
-    MPNO_TRY(mpno_network_plan(model, &opts, &full));
-    out->under_full = mpno_network_get_cost(full).activation_bytes;
-    mpno_network_destroy(&full);
-    return MPNO_OK;
+    return bytes;
 }
 
 /* -------- a run -------- */

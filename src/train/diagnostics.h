@@ -29,9 +29,8 @@ void mpno_records_clear(mpno_ctx *ctx, mpno_tensor_records *records);
 /* The record of a tensor; NULL: there is none. */
 mpno_tensor_record *mpno_records_find(const mpno_tensor_records *records, const mpno_graph *graph,
                                       int edge);
-/* Bytes of tensors and arena of a network, and of the arena that `full` would need. */
-MPNO_WARN_UNUSED mpno_status mpno_half_bytes_of(mpno_model *model, const mpno_network *network,
-                                                mpno_half_bytes *out);
+/* Bytes of tensors and arena of a network; under_full is left to the caller. */
+mpno_half_bytes mpno_half_bytes_of(const mpno_model *model, const mpno_network *network);
 
 typedef struct mpno_diagnostics {
     mpno_ctx *ctx;

@@ -15,6 +15,7 @@
 #include "report/page.h"
 #include "train/gallery.h"
 #include "train/report_costs.h"
+#include "train/report_precision.h"
 #include "train/sink.h"
 
 /* One report in the making. */
@@ -267,6 +268,7 @@ static mpno_status build(job *j) {
     MPNO_TRY(add_predictions(j));
     MPNO_TRY(mpno_page_section(&j->page, "Memory and time"));
     MPNO_TRY(mpno_report_costs(j->ctx, &j->history, j->plan, j->summary, &j->page));
+    MPNO_TRY(mpno_report_precision(j->ctx, &j->history, &j->page));
     MPNO_TRY(add_environment(j));
     MPNO_TRY(mpno_page_section(&j->page, "Details"));
     MPNO_TRY(mpno_page_fold(&j->page, "Every epoch", j->history.n_epochs <= 30));

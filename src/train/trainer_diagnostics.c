@@ -36,10 +36,15 @@ static void say_warning(mpno_trainer *t, const mpno_diagnosis *d) {
 
 mpno_status mpno_trainer_diagnose_phase(mpno_trainer *t) {
     const size_t finest = (size_t)(mpno_sets_finest(&t->sets) - t->sets.train);
-    mpno_half_bytes bytes;
     mpno_diagnosis d;
+    mpno_network *full;
     if (t->diagnostics == NULL) return MPNO_OK;
-    MPNO_TRY(mpno_half_bytes_of(t->model, t->networks[finest], &bytes));
+    mpno_half_bytes bytes = mpno_half_bytes_of(t->model, t->networks[finest]);
+    mpno_network_opts opts = *mpno_network_get_opts(t->networks[finest]);
+    opts.policy = "full";
+    MPNO_TRY(mpno_network_plan(t->model, &opts, &full));
+    bytes.under_full = mpno_network_get_cost(full).activation_bytes;
+    mpno_network_destroy(&full);
     if (!mpno_diagnose_half(&bytes, t->schedule.phase[t->phase].policy, &d)) return MPNO_OK;
     say_warning(t, &d);
     return log_warning(t, t->schedule.phase[t->phase].first + 1, &d, NULL);
