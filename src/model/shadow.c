@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Shadow comparison, see shadow.h. The first network runs and its tensors are copied as they are
- * stored; then the reference runs and each of its tensors is compared with its copy. Both networks
- * are lowered from the same graph: an edge has the same number in both unless the lowering added
- * it. */
+ * stored; then the reference runs and each of its tensors is compared with the copy of the one of
+ * the same layer, name and size. Graphs may differ: transforms with 16-bit arithmetic take fields
+ * where others take columns. */
 #include "model/shadow.h"
 
 #include <math.h>
@@ -32,7 +32,8 @@ typedef struct shadow_job {
     const mpno_graph *graph, *reference;
     const mpno_kernels *kernels; /* of f64 */
     int n_threads;
-    copy *copies; /* per edge */
+    copy *copies; /* per edge of the first network */
+    int *match;   /* per edge of the reference: that of the first network, -1: none */
     char *kept;
     part_sums *parts;
     int32_t *shell; /* of each mode */
@@ -111,32 +112,42 @@ static int64_t values_of(const mpno_graph *graph, int edge, int64_t batch) {
 
 static void compare(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
     shadow_job *j = user;
-    const copy *c = edge < j->shadow->n_edges ? &j->copies[edge] : NULL;
-    if (c == NULL || c->bytes == 0) return;
-    mpno_shadow_line *line = &j->shadow->edges[edge];
+    const int here = edge < j->reference->n_edges ? j->match[edge] : -1;
+    if (here < 0) return;
+    const copy *c = &j->copies[here];
+    mpno_shadow_line *line = &j->shadow->edges[here];
     compare_job compared = {.job = j,
                             .here = j->kept + c->offset,
                             .there = data,
                             .here_format = c->format,
                             .there_format = format,
-                            .values = values_of(j->graph, edge, batch),
-                            .chunk = chunk_of(j->graph, edge, batch)};
+                            .values = values_of(j->graph, here, batch),
+                            .chunk = chunk_of(j->graph, here, batch)};
     if (line->values > 0) return; /* made again later: once is enough */
     const int64_t n_parts = (compared.values + compared.chunk - 1) / compared.chunk;
     line->values = compared.values;
     mpno_parallel(j->n_threads, n_parts, compare_part, &compared);
-    if (line->n_shells > 0) mpno_shells_of(j->graph, edge, j->shell);
+    if (line->n_shells > 0) mpno_shells_of(j->graph, here, j->shell);
     add_parts(j, n_parts, line);
 }
 
 /* -------- preparation -------- */
 
-static bool same_edge(const mpno_graph *a, const mpno_graph *b, int edge) {
-    if (edge >= a->n_edges || edge >= b->n_edges) return false;
-    const mpno_edge *x = &a->edges[edge], *y = &b->edges[edge];
+static bool same_edge(const mpno_graph *a, int edge, const mpno_graph *b, int other) {
+    const mpno_edge *x = &a->edges[edge], *y = &b->edges[other];
     return x->kind == y->kind && x->gradient == y->gradient && x->channels == y->channels &&
-           x->modes == y->modes && x->layer == y->layer && strcmp(x->name, y->name) == 0 &&
+           x->modes == y->modes && strcmp(x->name, y->name) == 0 &&
+           strcmp(a->layers[x->layer], b->layers[y->layer]) == 0 &&
            a->grids[x->grid].points == b->grids[y->grid].points;
+}
+
+/* The edge of the reference that answers to one of the first network: that of the same number where
+ * it does, else the first that does; -1: none. */
+static int find_edge(const shadow_job *j, int edge) {
+    if (edge < j->reference->n_edges && same_edge(j->graph, edge, j->reference, edge)) return edge;
+    for (int e = 0; e < j->reference->n_edges; e++)
+        if (same_edge(j->graph, edge, j->reference, e)) return e;
+    return -1;
 }
 
 /* Room for what is kept of the first network, for the parts of the largest tensor, for shells. */
@@ -144,10 +155,14 @@ static mpno_status prepare(shadow_job *j, const mpno_exec *exec, int64_t batch) 
     mpno_ctx *ctx = j->shadow->ctx;
     int64_t most_parts = 1, most_modes = 1;
     size_t bytes = 0;
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)j->reference->n_edges, sizeof *j->match, &j->match));
+    for (int e = 0; e < j->reference->n_edges; e++) j->match[e] = -1;
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)j->shadow->n_edges, sizeof *j->copies, &j->copies));
     for (int i = 0; i < mpno_exec_n_tensors(exec); i++) {
         const mpno_exec_tensor t = mpno_exec_tensor_at(exec, i);
-        if (!same_edge(j->graph, j->reference, t.edge)) continue;
+        const int other = find_edge(j, t.edge);
+        if (other < 0) continue;
+        j->match[other] = t.edge;
         copy *c = &j->copies[t.edge];
         *c = (copy){bytes, mpno_edge_bytes(j->graph, t.edge, t.format, batch), t.format};
         bytes += mpno_aligned(c->bytes);
@@ -199,6 +214,7 @@ mpno_status mpno_shadow_run(mpno_network *here, mpno_network *reference, int64_t
         mpno_alloc_array(ctx, (size_t)graph->n_edges, sizeof *out->edges, &out->edges);
     if (status == MPNO_OK) status = run_both(&j, here, reference, batch, x, y, loss_scale);
     mpno_free(ctx, j.copies);
+    mpno_free(ctx, j.match);
     mpno_free(ctx, j.kept);
     mpno_free(ctx, j.parts);
     mpno_free(ctx, j.shell);

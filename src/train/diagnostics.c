@@ -89,6 +89,7 @@ mpno_status mpno_diagnostics_create(mpno_ctx *ctx, int64_t every, size_t memory_
     MPNO_TRY(mpno_alloc(ctx, sizeof **out, out));
     (*out)->ctx = ctx;
     (*out)->every = every;
+    (*out)->told_phase = -1;
     (*out)->memory_limit = memory_limit;
     return MPNO_OK;
 }

@@ -40,7 +40,8 @@ typedef struct mpno_diagnostics {
     mpno_network **networks; /* owned array of borrowed networks; what tallies are of */
     mpno_tally *tallies;     /* owned */
     int n_tallies;
-    bool looked; /* since the last epoch ended */
+    int told_phase; /* of which a policy that is not half was looked for last */
+    bool looked;    /* since the last epoch ended */
 } mpno_diagnostics;
 
 MPNO_WARN_UNUSED mpno_status mpno_diagnostics_create(mpno_ctx *ctx, int64_t every,

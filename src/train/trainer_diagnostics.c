@@ -38,7 +38,8 @@ mpno_status mpno_trainer_diagnose_phase(mpno_trainer *t) {
     const size_t finest = (size_t)(mpno_sets_finest(&t->sets) - t->sets.train);
     mpno_diagnosis d;
     mpno_network *full;
-    if (t->diagnostics == NULL) return MPNO_OK;
+    if (t->diagnostics == NULL || t->diagnostics->told_phase == t->phase) return MPNO_OK;
+    t->diagnostics->told_phase = t->phase; /* networks are also made anew when modes change */
     mpno_half_bytes bytes = mpno_half_bytes_of(t->model, t->networks[finest]);
     mpno_network_opts opts = *mpno_network_get_opts(t->networks[finest]);
     opts.policy = "full";

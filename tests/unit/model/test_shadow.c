@@ -206,6 +206,32 @@ static void shells_sum_to_the_spectrum(void **state) {
     close_rig(&r);
 }
 
+/* With 16-bit arithmetic the graph has fields where the other has columns: the spectra, which both
+ * have, are compared all the same. */
+static void other_graphs_are_matched_by_name(void **state) {
+    (void)state;
+    rig r = open_rig(1);
+    mpno_network_opts opts = make_opts(2, grid, BATCH, true, "half", MPNO_F16);
+    opts.transform_arithmetic = MPNO_F16;
+    mpno_network *here = make_network(r.ctx, r.model, &opts);
+    mpno_network *full = network_of(&r, true, "full", MPNO_F16);
+    mpno_shadow shadow;
+    assert_int_equal(mpno_shadow_run(here, full, BATCH, r.x, r.y, 1, &shadow), MPNO_OK);
+    static const char *const names[] = {"spectrum", "contracted spectrum", "d(spectrum)",
+                                        "d(contracted spectrum)"};
+    for (int i = 0; i < 8; i++) {
+        const int e = find_edge(here, i % 2 ? "block 1" : "block 0", names[i / 2]);
+        const mpno_shadow_line *line = &shadow.edges[e];
+        assert_true(line->values > 0);
+        const double decibel = mpno_shadow_decibel(line->signal, line->noise);
+        if (!(decibel > 40 && decibel < 75)) fail_msg("%s: %g dB", names[i / 2], decibel);
+    }
+    mpno_shadow_clear(&shadow);
+    mpno_network_destroy(&here);
+    mpno_network_destroy(&full);
+    close_rig(&r);
+}
+
 /* A constant of the size of a quarter of the least number of f16 becomes zero, in bf16 it does not.
  */
 static void underflow_is_found(void **state) {
@@ -232,6 +258,7 @@ int main(void) {
         cmocka_unit_test(equal_networks_differ_in_nothing),
         cmocka_unit_test(noise_is_that_of_one_rounding),
         cmocka_unit_test(shells_sum_to_the_spectrum),
+        cmocka_unit_test(other_graphs_are_matched_by_name),
         cmocka_unit_test(underflow_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
