@@ -34,7 +34,7 @@ const cli_page cli_experiment_page = {
         "    FILE.yaml is a grid of your own: docs/howto/experiments.md.\n",
     .examples =
         "    mpno experiment --list\n"
-        "    mpno experiment post_training --quick -o post\n"
+        "    mpno experiment post-training --quick -o post\n"
         "    mpno experiment modes --full\n"
         "    mpno experiment mine.yaml seeds=[0,1] opt.n_epochs=3\n",
     .files =

@@ -8,9 +8,9 @@
 #include "core/files.h"
 #include "core/memory.h"
 
-static const char *const known_keys[] = {"title",     "asks",       "finds", "made",
-                                         "base",      "axes",       "seeds", "evaluate",
-                                         "reference", "equal_time", "quick", "full"};
+static const char *const known_keys[] = {"title",   "asks",  "finds",    "made",      "base",
+                                         "axes",    "seeds", "evaluate", "reference", "equal_time",
+                                         "spectra", "quick", "full"};
 enum { N_KNOWN = sizeof known_keys / sizeof *known_keys, MOST_DEPTH = 8 };
 
 /* ---- the text ---- */
@@ -91,6 +91,14 @@ static mpno_status text_of(mpno_design *d, const char *key, const char **out) {
     MPNO_CHECK(d->ctx, value == NULL || value->kind == MPNO_VALUE_STRING, MPNO_E_CONFIG,
                "%s: %s is not a text", d->name, key);
     *out = value != NULL ? value->string : "";
+    return MPNO_OK;
+}
+
+static mpno_status truth_of(mpno_design *d, const char *key, bool *out) {
+    const mpno_value *value = mpno_value_get(d->tree, key);
+    MPNO_CHECK(d->ctx, value == NULL || value->kind == MPNO_VALUE_BOOL, MPNO_E_CONFIG,
+               "%s: %s is neither true nor false", d->name, key);
+    *out = value != NULL && value->boolean;
     return MPNO_OK;
 }
 
@@ -198,7 +206,7 @@ static mpno_status apply_overrides(mpno_design *d, const mpno_experiment_opts *o
 }
 
 static mpno_status read(mpno_design *d, const char *name, const mpno_experiment_opts *opts) {
-    const mpno_value *size, *equal;
+    const mpno_value *size;
     name_of(name, d->name, sizeof d->name);
     MPNO_TRY(is_path(name) ? parse_file(d->ctx, name, &d->tree)
                            : parse_named(d->ctx, name, &d->tree));
@@ -222,10 +230,8 @@ static mpno_status read(mpno_design *d, const char *name, const mpno_experiment_
     MPNO_TRY(map_of(d, "base", true, &d->base));
     MPNO_TRY(map_of(d, "evaluate", false, &d->evaluate));
     MPNO_TRY(map_of(d, "reference", false, &d->reference));
-    equal = mpno_value_get(d->tree, "equal_time");
-    MPNO_CHECK(d->ctx, equal == NULL || equal->kind == MPNO_VALUE_BOOL, MPNO_E_CONFIG,
-               "%s: equal_time is neither true nor false", d->name);
-    d->equal_time = equal != NULL && equal->boolean;
+    MPNO_TRY(truth_of(d, "equal_time", &d->equal_time));
+    MPNO_TRY(truth_of(d, "spectra", &d->spectra));
     MPNO_TRY(read_axes(d));
     MPNO_TRY(read_seeds(d));
     return check_reference(d);

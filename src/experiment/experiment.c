@@ -11,18 +11,18 @@
 static const struct {
     const char *name, *summary;
 } experiments[] = {
-#define X(name, summary) {#name, summary},
+#define X(id, name, summary) {name, summary},
 #include "experiment/experiments.def"
 #undef X
 };
 
-/* Generated from grids/NAME.yaml. */
-#define X(name, summary) extern const char mpno_grid_text_##name[];
+/* Generated from grids/ID.yaml. */
+#define X(id, name, summary) extern const char mpno_grid_text_##id[];
 #include "experiment/experiments.def"
 #undef X
 
 static const char *const texts[] = {
-#define X(name, summary) mpno_grid_text_##name,
+#define X(id, name, summary) mpno_grid_text_##id,
 #include "experiment/experiments.def"
 #undef X
 };

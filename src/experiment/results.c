@@ -360,6 +360,7 @@ static mpno_status write_page(writer *w) {
             "errors of the difference, 2 sqrt(s^2/n + s_ref^2/n_ref)."));
     MPNO_TRY(mpno_text_add(&w->page, "\n"));
     MPNO_TRY(add_sets(w));
+    if (d->spectra) MPNO_TRY(mpno_spectra_report(w->c, w->rows, w->n_rows, &w->page));
     MPNO_TRY(add_failures(w));
     if (*d->finds != '\0')
         MPNO_TRY(mpno_text_add(&w->page, "\n## How to read this\n\n%s\n", d->finds));

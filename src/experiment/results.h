@@ -4,6 +4,7 @@
 #ifndef MPNO_EXPERIMENT_RESULTS_H
 #define MPNO_EXPERIMENT_RESULTS_H
 
+#include "core/text.h"
 #include "experiment/runs.h"
 #include "experiment/statistics.h"
 
@@ -31,6 +32,11 @@ void mpno_row_text(const mpno_campaign *campaign, const mpno_row *row, char *out
 /* All rows of the campaign: *out is owned by the caller. */
 MPNO_WARN_UNUSED mpno_status mpno_rows_list(const mpno_campaign *campaign, mpno_row **out,
                                             size_t *n);
+
+/* Where the experiment measures spectra: errors by frequency, as a section of the report. */
+MPNO_WARN_UNUSED mpno_status mpno_spectra_report(const mpno_campaign *campaign,
+                                                 const mpno_row *rows, size_t n_rows,
+                                                 mpno_text *page);
 
 /* Writes all files; *tree: what results.json holds, owned by the caller. */
 MPNO_WARN_UNUSED mpno_status mpno_results_write(const mpno_campaign *campaign, mpno_value **tree);

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/memory.h"
+#include "experiment/frequency.h"
 #include "experiment/statistics.h"
 #include "mpno/generate.h"
 #include "report/human.h"
@@ -299,8 +300,37 @@ static mpno_status take_error(const mpno_campaign *c, const mpno_ctx *ctx, mpno_
     return status == MPNO_OK ? status : mpno_fail(c->ctx, status, "%s", mpno_ctx_error(ctx));
 }
 
+static mpno_status measure_rounding(const mpno_campaign *c, mpno_ctx *ctx, const run *r,
+                                    mpno_value *result) {
+    char path[PATH];
+    mpno_value *measured = NULL;
+    if (!c->design->spectra) return MPNO_OK;
+    MPNO_TRY(path_of(c, "runs/%s", r->name, path));
+    MPNO_TRY(take_error(c, ctx, mpno_frequency_rounding(ctx, path, c->ctx, &measured)));
+    return mpno_value_set(c->ctx, result, "rounding", measured);
+}
+
+/* Precision errors by frequency, where the experiment asks for them. */
+static mpno_status measure_spectra(const mpno_campaign *c, mpno_ctx *ctx, const run *r,
+                                   const mpno_value *keys, const char *evaluation,
+                                   mpno_value *result) {
+    char path[PATH];
+    mpno_config *overrides = NULL;
+    mpno_value *spectra = (mpno_value *)(uintptr_t)mpno_value_get(result, "spectra"),
+               *measured = NULL;
+    if (!c->design->spectra) return MPNO_OK;
+    if (spectra == NULL) MPNO_TRY(mpno_value_set_map(c->ctx, result, "spectra", &spectra));
+    MPNO_TRY(path_of(c, "runs/%s", r->name, path));
+    MPNO_TRY(take_error(c, ctx, mpno_config_load(ctx, NULL, &overrides)));
+    mpno_status status = override_all(c, keys, overrides);
+    if (status == MPNO_OK) status = mpno_frequency_measure(ctx, path, overrides, c->ctx, &measured);
+    mpno_config_destroy(&overrides);
+    MPNO_TRY(take_error(c, ctx, status));
+    return mpno_value_set(c->ctx, spectra, evaluation, measured);
+}
+
 static mpno_status evaluate_all(const mpno_campaign *c, mpno_ctx *ctx, const run *r,
-                                mpno_value *tests) {
+                                mpno_value *result, mpno_value *tests) {
     const mpno_value *evaluate_as = c->design->evaluate;
     for (size_t i = 0; evaluate_as != NULL && i < evaluate_as->n; i++) {
         char *json = NULL;
@@ -314,6 +344,7 @@ static mpno_status evaluate_all(const mpno_campaign *c, mpno_ctx *ctx, const run
         status = put_errors(c, json, evaluate_as->keys[i], NULL, tests);
         mpno_text_free(ctx, json);
         MPNO_TRY(status);
+        MPNO_TRY(measure_spectra(c, ctx, r, evaluate_as->items[i], evaluate_as->keys[i], result));
     }
     return MPNO_OK;
 }
@@ -351,7 +382,8 @@ static mpno_status train(const mpno_campaign *c, mpno_ctx *ctx, const run *r, mp
     const mpno_status put = put_errors(c, json, "as trained", result, tests);
     mpno_text_free(ctx, json);
     MPNO_TRY(put);
-    return evaluate_all(c, ctx, r, tests);
+    MPNO_TRY(measure_rounding(c, ctx, r, result));
+    return evaluate_all(c, ctx, r, result, tests);
 }
 
 static mpno_status write_result(const mpno_campaign *c, const run *r, const mpno_value *result) {

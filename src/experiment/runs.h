@@ -23,8 +23,9 @@ typedef struct mpno_campaign {
 /* A result:
  *   {run, cell: {axis: label}, seed, equal_time, checksum, status: "ok" or "failed", message,
  *    epochs, seconds, seconds_per_epoch, peak_bytes, activation_bytes, train_loss,
- *    test: {evaluation: {set: {l2, h1, mse}}}}                "as trained" is the first evaluation
- */
+ *    test: {evaluation: {set: {l2, h1, mse}}},               "as trained" is the first evaluation
+ *    spectra: {evaluation: {layer: {signal: [..], noise: [..]}}},
+ *    rounding: {format: {signal: [..], noise: [..], floor}}}    the last two where asked for */
 static inline mpno_value **mpno_campaign_result(const mpno_campaign *c, int cell, int64_t seed,
                                                 bool equal_time) {
     return &c->results[((int64_t)cell * c->design->n_seeds + seed) * 2 + equal_time];

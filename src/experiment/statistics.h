@@ -23,4 +23,11 @@ typedef struct mpno_comparison {
 } mpno_comparison;
 mpno_comparison mpno_compare_spreads(const mpno_spread *own, const mpno_spread *reference);
 
+/* A straight line through points by least squares, as a change over the range of x in parts of the
+ * mean of y, and the half width of its 99 % interval (Student). Fewer than 3 points: NaN. */
+typedef struct mpno_trend {
+    double change, half_width;
+} mpno_trend;
+mpno_trend mpno_trend_of(const double *x, const double *y, size_t n);
+
 #endif

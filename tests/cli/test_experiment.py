@@ -157,6 +157,26 @@ class Experiment(Case):
         self.assertEqual(float(rows["half bf16"]["l2"]), found)
         self.assertNotEqual(found, float(rows["as trained"]["l2"]))
 
+    def test_precision_errors_by_frequency(self):
+        """What rounding adds to a mode is the same for all; what a policy adds is small and reported."""
+        self.write(GRID.replace("resolution: 8, seed: 1", "resolution: 32, seed: 1")
+                   .replace("n_samples: 4", "n_samples: 40")
+                   + "spectra: true\nevaluate:\n  half f16: {precision.policy: half}\n")
+        self.run_grid("seeds=[0]", "model.n_modes=[8, 8]")
+        result = json.loads((self.folder / "out/results/full_4_s0.json").read_text())
+        layer = result["spectra"]["half f16"]["block 0"]
+        self.assertEqual(len(layer["signal"]), len(layer["noise"]))
+        for signal, noise in zip(layer["signal"], layer["noise"]):
+            self.assertGreater(noise, 0)
+            self.assertLess(noise, 2e-3 * signal)
+        for rounding in result["rounding"].values():
+            for noise in rounding["noise"][1:]:
+                self.assertAlmostEqual(noise / rounding["floor"], 1, delta=0.25)
+        report = (self.folder / "out/report.md").read_text()
+        self.assertIn("## Rounding alone, by frequency", report)
+        self.assertIn("## Precision errors by frequency", report)
+        self.assertTrue((self.folder / "out/frequency_0.png").is_file())
+
     def test_equal_time_changes_the_number_of_epochs(self):
         self.write(GRID + "equal_time: true\n")
         self.run_grid("seeds=[0]")
@@ -176,10 +196,10 @@ class Experiment(Case):
 
     def test_what_comes_with_the_library_runs(self):
         names = [line.split()[0] for line in self.mpno("experiment", "--list").out.splitlines()]
-        self.assertIn("post_training", names)
-        small = {"post_training": (), "breaking": ("opt.n_epochs=1",), "modes": ("opt.n_epochs=2",),
-                 "policies": ("opt.n_epochs=1",), "schedule": ("opt.n_epochs=2",),
-                 "super_resolution": ("opt.n_epochs=1",)}
+        self.assertIn("post-training", names)
+        small = {"post-training": (), "breaking": ("opt.n_epochs=1",), "modes": ("opt.n_epochs=2",),
+                 "profile": ("opt.n_epochs=1",), "frequency": (), "schedule": ("opt.n_epochs=2",),
+                 "super-resolution": ("opt.n_epochs=1",)}
         self.assertEqual(set(names), set(small))
         for name, words in small.items():
             self.mpno("experiment", name, "-o", name, "model.hidden_channels=8", *words)
@@ -202,7 +222,7 @@ class Experiment(Case):
             self.write(text)
             result = self.run_grid(status=2)
             self.assert_error(result, *fragments)
-        self.assert_error(self.mpno("experiment", "polices", status=2), 'did you mean "policies"')
+        self.assert_error(self.mpno("experiment", "profil", status=2), 'did you mean "profile"')
         self.assert_error(self.mpno("experiment", "missing.yaml", status=1), "missing.yaml")
         self.write(GRID)
         self.assert_error(self.run_grid("made.flaw.n_samples=3", status=2), 'no data set "flaw"')

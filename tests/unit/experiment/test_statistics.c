@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "core/rng.h"
 #include "experiment/statistics.h"
 
 static void means_and_deviations(void **state) {
@@ -38,10 +39,44 @@ static void not_worse_within_two_standard_errors(void **state) {
     assert_false(mpno_compare_spreads(&none, &reference).not_worse);
 }
 
+/* Worked out by hand. */
+static void trends_and_their_intervals(void **state) {
+    (void)state;
+    const double x[] = {0, 1, 2, 3, 4}, exact[] = {10, 10.2, 10.4, 10.6, 10.8};
+    mpno_trend t = mpno_trend_of(x, exact, 5);
+    assert_true(fabs(t.change - 0.8 / 10.4) < 1e-14 && t.half_width < 1e-13);
+    const double y[] = {1, 3, 2, 5, 4}; /* slope 0.8, rests -0.4 .8 -1 1.2 -.6: s^2 = 3.6 / 3 */
+    t = mpno_trend_of(x, y, 5);
+    assert_true(fabs(t.change - 0.8 * 4 / 3) < 1e-14);
+    assert_true(fabs(t.half_width - 5.841 * sqrt(1.2 / 10) * 4 / 3) < 1e-12);
+    assert_true(isnan(mpno_trend_of(x, y, 2).change));
+}
+
+/* Of noise about a constant the interval holds 0 in 99 of 100 cases, within four
+ * standard deviations. */
+static void intervals_hold_what_they_promise(void **state) {
+    (void)state;
+    mpno_rng rng = mpno_rng_make(7, MPNO_STREAM_TEST, 1);
+    int held = 0;
+    for (int i = 0; i < 4000; i++) {
+        double x[40], y[40];
+        const size_t n = i % 2 ? 8 : 40;
+        for (size_t k = 0; k < n; k++) {
+            x[k] = (double)k;
+            y[k] = 1 + 0.1 * mpno_rng_normal(&rng);
+        }
+        const mpno_trend t = mpno_trend_of(x, y, n);
+        held += fabs(t.change) <= t.half_width;
+    }
+    assert_true(fabs(held - 3960.0) < 4 * sqrt(4000 * 0.01 * 0.99));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_and_deviations),
         cmocka_unit_test(not_worse_within_two_standard_errors),
+        cmocka_unit_test(trends_and_their_intervals),
+        cmocka_unit_test(intervals_hold_what_they_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
