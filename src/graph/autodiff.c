@@ -63,7 +63,6 @@ static mpno_status differentiate(walk *w, int loss, int *param_grads, int input,
     w->gradient[loss] = loss;
     g->backward = true;
     for (int n = g->n_forward_nodes - 1; n >= 0; n--) MPNO_TRY(visit(w, n));
-    for (int p = 0; p < g->n_weights; p++) param_grads[p] = -1;
     for (int e = 0; e < w->n_edges; e++)
         if (g->edges[e].kind == MPNO_EDGE_PARAM) param_grads[g->edges[e].param] = w->gradient[e];
     if (input >= 0) *input_grad = w->gradient[input];

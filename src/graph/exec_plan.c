@@ -62,6 +62,12 @@ static void find_lifetimes(mpno_exec *x, const mpno_exec_opts *opts) {
     }
     for (int i = 0; i < opts->n_requested; i++)
         x->stored[opts->requested[i]].last = x->lowered.n_steps - 1;
+    for (int e = 0; e < x->graph->n_edges; e++) { /* the sum goes on from one part to the next */
+        mpno_stored *s = &x->stored[e];
+        const mpno_edge *edge = &x->graph->edges[e];
+        if (x->parts && edge->kind == MPNO_EDGE_BLOCKS && edge->gradient && s->first >= 0)
+            s->first = 0, s->last = x->lowered.n_steps - 1;
+    }
 }
 
 /* Whether what a tile program stores as `edge` by instruction `at` may lie where it loads `source`:

@@ -17,9 +17,9 @@ static double operand_bytes(const mpno_exec *x, const mpno_node *node, int i) {
     if (node->in[i] < 0) return 0;
     const mpno_edge *edge = &x->graph->edges[node->in[i]];
     const mpno_edge *out = &x->graph->edges[node->out[0]];
-    const bool own_shape = out->kind == MPNO_EDGE_PARAM_GRAD && edge->kind == MPNO_EDGE_PARAM &&
-                           edge->param == out->param;
-    return own_shape ? 0 : (double)x->stored[node->in[i]].bytes;
+    const bool of_param = out->kind == MPNO_EDGE_PARAM_GRAD && edge->kind == MPNO_EDGE_PARAM,
+               of_blocks = out->kind == MPNO_EDGE_BLOCKS && edge->kind == MPNO_EDGE_BLOCKS;
+    return (of_param || of_blocks) && edge->param == out->param ? 0 : (double)x->stored[node->in[i]].bytes;
 }
 
 /* Of a tensor that takes the place of another one both are alive in that step, once. */

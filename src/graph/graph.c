@@ -86,10 +86,16 @@ mpno_status mpno_graph_input(mpno_graph *graph, const char *name, int64_t channe
     return add_edge(graph, &e, edge);
 }
 
-mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight, int *edge) {
+mpno_status mpno_graph_blocks(mpno_graph *graph, const mpno_weight *weight, int *index) {
     MPNO_TRY(grow(graph->ctx, &graph->weights, graph->n_weights, sizeof *graph->weights));
-    const int param = graph->n_weights++;
-    graph->weights[param] = *weight;
+    *index = graph->n_weights++;
+    graph->weights[*index] = *weight;
+    return MPNO_OK;
+}
+
+mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight, int *edge) {
+    int param;
+    MPNO_TRY(mpno_graph_blocks(graph, weight, &param));
     mpno_edge e = {.kind = MPNO_EDGE_PARAM,
                    .role = weight->role,
                    .layer = graph->layer,
@@ -199,6 +205,7 @@ size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, in
             return (size_t)(batch * e->channels) * sizeof(double);
         case MPNO_EDGE_PARAM:
         case MPNO_EDGE_PARAM_GRAD:
+        case MPNO_EDGE_BLOCKS:
             return mpno_weight_count(&graph->weights[e->param]) * element;
     }
     return 0;
@@ -251,10 +258,18 @@ mpno_status mpno_shape_sample_sums(mpno_graph *graph, const mpno_node *node, mpn
     return MPNO_OK;
 }
 
-mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
-    out->kind = MPNO_EDGE_PARAM_GRAD;
-    out->param = graph->edges[node->in[node->n_in - 1]].param;
+void mpno_shape_gradient_of(const mpno_graph *graph, int edge, mpno_edge *out) {
+    const bool made = graph->edges[edge].kind == MPNO_EDGE_BLOCKS;
+    out->kind = made ? MPNO_EDGE_BLOCKS : MPNO_EDGE_PARAM_GRAD;
+    out->role = made ? MPNO_ROLE_WEIGHT_FACTOR : graph->edges[edge].role;
+    out->layer = graph->edges[edge].layer;
+    out->param = graph->edges[edge].param;
     out->channels = graph->weights[out->param].cols;
+    snprintf(out->name, sizeof out->name, "d(%.36s)", graph->edges[edge].name);
+}
+
+mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
+    mpno_shape_gradient_of(graph, node->in[node->n_in - 1], out);
     return MPNO_OK;
 }
 

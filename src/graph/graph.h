@@ -15,10 +15,11 @@
 #include "kernel/kernel.h"
 #include "number/format.h"
 #include "transform/columns/columns.h"
+#include "transform/contract/contraction.h"
 #include "transform/fft/fft.h"
 
-#define MPNO_OP_MAX_IN 6
-#define MPNO_OP_MAX_OUT 2
+#define MPNO_OP_MAX_IN 8
+#define MPNO_OP_MAX_OUT 7
 
 typedef enum mpno_edge_kind {
     MPNO_EDGE_FIELD,     /* [batch][points][channels] */
@@ -27,7 +28,8 @@ typedef enum mpno_edge_kind {
                             of a field (transform/columns) */
     MPNO_EDGE_SUMS,      /* [batch][channels], f64: a field summed over its points */
     MPNO_EDGE_PARAM,     /* a weight, shape in mpno_weight */
-    MPNO_EDGE_PARAM_GRAD /* its gradient, same shape */
+    MPNO_EDGE_PARAM_GRAD, /* its gradient, same shape */
+    MPNO_EDGE_BLOCKS      /* a spectral weight made from factors, or its gradient, shape likewise */
 } mpno_edge_kind;
 
 /* A weight as the graph sees it. Linear maps: blocks 1, rows = outputs, cols = inputs. Vectors:
@@ -51,7 +53,7 @@ typedef struct mpno_edge {
     int grid;      /* FIELD: index into mpno_graph.grids; others: of the field they stand for */
     int64_t channels;
     int64_t modes; /* SPECTRUM; COLUMNS: of a line */
-    int param;     /* PARAM, PARAM_GRAD: index into mpno_graph.weights */
+    int param;     /* PARAM, PARAM_GRAD, BLOCKS: index into mpno_graph.weights */
     int producer;  /* node, -1: given from outside */
 } mpno_edge;
 
@@ -68,7 +70,11 @@ typedef struct mpno_attr {
     const mpno_columns *columns; /* borrowed: of the transform in two parts */
     double scale;        /* of the transform */
     mpno_fft_weighting weighting;
-    const int32_t *mode_rows; /* borrowed: kept mode -> block of the spectral weight */
+    const int32_t *mode_rows; /* borrowed: kept mode -> block of the spectral weight; NULL: all modes
+                                 meet its only block */
+    const mpno_contraction *contraction; /* borrowed: of rebuild */
+    int weight;                          /* of rebuild: what it makes, in mpno_graph.weights */
+    bool again; /* of rebuild: cheap enough for the backward pass to make it again */
     int64_t groups;           /* of a norm */
     double eps;
     const mpno_objective *objective; /* borrowed: of the loss */
@@ -84,7 +90,7 @@ typedef struct mpno_attr {
     double rate;                        /* of dropout */
     uint32_t id;                        /* of dropout: its place in the network */
     /* The adjoint of the op rather than the op: interpolate, convolve (turned kernel), scale_modes
-     * (conjugate weight), times_i. */
+     * (conjugate weight), contract_low_rank (adjoint matrices), times_i. */
     bool adjoint;
     bool real_only; /* of bias and sum_points on complex fields: of the real rows alone */
     bool batch;     /* of normalize: statistics are those of the batch */
@@ -224,6 +230,9 @@ MPNO_WARN_UNUSED mpno_status mpno_graph_input(mpno_graph *graph, const char *nam
                                               int *edge);
 MPNO_WARN_UNUSED mpno_status mpno_graph_param(mpno_graph *graph, const mpno_weight *weight,
                                               int *edge);
+/* Declares a weight that the graph makes itself (MPNO_EDGE_BLOCKS), after all parameters. */
+MPNO_WARN_UNUSED mpno_status mpno_graph_blocks(mpno_graph *graph, const mpno_weight *weight,
+                                               int *index);
 
 /* Adds a node with one output (two: *out is the first, the second follows it). in: n_in edges, -1 =
  * left out. attr may be NULL. */
@@ -265,6 +274,8 @@ mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno
 /* [batch][2 x channels of operand 0]: a reduction to two sums a channel for each sample. */
 mpno_status mpno_shape_columns(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 mpno_status mpno_shape_sample_sums(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
+/* The gradient of a weight, which is summed over samples in the arithmetic type. */
+void mpno_shape_gradient_of(const mpno_graph *graph, int edge, mpno_edge *out);
 /* Of a gradient op whose last operand is the weight itself, named for its shape and never read. */
 mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node,

@@ -60,6 +60,21 @@ static void mark_needed(pass *p, int edge) {
         if (p->graph->nodes[node].in[i] >= 0) mark_needed(p, p->graph->nodes[node].in[i]);
 }
 
+/* What takes weights alone could be made at once for all layers; it is made just before its first
+ * use. */
+static void delay(pass *p, int n) {
+    const mpno_graph *g = p->graph;
+    const mpno_node *node = &g->nodes[n];
+    int first = -1;
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i] < 0 || g->edges[node->in[i]].kind != MPNO_EDGE_PARAM) return;
+    for (int m = n + 1; m < p->n_nodes; m++)
+        for (int i = 0; i < g->nodes[m].n_in; i++)
+            if (g->nodes[m].in[i] == node->out[0] && (first < 0 || p->stage[m] < first))
+                first = p->stage[m];
+    if (first > 0) p->stage[n] = first - 1;
+}
+
 /* Program or whole-op round in which a node runs; what a reduction or a whole op gives is there one
  * round later. */
 static void assign_stages(pass *p) {
@@ -75,6 +90,7 @@ static void assign_stages(pass *p) {
         }
         p->stage[n] = stage;
     }
+    for (int n = 0; n < p->n_nodes; n++) delay(p, n);
 }
 
 static bool cheap_cone(const pass *p, int edge) {

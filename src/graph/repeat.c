@@ -6,7 +6,8 @@
  * is kept anyway, for the gradient of the weights (8.25 MiB of 32 a block in ns128-m64, for 1 % of
  * the step).
  * Of fields that caches hold nothing is made again: their columns are little memory, and a
- * twentieth of the time of a step of darcy16.
+ * twentieth of the time of a step of darcy16. Weights made from factors are made again where whoever
+ * built the graph says so (attr.again).
  *   Layers: the output of some layers is kept, and from there the steps of the forward pass are run
  * again, each cut down to what makes the tensor that is wanted. While a run of layers is made
  * again and then differentiated, the outputs that earlier layers keep are in memory beside it, so
@@ -64,6 +65,7 @@ static bool worth_it(const mpno_graph *g, const mpno_lower_opts *opts, const mpn
                      const mpno_node *node) {
     if (node->op->class != MPNO_OP_WHOLE || !node->op->cheap || node->backward) return false;
     const mpno_edge *out = &g->edges[node->out[0]];
+    if (out->kind == MPNO_EDGE_BLOCKS) return node->attr.again;
     if (g->edges[node->in[0]].kind != MPNO_EDGE_SPECTRUM) return false;
     const mpno_format format = mpno_policy_storage(opts->policy, out->role, out->layer);
     const size_t bytes = mpno_edge_bytes(g, node->out[0], format, 1),

@@ -57,6 +57,10 @@ typedef struct mpno_field_kernels {
      */
     void (*mode_scale)(void *dst, const void *x, const void *w, int64_t batch, int64_t channels,
                        int conjugate);
+    /* dst[i ..] = src[i ..] for all indices of these sizes, the first one the outermost; ndim 0: one
+     * value */
+    void (*copy_strided)(void *dst, const int64_t *dst_stride, const void *src,
+                         const int64_t *src_stride, const int64_t *size, int ndim);
     /* Sums over the samples of a batch that comes in parts go on from `chain` (f64, as many as there
      * are results) and leave it where the next part goes on, so that they have the bits of the whole
      * batch; NULL: the batch is whole. dst holds the sum so far. */

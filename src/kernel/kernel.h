@@ -62,6 +62,10 @@ typedef struct mpno_kernels {
      * (step is 1 and not looked at). Returns 1 when an element of C is not finite, else 0. */
     int (*gemm_complex)(int64_t m, int64_t n, int64_t k, const mpno_planes *a, const mpno_planes *b,
                         const mpno_planes *c, int accumulate);
+    /* C[m][n] = A[m][n] B[m][n] (+ C when accumulate), element by element, complex; step is 1 and not looked at. C may be
+     * A or B. */
+    void (*multiply_complex)(int64_t m, int64_t n, const mpno_planes *a, const mpno_planes *b, const mpno_planes *c,
+                             int accumulate);
     /* dst[cols][rows] = src[rows][cols]^T, leading dimensions as in gemm. */
     void (*transpose)(void *dst, int64_t ld_dst, const void *src, int64_t ld_src, int64_t rows, int64_t cols);
 

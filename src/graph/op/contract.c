@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Y[k][b][o] = sum_i X[k][b][i] W[r(k)][i][o], complex: X [modes][batch][2][I], W [blocks][2][I][O]
- * -> Y [modes][batch][2][O]; r = attr.mode_rows. Gradients (dL/dRe + i dL/dIm): dX = dY W^H
- * (contract_dx), dW = X^H dY (contract_dw). */
+ * -> Y [modes][batch][2][O]; r = attr.mode_rows, or 0 for all modes where that is NULL. Gradients
+ * (dL/dRe + i dL/dIm): dX = dY W^H (contract_dx), dW = X^H dY (contract_dw). */
 #include "graph/op/contract_modes.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {

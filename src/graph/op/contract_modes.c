@@ -9,6 +9,8 @@
  * task costs nothing, but no more than leave some tasks for each thread. */
 #define TASK_BYTES ((int64_t)1 << 17)
 #define TASKS_PER_THREAD 8
+/* Modes that meet the same block are so many at most at a time: one product of many rows. */
+#define MODES_TOGETHER 32
 
 /* The layout of a thread's scratch from `base` (may be NULL) on; gives its bytes. */
 static size_t lay_out(char *base, int64_t batch, int64_t inputs, int64_t outputs, size_t element,
@@ -53,7 +55,8 @@ mpno_planes mpno_mode_spectrum(const mpno_mode_call *m, const mpno_operand *oper
 }
 
 static char *weight_at(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode) {
-    const int64_t count = 2 * m->inputs * m->outputs, block = m->call->node->attr.mode_rows[mode];
+    const int32_t *rows = m->call->node->attr.mode_rows;
+    const int64_t count = 2 * m->inputs * m->outputs, block = rows != NULL ? rows[mode] : 0;
     return (char *)operand->data + (size_t)(block * count) * mpno_format_bytes(operand->format);
 }
 
@@ -69,7 +72,9 @@ mpno_planes mpno_mode_weight(const mpno_mode_call *m, const mpno_operand *operan
                          .row = m->outputs,
                          .step = 1,
                          .plane = plane,
-                         .next = mode + 1 < m->modes ? weight_at(m, operand, mode + 1) : NULL};
+                         .next = m->call->node->attr.mode_rows != NULL && mode + 1 < m->modes
+                                     ? weight_at(m, operand, mode + 1)
+                                     : NULL};
 }
 
 void mpno_mode_store(const mpno_mode_call *m, const mpno_operand *operand, int64_t mode,
@@ -95,11 +100,21 @@ static void some_modes(void *argument, int64_t task, int thread) {
         m->body(m, mode, thread);
 }
 
+/* Modes that are taken as one, their samples as those of it: where all meet one block. */
+static int64_t modes_together(const mpno_node *node, int64_t modes) {
+    int64_t together = 1;
+    for (int64_t n = 2; node->attr.mode_rows == NULL && n <= MODES_TOGETHER; n++)
+        if (modes % n == 0) together = n;
+    return together;
+}
+
 void mpno_mode_run(mpno_op_call *call, int64_t inputs, int64_t outputs, int64_t modes,
                    mpno_mode_body *body) {
+    const int64_t together = modes_together(call->node, modes);
+    modes /= together;
     mpno_mode_call m = {.call = call,
                         .body = body,
-                        .batch = call->batch,
+                        .batch = call->batch * together,
                         .inputs = inputs,
                         .outputs = outputs,
                         .modes = modes,
@@ -108,7 +123,7 @@ void mpno_mode_run(mpno_op_call *call, int64_t inputs, int64_t outputs, int64_t 
                   most = modes / (TASKS_PER_THREAD * call->n_threads);
     m.per_task = wanted < most ? wanted : most;
     if (m.per_task < 1) m.per_task = 1;
-    m.thread_bytes = lay_out(NULL, call->batch, inputs, outputs, m.element, NULL);
+    m.thread_bytes = lay_out(NULL, m.batch, inputs, outputs, m.element, NULL);
     m.nonfinite = (unsigned char *)call->scratch + (size_t)call->n_threads * m.thread_bytes;
     for (int t = 0; t < call->n_threads; t++) m.nonfinite[t] = 0;
     mpno_parallel(call->n_threads, (modes + m.per_task - 1) / m.per_task, some_modes, &m);
@@ -128,5 +143,6 @@ mpno_op_cost mpno_mode_cost(const mpno_graph *graph, const mpno_node *node, int6
 size_t mpno_mode_total_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                                size_t type_bytes, int n_threads) {
     const mpno_weight *w = weight_of(graph, node);
+    batch *= modes_together(node, graph->edges[node->in[0]].modes);
     return (size_t)n_threads * (lay_out(NULL, batch, w->rows, w->cols, type_bytes, NULL) + 1);
 }

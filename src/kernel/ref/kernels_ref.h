@@ -66,6 +66,21 @@ static int K(gemm_complex)(int64_t m, int64_t n, int64_t k, const mpno_planes *a
     return bad;
 }
 
+static void K(multiply_complex)(int64_t m, int64_t n, const mpno_planes *a_, const mpno_planes *b_,
+                                const mpno_planes *c_, int accumulate) {
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            const T *a = (const T *)a_->data + i * a_->row + j,
+                    *b = (const T *)b_->data + i * b_->row + j;
+            T *c = (T *)c_->data + i * c_->row + j;
+            const double re = (double)a[0] * (double)b[0] - (double)a[a_->plane] * (double)b[b_->plane],
+                         im = (double)a[a_->plane] * (double)b[0] + (double)a[0] * (double)b[b_->plane];
+            c[0] = (T)(accumulate ? (double)c[0] + re : re);
+            c[c_->plane] = (T)(accumulate ? (double)c[c_->plane] + im : im);
+        }
+    }
+}
+
 static void K(transpose)(void *dst, int64_t ld_dst, const void *src, int64_t ld_src, int64_t rows,
                          int64_t cols) {
     for (int64_t i = 0; i < rows; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * add, negate and the two kernels with one number per channel. A value's result does not depend on
- * its place in the block. Error: add u; channel_affine and channel_combine 2 u and 3 u of the sum
- * of magnitudes. dst may be x (and y). Parameters: kernels_f32.h. */
+ * add, negate, the product of complex rows and the two kernels with one number per channel. A
+ * value's result does not depend on its place in the block. Error: add u; channel_affine and
+ * channel_combine 2 u and 3 u, multiply_complex 2 u and with accumulate 3 u of the sum of
+ * magnitudes. dst may be x (and y). Parameters: kernels_f32.h. */
 
 static void K(add)(void *dst_, const void *a_, const void *b_, int64_t n) {
     const T *a = a_, *b = b_;
@@ -20,6 +21,51 @@ static void K(negate)(void *dst_, const void *x_, int64_t n) {
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) V(store)(dst + i, V(neg)(V(load)(x + i)));
     if (i < n) V(store_part)(dst + i, V(neg)(V(load_part)(x + i, n - i)), n - i);
+}
+
+/* n < LANES: a part of a vector. */
+KERNEL_INLINE VT K(load_some)(const T *x, int64_t n) {
+    return n < LANES ? V(load_part)(x, n) : V(load)(x);
+}
+KERNEL_INLINE void K(store_some)(T *x, VT v, int64_t n) {
+    if (n < LANES)
+        V(store_part)(x, v, n);
+    else
+        V(store)(x, v);
+}
+
+/* n values; the planes of each operand lie so far apart. */
+KERNEL_INLINE void K(multiply_some)(const T *a, int64_t a_plane, const T *b, int64_t b_plane, T *c,
+                                    int64_t c_plane, int64_t n, const int accumulate) {
+    const VT a_re = K(load_some)(a, n), a_im = K(load_some)(a + a_plane, n);
+    const VT b_re = K(load_some)(b, n), b_im = K(load_some)(b + b_plane, n);
+    VT re, im;
+    if (accumulate) {
+        re = V(fma)(a_re, b_re, K(load_some)(c, n));
+        im = V(fma)(a_im, b_re, K(load_some)(c + c_plane, n));
+    } else {
+        re = V(mul)(a_re, b_re);
+        im = V(mul)(a_im, b_re);
+    }
+    K(store_some)(c, V(fnma)(a_im, b_im, re), n);
+    K(store_some)(c + c_plane, V(fma)(a_re, b_im, im), n);
+}
+
+static void K(multiply_complex)(int64_t m, int64_t n, const mpno_planes *a, const mpno_planes *b,
+                                const mpno_planes *c, int accumulate) {
+    for (int64_t r = 0; r < m; r++) {
+        const T *x = (const T *)a->data + r * a->row, *y = (const T *)b->data + r * b->row;
+        T *z = (T *)c->data + r * c->row;
+        int64_t i = 0;
+        if (accumulate)
+            for (; i + LANES <= n; i += LANES)
+                K(multiply_some)(x + i, a->plane, y + i, b->plane, z + i, c->plane, LANES, 1);
+        else
+            for (; i + LANES <= n; i += LANES)
+                K(multiply_some)(x + i, a->plane, y + i, b->plane, z + i, c->plane, LANES, 0);
+        if (i < n)
+            K(multiply_some)(x + i, a->plane, y + i, b->plane, z + i, c->plane, n - i, accumulate);
+    }
 }
 
 /* scaled, shifted: whether scale and shift are there; constants at every call. */

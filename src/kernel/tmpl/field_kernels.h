@@ -57,6 +57,24 @@ static void NAME(mode_scale)(void *dst, const void *x, const void *w, int64_t ba
         }
 }
 
+static void NAME(copy_strided)(void *dst, const int64_t *dst_stride, const void *src,
+                               const int64_t *src_stride, const int64_t *size, int ndim) {
+    T *to = dst;
+    const T *from = src;
+    if (ndim == 0) {
+        *to = *from;
+    } else if (ndim > 1) {
+        for (int64_t i = 0; i < size[0]; i++)
+            NAME(copy_strided)
+            (to + i * dst_stride[0], dst_stride + 1, from + i * src_stride[0], src_stride + 1,
+             size + 1, ndim - 1);
+    } else if (dst_stride[0] == 1 && src_stride[0] == 1) {
+        for (int64_t i = 0; i < size[0]; i++) to[i] = from[i];
+    } else {
+        for (int64_t i = 0; i < size[0]; i++) to[i * dst_stride[0]] = from[i * src_stride[0]];
+    }
+}
+
 static void NAME(mode_scale_dw)(void *dst, const void *x, const void *dy, int64_t batch,
                                 int64_t channels, double *chain) {
     T *to = dst;
@@ -245,6 +263,7 @@ static const mpno_field_kernels NAME(table) = {
     .times_i = NAME(times_i),
     .mode_scale = NAME(mode_scale),
     .mode_scale_dw = NAME(mode_scale_dw),
+    .copy_strided = NAME(copy_strided),
     .apply_matrix = NAME(apply_matrix),
     .reduce = NAME(reduce),
     .reduce_samples = reduce_samples,

@@ -32,7 +32,11 @@ static const struct {
 /* The last one takes several chunks a sample; differences on it would be slow. */
 enum { RIG_ALL_SIZES = sizeof rig_sizes / sizeof rig_sizes[0], RIG_SIZES = RIG_ALL_SIZES - 1 };
 
-enum { RIG_EDGES = 128, RIG_INPUTS = 3 /* channels of x, the letter f below */ };
+enum {
+    RIG_EDGES = 128,
+    RIG_INPUTS = 3, /* channels of x, the letter f below */
+    RIG_RANK = 83   /* of factorised weights */
+};
 
 typedef struct rig {
     mpno_ctx *ctx;
@@ -43,6 +47,8 @@ typedef struct rig {
     bool in_parts;         /* blocks use that one */
     int32_t *mode_rows;
     int64_t blocks; /* of spectral weights: two more than there are modes */
+    bool one_block; /* all modes meet the same one */
+    mpno_contraction contraction; /* of rebuild, made with its first operand */
     int64_t batch;
     mpno_attr attr;  /* given to every op, see rig_attr */
     int32_t *take;   /* of take_modes; after it, its other half `give` */
@@ -141,6 +147,8 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
 static inline mpno_attr rig_attr(const rig *r, const mpno_op *op, bool adjoint) {
     mpno_attr attr = r->attr;
     attr.adjoint = adjoint;
+    attr.contraction = &r->contraction;
+    if (r->one_block) attr.mode_rows = NULL;
     const bool wider = op == &mpno_op_pad || (op == &mpno_op_interpolate && !adjoint);
     attr.grid = wider ? RIG_WIDER : 0;
     if (op == &mpno_op_take_modes && adjoint) {
@@ -204,10 +212,35 @@ static inline int rig_on_grid(rig *r, int grid, int64_t channels) {
     return rig_own(r, edge);
 }
 
+/* Z = sum over r of l[r] a[i][r] b[r][o] e[k][r]: how rebuild is to be tested. */
+static inline void rig_contraction(rig *r, int64_t inputs, int64_t outputs) {
+    enum { K, I, O, R };
+    const mpno_contract_problem problem = {
+        .n_operands = 4,
+        .operand = {1u << R, 1u << I | 1u << R, 1u << R | 1u << O, 1u << K | 1u << R},
+        .output = 1u << K | 1u << I | 1u << O,
+        .size = {r->blocks, inputs, outputs, RIG_RANK},
+        .element_bytes = 2 * sizeof(double)};
+    const mpno_contract_view views[] = {
+        {.plane = RIG_RANK, .stride = {[R] = 1}},
+        {.plane = inputs * RIG_RANK, .stride = {[I] = RIG_RANK, [R] = 1}},
+        {.plane = RIG_RANK * outputs, .stride = {[R] = outputs, [O] = 1}},
+        {.plane = r->blocks * RIG_RANK, .stride = {[K] = RIG_RANK, [R] = 1}},
+        {.plane = inputs * outputs,
+         .stride = {[K] = 2 * inputs * outputs, [I] = outputs, [O] = 1}}};
+    const mpno_weight whole = {r->blocks, inputs, outputs, true, MPNO_ROLE_WEIGHT_SPECTRAL};
+    mpno_contract_path path;
+    assert_int_equal(mpno_contract_find(r->ctx, &problem, MPNO_CONTRACT_FLOPS, &path), MPNO_OK);
+    assert_int_equal(mpno_contraction_make(r->ctx, &problem, &path, views, &r->contraction),
+                     MPNO_OK);
+    assert_int_equal(mpno_graph_blocks(r->graph, &whole, &r->attr.weight), MPNO_OK);
+}
+
 /* An operand by its letter. f, F: field of I, of O = I + dimensions channels. w: of I on the wider
  * grid. c: complex of I. s, S: spectra alike. k: columns of I. g: of one mode more. W: weight
  * [O][I]. K: kernel [width^d][O][I]. v: vector [O]. u: vector [I]. Z: spectral weight. Y:
- * separable. m: sums [2I]. n: sums [2I] that have a gradient. */
+ * separable. m: sums [2I]. n: sums [2I] that have a gradient. l, a, b, e: factors of Z of rank R,
+ * vector, [I][R], [R][O], [modes][R]. d: diagonals [R]. */
 static inline int rig_operand(rig *r, char letter) {
     const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grids[0].ndim;
     int64_t taps = 1;
@@ -229,6 +262,19 @@ static inline int rig_operand(rig *r, char letter) {
             return rig_weight(r, taps, o, i, false);
         case 'Y':
             return rig_weight(r, r->blocks, 1, i, true);
+        case 'l': {
+            const int edge = rig_weight(r, 1, 1, RIG_RANK, true);
+            rig_contraction(r, i, o);
+            return edge;
+        }
+        case 'a':
+            return rig_weight(r, 1, i, RIG_RANK, true);
+        case 'b':
+            return rig_weight(r, 1, RIG_RANK, o, true);
+        case 'e':
+            return rig_weight(r, 1, r->blocks, RIG_RANK, true);
+        case 'd':
+            return rig_weight(r, r->blocks, 1, RIG_RANK, true);
         case 'f':
         case 'F':
             return rig_leaf(r, MPNO_EDGE_FIELD, letter == 'f' ? i : o);
@@ -244,7 +290,7 @@ static inline int rig_operand(rig *r, char letter) {
         case 'W':
             return rig_weight(r, 1, o, i, false);
         case 'Z':
-            return rig_weight(r, r->blocks, i, o, true);
+            return rig_weight(r, r->one_block ? 1 : r->blocks, i, o, true);
         default:
             return rig_weight(r, 1, 1, letter == 'u' ? i : o, false);
     }
@@ -321,8 +367,8 @@ static inline void rig_finish(rig *r, const mpno_policy *policy, const int *requ
                                  .requested = requested,
                                  .n_requested = n,
                                  .external_output = -1};
-    for (int i = 0; i < n; i++)
-        if (r->graph->edges[requested[i]].kind == MPNO_EDGE_PARAM_GRAD) rig_own(r, requested[i]);
+    for (int e = 0; e < r->graph->n_edges; e++) /* an op may give several */
+        if (r->graph->edges[e].kind == MPNO_EDGE_PARAM_GRAD) rig_own(r, e);
     assert_int_equal(mpno_exec_create(r->graph, &opts, &r->exec), MPNO_OK);
     assert_int_equal(mpno_exec_realise(r->exec), MPNO_OK);
     for (int e = 0; e < RIG_EDGES; e++)

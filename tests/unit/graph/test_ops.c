@@ -70,6 +70,10 @@ static const signature signatures[] = {{&mpno_op_grid_embed, "f"},
                                        {&mpno_op_contract, "sZ"},
                                        {&mpno_op_contract_dx, "SZ"},
                                        {&mpno_op_contract_dw, "sSZ"},
+                                       {&mpno_op_contract_low_rank, "sadb"},
+                                       {&mpno_op_contract_low_rank_dw, "sSadb"},
+                                       {&mpno_op_rebuild, "labe"},
+                                       {&mpno_op_rebuild_dw, "Zlabe"},
                                        {&mpno_op_loss, "ff"},
                                        {&mpno_op_loss_grad, "ffm"}};
 enum { N_SIGNATURES = sizeof signatures / sizeof signatures[0] };
@@ -114,7 +118,6 @@ typedef struct pool {
 
 static int make_adjoint(rig *r, pool *p, const mpno_op *op, const char *operands, bool adjoint,
                         int *in) {
-    const mpno_attr attr = rig_attr(r, op, adjoint);
     int out;
     int used[128] = {0};
     for (int i = 0; operands[i] != 0; i++) {
@@ -123,6 +126,7 @@ static int make_adjoint(rig *r, pool *p, const mpno_op *op, const char *operands
         if (*edge == 0) *edge = rig_operand(r, operands[i]) + 1;
         in[i] = *edge - 1;
     }
+    const mpno_attr attr = rig_attr(r, op, adjoint);
     if (mpno_graph_add(r->graph, op, (int)strlen(operands), in, &attr, MPNO_ROLE_ACTIVATION,
                        op->name, &out) != MPNO_OK)
         fail_msg("%s: %s", op->name, mpno_ctx_error(r->ctx));
@@ -194,44 +198,54 @@ typedef struct adjoint {
     const char *operands; /* not NULL: b is the adjoint form (mpno_attr.adjoint) on these */
 } adjoint;
 
-static const adjoint adjoints[] = {{&mpno_op_stage, 0, &mpno_op_stage, 0, NULL},
-                                   {&mpno_op_dropout, 0, &mpno_op_dropout, 0, NULL},
-                                   {&mpno_op_times_i, 0, &mpno_op_times_i, 0, "c"},
-                                   {&mpno_op_convolve, 0, &mpno_op_convolve, 0, "FK"},
-                                   {&mpno_op_convolve, 1, &mpno_op_convolve_dw, 0, NULL},
-                                   {&mpno_op_average_samples, 0, &mpno_op_average_samples, 0, NULL},
-                                   {&mpno_op_sample_sums, 0, &mpno_op_spread_sums, 0, "i"},
-                                   {&mpno_op_modulate, 1, &mpno_op_modulate_sums, 1, NULL},
-                                   {&mpno_op_take_modes, 0, &mpno_op_take_modes, 0, "g"},
-                                   {&mpno_op_pad, 0, &mpno_op_crop, 0, NULL},
-                                   {&mpno_op_interpolate, 0, &mpno_op_interpolate, 0, "w"},
-                                   {&mpno_op_scale_modes, 0, &mpno_op_scale_modes, 0, "sY"},
-                                   {&mpno_op_scale_modes, 1, &mpno_op_scale_modes_dw, 1, NULL},
-                                   {&mpno_op_grid_embed, 0, &mpno_op_take_channels, 0, NULL},
-                                   {&mpno_op_add, 0, &mpno_op_stage, 0, NULL},
-                                   {&mpno_op_linear, 0, &mpno_op_linear_dx, 0, NULL},
-                                   {&mpno_op_linear, 1, &mpno_op_linear_dw, 0, NULL},
-                                   {&mpno_op_linear_dx, 1, &mpno_op_linear_dw, 1, NULL},
-                                   {&mpno_op_bias, 1, &mpno_op_sum_points, 0, NULL},
-                                   {&mpno_op_gate, 0, &mpno_op_gate, 0, NULL},
-                                   {&mpno_op_gate, 1, &mpno_op_dot_points, 1, NULL},
-                                   {&mpno_op_gelu_grad, 0, &mpno_op_gelu_grad, 0, NULL},
-                                   {&mpno_op_tanh_grad, 0, &mpno_op_tanh_grad, 0, NULL},
-                                   {&mpno_op_fft_forward, 0, &mpno_op_fft_inverse, 0, NULL},
-                                   {&mpno_op_line_forward, 0, &mpno_op_line_inverse, 0, NULL},
-                                   {&mpno_op_columns_forward, 0, &mpno_op_columns_inverse, 0, NULL},
-                                   {&mpno_op_contract, 0, &mpno_op_contract_dx, 0, NULL},
-                                   {&mpno_op_contract, 1, &mpno_op_contract_dw, 1, NULL},
-                                   {&mpno_op_contract_dx, 1, &mpno_op_contract_dw, 0, NULL}};
+static const adjoint adjoints[] = {
+    {&mpno_op_stage, 0, &mpno_op_stage, 0, NULL},
+    {&mpno_op_dropout, 0, &mpno_op_dropout, 0, NULL},
+    {&mpno_op_times_i, 0, &mpno_op_times_i, 0, "c"},
+    {&mpno_op_convolve, 0, &mpno_op_convolve, 0, "FK"},
+    {&mpno_op_convolve, 1, &mpno_op_convolve_dw, 0, NULL},
+    {&mpno_op_average_samples, 0, &mpno_op_average_samples, 0, NULL},
+    {&mpno_op_sample_sums, 0, &mpno_op_spread_sums, 0, "i"},
+    {&mpno_op_modulate, 1, &mpno_op_modulate_sums, 1, NULL},
+    {&mpno_op_take_modes, 0, &mpno_op_take_modes, 0, "g"},
+    {&mpno_op_pad, 0, &mpno_op_crop, 0, NULL},
+    {&mpno_op_interpolate, 0, &mpno_op_interpolate, 0, "w"},
+    {&mpno_op_scale_modes, 0, &mpno_op_scale_modes, 0, "sY"},
+    {&mpno_op_scale_modes, 1, &mpno_op_scale_modes_dw, 1, NULL},
+    {&mpno_op_grid_embed, 0, &mpno_op_take_channels, 0, NULL},
+    {&mpno_op_add, 0, &mpno_op_stage, 0, NULL},
+    {&mpno_op_linear, 0, &mpno_op_linear_dx, 0, NULL},
+    {&mpno_op_linear, 1, &mpno_op_linear_dw, 0, NULL},
+    {&mpno_op_linear_dx, 1, &mpno_op_linear_dw, 1, NULL},
+    {&mpno_op_bias, 1, &mpno_op_sum_points, 0, NULL},
+    {&mpno_op_gate, 0, &mpno_op_gate, 0, NULL},
+    {&mpno_op_gate, 1, &mpno_op_dot_points, 1, NULL},
+    {&mpno_op_gelu_grad, 0, &mpno_op_gelu_grad, 0, NULL},
+    {&mpno_op_tanh_grad, 0, &mpno_op_tanh_grad, 0, NULL},
+    {&mpno_op_fft_forward, 0, &mpno_op_fft_inverse, 0, NULL},
+    {&mpno_op_line_forward, 0, &mpno_op_line_inverse, 0, NULL},
+    {&mpno_op_columns_forward, 0, &mpno_op_columns_inverse, 0, NULL},
+    {&mpno_op_contract, 0, &mpno_op_contract_dx, 0, NULL},
+    {&mpno_op_contract, 1, &mpno_op_contract_dw, 1, NULL},
+    {&mpno_op_contract_dx, 1, &mpno_op_contract_dw, 0, NULL},
+    {&mpno_op_contract_low_rank, 0, &mpno_op_contract_low_rank, 0, "Sadb"},
+    {&mpno_op_contract_low_rank, 1, &mpno_op_contract_low_rank_dw, 1, NULL},
+    {&mpno_op_rebuild, 0, &mpno_op_rebuild_dw, 0, NULL}};
 enum { N_ADJOINTS = sizeof adjoints / sizeof adjoints[0] };
+
+static bool takes_blocks(const mpno_op *op) {
+    return op == &mpno_op_contract || op == &mpno_op_contract_dx || op == &mpno_op_contract_dw;
+}
 
 /* <A x, y> = <x, A' y> under the plain real inner product, which for planar complex numbers is Re
  * sum conj(a) b. */
-static void check_adjoint(const adjoint *pair, int grid, mpno_fft_weighting weighting) {
+static void check_adjoint(const adjoint *pair, int grid, mpno_fft_weighting weighting,
+                          bool one_block) {
     rig r;
     pool p = {0};
     int in_a[MPNO_OP_MAX_IN], in_b[MPNO_OP_MAX_IN];
     rig_create(&r, ctx, rig_sizes[grid].ndim, rig_sizes[grid].size, weighting);
+    r.one_block = one_block;
     const bool form = pair->operands != NULL;
     const int a = make_node(&r, &p, pair->a, in_a);
     const int b = make_adjoint(&r, &p, pair->b,
@@ -258,8 +272,9 @@ static void adjoints_are_adjoint(void **state) {
     (void)state;
     for (int i = 0; i < N_ADJOINTS; i++)
         for (int g = 0; g < RIG_ALL_SIZES; g++) {
-            check_adjoint(&adjoints[i], g, MPNO_FFT_PLAIN);
-            check_adjoint(&adjoints[i], g, MPNO_FFT_HERMITIAN);
+            check_adjoint(&adjoints[i], g, MPNO_FFT_PLAIN, false);
+            check_adjoint(&adjoints[i], g, MPNO_FFT_HERMITIAN, false);
+            if (takes_blocks(adjoints[i].a)) check_adjoint(&adjoints[i], g, MPNO_FFT_PLAIN, true);
         }
     for (int i = 0; i < mpno_op_count(); i++) {
         const mpno_op *op = mpno_op_get(i);
@@ -411,7 +426,7 @@ static void check_gradient(training *t, int of, const double *grad, double loss_
     }
 }
 
-static bool seen[64]; /* by index in the table of ops: part of a checked gradient */
+static bool seen[96]; /* by index in the table of ops: part of a checked gradient */
 
 static void mark_seen(const mpno_graph *graph) {
     for (int n = 0; n < graph->n_nodes; n++)
@@ -427,13 +442,14 @@ static void check_training(training *t, int prediction, const char *what) {
                                                 r->graph->edges[prediction].channels)};
     int requested[40], n = 0;
     t->loss = rig_add(r, &mpno_op_loss, 2, both);
+    for (int w = 0; w < r->graph->n_weights; w++) t->weight_edge[w] = t->grads[w] = -1;
     for (int e = 0; e < r->graph->n_edges; e++)
         if (r->graph->edges[e].kind == MPNO_EDGE_PARAM)
             t->weight_edge[r->graph->edges[e].param] = e;
     assert_int_equal(
         mpno_graph_differentiate(r->graph, t->loss, t->grads, t->input, &t->input_grad), MPNO_OK);
     for (int w = 0; w < r->graph->n_weights; w++) {
-        assert_true((t->grads[w] >= 0) != r->frozen[w]);
+        if (t->weight_edge[w] >= 0) assert_true((t->grads[w] >= 0) != r->frozen[w]);
         if (t->grads[w] >= 0) requested[n++] = t->grads[w];
     }
     requested[n++] = t->input_grad;
@@ -472,11 +488,13 @@ static int rig_doubled(rig *r, int x) {
 /* The graph around one op: its fields come from the input (the second one through a linear map),
  * its spectra from a transform, its sums from a reduction; a spectrum that it gives is transformed
  * back. */
-static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting weighting, int loss) {
+static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting weighting, int loss,
+                              bool one_block) {
     training t;
     int in[MPNO_OP_MAX_IN], fields = 0;
     const char *operands = signature_of(op)->operands;
     start(&t, grid, strchr("wc", operands[0]) != NULL ? operands[0] : 'f', weighting, loss);
+    t.r.one_block = one_block;
     for (int i = 0; operands[i] != 0; i++) {
         const int square[] = {t.input, operands[i] == 'f' && fields > 0
                                            ? rig_weight(&t.r, 1, RIG_INPUTS, RIG_INPUTS, false)
@@ -501,6 +519,10 @@ static void check_op_gradient(const mpno_op *op, int grid, mpno_fft_weighting we
         assert_int_equal(
             mpno_graph_add(t.r.graph, op, 1, &y, &attr, MPNO_ROLE_ACTIVATION, "back", &y), MPNO_OK);
     }
+    if (t.r.graph->edges[y].kind == MPNO_EDGE_BLOCKS) {
+        const int both[] = {rig_unary(&t.r, &mpno_op_fft_forward, t.input), y};
+        y = rig_add(&t.r, &mpno_op_contract, 2, both);
+    }
     if (t.r.graph->edges[y].kind == MPNO_EDGE_SUMS) y = rig_unary(&t.r, &mpno_op_spread_sums, y);
     if (t.r.graph->edges[y].kind == MPNO_EDGE_SPECTRUM)
         y = rig_unary(&t.r, &mpno_op_fft_inverse, y);
@@ -517,7 +539,8 @@ static void gradient_of_every_op(void **state) {
         if (op->backward == NULL || op == &mpno_op_loss) continue;
         for (int g = 0; g < RIG_SIZES; g++)
             for (int loss = 0; loss < RIG_OBJECTIVES; loss++)
-                check_op_gradient(op, g, (mpno_fft_weighting)(loss % 2), loss);
+                for (int one_block = 0; one_block <= takes_blocks(op); one_block++)
+                    check_op_gradient(op, g, (mpno_fft_weighting)(loss % 2), loss, one_block);
     }
 }
 
@@ -555,7 +578,9 @@ static void costs_are_positive(void **state) {
         const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
         const double one = op->cost(r.graph, node, 1).flops,
                      five = op->cost(r.graph, node, 5).flops;
-        if (!(isfinite(one) && one > 0 && fabs(five - 5 * one) <= 1e-9 * five))
+        const bool of_weights = op == &mpno_op_rebuild || op == &mpno_op_rebuild_dw;
+        const double expected = of_weights ? one : 5 * one;
+        if (!(isfinite(one) && one > 0 && fabs(five - expected) <= 1e-9 * five))
             fail_msg("%s costs %g flops for one sample and %g for five", op->name, one, five);
         rig_destroy(&r);
     }

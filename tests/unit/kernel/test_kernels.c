@@ -333,6 +333,47 @@ static void check_gemm_complex(const check *c) {
     check_complex(c, 7, 33, 129, 0);
 }
 
+/* in_place: C is A. */
+static void check_elements(const check *c, int64_t m, int64_t n, bool in_place, int accumulate) {
+    const bool shared = up_to(1) == 1; /* one row of B for all of A */
+    const planes_of a = make_planes(c, 0, m, n);
+    planes_of b = make_planes(c, 1, shared && m > 1 ? 1 : m, n);
+    if (shared) b.view.row = 0;
+    const planes_of got = in_place ? copy_planes(c, 2, &a, false) : make_planes(c, 2, m, n);
+    const planes_of want = copy_planes(c, 3, &got, false), before = copy_planes(c, 4, &got, false);
+    c->kernels->multiply_complex(m, n, in_place ? &got.view : &a.view, &b.view, &got.view,
+                                 accumulate);
+    c->ref->multiply_complex(m, n, &a.view, &b.view, &want.view, accumulate);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            const int64_t x = i * a.view.row + j, y = i * b.view.row + j, to = i * got.view.row + j;
+            const int64_t planes[] = {0, got.view.plane};
+            const double ar = fabs(get(c->format, a.view.data, x)),
+                         ai = fabs(get(c->format, a.view.data, x + a.view.plane)),
+                         br = fabs(get(c->format, b.view.data, y)),
+                         bi = fabs(get(c->format, b.view.data, y + b.view.plane));
+            const double sums[] = {ar * br + ai * bi, ai * br + ar * bi};
+            for (int p = 0; p < 2; p++) {
+                const double old = fabs(get(c->format, before.view.data, to + planes[p]));
+                check_value(c, get(c->format, got.view.data, to + planes[p]),
+                            get(c->format, want.view.data, to + planes[p]), 1,
+                            sums[p] + (accumulate ? old : 0));
+            }
+        }
+    for (int64_t i = 0; i < got.count; i++)
+        if (!in_planes(&got, c, i, m, n))
+            assert_true(get(c->format, got.data, i) == get(c->format, before.data, i));
+    check_canary(2);
+}
+
+static void check_multiply_complex(const check *c) {
+    for (int64_t n = 0; n < 50; n++)
+        for (int accumulate = 0; accumulate < 2; accumulate++) {
+            check_elements(c, up_to(5), n, false, accumulate);
+            check_elements(c, up_to(5), n, true, accumulate);
+        }
+}
+
 static void check_transpose(const check *c) {
     for (int64_t rows = 0; rows < 36; rows++) {
         for (int64_t cols = 0; cols < 36; cols++) {
