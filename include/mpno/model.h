@@ -31,6 +31,30 @@ typedef enum mpno_norm {
 } mpno_norm;
 typedef enum mpno_stabilizer { MPNO_STABILIZER_NONE, MPNO_STABILIZER_TANH } mpno_stabilizer;
 typedef enum mpno_embedding { MPNO_EMBEDDING_NONE, MPNO_EMBEDDING_GRID } mpno_embedding;
+/* How spectral weights are kept: whole, or as the factors of a decomposition. */
+typedef enum mpno_factorization {
+    MPNO_FACTORIZATION_DENSE,
+    MPNO_FACTORIZATION_CP,
+    MPNO_FACTORIZATION_TUCKER,
+    MPNO_FACTORIZATION_TT
+} mpno_factorization;
+typedef enum mpno_implementation {
+    MPNO_IMPLEMENTATION_FACTORIZED,
+    MPNO_IMPLEMENTATION_RECONSTRUCTED
+} mpno_implementation;
+/* In which order a spectrum and factors are multiplied: by the fewest operations (AUTO), the least
+ * memory or error bound; the spectrum first, or the dense weight; or, of CP weights, by the options
+ * B and C of arXiv 2307.15034 (docs/design/contraction.md). */
+typedef enum mpno_contraction_order {
+    MPNO_CONTRACTION_AUTO,
+    MPNO_CONTRACTION_MEMORY,
+    MPNO_CONTRACTION_ERROR,
+    MPNO_CONTRACTION_DATA_FIRST,
+    MPNO_CONTRACTION_WEIGHT_FIRST,
+    MPNO_CONTRACTION_OPTION_B,
+    MPNO_CONTRACTION_OPTION_C
+} mpno_contraction_order;
+#define MPNO_MAX_RANKS 7
 /* NEURALOP: reproduce the PyTorch library where it differs from what mpno takes to be right
  * (docs/howto/compat). */
 typedef enum mpno_compat { MPNO_COMPAT_NONE, MPNO_COMPAT_NEURALOP } mpno_compat;
@@ -62,12 +86,21 @@ typedef struct mpno_fno_config {
     double resolution_scaling_factor[MPNO_MAX_BLOCKS][MPNO_MAX_AXES];
     mpno_stabilizer stabilizer;
     mpno_compat compat;
+    mpno_factorization factorization;
+    int n_ranks; /* numbers in rank */
+    /* One number: a share of the dense weight's numbers (up to 1, or not whole) or a rank; or the
+     * ranks one by one. */
+    double rank[MPNO_MAX_RANKS];
+    bool fixed_rank_modes; /* tucker: input channels keep their full rank */
+    mpno_implementation implementation;
+    mpno_contraction_order contraction;
 } mpno_fno_config;
 #define MPNO_FNO_CONFIG_INIT                                                                       \
     {                                                                                              \
         0, {0}, {0}, {{0}}, 0, 0, 0, 4, 2.0, 2.0, MPNO_EMBEDDING_GRID, {0}, {1, 1, 1, 1}, MPNO_NORM_NONE, \
             1, 0, true, 0.5, 0.0, MPNO_SKIP_LINEAR, MPNO_SKIP_SOFT_GATING, 1, false, false, false, \
-            {0}, {{0}}, MPNO_STABILIZER_NONE, MPNO_COMPAT_NONE                                     \
+            {0}, {{0}}, MPNO_STABILIZER_NONE, MPNO_COMPAT_NONE, MPNO_FACTORIZATION_DENSE, 1, {1},  \
+            false, MPNO_IMPLEMENTATION_FACTORIZED, MPNO_CONTRACTION_AUTO                           \
     }
 
 typedef struct mpno_model

@@ -15,8 +15,9 @@ bool mpno_exec_placed(const mpno_exec *x, int edge) {
 
 size_t mpno_exec_chain_bytes(const mpno_exec *x, int edge) {
     const mpno_edge *e = &x->graph->edges[edge];
-    if (!x->parts || e->kind != MPNO_EDGE_PARAM_GRAD || x->graph->nodes[e->producer].op->own_chain)
-        return 0;
+    const bool sum =
+        e->kind == MPNO_EDGE_PARAM_GRAD || (e->kind == MPNO_EDGE_BLOCKS && e->gradient);
+    if (!x->parts || !sum || x->graph->nodes[e->producer].op->own_chain) return 0;
     return mpno_weight_count(&x->graph->weights[e->param]) * sizeof(double);
 }
 

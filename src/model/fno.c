@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/factors.h"
 #include "model/model.h"
 
 typedef struct builder {
@@ -298,16 +299,20 @@ static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
     int t = x;
     MPNO_TRY(mpno_spectral_plan(b->plans, b->config, layer, &b->opts->transforms,
                                 mpno_graph_grid(b->graph, x), &b->graph->grids[grid], &s));
-    const mpno_attr product = {.mode_rows = s.mode_rows};
+    const mpno_factor_graph product = {.model = b->model,
+                                       .plans = b->plans,
+                                       .graph = b->graph,
+                                       .spectral = &s,
+                                       .first_param = b->first_param,
+                                       .batch = b->opts->batch,
+                                       .training = b->opts->training,
+                                       .layer = layer};
     if (b->config->stabilizer == MPNO_STABILIZER_TANH)
         MPNO_TRY(unary(b, &mpno_op_tanh, t, "stabilised", &t));
     MPNO_TRY(to_spectrum(b, &s, t, &t));
     b->edges->spectra[layer] = t;
     memcpy(b->edges->kept[layer], s.kept, sizeof s.kept);
-    const int in[] = {t, param(b, "fno_blocks.convs.%d.weight.tensor", layer)};
-    MPNO_TRY(mpno_graph_add(b->graph,
-                            b->config->separable ? &mpno_op_scale_modes : &mpno_op_contract, 2, in,
-                            &product, MPNO_ROLE_SPECTRUM, "contracted spectrum", &t));
+    MPNO_TRY(mpno_factor_contract(&product, &t));
     MPNO_TRY(to_columns(b, &s, t, param(b, "fno_blocks.convs.%d.bias", layer), grid, y));
     if (!b->config->preactivation) MPNO_TRY(normalize(b, 2 * layer, &s, y));
     MPNO_TRY(to_field(b, &s, y));

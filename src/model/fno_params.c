@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "model/factors.h"
 #include "model/model.h"
 #include "model/spectral.h"
 
@@ -93,6 +94,31 @@ static mpno_status check_places(mpno_ctx *ctx, const mpno_fno_config *c) {
     return MPNO_OK;
 }
 
+static mpno_status check_factors(mpno_ctx *ctx, const mpno_fno_config *c) {
+    const bool dense = c->factorization == MPNO_FACTORIZATION_DENSE,
+               option = c->contraction == MPNO_CONTRACTION_OPTION_B ||
+                        c->contraction == MPNO_CONTRACTION_OPTION_C;
+    int64_t shape[MPNO_MAX_ORDER], ranks[MPNO_MAX_RANKS];
+    MPNO_CHECK(ctx, !dense || (c->contraction == MPNO_CONTRACTION_AUTO && !c->fixed_rank_modes),
+               MPNO_E_CONFIG,
+               "model.%s is given, but model.factorization is dense: nothing would read it",
+               c->fixed_rank_modes ? "fixed_rank_modes" : "contraction");
+    MPNO_CHECK(ctx, !c->fixed_rank_modes || c->factorization == MPNO_FACTORIZATION_TUCKER,
+               MPNO_E_CONFIG,
+               "model.fixed_rank_modes is read with model.factorization = tucker only: leave it "
+               "out");
+    MPNO_CHECK(ctx, !option || c->factorization == MPNO_FACTORIZATION_CP, MPNO_E_CONFIG,
+               "model.contraction = B and C are orders for model.factorization = cp");
+    MPNO_CHECK(ctx,
+               !c->separable || c->contraction <= MPNO_CONTRACTION_ERROR ||
+                   c->contraction == MPNO_CONTRACTION_WEIGHT_FIRST,
+               MPNO_E_CONFIG,
+               "model.separable weights have nothing to contract the data with first: leave "
+               "model.contraction out, or give weight-first");
+    if (dense) return MPNO_OK;
+    return mpno_factor_ranks(ctx, c, mpno_factor_shape(c, shape), shape, ranks);
+}
+
 mpno_status mpno_fno_check(mpno_ctx *ctx, const mpno_fno_config *c) {
     MPNO_CHECK(ctx, c->ndim >= 1 && c->ndim <= MPNO_MAX_AXES, MPNO_E_CONFIG,
                "model.n_modes has %d entries; give one per dimension, 1 to %d", c->ndim,
@@ -127,6 +153,7 @@ mpno_status mpno_fno_check(mpno_ctx *ctx, const mpno_fno_config *c) {
                    (long long)c->norm_groups, (long long)c->hidden_channels);
     MPNO_TRY(check_max_modes(ctx, c));
     MPNO_TRY(check_blocks(ctx, c));
+    MPNO_TRY(check_factors(ctx, c));
     return check_places(ctx, c);
 }
 
@@ -191,6 +218,31 @@ static mpno_status declare_mlp(mpno_model *model, const char *name, int64_t in, 
     return MPNO_OK;
 }
 
+/* A factor's numbers in the order of the state dict, as one matrix whose last dimension is the
+ * columns. */
+static mpno_param factor_param(const mpno_factor *f) {
+    mpno_param p = {.ndim = f->ndim,
+                    .weight = {1, 1, f->shape[f->ndim - 1], true, MPNO_ROLE_WEIGHT_FACTOR},
+                    .turned = f->turned,
+                    .init = f->deviation > 0 ? MPNO_INIT_NORMAL : MPNO_INIT_ONE,
+                    .init_scale = f->deviation / sqrt(2.0)};
+    for (int d = 0; d < f->ndim; d++) p.shape[d] = f->shape[d];
+    for (int d = 0; d + 1 < f->ndim; d++) p.weight.rows *= f->shape[d];
+    if (f->turned) p.weight.cols = p.weight.rows, p.weight.rows = f->shape[f->ndim - 1];
+    return p;
+}
+
+static mpno_status declare_factors(mpno_model *model, int layer, double deviation) {
+    mpno_factor factors[MPNO_MAX_FACTORS];
+    int n;
+    MPNO_TRY(mpno_factor_list(model->ctx, &model->config, deviation, factors, &n));
+    for (int i = 0; i < n; i++) {
+        const mpno_param p = factor_param(&factors[i]);
+        MPNO_TRY(declare(model, &p, "fno_blocks.convs.%d.weight.%s", layer, factors[i].name));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status declare_conv(mpno_model *model, int layer) {
     const mpno_fno_config *c = &model->config;
     const int64_t h = c->hidden_channels;
@@ -199,15 +251,14 @@ static mpno_status declare_conv(mpno_model *model, int layer) {
     const mpno_param bias =
         vector(h, 0, c->ndim, MPNO_ROLE_WEIGHT_VECTOR, MPNO_INIT_NORMAL, deviation);
     const int lead = c->separable ? 1 : 2;
-    int64_t modes[MPNO_MAX_AXES], used[MPNO_MAX_AXES];
-    mpno_param weight = {.ndim = lead + c->ndim,
-                         .shape = {h, h},
-                         .weight = {1, c->separable ? 1 : h, h, true, MPNO_ROLE_WEIGHT_SPECTRAL},
+    mpno_param weight = {.weight = {1, c->separable ? 1 : h, h, true, MPNO_ROLE_WEIGHT_SPECTRAL},
                          .init = MPNO_INIT_NORMAL,
                          .init_scale = deviation / sqrt(2.0)};
-    mpno_fno_weight_modes(c, layer, modes, used);
-    for (int d = 0; d < c->ndim; d++) weight.weight.blocks *= weight.shape[lead + d] = modes[d];
     MPNO_TRY(declare(model, &bias, "fno_blocks.convs.%d.bias", layer));
+    if (c->factorization != MPNO_FACTORIZATION_DENSE)
+        return declare_factors(model, layer, deviation);
+    weight.ndim = mpno_factor_shape(c, weight.shape);
+    for (int d = lead; d < weight.ndim; d++) weight.weight.blocks *= weight.shape[d];
     return declare(model, &weight, "fno_blocks.convs.%d.weight.tensor", layer);
 }
 

@@ -21,7 +21,7 @@ static void draw(mpno_param *p, mpno_format arithmetic, mpno_rng *rng, double *v
                 values[i] = 0.0;
                 break;
             case MPNO_INIT_ONE:
-                values[i] = 1.0;
+                values[i] = p->weight.is_complex && i % 2 == 1 ? 0.0 : 1.0;
                 break;
         }
     mpno_param_import(p, arithmetic, p->data, values);
@@ -131,9 +131,12 @@ mpno_raw_param mpno_model_raw(const mpno_model *model, int param) {
 /* Where number i of the outside order lies in the graph's layout. Blocks (modes of spectral
  * weights, points of kernels) are outside (rows, columns, blocks) of numbers or re, im pairs, and
  * inside [blocks][rows][columns], for complex ones [blocks][2][rows][columns]. */
-static size_t inside_index(const mpno_weight *w, size_t i) {
-    const size_t parts = w->is_complex ? 2 : 1, blocks = (size_t)w->blocks;
-    const size_t part = i % parts, block = i / parts % blocks, channel = i / parts / blocks;
+static size_t inside_index(const mpno_param *p, size_t i) {
+    const mpno_weight *w = &p->weight;
+    const size_t parts = w->is_complex ? 2 : 1, blocks = (size_t)w->blocks, rows = (size_t)w->rows;
+    const size_t part = i % parts, block = i / parts % blocks;
+    size_t channel = i / parts / blocks;
+    if (p->turned) channel = channel % rows * (size_t)w->cols + channel / rows;
     return (block * parts + part) * (size_t)(w->rows * w->cols) + channel;
 }
 
@@ -141,7 +144,7 @@ void mpno_param_export(const mpno_param *param, mpno_format arithmetic, const vo
                        double *values) {
     const size_t count = mpno_weight_count(&param->weight);
     for (size_t i = 0; i < count; i++) {
-        const size_t at = inside_index(&param->weight, i);
+        const size_t at = inside_index(param, i);
         values[i] =
             arithmetic == MPNO_F64 ? ((const double *)data)[at] : (double)((const float *)data)[at];
     }
@@ -151,7 +154,7 @@ void mpno_param_import(const mpno_param *param, mpno_format arithmetic, void *da
                        const double *values) {
     const size_t count = mpno_weight_count(&param->weight);
     for (size_t i = 0; i < count; i++) {
-        const size_t at = inside_index(&param->weight, i);
+        const size_t at = inside_index(param, i);
         if (arithmetic == MPNO_F64)
             ((double *)data)[at] = values[i];
         else

@@ -21,6 +21,7 @@ typedef struct mpno_param {
     int64_t shape[8]; /* the outside's */
     mpno_param_kind kind;
     mpno_weight weight; /* the graph's */
+    bool turned;        /* outside it is a matrix [cols][rows] */
     mpno_init init;
     double init_scale; /* UNIFORM: half width; NORMAL: standard deviation of a real number */
     void *data;        /* owned; of the model's arithmetic format, in the graph's layout; NULL while
@@ -67,6 +68,7 @@ typedef struct mpno_fno_opts {
     bool training;                      /* dropout */
     bool running;                       /* batch norm: by the running statistics */
     mpno_transforms transforms;         /* of spectral convolutions; skips have the model's own */
+    int64_t batch;                      /* that orders of contraction are chosen for */
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
 } mpno_fno_opts;
 

@@ -249,24 +249,29 @@ void mpno_fno_weight_modes(const mpno_fno_config *config, int64_t layer, int64_t
 static mpno_status make_rows(mpno_plans *plans, const mpno_fno_config *config, const axis *axes,
                              const int64_t *weight, mpno_spectral *s) {
     int64_t total = 1;
-    int32_t *rows;
-    for (int d = 0; d < config->ndim; d++) total *= axes[d].keep;
+    int32_t *rows, *in_order;
+    for (int d = 0; d < config->ndim; d++) {
+        const axis *a = &axes[d];
+        const bool centre = config->compat == MPNO_COMPAT_NEURALOP;
+        total *= s->keep[d] = a->keep;
+        s->first_row[d] = a->half  ? 0
+                          : centre ? (weight[d] - a->keep) / 2
+                                   : weight[d] / 2 - a->keep / 2;
+    }
     MPNO_TRY(mpno_plans_table(plans, (size_t)total, sizeof *rows, &rows));
+    MPNO_TRY(mpno_plans_table(plans, (size_t)total, sizeof *in_order, &in_order));
     for (int64_t k = 0; k < total; k++) {
         int64_t rest = k, block = 0, stride = 1;
         for (int d = config->ndim - 1; d >= 0; d--) {
-            const axis *a = &axes[d];
-            const int64_t shift = a->half ? 0
-                                  : config->compat == MPNO_COMPAT_NEURALOP
-                                      ? (weight[d] - a->keep) / 2
-                                      : weight[d] / 2 - a->keep / 2;
-            block += (rest % a->keep + shift) * stride;
-            rest /= a->keep;
+            block += (rest % axes[d].keep + s->first_row[d]) * stride;
+            rest /= axes[d].keep;
             stride *= weight[d];
         }
         rows[k] = (int32_t)block;
+        in_order[k] = (int32_t)k;
     }
     s->mode_rows = rows;
+    s->in_order = in_order;
     return MPNO_OK;
 }
 

@@ -13,13 +13,14 @@
 /* Constructor arguments that mpno has, with the library's defaults. */
 typedef struct options {
     mpno_int_list n_modes, max_n_modes;
-    mpno_real_list domain_padding, resolution_scaling_factor;
+    mpno_real_list domain_padding, resolution_scaling_factor, rank;
     int64_t conv_bias_kernel, ada_in_features;
     double channel_mlp_dropout;
     bool preactivation, separable, complex_data;
     int64_t in_channels, out_channels, hidden_channels, n_layers, norm_groups;
     double lifting_channel_ratio, projection_channel_ratio, channel_mlp_expansion;
-    int positional_embedding, norm, fno_skip, channel_mlp_skip, stabilizer;
+    int positional_embedding, norm, fno_skip, channel_mlp_skip, stabilizer, factorization,
+        implementation;
     bool use_channel_mlp, enforce_hermitian_symmetry;
 } options;
 
@@ -55,6 +56,11 @@ static const mpno_field fields[] = {
     {"fno_skip", MPNO_FIELD_CHOICE, offsetof(options, fno_skip), "linear", SKIPS, ""},
     {"channel_mlp_skip", MPNO_FIELD_CHOICE, offsetof(options, channel_mlp_skip), "soft-gating",
      SKIPS, ""},
+    {"factorization", MPNO_FIELD_CHOICE, offsetof(options, factorization), "dense",
+     "dense|cp|tucker|tt", ""},
+    {"rank", MPNO_FIELD_REALS, offsetof(options, rank), "null", "", ""},
+    {"implementation", MPNO_FIELD_CHOICE, offsetof(options, implementation), "factorized",
+     "factorized|reconstructed", ""},
     {"stabilizer", MPNO_FIELD_CHOICE, offsetof(options, stabilizer), "none", "none|tanh", ""},
     /* Either value: mpno takes the real part, which is what the symmetry makes of the spectrum
        (transform/fft/fft.h). */
@@ -65,10 +71,10 @@ enum { N_FIELDS = sizeof fields / sizeof fields[0] };
 
 /* Arguments that mpno does not have, harmless at these values (as one-line JSON). */
 static const char *const neutral[][2] = {
-    {"non_linearity", "gelu"},       {"norm_layer", "null"},
-    {"factorization", "null"},       {"rank", "1.0"},
-    {"fixed_rank_modes", "false"},   {"implementation", "factorized"},
-    {"fno_block_precision", "full"}, {"factorization", "dense"},
+    {"non_linearity", "gelu"},
+    {"norm_layer", "null"},
+    {"fixed_rank_modes", "false"},
+    {"fno_block_precision", "full"},
 };
 
 static bool is_neutral(mpno_ctx *ctx, const char *key, const mpno_value *value) {
@@ -140,6 +146,10 @@ static mpno_status parse_config(mpno_ctx *ctx, const char *path, const mpno_valu
     c->separable = o.separable;
     c->complex_data = o.complex_data;
     c->stabilizer = (mpno_stabilizer)o.stabilizer;
+    c->factorization = (mpno_factorization)o.factorization;
+    c->implementation = (mpno_implementation)o.implementation;
+    if (o.rank.n > 0) c->n_ranks = (int)o.rank.n;
+    for (int i = 0; i < o.rank.n && i < MPNO_MAX_RANKS; i++) c->rank[i] = o.rank.v[i];
     c->compat = MPNO_COMPAT_NEURALOP;
     for (int d = 0; d < c->ndim && d < MPNO_MAX_AXES; d++) {
         c->n_modes[d] = o.n_modes.v[d];
@@ -164,11 +174,15 @@ static mpno_status parse_header(mpno_ctx *ctx, const char *path, const char *lin
                      *shape = mpno_value_get(header, "out_shape"),
                      *train = mpno_value_get(header, "train");
     mpno_status status;
-    if (model != NULL && (model->string == NULL || strcmp(model->string, "FNO") != 0))
+    const bool fno = model == NULL || (model->string != NULL && strcmp(model->string, "FNO") == 0),
+               tfno = !fno && model->string != NULL && strcmp(model->string, "TFNO") == 0;
+    if (!fno && !tfno)
         status = mpno_fail(ctx, MPNO_E_UNSUPPORTED, "model %s is not there yet",
                            model->string ? model->string : "?");
     else
         status = parse_config(ctx, path, mpno_value_get(header, "cfg"), &c->config);
+    if (tfno && c->config.factorization == MPNO_FACTORIZATION_DENSE)
+        c->config.factorization = MPNO_FACTORIZATION_TUCKER; /* what the name stands for */
     for (size_t d = 0; shape != NULL && d < shape->n && d < MPNO_MAX_AXES; d++)
         c->output_grid[d] = shape->items[d]->integer;
     c->training = train != NULL && train->boolean;

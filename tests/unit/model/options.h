@@ -80,6 +80,59 @@ static inline void set_dropout(mpno_fno_config *c) {
 static inline void set_boundaries(mpno_fno_config *c) {
     for (int d = 0; d < c->ndim; d++) c->grid_start[d] = -1 - d, c->grid_stop[d] = 2;
 }
+static inline void set_factors(mpno_fno_config *c, mpno_factorization factorization, double rank) {
+    c->factorization = factorization;
+    c->rank[0] = rank;
+}
+static inline void set_cp(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_CP, 97);
+    c->contraction = MPNO_CONTRACTION_DATA_FIRST;
+}
+static inline void set_cp_weight_first(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_CP, 0.4);
+    c->implementation = MPNO_IMPLEMENTATION_RECONSTRUCTED;
+}
+static inline void set_cp_option_b(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_CP, 0.4);
+    c->contraction = MPNO_CONTRACTION_OPTION_B;
+}
+static inline void set_cp_option_c(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_CP, 0.4);
+    c->contraction = MPNO_CONTRACTION_OPTION_C;
+}
+static inline void set_tucker(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_TUCKER, 0.5);
+    c->contraction = MPNO_CONTRACTION_DATA_FIRST;
+}
+static inline void set_tucker_weight_first(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_TUCKER, 0.3);
+    c->contraction = MPNO_CONTRACTION_WEIGHT_FIRST;
+    c->fixed_rank_modes = true;
+}
+static inline void set_tt(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_TT, 0.5);
+    c->contraction = MPNO_CONTRACTION_DATA_FIRST;
+}
+static inline void set_tt_least_memory(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_TT, 3);
+    c->contraction = MPNO_CONTRACTION_MEMORY;
+}
+static inline void set_cp_with_others(mpno_fno_config *c) {
+    set_padding_and_scaling(c);
+    set_max_n_modes(c);
+    set_cp(c);
+    c->norm = MPNO_NORM_GROUP;
+}
+static inline void set_tucker_with_others(mpno_fno_config *c) {
+    set_complex(c);
+    set_max_n_modes(c);
+    set_factors(c, MPNO_FACTORIZATION_TUCKER, 0.6);
+    c->compat = MPNO_COMPAT_NEURALOP;
+}
+static inline void set_separable_factors(mpno_fno_config *c) {
+    set_factors(c, MPNO_FACTORIZATION_TUCKER, 0.6);
+    c->separable = true;
+}
 static inline void set_all(mpno_fno_config *c) {
     set_padding_and_scaling(c);
     set_max_n_modes(c);
@@ -112,6 +165,17 @@ static const option options[] = {
     {"complex_data, upstream", set_complex_as_upstream, 3, false, MPNO_STATISTICS_AUTO},
     {"channel_mlp_dropout", set_dropout, 3, false, MPNO_STATISTICS_AUTO},
     {"grid_boundaries", set_boundaries, 3, false, MPNO_STATISTICS_AUTO},
+    {"cp", set_cp, 3, false, MPNO_STATISTICS_AUTO},
+    {"cp, weight first", set_cp_weight_first, 3, false, MPNO_STATISTICS_AUTO},
+    {"cp, option B", set_cp_option_b, 3, false, MPNO_STATISTICS_AUTO},
+    {"cp, option C", set_cp_option_c, 3, false, MPNO_STATISTICS_AUTO},
+    {"tucker", set_tucker, 3, false, MPNO_STATISTICS_AUTO},
+    {"tucker, weight first", set_tucker_weight_first, 3, false, MPNO_STATISTICS_AUTO},
+    {"tt", set_tt, 3, false, MPNO_STATISTICS_AUTO},
+    {"tt, least memory", set_tt_least_memory, 3, false, MPNO_STATISTICS_AUTO},
+    {"cp with others", set_cp_with_others, 3, true, MPNO_STATISTICS_AUTO},
+    {"tucker with others", set_tucker_with_others, 3, false, MPNO_STATISTICS_AUTO},
+    {"separable factors", set_separable_factors, 3, false, MPNO_STATISTICS_AUTO},
     {"all", set_all, 3, true, MPNO_STATISTICS_AUTO},
 };
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
