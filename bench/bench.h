@@ -101,11 +101,13 @@ double bench_roofline_seconds(const bench_peaks *peaks, double flops, double byt
 typedef struct bench_case {
     const char *name;
     int ndim;
-    int64_t modes, size, batch, hidden;
+    int64_t modes, size, batch, hidden, n_layers;
     mpno_norm norm;
-    double ratio; /* of lifting and projection */
+    double lifting_ratio, projection_ratio;
+    mpno_factorization factorization;
+    double rank;
 } bench_case;
-#define BENCH_CASES "darcy16|ns128-m16|ns128-m64|fno3d|fno1d"
+#define BENCH_CASES "darcy16|ns128-m16|ns128-m64|ns128-tucker|ns128-cp|darcy128|fno3d|fno1d"
 /* By name; E_CONFIG with the names there are. */
 MPNO_WARN_UNUSED mpno_status bench_case_find(mpno_ctx *ctx, const char *name,
                                              const bench_case **out);

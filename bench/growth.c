@@ -28,7 +28,8 @@ static const mpno_field fields[] = {
 };
 
 /* What stays: grid 128 x 128, 16 x 16 modes, 32 channels, 2 samples. */
-static const bench_case base = {"growth", 2, 16, 128, 2, 32, MPNO_NORM_GROUP, 2};
+static const bench_case base = {
+    "growth", 2, 16, 128, 2, 32, 4, MPNO_NORM_GROUP, 2, 2, MPNO_FACTORIZATION_DENSE, 1};
 
 enum { MOST_SIZES = 6 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/memory.h"
 
@@ -56,6 +57,9 @@ static int choice_index(const mpno_field *field, const char *text) {
     char name[64];
     for (int i = 0; i < choice_count(field); i++) {
         if (strcmp(mpno_field_choice(field, i, name, sizeof name), text) == 0) return i;
+    }
+    for (int i = 0; i < choice_count(field); i++) {
+        if (strcasecmp(mpno_field_choice(field, i, name, sizeof name), text) == 0) return i;
     }
     return -1;
 }
@@ -145,8 +149,9 @@ static mpno_status set_choice(mpno_ctx *ctx, const mpno_field *field, const mpno
     list[length] = '\0';
     snprintf(expected, sizeof expected, "one of %s", list);
     const char *text = value->kind == MPNO_VALUE_STRING ? value->string
-                       : value->kind == MPNO_VALUE_NULL ? "none"
-                                                        : NULL;
+                       : value->kind == MPNO_VALUE_NULL
+                           ? (choice_index(field, "dense") < 0 ? "none" : "dense")
+                           : NULL;
     int index = text ? choice_index(field, text) : -1;
     if (index < 0) return mistyped(ctx, field, value, expected);
     *out = index;

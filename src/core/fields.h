@@ -39,8 +39,8 @@ typedef enum mpno_field_type {
     MPNO_FIELD_INT,    /* int64_t; domain "[1,inf)": brackets include the end, parentheses do not */
     MPNO_FIELD_REAL,   /* double; domain as above */
     MPNO_FIELD_TEXT,   /* char *, owned */
-    MPNO_FIELD_CHOICE, /* int, the position in the domain "none|grid"; null stands for "none" where
-                          that is a choice */
+    MPNO_FIELD_CHOICE, /* int, the position in the domain "none|grid", in capitals or not; null
+                          stands for "none" (or "dense") where that is a choice */
     MPNO_FIELD_INTS,   /* mpno_int_list; the domain is that of every entry */
     MPNO_FIELD_REALS,  /* mpno_real_list; one number stands for a list of one */
     MPNO_FIELD_TEXTS   /* mpno_text_list; one text stands for a list of one */

@@ -49,7 +49,9 @@ typedef struct mpno_settings {
         bool use_channel_mlp;
         double channel_mlp_expansion, channel_mlp_dropout;
         int64_t conv_bias_kernel;
-        bool preactivation, separable, complex_data;
+        bool preactivation, separable, complex_data, fixed_rank_modes;
+        int factorization, implementation, contraction;
+        mpno_real_list rank;
         int fno_skip, channel_mlp_skip, non_linearity, stabilizer;
     } model;
     struct {

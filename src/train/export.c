@@ -39,6 +39,10 @@ static const struct {
                  {"resolution_scaling_factor", false},
                  {"domain_padding", false},
                  {"max_n_modes", false},
+                 {"factorization", true},
+                 {"rank", true},
+                 {"fixed_rank_modes", true},
+                 {"implementation", true},
                  {"separable", false},
                  {"preactivation", false},
                  {"complex_data", false}};
@@ -60,6 +64,17 @@ static mpno_status check_meaning(mpno_ctx *ctx, const mpno_settings *s) {
                    "other outputs there: train with compat = neuralop to export such a model, or "
                    "write .safetensors",
                    options[i].key);
+    return MPNO_OK;
+}
+
+/* Whole numbers are ranks there, and others shares: ours are all real. */
+static mpno_status count_ranks(mpno_ctx *ctx, mpno_value *list) {
+    for (size_t i = 0; i < list->n; i++) {
+        const double rank = list->items[i]->real;
+        if (rank != (double)(int64_t)rank || (list->n == 1 && rank == 1)) continue;
+        mpno_value_destroy(ctx, &list->items[i]);
+        MPNO_TRY(mpno_value_int(ctx, (int64_t)rank, &list->items[i]));
+    }
     return MPNO_OK;
 }
 
@@ -85,11 +100,13 @@ static mpno_status put_argument(mpno_ctx *ctx, const mpno_settings *s, const cha
         mpno_value_destroy(ctx, &value);
         MPNO_TRY(mpno_value_null(ctx, &value));
     }
+    if (strcmp(name, "rank") == 0) MPNO_TRY(count_ranks(ctx, value));
     /* one number for all axes or blocks is a number there, a list of one is a mistake */
     if (field->type == MPNO_FIELD_REALS && value->kind == MPNO_VALUE_LIST && value->n == 1) {
-        const double only = value->items[0]->real;
+        mpno_value *only;
+        MPNO_TRY(mpno_value_clone(ctx, value->items[0], &only));
         mpno_value_destroy(ctx, &value);
-        MPNO_TRY(mpno_value_real(ctx, only, &value));
+        value = only;
     }
     return mpno_value_set(ctx, map, name, value);
 }

@@ -37,6 +37,9 @@ static mpno_status check_lists(mpno_ctx *ctx, const mpno_settings *s) {
     MPNO_CHECK(ctx, box->n == 0 || (box->row == 2 && box->n == 2 * axes), MPNO_E_CONFIG,
                "model.grid_boundaries: expected a pair [start, stop] for each of the %lld axes",
                (long long)axes);
+    MPNO_CHECK(ctx, s->model.rank.row == 0 && s->model.rank.n <= MPNO_MAX_RANKS, MPNO_E_CONFIG,
+               "model.rank: expected one number or a list of at most %d ranks, found %lld numbers",
+               MPNO_MAX_RANKS, (long long)s->model.rank.n);
     const bool flat = scale->row == 0 && (scale->n <= 1 || scale->n == blocks);
     MPNO_CHECK(ctx, flat || (scale->row == axes && scale->n == blocks * axes), MPNO_E_CONFIG,
                "model.resolution_scaling_factor: expected one number, one for each of the %lld "
@@ -290,6 +293,8 @@ mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *s, const mpno_phas
 static void fill_lists(const mpno_settings *s, mpno_fno_config *c) {
     const mpno_real_list *pad = &s->model.domain_padding, *box = &s->model.grid_boundaries,
                          *scale = &s->model.resolution_scaling_factor;
+    c->n_ranks = (int)s->model.rank.n;
+    for (int i = 0; i < c->n_ranks && i < MPNO_MAX_RANKS; i++) c->rank[i] = s->model.rank.v[i];
     for (int d = 0; d < c->ndim; d++) {
         if (s->model.max_n_modes.n > 0) c->max_n_modes[d] = s->model.max_n_modes.v[d];
         if (pad->n > 0) c->domain_padding[d] = pad->v[pad->n == 1 ? 0 : d];
@@ -325,6 +330,10 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     c.separable = s->model.separable;
     c.complex_data = s->model.complex_data;
     c.stabilizer = mpno_settings_stabilizer(s, phase);
+    c.factorization = (mpno_factorization)s->model.factorization;
+    c.fixed_rank_modes = s->model.fixed_rank_modes;
+    c.implementation = (mpno_implementation)s->model.implementation;
+    c.contraction = (mpno_contraction_order)s->model.contraction;
     fill_lists(s, &c);
     c.compat = (mpno_compat)s->compat;
     return c;

@@ -44,13 +44,15 @@ static const char *const same_name[] = {"n_modes",
                                         "resolution_scaling_factor",
                                         "stabilizer"};
 
+/* The same of factorised weights. */
+static const char *const of_factors[] = {"factorization", "rank", "fixed_rank_modes",
+                                         "implementation"};
+
 /* Arguments that must stand at a value which means "not used". */
 static const struct {
     const char *name;
     const char *neutral[3]; /* texts that are fine besides null */
 } unused[] = {
-    {"factorization", {"Dense", "dense", NULL}},
-    {"fixed_rank_modes", {"false", NULL, NULL}},
     {"non_linearity", {"<global torch._C._nn.gelu>", "<global torch._C._nn gelu>", NULL}}};
 
 static const mpno_value *argument(const mpno_value *metadata, const char *name) {
@@ -106,6 +108,32 @@ static mpno_status set_key(mpno_ctx *ctx, const char *key, const mpno_value *val
     return mpno_field_set(ctx, field, value, settings);
 }
 
+static mpno_status set_argument(mpno_ctx *ctx, const mpno_value *metadata, const char *name,
+                                mpno_settings *settings) {
+    const mpno_value *value = argument(metadata, name);
+    char key[64];
+    snprintf(key, sizeof key, "model.%s", name);
+    return value ? set_key(ctx, key, value, settings) : MPNO_OK;
+}
+
+/* tucker: the class TFNO, which is FNO with these defaults. Arguments that a dense weight does not
+ * use may stand at anything. */
+static mpno_status set_factors(mpno_ctx *ctx, const mpno_value *metadata, bool tucker,
+                               mpno_settings *settings) {
+    const mpno_value *fixed = argument(metadata, "fixed_rank_modes");
+    MPNO_TRY(set_argument(ctx, metadata, "factorization", settings));
+    if (tucker && !argument(metadata, "factorization"))
+        settings->model.factorization = MPNO_FACTORIZATION_TUCKER;
+    if (tucker && !argument(metadata, "rank")) settings->model.rank.v[0] = 0.1;
+    if (settings->model.factorization == MPNO_FACTORIZATION_DENSE) return MPNO_OK;
+    for (size_t i = 1; i < sizeof of_factors / sizeof of_factors[0]; i++) {
+        const bool none = strcmp(of_factors[i], "fixed_rank_modes") == 0 && fixed &&
+                          fixed->kind == MPNO_VALUE_NULL;
+        if (!none) MPNO_TRY(set_argument(ctx, metadata, of_factors[i], settings));
+    }
+    return MPNO_OK;
+}
+
 mpno_status mpno_state_dict_settings(mpno_ctx *ctx, const mpno_tensor_file *file,
                                      mpno_settings *settings) {
     settings->data.encode_input = settings->data.encode_output = false;
@@ -119,16 +147,12 @@ mpno_status mpno_state_dict_settings(mpno_ctx *ctx, const mpno_tensor_file *file
     const mpno_value *metadata = mpno_value_get(file->object, "_metadata");
     if (!metadata) return MPNO_OK;
     const mpno_value *name = mpno_value_get(metadata, "_name");
-    MPNO_CHECK(ctx, !name || name->kind != MPNO_VALUE_STRING || strcmp(name->string, "FNO") == 0,
-               MPNO_E_UNSUPPORTED, "a state dict of the class %s, this version reads FNO",
-               name->string);
+    const bool named = name && name->kind == MPNO_VALUE_STRING,
+               tucker = named && strcmp(name->string, "TFNO") == 0;
+    MPNO_CHECK(ctx, !named || tucker || strcmp(name->string, "FNO") == 0, MPNO_E_UNSUPPORTED,
+               "a state dict of the class %s, this version reads FNO and TFNO", name->string);
     MPNO_TRY(check_unused(ctx, metadata));
-    for (size_t i = 0; i < sizeof same_name / sizeof same_name[0]; i++) {
-        const mpno_value *value = argument(metadata, same_name[i]);
-        if (!value) continue;
-        char key[64];
-        snprintf(key, sizeof key, "model.%s", same_name[i]);
-        MPNO_TRY(set_key(ctx, key, value, settings));
-    }
-    return MPNO_OK;
+    for (size_t i = 0; i < sizeof same_name / sizeof same_name[0]; i++)
+        MPNO_TRY(set_argument(ctx, metadata, same_name[i], settings));
+    return set_factors(ctx, metadata, tucker, settings);
 }

@@ -381,7 +381,7 @@ class Errors(unittest.TestCase):
     CASES = (
         (["flow", "size:3"], "size: 3 is out of range"),
         (["step"], "name a case"),
-        (["step", "ns128-cp"], "factorised weights are not there yet"),
+        (["step", "ns128-tt"], "unknown case \"ns128-tt\"; there are darcy16|"),
         (["step", "darcy16", "--threads", "0"], "threads: 0 is out of range, expected a value in [1,4096]"),
         (["step", "darcy16", "--steps", "x"], "steps: expected an integer, found the text 'x'"),
         (["step", "darcy16", "--format", "f8"], "format: expected one of f16, bf16, found the text 'f8'"),

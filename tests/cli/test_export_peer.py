@@ -83,6 +83,10 @@ MODELS = {
     "separable, instance norm, no mlp": (["model.separable=true", "model.norm=instance_norm",
                                           "model.use_channel_mlp=false"], (8, 8), 1),
     "padding": (["model.domain_padding=0.25"], (8, 8), 1),
+    "cp": (["model.factorization=cp", "model.rank=0.3"], (8, 8), 1),
+    "pair with tucker": (["model.factorization=tucker", "model.rank=0.3", "model.fixed_rank_modes=true"], (8, 8), 1),
+    "tucker of given ranks": (["model.factorization=tucker", "model.rank=[3,4,2,2]"], (8, 8), 1),
+    "tensor train of one rank": (["model.factorization=tt", "model.rank=3"], (8, 8), 1),
     "channels and no embedding": (["model.positional_embedding=none", "model.fno_skip=identity",
                                    "model.channel_mlp_skip=none"], (8, 8), 3),
 }

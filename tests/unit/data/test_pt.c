@@ -137,7 +137,7 @@ static void compare_with_index(mpno_ctx *ctx, const char *folder, const char *st
 
 static void state_dicts_are_read_to_the_last_bit(void **state) {
     compare_with_index(*state, "tests/golden", "fno2d_default", 24);
-    compare_with_index(*state, "tests/data", "fno2d_tucker", 32);
+    compare_with_index(*state, "tests/golden", "fno2d_tucker", 32);
 }
 
 static void the_rest_of_a_checkpoint_is_a_tree(void **state) {
