@@ -8,23 +8,26 @@
 #include "number/format.h"
 #include "transform/contract/pair.h"
 
-/* Results of steps are laid out as [2][batch..][row..][column..] of the product that makes them,
- * or, where it is taken element by element, with the longest label of the batch last. */
-static mpno_contract_view lay_out(const mpno_contract_problem *problem, uint32_t labels,
-                                  const mpno_pair_labels *pair, size_t *count) {
-    mpno_contract_view view = {0};
-    int order[MPNO_CONTRACT_LABELS], n = 0, last = -1;
-    const uint32_t groups[] = {pair->batch, pair->row, pair->column};
-    int64_t stride = 1;
-    if (mpno_pair_elementwise(problem, pair)) last = mpno_pair_longest(problem, pair->batch);
-    for (int g = 0; g < 3; g++)
-        for (int l = 0; l < MPNO_CONTRACT_LABELS; l++)
-            if ((groups[g] & labels) >> l & 1 && l != last) order[n++] = l;
-    if (last >= 0) order[n++] = last;
-    while (n-- > 0) view.stride[order[n]] = stride, stride *= problem->size[order[n]];
-    view.plane = stride;
-    *count = 2 * (size_t)stride;
-    return view;
+/* The layout of tensor `of`, which the step takes together with `other` to make `to`: as a product
+ * reads it, so that it need not be copied, its inner indices in the order of `other` where that is
+ * laid out already. */
+static mpno_contract_view lay_out(const mpno_contract_problem *problem,
+                                  const mpno_pair_labels *pair, bool first,
+                                  const mpno_contract_view *to, const mpno_contract_view *other,
+                                  size_t *count) {
+    const bool columns = first == mpno_pair_turned(problem, pair, to);
+    const uint32_t own = first ? pair->row : pair->column;
+    const int longest = mpno_pair_longest(problem, pair->batch);
+    if (mpno_pair_elementwise(problem, pair) && to->stride[longest] == 1) {
+        const uint32_t groups[] = {(pair->batch | own) & ~(1u << longest), pair->inner,
+                                   1u << longest};
+        const mpno_contract_view *like[] = {to, other, to};
+        return mpno_pair_layout(problem, groups, 3, like, count);
+    }
+    const uint32_t groups[] = {pair->batch, columns ? pair->inner : own,
+                               columns ? own : pair->inner};
+    const mpno_contract_view *like[] = {to, columns ? other : to, columns ? to : other};
+    return mpno_pair_layout(problem, groups, 3, like, count);
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -66,15 +69,19 @@ mpno_status mpno_contraction_make(mpno_ctx *ctx, const mpno_contract_problem *pr
                "a contraction needs two operands at least, and two tensors for each index");
     memcpy(c->view, views, (size_t)n * sizeof *views);
     mpno_contract_tensors(problem, path, c->labels);
-    for (int s = 0; s < path->n_steps; s++) {
-        const int a = path->step[s].a, b = path->step[s].b, to = n + s;
-        const mpno_pair_labels pair = labels_of_step(c, a, b, to);
-        size_t count = 0;
-        c->view[to] =
-            s + 1 < path->n_steps ? lay_out(problem, c->labels[to], &pair, &count) : views[n];
-        c->place[to] = c->results;
-        c->results += (count + 15) / 16 * 16;
-        c->copies = larger(c->copies, copies_of(c, a, b, to));
+    c->view[n + path->n_steps - 1] = views[n];
+    for (int s = path->n_steps - 1; s >= 0; s--) {
+        const int pair[] = {path->step[s].a, path->step[s].b}, to = n + s;
+        const mpno_pair_labels labels = labels_of_step(c, pair[0], pair[1], to);
+        for (int i = 0; i < 2; i++) {
+            if (pair[i] < n) continue;
+            size_t count;
+            c->view[pair[i]] =
+                lay_out(problem, &labels, i == 0, &c->view[to], &c->view[pair[1 - i]], &count);
+            c->place[pair[i]] = c->results;
+            c->results += (count + 15) / 16 * 16;
+        }
+        c->copies = larger(c->copies, copies_of(c, pair[0], pair[1], to));
     }
     return MPNO_OK;
 }

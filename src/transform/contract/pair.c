@@ -9,6 +9,8 @@ enum {
     LABELS = MPNO_CONTRACT_LABELS,
     ROWS = 64, /* of a task's part of a product */
     COLUMNS = 256,
+    LEAST_ROWS = 8, /* of a product that is worth a call */
+    LEAST_COLUMNS = 32,
     LEAST_LONG = 8,  /* indices along which going element by element is worth it */
     COPY_TASKS = 64, /* at least so many, where there are so many rows */
     ROUND = 16       /* copies start at multiples of so many numbers */
@@ -57,6 +59,17 @@ size_t mpno_pair_copies(const mpno_contract_problem *problem, const mpno_pair_la
            numbers(problem, labels->batch | labels->row | labels->column);
 }
 
+bool mpno_pair_turned(const mpno_contract_problem *problem, const mpno_pair_labels *labels,
+                      const mpno_contract_view *to) {
+    for (int l = 0; l < LABELS; l++) {
+        if (to->stride[l] != 1) continue;
+        if (labels->row >> l & 1) return true;
+        if (labels->column >> l & 1) return false;
+    }
+    return mpno_contract_product(problem, labels->row) >
+           mpno_contract_product(problem, labels->column);
+}
+
 /* ---- groups of labels ---- */
 
 /* Ordered as they lie in `view`: the longest stride first. */
@@ -95,6 +108,23 @@ static int64_t place_of(const mpno_contract_problem *problem, const group *g,
     return place;
 }
 
+mpno_contract_view mpno_pair_layout(const mpno_contract_problem *problem, const uint32_t *groups,
+                                    int n_groups, const mpno_contract_view *const *like,
+                                    size_t *count) {
+    mpno_contract_view view = {0};
+    int64_t stride = 1;
+    for (int g = n_groups - 1; g >= 0; g--) {
+        const group ordered = group_of(problem, groups[g], like[g]);
+        for (int i = ordered.n - 1; i >= 0; i--) {
+            view.stride[ordered.label[i]] = stride;
+            stride *= problem->size[ordered.label[i]];
+        }
+    }
+    view.plane = stride;
+    *count = 2 * (size_t)stride;
+    return view;
+}
+
 /* ---- copies ---- */
 
 typedef struct copying {
@@ -104,24 +134,55 @@ typedef struct copying {
     size_t element;
 } copying;
 
+static int64_t place_of_plane(const mpno_contract_view *view, int plane) {
+    return view->offset + plane * view->plane;
+}
+
+/* Along label `across` neighbours lie side by side in `from`, along `along` in `to`; all others one
+ * after the other. */
+static void turn_some(const copying *c, int across, int along, int64_t from, int64_t to) {
+    const mpno_contract_problem *problem = c->call->problem;
+    group rest = {.size = 1};
+    for (int i = 0; i < c->inner.n; i++) {
+        if (c->inner.label[i] == across || c->inner.label[i] == along) continue;
+        rest.label[rest.n++] = c->inner.label[i];
+        rest.size *= problem->size[c->inner.label[i]];
+    }
+    for (int64_t r = 0; r < rest.size; r++)
+        c->call->run->kernels->transpose(
+            (char *)c->to.data +
+                (to + place_of(problem, &rest, c->to.view, r)) * (int64_t)c->element,
+            c->to.view->stride[across],
+            (char *)c->from.data +
+                (from + place_of(problem, &rest, c->from.view, r)) * (int64_t)c->element,
+            c->from.view->stride[along], problem->size[along], problem->size[across]);
+}
+
 static void copy_some(void *argument, int64_t task, int thread) {
     const copying *c = argument;
     const mpno_contract_problem *problem = c->call->problem;
     int64_t size[LABELS], from_stride[LABELS], to_stride[LABELS];
+    int across = -1, along = -1;
     (void)thread;
     for (int i = 0; i < c->inner.n; i++) {
-        size[i] = problem->size[c->inner.label[i]];
-        from_stride[i] = c->from.view->stride[c->inner.label[i]];
-        to_stride[i] = c->to.view->stride[c->inner.label[i]];
+        const int label = c->inner.label[i];
+        size[i] = problem->size[label];
+        from_stride[i] = c->from.view->stride[label];
+        to_stride[i] = c->to.view->stride[label];
+        if (from_stride[i] == 1) across = label;
+        if (to_stride[i] == 1) along = label;
     }
     for (int plane = 0; plane < 2; plane++) {
-        const int64_t from = c->from.view->offset + plane * c->from.view->plane +
+        const int64_t from = place_of_plane(c->from.view, plane) +
                              place_of(problem, &c->outer, c->from.view, task),
-                      to = c->to.view->offset + plane * c->to.view->plane +
+                      to = place_of_plane(c->to.view, plane) +
                            place_of(problem, &c->outer, c->to.view, task);
-        c->call->run->fields->copy_strided((char *)c->to.data + to * (int64_t)c->element, to_stride,
-                                           (char *)c->from.data + from * (int64_t)c->element,
-                                           from_stride, size, c->inner.n);
+        if (across >= 0 && along >= 0 && across != along)
+            turn_some(c, across, along, from, to);
+        else
+            c->call->run->fields->copy_strided(
+                (char *)c->to.data + to * (int64_t)c->element, to_stride,
+                (char *)c->from.data + from * (int64_t)c->element, from_stride, size, c->inner.n);
     }
 }
 
@@ -136,9 +197,11 @@ static void copy(const mpno_pair_call *call, mpno_pair_tensor from, mpno_pair_te
                  .element = mpno_format_bytes(call->run->kernels->arithmetic)};
     for (int g = 0; g < n_groups; g++)
         for (int i = 0; i < groups[g].n; i++) {
-            group *into = c.outer.size < COPY_TASKS ? &c.outer : &c.inner;
-            into->label[into->n++] = groups[g].label[i];
-            into->size *= call->problem->size[groups[g].label[i]];
+            const int label = groups[g].label[i];
+            const bool side_by_side = from.view->stride[label] == 1 || to.view->stride[label] == 1;
+            group *into = c.outer.size < COPY_TASKS && !side_by_side ? &c.outer : &c.inner;
+            into->label[into->n++] = label;
+            into->size *= call->problem->size[label];
         }
     mpno_parallel(call->run->n_threads, c.outer.size, copy_some, &c);
 }
@@ -204,63 +267,98 @@ static void multiply_some(void *argument, int64_t task, int thread) {
     (void)p->call->run->kernels->gemm_complex(rows, columns, p->inner, &a, &b, &to, 0);
 }
 
-/* Which of a and b gives the columns: that in which neighbours in the result differ, or else the
- * one with more of them. */
-static bool columns_from_a(const mpno_pair_call *call) {
-    const mpno_contract_problem *problem = call->problem;
-    for (int l = 0; l < LABELS; l++) {
-        if (call->to.view->stride[l] != 1) continue;
-        if (call->labels.row >> l & 1) return true;
-        if (call->labels.column >> l & 1) return false;
+/* Labels of a product that are gone through one by one around it. */
+static void take_outermost(group *g, group *loops, const mpno_contract_problem *problem) {
+    const int label = g->label[0];
+    loops->label[loops->n++] = label;
+    loops->size *= problem->size[label];
+    g->size /= problem->size[label];
+    for (int i = 1; i < g->n; i++) g->label[i - 1] = g->label[i];
+    g->n--;
+}
+
+/* Whether the indices lie evenly in both views. */
+static bool even_in_both(const mpno_contract_problem *problem, const group *g,
+                         const mpno_contract_view *a, const mpno_contract_view *b) {
+    int64_t stride;
+    return even(problem, g, a, &stride) && even(problem, g, b, &stride);
+}
+
+/* Takes labels out of the group until the others lie evenly where they are read and written, as
+ * long as `least` indices are left: a loop costs less than a copy. */
+static void loosen(const mpno_contract_problem *problem, group *g, group *loops,
+                   const mpno_contract_view *from, const mpno_contract_view *to, int64_t least) {
+    while (g->n > 1 && !even_in_both(problem, g, from, to) &&
+           g->size / problem->size[g->label[0]] >= least)
+        take_outermost(g, loops, problem);
+}
+
+/* The labels of a group that a tensor has. */
+static group among(const mpno_contract_problem *problem, const group *g, uint32_t labels) {
+    group some = {.size = 1};
+    for (int i = 0; i < g->n; i++) {
+        if (!(labels >> g->label[i] & 1)) continue;
+        some.label[some.n++] = g->label[i];
+        some.size *= problem->size[g->label[i]];
     }
-    return mpno_contract_product(problem, call->labels.row) >
-           mpno_contract_product(problem, call->labels.column);
+    return some;
+}
+
+static bool has_neighbours(const group *g, const mpno_contract_view *view) {
+    return g->n == 0 || view->stride[g->label[g->n - 1]] == 1;
+}
+
+/* Copies an operand, or a result, in the order in which the product takes it. */
+static mpno_pair_tensor reorder(const mpno_pair_call *call, mpno_pair_tensor tensor,
+                                const group *groups, mpno_contract_view *view, char **room,
+                                bool now) {
+    const mpno_pair_tensor copied = {*room, view};
+    size_t n = 2;
+    *view = copied_view(call->problem, groups, 3, false);
+    if (now) copy(call, tensor, copied, groups, 3);
+    for (int g = 0; g < 3; g++) n *= (size_t)groups[g].size;
+    *room += (n + ROUND - 1) / ROUND * ROUND * mpno_format_bytes(call->run->kernels->arithmetic);
+    return copied;
 }
 
 static void run_product(const mpno_pair_call *call) {
     const mpno_contract_problem *problem = call->problem;
-    const bool turned = columns_from_a(call);
+    const mpno_pair_labels *l = &call->labels;
+    const bool turned = mpno_pair_turned(problem, l, call->to.view);
+    const uint32_t row = turned ? l->column : l->row, column = turned ? l->row : l->column;
     product p = {.call = call,
                  .a = turned ? call->b : call->a,
                  .b = turned ? call->a : call->b,
                  .to = call->to,
+                 .batch = group_of(problem, l->batch, call->to.view),
                  .conjugate_a = turned && call->conjugate_b,
                  .conjugate_b = !turned && call->conjugate_b,
                  .element = mpno_format_bytes(call->run->kernels->arithmetic)};
-    const group rows = group_of(problem, turned ? call->labels.column : call->labels.row,
-                                call->to.view),
-                columns = group_of(problem, turned ? call->labels.row : call->labels.column,
-                                   call->to.view),
-                inner = group_of(problem, call->labels.inner, p.a.view);
-    p.batch = group_of(problem, call->labels.batch, call->to.view);
-    p.rows = rows.size, p.columns = columns.size, p.inner = inner.size;
-    const group a_groups[] = {p.batch, rows, inner}, b_groups[] = {p.batch, inner, columns},
+    group rows = group_of(problem, row, call->to.view),
+          columns = group_of(problem, column, call->to.view);
+    const group inner = group_of(problem, l->inner, p.a.view);
+    loosen(problem, &rows, &p.batch, p.a.view, p.to.view, LEAST_ROWS);
+    loosen(problem, &columns, &p.batch, p.b.view, p.to.view, LEAST_COLUMNS);
+    const group a_groups[] = {among(problem, &p.batch, l->batch | row), rows, inner},
+                b_groups[] = {among(problem, &p.batch, l->batch | column), inner, columns},
                 to_groups[] = {p.batch, rows, columns};
-    const mpno_contract_view a_view = copied_view(problem, a_groups, 3, false),
-                             b_view = copied_view(problem, b_groups, 3, false),
-                             to_view = copied_view(problem, to_groups, 3, false);
+    mpno_contract_view a_view, b_view, to_view;
     char *room = call->copies;
     int64_t next;
+    p.rows = rows.size, p.columns = columns.size, p.inner = inner.size;
     if (!even(problem, &rows, p.a.view, &p.a_row) || !even(problem, &inner, p.a.view, &p.a_step)) {
-        const mpno_pair_tensor copied = {room, &a_view};
-        copy(call, p.a, copied, a_groups, 3);
-        p.a = copied, p.a_row = inner.size, p.a_step = 1;
-        room += numbers(problem, call->labels.batch | call->labels.inner |
-                                     (turned ? call->labels.column : call->labels.row)) *
-                p.element;
+        p.a = reorder(call, p.a, a_groups, &a_view, &room, true);
+        p.a_row = inner.size, p.a_step = 1;
     }
     if (!even(problem, &inner, p.b.view, &p.b_row) || !even(problem, &columns, p.b.view, &next) ||
-        next != 1) {
-        const mpno_pair_tensor copied = {room, &b_view};
-        copy(call, p.b, copied, b_groups, 3);
-        p.b = copied, p.b_row = columns.size;
-        room += numbers(problem, call->labels.batch | call->labels.inner |
-                                     (turned ? call->labels.row : call->labels.column)) *
-                p.element;
+        !has_neighbours(&columns, p.b.view)) {
+        p.b = reorder(call, p.b, b_groups, &b_view, &room, true);
+        p.b_row = columns.size;
     }
     const bool apart = !even(problem, &rows, p.to.view, &p.to_row) ||
-                       !even(problem, &columns, p.to.view, &next) || next != 1;
-    if (apart) p.to = (mpno_pair_tensor){room, &to_view}, p.to_row = columns.size;
+                       !even(problem, &columns, p.to.view, &next) ||
+                       !has_neighbours(&columns, p.to.view);
+    if (apart) p.to = reorder(call, p.to, to_groups, &to_view, &room, false), p.to_row = p.columns;
     p.row_parts = (p.rows + ROWS - 1) / ROWS;
     p.column_parts = (p.columns + COLUMNS - 1) / COLUMNS;
     mpno_parallel(call->run->n_threads, p.batch.size * p.row_parts * p.column_parts, multiply_some,

@@ -30,6 +30,15 @@ mpno_pair_labels mpno_pair_divide(const mpno_contract_problem *problem, uint32_t
 /* Whether the step is taken element by element along the longest label of its batch: a product of
  * matrices would have one row, column or inner index. */
 bool mpno_pair_elementwise(const mpno_contract_problem *problem, const mpno_pair_labels *labels);
+/* Whether the columns of the product come from a: where neighbours in the result differ, or else
+ * those of which there are more. */
+bool mpno_pair_turned(const mpno_contract_problem *problem, const mpno_pair_labels *labels,
+                      const mpno_contract_view *to);
+/* A tensor without gaps, both planes apart, whose labels come group by group, those of each in the
+ * order that they have in view like[group]. */
+mpno_contract_view mpno_pair_layout(const mpno_contract_problem *problem, const uint32_t *groups,
+                                    int n_groups, const mpno_contract_view *const *like,
+                                    size_t *count);
 int mpno_pair_longest(const mpno_contract_problem *problem, uint32_t labels);
 size_t mpno_pair_copies(const mpno_contract_problem *problem, const mpno_pair_labels *labels);
 void mpno_pair_run(const mpno_pair_call *call);

@@ -109,6 +109,7 @@ static void rows_mean_what_is_published(void **state) {
                         {MPNO_ROLE_SUMS, false},
                         {MPNO_ROLE_COLUMNS, promised[i].spectrum},
                         {MPNO_ROLE_WEIGHT_VECTOR, false},
+                        {MPNO_ROLE_WEIGHT_FACTOR, false},
                         {MPNO_ROLE_ACTIVATION, promised[i].activation},
                         {MPNO_ROLE_TRANSFORM_IN, promised[i].transform_in},
                         {MPNO_ROLE_SPECTRUM, promised[i].spectrum},
