@@ -11,9 +11,12 @@ enum {
     COLUMNS = 256,
     LEAST_ROWS = 8, /* of a product that is worth a call */
     LEAST_COLUMNS = 32,
-    LEAST_LONG = 8,  /* indices along which going element by element is worth it */
-    COPY_TASKS = 64, /* at least so many, where there are so many rows */
-    ROUND = 16       /* copies start at multiples of so many numbers */
+    LEAST_LONG = 8, /* indices along which going element by element is worth it */
+    PARTS = 16,     /* of a sum, where the result alone gives too few tasks */
+    LEAST_SUMMED = 512,
+    MOST_PARTIAL = 1 << 15, /* elements of a result that is summed in parts */
+    COPY_TASKS = 64,        /* at least so many, where there are so many rows */
+    ROUND = 16              /* copies start at multiples of so many numbers */
 };
 
 /* Labels that are gone through together, the outermost first; those of one index left out. */
@@ -54,20 +57,25 @@ static size_t numbers(const mpno_contract_problem *problem, uint32_t labels) {
 }
 
 size_t mpno_pair_copies(const mpno_contract_problem *problem, const mpno_pair_labels *labels) {
-    return numbers(problem, labels->batch | labels->row | labels->inner) +
+    const size_t result = numbers(problem, labels->batch | labels->row | labels->column);
+    return (result <= 2 * MOST_PARTIAL ? PARTS * result : 0) +
+           numbers(problem, labels->batch | labels->row | labels->inner) +
            numbers(problem, labels->batch | labels->inner | labels->column) +
            numbers(problem, labels->batch | labels->row | labels->column);
 }
 
 bool mpno_pair_turned(const mpno_contract_problem *problem, const mpno_pair_labels *labels,
                       const mpno_contract_view *to) {
+    const double rows = mpno_contract_product(problem, labels->row),
+                 columns = mpno_contract_product(problem, labels->column);
+    bool turned = rows > columns;
     for (int l = 0; l < LABELS; l++) {
         if (to->stride[l] != 1) continue;
-        if (labels->row >> l & 1) return true;
-        if (labels->column >> l & 1) return false;
+        if (labels->row >> l & 1) turned = true;
+        if (labels->column >> l & 1) turned = false;
     }
-    return mpno_contract_product(problem, labels->row) >
-           mpno_contract_product(problem, labels->column);
+    const double few = turned ? rows : columns, many = turned ? columns : rows;
+    return few < LEAST_COLUMNS && many >= 4 * few ? !turned : turned;
 }
 
 /* ---- groups of labels ---- */
@@ -222,6 +230,16 @@ static mpno_contract_view copied_view(const mpno_contract_problem *problem, cons
     return view;
 }
 
+/* Moves the outermost label to those that are gone through one by one. */
+static void take_outermost(group *g, group *loops, const mpno_contract_problem *problem) {
+    const int label = g->label[0];
+    loops->label[loops->n++] = label;
+    loops->size *= problem->size[label];
+    g->size /= problem->size[label];
+    for (int i = 1; i < g->n; i++) g->label[i - 1] = g->label[i];
+    g->n--;
+}
+
 /* ---- products of matrices ---- */
 
 typedef struct product {
@@ -229,6 +247,9 @@ typedef struct product {
     mpno_pair_tensor a, b, to; /* as they are read and written */
     group batch;
     int64_t rows, columns, inner, row_parts, column_parts;
+    int64_t parts, summed; /* of the sum: of label `label`, which has `summed` indices */
+    int label;             /* -1: none */
+    size_t partial;        /* bytes from one partial result to the next */
     int64_t a_row, a_step, b_row, to_row;
     bool conjugate_a, conjugate_b;
     size_t element;
@@ -249,32 +270,50 @@ static void multiply_some(void *argument, int64_t task, int thread) {
     const mpno_contract_problem *problem = p->call->problem;
     const int64_t column = task % p->column_parts * COLUMNS,
                   row = task / p->column_parts % p->row_parts * ROWS,
-                  batch = task / p->column_parts / p->row_parts;
+                  rest = task / p->column_parts / p->row_parts, batch = rest % p->batch.size,
+                  part = rest / p->batch.size;
     const int64_t rows = p->rows - row < ROWS ? p->rows - row : ROWS,
                   columns = p->columns - column < COLUMNS ? p->columns - column : COLUMNS;
-    const bool exchanged = p->conjugate_a || p->conjugate_b;
+    const int64_t a_at = place_of(problem, &p->batch, p->a.view, batch) + row * p->a_row,
+                  b_at = place_of(problem, &p->batch, p->b.view, batch) + column,
+                  to_at =
+                      place_of(problem, &p->batch, p->to.view, batch) + row * p->to_row + column;
+    mpno_planes to = planes_at(p, &p->to, to_at, p->to_row, 1, p->conjugate_a || p->conjugate_b);
+    const int64_t first = part * p->summed / p->parts;
     (void)thread;
-    const mpno_planes a = planes_at(p, &p->a,
-                                    place_of(problem, &p->batch, p->a.view, batch) + row * p->a_row,
-                                    p->a_row, p->a_step, p->conjugate_b),
-                      b = planes_at(p, &p->b,
-                                    place_of(problem, &p->batch, p->b.view, batch) + column,
-                                    p->b_row, 1, p->conjugate_a),
-                      to = planes_at(p, &p->to,
-                                     place_of(problem, &p->batch, p->to.view, batch) +
-                                         row * p->to_row + column,
-                                     p->to_row, 1, exchanged);
-    (void)p->call->run->kernels->gemm_complex(rows, columns, p->inner, &a, &b, &to, 0);
+    to.data = (char *)to.data + (size_t)part * p->partial;
+    for (int64_t i = first; i < (part + 1) * p->summed / p->parts; i++) {
+        const int64_t a_further = p->label < 0 ? 0 : i * p->a.view->stride[p->label],
+                      b_further = p->label < 0 ? 0 : i * p->b.view->stride[p->label];
+        const mpno_planes a = planes_at(p, &p->a, a_at + a_further, p->a_row, p->a_step,
+                                        p->conjugate_b),
+                          b = planes_at(p, &p->b, b_at + b_further, p->b_row, 1, p->conjugate_a);
+        (void)p->call->run->kernels->gemm_complex(rows, columns, p->inner, &a, &b, &to, i > first);
+    }
 }
 
-/* Labels of a product that are gone through one by one around it. */
-static void take_outermost(group *g, group *loops, const mpno_contract_problem *problem) {
-    const int label = g->label[0];
-    loops->label[loops->n++] = label;
-    loops->size *= problem->size[label];
-    g->size /= problem->size[label];
-    for (int i = 1; i < g->n; i++) g->label[i - 1] = g->label[i];
-    g->n--;
+/* Divides the sum between tasks when the result is small: the outermost index of the sum goes part
+ * by part. */
+static void divide_sum(product *p, group *inner, int64_t tasks) {
+    const mpno_contract_problem *problem = p->call->problem;
+    const mpno_pair_labels *l = &p->call->labels;
+    const double result = mpno_contract_product(problem, l->batch | l->row | l->column);
+    p->label = -1, p->summed = p->parts = 1;
+    if (tasks >= PARTS || inner->n < 2 || inner->size < LEAST_SUMMED || result > MOST_PARTIAL)
+        return;
+    group taken = {.size = 1};
+    p->label = inner->label[0];
+    take_outermost(inner, &taken, problem);
+    p->summed = taken.size;
+    p->parts = p->summed < PARTS ? p->summed : PARTS;
+}
+
+/* The first of the partial results becomes their sum, in their order. */
+static void add_parts(const product *p) {
+    char *first = p->to.data;
+    const int64_t numbers_each = 2 * p->rows * p->columns * p->batch.size;
+    for (int64_t part = 1; part < p->parts; part++)
+        p->call->run->kernels->add(first, first, first + (size_t)part * p->partial, numbers_each);
 }
 
 /* Whether the indices lie evenly in both views. */
@@ -336,11 +375,15 @@ static void run_product(const mpno_pair_call *call) {
                  .element = mpno_format_bytes(call->run->kernels->arithmetic)};
     group rows = group_of(problem, row, call->to.view),
           columns = group_of(problem, column, call->to.view);
-    const group inner = group_of(problem, l->inner, p.a.view);
+    group inner = group_of(problem, l->inner, p.a.view);
     loosen(problem, &rows, &p.batch, p.a.view, p.to.view, LEAST_ROWS);
     loosen(problem, &columns, &p.batch, p.b.view, p.to.view, LEAST_COLUMNS);
-    const group a_groups[] = {among(problem, &p.batch, l->batch | row), rows, inner},
-                b_groups[] = {among(problem, &p.batch, l->batch | column), inner, columns},
+    p.row_parts = (rows.size + ROWS - 1) / ROWS;
+    p.column_parts = (columns.size + COLUMNS - 1) / COLUMNS;
+    const group all_inner = inner;
+    divide_sum(&p, &inner, p.batch.size * p.row_parts * p.column_parts);
+    const group a_groups[] = {among(problem, &p.batch, l->batch | row), rows, all_inner},
+                b_groups[] = {among(problem, &p.batch, l->batch | column), all_inner, columns},
                 to_groups[] = {p.batch, rows, columns};
     mpno_contract_view a_view, b_view, to_view;
     char *room = call->copies;
@@ -348,21 +391,24 @@ static void run_product(const mpno_pair_call *call) {
     p.rows = rows.size, p.columns = columns.size, p.inner = inner.size;
     if (!even(problem, &rows, p.a.view, &p.a_row) || !even(problem, &inner, p.a.view, &p.a_step)) {
         p.a = reorder(call, p.a, a_groups, &a_view, &room, true);
-        p.a_row = inner.size, p.a_step = 1;
+        p.a_row = all_inner.size, p.a_step = 1;
     }
     if (!even(problem, &inner, p.b.view, &p.b_row) || !even(problem, &columns, p.b.view, &next) ||
         !has_neighbours(&columns, p.b.view)) {
         p.b = reorder(call, p.b, b_groups, &b_view, &room, true);
         p.b_row = columns.size;
     }
-    const bool apart = !even(problem, &rows, p.to.view, &p.to_row) ||
+    const bool apart = p.parts > 1 || !even(problem, &rows, p.to.view, &p.to_row) ||
                        !even(problem, &columns, p.to.view, &next) ||
                        !has_neighbours(&columns, p.to.view);
-    if (apart) p.to = reorder(call, p.to, to_groups, &to_view, &room, false), p.to_row = p.columns;
-    p.row_parts = (p.rows + ROWS - 1) / ROWS;
-    p.column_parts = (p.columns + COLUMNS - 1) / COLUMNS;
-    mpno_parallel(call->run->n_threads, p.batch.size * p.row_parts * p.column_parts, multiply_some,
-                  &p);
+    if (apart) {
+        char *const start = room;
+        p.to = reorder(call, p.to, to_groups, &to_view, &room, false), p.to_row = p.columns;
+        p.partial = (size_t)(room - start);
+    }
+    mpno_parallel(call->run->n_threads, p.parts * p.batch.size * p.row_parts * p.column_parts,
+                  multiply_some, &p);
+    add_parts(&p);
     if (apart) copy(call, p.to, call->to, to_groups, 3);
 }
 

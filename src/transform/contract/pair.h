@@ -31,7 +31,7 @@ mpno_pair_labels mpno_pair_divide(const mpno_contract_problem *problem, uint32_t
  * matrices would have one row, column or inner index. */
 bool mpno_pair_elementwise(const mpno_contract_problem *problem, const mpno_pair_labels *labels);
 /* Whether the columns of the product come from a: where neighbours in the result differ, or else
- * those of which there are more. */
+ * those of which there are more; but no columns that are few beside the rows. */
 bool mpno_pair_turned(const mpno_contract_problem *problem, const mpno_pair_labels *labels,
                       const mpno_contract_view *to);
 /* A tensor without gaps, both planes apart, whose labels come group by group, those of each in the

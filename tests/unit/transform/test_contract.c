@@ -106,6 +106,67 @@ static void the_best_of_all_paths(void **state) {
     }
 }
 
+static uint32_t letters(const char **at) {
+    uint32_t labels = 0;
+    for (; **at >= 'a' && **at <= 'z'; ++*at) labels |= 1u << (**at - 'a');
+    return labels;
+}
+
+/* "EQUATION;SIZES;PATH;PATH", see tests/data/make_contraction_paths.py. */
+static void read_shape(const char *at, mpno_contract_problem *p, mpno_contract_path *paths) {
+    *p = (mpno_contract_problem){.element_bytes = 8};
+    for (bool more = true; more; at++) {
+        assert_true(p->n_operands < MPNO_CONTRACT_OPERANDS);
+        p->operand[p->n_operands++] = letters(&at);
+        more = *at == ',';
+    }
+    at++; /* of "->" */
+    p->output = letters(&at);
+    for (int l = 0; *at == (l == 0 ? ';' : ','); l++)
+        p->size[l] = strtoll(at + 1, (char **)&at, 10);
+    for (int i = 0; i < 2; i++) {
+        paths[i].n_steps = 0;
+        assert_int_equal(*at, ';');
+        while (*at == ';' || *at == ' ') {
+            const int step = paths[i].n_steps++;
+            paths[i].step[step].a = (int)strtol(at + 1, (char **)&at, 10);
+            paths[i].step[step].b = (int)strtol(at + 1, (char **)&at, 10);
+            if (*at == ';') break;
+        }
+        assert_int_equal(paths[i].n_steps, p->n_operands - 1);
+    }
+}
+
+/* Never more operations than opt_einsum's default path, never more memory than its greedy one. */
+static void not_worse_than_opt_einsum(void **state) {
+    (void)state;
+    FILE *file = fopen("tests/data/contraction_paths.txt", "r");
+    char line[400];
+    int shapes = 0, fewer = 0, less = 0;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '#') continue;
+        mpno_contract_problem p;
+        mpno_contract_path theirs[2], ours;
+        read_shape(line, &p, theirs);
+        const double flops = mpno_contract_cost_of(&p, &theirs[0]).flops,
+                     bytes = mpno_contract_cost_of(&p, &theirs[1]).peak_bytes;
+        assert_int_equal(mpno_contract_find(ctx, &p, MPNO_CONTRACT_FLOPS, &ours), MPNO_OK);
+        const double our_flops = mpno_contract_cost_of(&p, &ours).flops;
+        assert_int_equal(mpno_contract_find(ctx, &p, MPNO_CONTRACT_BYTES, &ours), MPNO_OK);
+        const double our_bytes = mpno_contract_cost_of(&p, &ours).peak_bytes;
+        if (!(our_flops <= flops * (1 + 1e-12) && our_bytes <= bytes * (1 + 1e-12)))
+            fail_msg("%s: %g flops against %g, %g bytes against %g", line, our_flops, flops,
+                     our_bytes, bytes);
+        shapes++;
+        fewer += our_flops < 0.99 * flops, less += our_bytes < 0.99 * bytes;
+    }
+    fclose(file);
+    assert_int_equal(shapes, 40);
+    assert_true(fewer > 0 && less > 0); /* or the comparison would show nothing */
+    print_message("fewer operations on %d, less memory on %d of %d shapes\n", fewer, less, shapes);
+}
+
 static void paths_refuse(void **state) {
     (void)state;
     mpno_contract_path path;
@@ -273,9 +334,70 @@ static void results_and_gradients(void **state) {
     }
 }
 
+/* Long sums of small results are taken in parts; results of few columns are turned. */
+static void long_sums(void **state) {
+    (void)state;
+    static const mpno_contract_problem problems[] = {
+        {.n_operands = 2, .operand = {0x0f, 0x1e}, .output = 0x11, .size = {9, 20, 7, 6, 5}},
+        {.n_operands = 2, .operand = {0x0f, 0x1e}, .output = 0x13, .size = {2, 3, 30, 20, 4}},
+        {.n_operands = 2, .operand = {0x07, 0x0c}, .output = 0x0b, .size = {50, 7, 6, 3}},
+        {.n_operands = 3,
+         .operand = {0x0f, 0x1e, 0x21},
+         .output = 0x30,
+         .size = {3, 9, 8, 9, 2, 2}}};
+    rng = mpno_rng_make(5, MPNO_STREAM_TEST, 0);
+    for (int round = 0; round < 40; round++) {
+        mpno_contract_problem p = problems[round % 4];
+        p.element_bytes = 16;
+        check_contraction(&p, MPNO_CONTRACT_FLOPS, 1 + round % 3);
+    }
+}
+
+/* The same bits by any number of threads. */
+static void bits_for_threads(void **state) {
+    (void)state;
+    const mpno_contract_problem p = {.n_operands = 2,
+                                     .operand = {0x0f, 0x1e},
+                                     .output = 0x11,
+                                     .size = {33, 20, 7, 6, 35},
+                                     .element_bytes = 16};
+    mpno_contract_path path;
+    mpno_contraction c;
+    tensor tensors[3];
+    mpno_contract_view views[3];
+    double *got[2][3];
+    rng = mpno_rng_make(6, MPNO_STREAM_TEST, 0);
+    for (int i = 0; i < 3; i++) {
+        tensors[i] = make_tensor(&p, i < 2 ? p.operand[i] : p.output);
+        views[i] = tensors[i].view;
+    }
+    assert_int_equal(mpno_contract_find(ctx, &p, MPNO_CONTRACT_FLOPS, &path), MPNO_OK);
+    assert_int_equal(mpno_contraction_make(ctx, &p, &path, views, &c), MPNO_OK);
+    for (int threads = 0; threads < 2; threads++) {
+        mpno_contract_run run = {
+            .kernels = mpno_kernels_get(ctx->isa, MPNO_F64),
+            .fields = mpno_field_kernels_get(MPNO_F64),
+            .n_threads = threads == 0 ? 1 : 5,
+            .scratch = aligned_alloc(64, mpno_contraction_scratch(&c, 8, true))};
+        const void *operands[] = {tensors[0].data, tensors[1].data};
+        assert_non_null(run.scratch);
+        for (int i = 0; i < 3; i++) got[threads][i] = calloc(tensors[i].count, sizeof(double));
+        void *const gradients[] = {got[threads][0], got[threads][1]};
+        mpno_contraction_run(&c, &run, operands, got[threads][2]);
+        mpno_contraction_gradients(&c, &run, operands, tensors[2].data, gradients);
+        free(run.scratch);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_memory_equal(got[0][i], got[1][i], tensors[i].count * sizeof(double));
+        free(got[0][i]), free(got[1][i]), free(tensors[i].data);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_best_of_all_paths), cmocka_unit_test(paths_refuse),
-        cmocka_unit_test(a_path_prints), cmocka_unit_test(results_and_gradients)};
+        cmocka_unit_test(the_best_of_all_paths), cmocka_unit_test(not_worse_than_opt_einsum),
+        cmocka_unit_test(paths_refuse),          cmocka_unit_test(a_path_prints),
+        cmocka_unit_test(results_and_gradients), cmocka_unit_test(long_sums),
+        cmocka_unit_test(bits_for_threads)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
