@@ -12,10 +12,12 @@ const cli_page cli_export_page = {
         "    outputs; OUTPUT ending in _state_dict.pt gets the file NAME_metadata.pkl beside it,\n"
         "    and FNO.from_checkpoint(folder, NAME) makes the model. .safetensors and .h5 hold the\n"
         "    same tensors. The optimiser's state is left behind; normalisers are told, not\n"
-        "    written.\n",
+        "    written. export.factorization=tucker (cp, tt, dense) and export.rank=0.1 decompose\n"
+        "    the spectral weights, or multiply them out, and tell what that loses.\n",
     .examples =
         "    mpno export runs/darcy16 -o darcy16_state_dict.pt\n"
-        "    mpno export runs/darcy16/best.safetensors -o weights.h5\n",
+        "    mpno export runs/darcy16/best.safetensors -o weights.h5\n"
+        "    mpno export runs/darcy16 -o small.pt export.factorization=tucker export.rank=0.5\n",
     .files = "    OUTPUT appears whole or not at all.\n",
     .options = CLI_OPTION_OUTPUT,
     .required_options = CLI_OPTION_OUTPUT,

@@ -158,6 +158,14 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_model_set_layer_modes(mpno_model *mod
 /* Modes of one block: one entry an axis. */
 MPNO_API void mpno_model_layer_modes(const mpno_model *model, int64_t layer, int64_t *n_modes);
 
+/* Another model with the same weights, its spectral ones decomposed (or multiplied out) as
+ * `factorization`, `n_ranks`, `rank` and `fixed_rank_modes` of `like` say: HOSVD (tucker), TT-SVD,
+ * alternating least squares (cp). errors (may be NULL): of each layer the norm of what was lost over
+ * that of its weight. Time and memory are those of the dense weight. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_model_refactor(const mpno_model *model,
+                                                          const mpno_fno_config *like,
+                                                          mpno_model **out, double *errors);
+
 #ifdef __cplusplus
 }
 #endif

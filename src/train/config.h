@@ -130,6 +130,10 @@ typedef struct mpno_settings {
         double margin, loss_gap, explained;
     } modes;
     struct {
+        int factorization; /* 0: keep; else one more than mpno_factorization */
+        mpno_real_list rank;
+    } export;
+    struct {
         int64_t every;
     } checkpoint;
     struct {

@@ -183,9 +183,58 @@ static mpno_status write_weights(mpno_ctx *ctx, const mpno_restored *r, const ch
     return write_pair(ctx, output, metadata, sink);
 }
 
+/* What export.factorization asks for, with what it costs. */
+static mpno_status refactor(mpno_ctx *ctx, mpno_restored *r, const mpno_sink *sink,
+                            double *errors) {
+    mpno_settings *s = &r->checkpoint->settings;
+    mpno_fno_config like = *mpno_model_config(r->model);
+    mpno_model *made;
+    char name[16];
+    MPNO_CHECK(ctx,
+               s->export.factorization > 0 || (s->export.rank.n == 1 && s->export.rank.v[0] == 1),
+               MPNO_E_CONFIG,
+               "export.rank is given, but export.factorization is not: nothing would read it");
+    if (s->export.factorization == 0) return MPNO_OK;
+    MPNO_CHECK(ctx, s->export.rank.row == 0 && s->export.rank.n <= MPNO_MAX_RANKS, MPNO_E_CONFIG,
+               "export.rank: expected one number or a list of at most %d ranks", MPNO_MAX_RANKS);
+    s->model.factorization = s->export.factorization - 1;
+    s->model.rank = s->export.rank;
+    s->model.fixed_rank_modes = false;
+    s->model.contraction = MPNO_CONTRACTION_AUTO;
+    s->model.implementation = MPNO_IMPLEMENTATION_FACTORIZED;
+    like.factorization = (mpno_factorization)s->model.factorization;
+    like.n_ranks = (int)s->model.rank.n;
+    for (int i = 0; i < like.n_ranks; i++) like.rank[i] = s->model.rank.v[i];
+    like.fixed_rank_modes = false;
+    like.contraction = MPNO_CONTRACTION_AUTO;
+    like.implementation = MPNO_IMPLEMENTATION_FACTORIZED;
+    MPNO_TRY(mpno_model_refactor(r->model, &like, &made, errors));
+    const size_t before = mpno_model_n_weights(r->model), after = mpno_model_n_weights(made);
+    mpno_settings_choice(s, "export.factorization", name, sizeof name);
+    mpno_say(sink, "spectral weights made %s, %zu parameters of %zu left\n", name, after, before);
+    for (int l = 0; l < (int)like.n_layers; l++)
+        mpno_say(sink, "block %d: relative error %.3g of its weight\n", l, errors[l]);
+    mpno_model_destroy(&r->model);
+    r->model = made;
+    return MPNO_OK;
+}
+
+static mpno_status put_errors(mpno_ctx *ctx, const mpno_restored *r, const double *errors,
+                              mpno_value *map) {
+    mpno_value *list, *one;
+    if (r->checkpoint->settings.export.factorization == 0) return MPNO_OK;
+    MPNO_TRY(mpno_value_list(ctx, &list));
+    MPNO_TRY(mpno_value_set(ctx, map, "weight_errors", list));
+    for (int l = 0; l < (int)mpno_model_config(r->model)->n_layers; l++) {
+        MPNO_TRY(mpno_value_real(ctx, errors[l], &one));
+        MPNO_TRY(mpno_value_append(ctx, list, one));
+    }
+    return MPNO_OK;
+}
+
 /* The state dict has no place for the normalisers: they are said. */
 static mpno_status report(mpno_ctx *ctx, const mpno_restored *r, const char *output,
-                          const mpno_sink *sink, char **json) {
+                          const mpno_sink *sink, const double *errors, char **json) {
     const mpno_train_state *state = &r->checkpoint->state;
     mpno_value *map;
     mpno_say(sink, "%zu parameters in %s\n", mpno_model_n_weights(r->model), output);
@@ -201,6 +250,7 @@ static mpno_status report(mpno_ctx *ctx, const mpno_restored *r, const char *out
     if (status == MPNO_OK)
         status = mpno_value_set_bool(ctx, map, "encoded_output", state->encode_y);
     if (status == MPNO_OK) status = mpno_restored_report(ctx, r, map);
+    if (status == MPNO_OK) status = put_errors(ctx, r, errors, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);
     mpno_value_destroy(ctx, &map);
     return status;
@@ -210,12 +260,14 @@ mpno_status mpno_export(mpno_ctx *ctx, const char *checkpoint, const char *outpu
                         mpno_config *overrides, const mpno_sink *sink, char **json) {
     mpno_restored restored;
     mpno_tensor_file *file = NULL;
+    double errors[MPNO_MAX_BLOCKS] = {0};
     if (json) *json = NULL;
     MPNO_TRY(mpno_tensor_file_can_write(ctx, output));
     MPNO_TRY(mpno_restore(ctx, checkpoint, overrides, &restored));
-    mpno_status status = mpno_tensor_file_create(ctx, &file);
+    mpno_status status = refactor(ctx, &restored, sink, errors);
+    if (status == MPNO_OK) status = mpno_tensor_file_create(ctx, &file);
     if (status == MPNO_OK) status = write_weights(ctx, &restored, output, sink, file);
-    if (status == MPNO_OK) status = report(ctx, &restored, output, sink, json);
+    if (status == MPNO_OK) status = report(ctx, &restored, output, sink, errors, json);
     mpno_tensor_file_destroy(ctx, &file);
     mpno_restored_clear(ctx, &restored);
     return status;

@@ -14,8 +14,10 @@ static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *override
     const mpno_field *fields = mpno_settings_fields();
     for (size_t i = 0; overrides && i < mpno_settings_n_fields(); i++) {
         const char *key = fields[i].key;
-        const bool fixed = strncmp(key, "model.", 6) == 0 || strncmp(key, "data.enc", 8) == 0 ||
-                           strcmp(key, "compat") == 0;
+        const bool order =
+            strcmp(key, "model.contraction") == 0 || strcmp(key, "model.implementation") == 0;
+        const bool fixed = (strncmp(key, "model.", 6) == 0 && !order) ||
+                           strncmp(key, "data.enc", 8) == 0 || strcmp(key, "compat") == 0;
         if (!fixed || !overrides->touched[i]) continue;
         char was[256], is[256];
         bool equal;

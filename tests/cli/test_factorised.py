@@ -82,6 +82,41 @@ class Training(Case):
             self.assertEqual(plan["parameters"], count)
 
 
+class Conversion(Case):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "config.yaml").write_text("{}")
+
+    def errors(self, *words):
+        return self.mpno("export", *words, "--json").json()["weight_errors"]
+
+    def test_there_and_back(self):
+        """Of low rank already, the weights lose nothing by other factors, and the outputs stay."""
+        self.mpno("train", "config.yaml", *SMALL, "model.factorization=cp", "model.rank=2", "output=run", "-q")
+        self.assertLess(max(self.errors("run", "-o", "dense.pt", "export.factorization=dense")), 1e-6)
+        for factorization, rank in (("tucker", 2), ("tt", 2)):
+            made = f"{factorization}.pt"
+            self.assertLess(max(self.errors("dense.pt", "-o", made, f"export.factorization={factorization}",
+                                            f"export.rank={rank}")), 1e-5)
+            found = {source: self.mpno("eval", source, f"data.test={ROOT}/examples/data/darcy_test_16.pt",
+                                       "--json").json()["test"]["16"]["l2"] for source in ("dense.pt", made)}
+            self.assertAlmostEqual(found[made], found["dense.pt"], delta=1e-4)
+
+    def test_what_is_lost_is_told(self):
+        self.mpno("train", "config.yaml", *SMALL, "output=run", "-q")
+        said = self.mpno("export", "run", "-o", "a.pt", "export.factorization=tucker", "export.rank=0.3").out
+        self.assertIn("block 1: relative error 0.", said)
+        errors = [max(self.errors("run", "-o", "a.pt", "export.factorization=tt", f"export.rank={rank}"))
+                  for rank in (0.2, 0.5, 1.0)]
+        self.assertEqual(sorted(errors, reverse=True), errors)
+
+    def test_refusals(self):
+        self.mpno("train", "config.yaml", *SMALL, "output=run", "-q")
+        self.assert_error(self.mpno("export", "run", "-o", "a.pt", "export.rank=0.3", status=2), "export.factorization")
+        self.assert_error(self.mpno("export", "run", "-o", "a.pt", "export.factorization=tt", "export.rank=[2,2]",
+                                    status=2), "2 entries")
+
+
 # name: (keys, what the error must hold)
 BAD = {
     "unknown": (["model.factorization=svd"], ["dense, cp, tucker, tt", "svd"]),
