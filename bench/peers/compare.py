@@ -27,8 +27,8 @@ RESULTS = ROOT / "bench/results"
 PAGE = ROOT / "docs/performance.md"
 BEGIN = "<!-- made by bench/peers/compare.py from bench/results: begin -->"
 END = "<!-- end -->"
-CASES = ("ns128-m16", "ns128-m64", "fno1d", "fno3d", "darcy16")
-STEPS = {"darcy16": 100, "fno1d": 5}  # timed in each process: more where one is short; else 3
+CASES = ("ns128-m16", "ns128-m64", "ns128-tucker", "ns128-cp", "darcy128", "fno1d", "fno3d", "darcy16")
+STEPS = {"darcy16": 100, "fno1d": 5, "ns128-cp": 2}  # timed in each process: more where one is short; else 3
 WHAT = {"step": [], "forward": ["--forward"]}
 OURS = {
     "full": [],

@@ -22,6 +22,10 @@ CASES = {  # the network, the shape of a batch
     "darcy16": ({"n_modes": (8, 8), "hidden_channels": 24}, (64, 1, 16, 16)),
     "ns128-m16": ({"n_modes": (16, 16), **FLOW}, (8, 1, 128, 128)),
     "ns128-m64": ({"n_modes": (64, 64), **FLOW}, (8, 1, 128, 128)),
+    "ns128-tucker": ({"n_modes": (64, 64), **FLOW, "factorization": "tucker", "rank": 0.1}, (8, 1, 128, 128)),
+    "ns128-cp": ({"n_modes": (64, 64), **FLOW, "n_layers": 8, "factorization": "cp", "rank": 0.05}, (8, 1, 128, 128)),
+    "darcy128": ({"n_modes": (64, 64), "hidden_channels": 32, "norm": "group_norm", "lifting_channel_ratio": 8,
+                  "factorization": "cp", "rank": 0.05}, (8, 1, 128, 128)),
     "fno3d": ({"n_modes": (16, 16, 16), "hidden_channels": 32}, (1, 1, 64, 64, 64)),
     "fno1d": ({"n_modes": (32,), "hidden_channels": 64}, (64, 1, 1024)),
 }
@@ -50,7 +54,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     network, shape = CASES[arguments.case]
-    model = FNO(in_channels=1, out_channels=1, n_layers=4, **network)
+    model = FNO(in_channels=1, out_channels=1, **network)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
     loss_of = H1Loss(d=len(shape) - 2)
     x, y = torch.randn(shape), torch.randn(shape)

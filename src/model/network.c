@@ -431,6 +431,22 @@ const char *mpno_network_bf16_products(const mpno_network *net) {
     return NULL;
 }
 
+const char *mpno_network_contraction(const mpno_network *net, char *text, size_t n) {
+    const mpno_graph *g = net->graph;
+    char made[400];
+    for (int i = 0; i < g->n_nodes; i++) {
+        const mpno_node *node = &g->nodes[i];
+        if (node->op != &mpno_op_rebuild) continue;
+        const mpno_contraction *c = node->attr.contraction;
+        const char *name = g->edges[node->out[0]].name;
+        snprintf(text, n, "%s first, %s by %s",
+                 strcmp(name, "dense weight") == 0 ? "weight" : "data", name,
+                 mpno_contract_text(&c->problem, &c->path, made, sizeof made));
+        return text;
+    }
+    return NULL;
+}
+
 mpno_exec *mpno_network_exec(const mpno_network *net) {
     return net->exec;
 }

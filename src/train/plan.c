@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "data/select.h"
 #include "model/model.h"
+#include "model/network.h"
 #include "mpno/run.h"
 #include "report/human.h"
 #include "train/budget.h"
@@ -594,6 +595,22 @@ static mpno_status largest_phase(const planner *p, const mpno_schedule *schedule
     return MPNO_OK;
 }
 
+/* In which order spectra and factors are multiplied, where weights are factorised. */
+static mpno_status say_contraction(const planner *p, mpno_value *map) {
+    static const char *const keys[] = {"contraction_inference", "contraction_training"};
+    for (int training = 1; training >= 0; training--) {
+        mpno_network *network;
+        char text[500];
+        MPNO_TRY(plan_finest(p, "full", training, false, &network));
+        const bool factors = mpno_network_contraction(network, text, sizeof text) != NULL;
+        mpno_network_destroy(&network);
+        if (!factors) return MPNO_OK;
+        MPNO_TRY(mpno_value_set_string(p->ctx, map, keys[training], text));
+        mpno_say(p->sink, "spectral weights, %s: %s\n", training ? "training" : "inference", text);
+    }
+    return MPNO_OK;
+}
+
 static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpno_value *map) {
     int drawn = 0;
     mpno_ctx *ctx = p->ctx;
@@ -611,6 +628,7 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     mpno_say(p->sink, "%zu parameters; grid %s, batches of %lld (training) and %lld samples\n",
              n_weights, key, (long long)p->finest->batch, (long long)p->test_batch);
     mpno_say(p->sink, "kernels %s, %d threads\n", mpno_ctx_isa(ctx), mpno_ctx_n_threads(ctx));
+    MPNO_TRY(say_contraction(p, map));
     say_grids(p);
     MPNO_TRY(say_streaming(p, map));
     MPNO_TRY(say_section(p, policies_section, NULL, map));
