@@ -160,8 +160,8 @@ MPNO_API void mpno_model_layer_modes(const mpno_model *model, int64_t layer, int
 
 /* Another model with the same weights, its spectral ones decomposed (or multiplied out) as
  * `factorization`, `n_ranks`, `rank` and `fixed_rank_modes` of `like` say: HOSVD (tucker), TT-SVD,
- * alternating least squares (cp). errors (may be NULL): of each layer the norm of what was lost over
- * that of its weight. Time and memory are those of the dense weight. */
+ * alternating least squares (cp). errors (may be NULL): of each layer the norm of what was lost
+ * over that of its weight. Time and memory are those of the dense weight. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_model_refactor(const mpno_model *model,
                                                           const mpno_fno_config *like,
                                                           mpno_model **out, double *errors);

@@ -41,8 +41,8 @@ int mpno_network_bad_edge(const mpno_network *network);
 /* What may help where values of this edge are too large. Static. */
 const char *mpno_network_remedy(const mpno_network *network, int edge);
 
-/* How the first layer's spectrum is multiplied with its factors, one line; NULL: its weight is dense.
- * Letters: a to d modes, e inputs, f outputs, g samples, h.. ranks. */
+/* How the first layer's spectrum is multiplied with its factors, one line; NULL: the weight is
+ * dense. Letters: a to d modes, e inputs, f outputs, g samples, h.. ranks. */
 const char *mpno_network_contraction(const mpno_network *network, char *text, size_t n);
 /* How many times as much as one run of the lowered program a batch at capacity is. */
 double mpno_network_parts(const mpno_network *network);

@@ -73,8 +73,10 @@ static void K(multiply_complex)(int64_t m, int64_t n, const mpno_planes *a_, con
             const T *a = (const T *)a_->data + i * a_->row + j,
                     *b = (const T *)b_->data + i * b_->row + j;
             T *c = (T *)c_->data + i * c_->row + j;
-            const double re = (double)a[0] * (double)b[0] - (double)a[a_->plane] * (double)b[b_->plane],
-                         im = (double)a[a_->plane] * (double)b[0] + (double)a[0] * (double)b[b_->plane];
+            const double re = (double)a[0] * (double)b[0] -
+                              (double)a[a_->plane] * (double)b[b_->plane],
+                         im = (double)a[a_->plane] * (double)b[0] +
+                              (double)a[0] * (double)b[b_->plane];
             c[0] = (T)(accumulate ? (double)c[0] + re : re);
             c[c_->plane] = (T)(accumulate ? (double)c[c_->plane] + im : im);
         }
