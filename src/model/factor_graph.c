@@ -83,7 +83,7 @@ static void describe_factor(build *b, int i) {
         const bool mode = label >= 0 && label < MPNO_MAX_AXES;
         if (mode) view->offset = b->g->spectral->first_row[label] * stride;
         if (label >= 0) {
-            b->problem.size[label] = mode ? b->g->spectral->keep[label] : f->shape[at];
+            b->problem.size[label] = mode ? b->g->spectral->kept[label] : f->shape[at];
             b->problem.operand[i] |= bit(label);
             view->stride[label] = stride;
         }
@@ -253,7 +253,7 @@ static mpno_status add_rebuild(const build *b, const way *w, int *edge) {
     result->stride[made->column] = 1;
     for (int d = b->config->ndim - 1; d >= 0; d--) {
         result->stride[d] = 2 * weight.blocks * weight.rows * weight.cols;
-        weight.blocks *= g->spectral->keep[d];
+        weight.blocks *= g->spectral->kept[d];
     }
     for (int i = 0; i < made->n; i++)
         views[i] = b->view[made->factor[i]], in[i] = b->edge[made->factor[i]];

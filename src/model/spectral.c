@@ -253,7 +253,7 @@ static mpno_status make_rows(mpno_plans *plans, const mpno_fno_config *config, c
     for (int d = 0; d < config->ndim; d++) {
         const axis *a = &axes[d];
         const bool centre = config->compat == MPNO_COMPAT_NEURALOP;
-        total *= s->keep[d] = a->keep;
+        total *= a->keep;
         s->first_row[d] = a->half  ? 0
                           : centre ? (weight[d] - a->keep) / 2
                                    : weight[d] / 2 - a->keep / 2;

@@ -34,10 +34,10 @@ typedef struct mpno_spectral {
     const mpno_columns *lines_in, *lines_out; /* the same in two parts; NULL: not to be had, for
                                                  complex data, long lines, 16-bit arithmetic */
     const int32_t *mode_rows; /* of each mode at the weights: its block; NULL for skips */
-    /* Modes at the weights, in order, and the first row of the weight that they use on each axis:
-     * together with mode_rows. */
+    /* Modes at the weights, in order, and the first row of the weight that they use on each axis,
+     * `kept` in all: together with mode_rows. */
     const int32_t *in_order;
-    int64_t keep[MPNO_MAX_AXES], first_row[MPNO_MAX_AXES];
+    int64_t first_row[MPNO_MAX_AXES];
     mpno_mode_map before, after;
     int64_t kept[MPNO_MAX_AXES]; /* modes at the weights: frequencies -floor(K/2) .., of real data
                                     from 0 on along the last axis */
