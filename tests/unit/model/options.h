@@ -85,7 +85,7 @@ static inline void set_factors(mpno_fno_config *c, mpno_factorization factorizat
     c->rank[0] = rank;
 }
 static inline void set_cp(mpno_fno_config *c) {
-    set_factors(c, MPNO_FACTORIZATION_CP, 97);
+    set_factors(c, MPNO_FACTORIZATION_CP, 83);
     c->contraction = MPNO_CONTRACTION_DATA_FIRST;
 }
 static inline void set_cp_weight_first(mpno_fno_config *c) {
