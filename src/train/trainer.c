@@ -158,6 +158,12 @@ static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phas
 
 enum { LOG_BYTES = 1 << 16 }; /* of the logs, more than enough */
 
+/* What a look of the diagnostics writes into the log is put together in memory: as measured 1.3 KiB
+ * a tensor, of which there are up to 24 in a block and 12 outside, gradients included. */
+static size_t look_bytes(const mpno_settings *s) {
+    return s->report.diagnostics ? (size_t)(12 + 24 * s->model.n_layers) * 1400 : 0;
+}
+
 /* Memory that networks of training must leave: to a checkpoint, to an evaluation, to a decision on
  * modes, to logs that are not open yet. */
 static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, size_t *bytes) {
@@ -176,7 +182,7 @@ static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, 
         MPNO_TRY(mpno_predictor_need(t->model, set->data, set->n, &opts, &needed));
         if (needed > *bytes) *bytes = needed;
     }
-    *bytes += t->log ? 0 : LOG_BYTES;
+    *bytes += look_bytes(t->settings) + (t->log ? 0 : LOG_BYTES);
     return MPNO_OK;
 }
 
