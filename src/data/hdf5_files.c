@@ -100,6 +100,11 @@ mpno_status mpno_hdf5_check_set(mpno_ctx *ctx, const mpno_hdf5_set *set, size_t 
                set->ndim >= 0 && set->ndim <= MPNO_MAX_DIMS &&
                    mpno_shape_measure(set->element, set->ndim, set->shape, count, bytes),
                MPNO_E_SHAPE, "data set '%s': its shape is negative or too large", set->name);
+    MPNO_CHECK(ctx, set->element != MPNO_ELEMENT_F8E4M3 && set->element != MPNO_ELEMENT_F8E5M2,
+               MPNO_E_UNSUPPORTED,
+               "data set '%.900s' is of type %s, which HDF5 has no name for; write it as "
+               "safetensors or convert it",
+               set->name, mpno_element_name(set->element));
     return MPNO_OK;
 }
 
@@ -184,7 +189,8 @@ bool mpno_hdf5_numbers(const mpno_value *v, bool *real, double *reals, int64_t *
 
 mpno_status mpno_hdf5_numbers_text(mpno_ctx *ctx, size_t n, bool list, mpno_element element,
                                    const double *reals, const int64_t *integers, char **out) {
-    const bool real = element <= MPNO_ELEMENT_BF16, truth = element == MPNO_ELEMENT_BOOL;
+    const bool real = element <= MPNO_ELEMENT_BF16 || element >= MPNO_ELEMENT_F8E4M3,
+               truth = element == MPNO_ELEMENT_BOOL;
     mpno_text text = {.ctx = ctx};
     mpno_status status = list ? mpno_text_add(&text, "[") : MPNO_OK;
     for (size_t i = 0; i < n && status == MPNO_OK; i++) {

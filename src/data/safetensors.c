@@ -59,7 +59,7 @@ static mpno_status parse_tensor(reader *r, const char *name, const mpno_value *e
     MPNO_CHECK(
         r->ctx, mpno_safetensors_type_parse(type->string, &out->element), MPNO_E_UNSUPPORTED,
         "tensor '%s' is of type '%s', which is not read; convert it to F32 or another of F64, "
-        "F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, C64",
+        "F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, C64",
         name, type->string);
     MPNO_CHECK(r->ctx, is_extent(shape, SIZE_MAX) && is_extent(offsets, 2) && offsets->n == 2,
                MPNO_E_FORMAT, "tensor '%s': shape or offsets are not non-negative integers", name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * safetensors files: 8 bytes header size, a JSON header, then the tensors' bytes without gaps.
  * Reader: header up to 100 MB, duplicate keys, unknown fields, wrong sizes, overlaps, gaps and
- * trailing bytes are E_FORMAT. Types F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL C64; others are
+ * trailing bytes are E_FORMAT. Types F64 F32 F16 BF16 F8_E4M3 F8_E5M2 I64 I32 I16 I8 U64 U32 U16 U8 BOOL C64; others are
  * E_UNSUPPORTED.
  * Writer: atomic; header padded with spaces so that the data begins at a multiple of 64; tensors
  * with wide elements first (then each is aligned to its element), otherwise in the caller's order.

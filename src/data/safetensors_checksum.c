@@ -13,11 +13,15 @@
 #include "core/memory.h"
 
 static const char *const TYPES[MPNO_ELEMENT_COUNT] = {
-    [MPNO_ELEMENT_F64] = "F64",   [MPNO_ELEMENT_F32] = "F32", [MPNO_ELEMENT_F16] = "F16",
-    [MPNO_ELEMENT_BF16] = "BF16", [MPNO_ELEMENT_I64] = "I64", [MPNO_ELEMENT_I32] = "I32",
-    [MPNO_ELEMENT_I16] = "I16",   [MPNO_ELEMENT_I8] = "I8",   [MPNO_ELEMENT_U8] = "U8",
-    [MPNO_ELEMENT_BOOL] = "BOOL", [MPNO_ELEMENT_C64] = "C64", [MPNO_ELEMENT_C128] = NULL,
-    [MPNO_ELEMENT_U16] = "U16",   [MPNO_ELEMENT_U32] = "U32", [MPNO_ELEMENT_U64] = "U64",
+    [MPNO_ELEMENT_F64] = "F64",        [MPNO_ELEMENT_F32] = "F32",
+    [MPNO_ELEMENT_F16] = "F16",        [MPNO_ELEMENT_BF16] = "BF16",
+    [MPNO_ELEMENT_I64] = "I64",        [MPNO_ELEMENT_I32] = "I32",
+    [MPNO_ELEMENT_I16] = "I16",        [MPNO_ELEMENT_I8] = "I8",
+    [MPNO_ELEMENT_U8] = "U8",          [MPNO_ELEMENT_BOOL] = "BOOL",
+    [MPNO_ELEMENT_C64] = "C64",        [MPNO_ELEMENT_C128] = NULL,
+    [MPNO_ELEMENT_U16] = "U16",        [MPNO_ELEMENT_U32] = "U32",
+    [MPNO_ELEMENT_U64] = "U64",        [MPNO_ELEMENT_F8E4M3] = "F8_E4M3",
+    [MPNO_ELEMENT_F8E5M2] = "F8_E5M2",
 };
 
 const char *mpno_safetensors_type(mpno_element element) {

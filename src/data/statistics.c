@@ -53,6 +53,8 @@ static bool is_integer(mpno_element element) {
         case MPNO_ELEMENT_F32:
         case MPNO_ELEMENT_F16:
         case MPNO_ELEMENT_BF16:
+        case MPNO_ELEMENT_F8E4M3:
+        case MPNO_ELEMENT_F8E5M2:
         case MPNO_ELEMENT_C64:
         case MPNO_ELEMENT_C128:
             return false;

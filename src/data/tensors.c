@@ -14,14 +14,15 @@ typedef struct element_facts {
 } element_facts;
 
 static const element_facts FACTS[MPNO_ELEMENT_COUNT] = {
-    [MPNO_ELEMENT_F64] = {"f64", 8, false}, [MPNO_ELEMENT_F32] = {"f32", 4, false},
-    [MPNO_ELEMENT_F16] = {"f16", 2, false}, [MPNO_ELEMENT_BF16] = {"bf16", 2, false},
-    [MPNO_ELEMENT_I64] = {"i64", 8, false}, [MPNO_ELEMENT_I32] = {"i32", 4, false},
-    [MPNO_ELEMENT_I16] = {"i16", 2, false}, [MPNO_ELEMENT_I8] = {"i8", 1, false},
-    [MPNO_ELEMENT_U8] = {"u8", 1, false},   [MPNO_ELEMENT_BOOL] = {"bool", 1, false},
-    [MPNO_ELEMENT_C64] = {"c64", 8, true},  [MPNO_ELEMENT_C128] = {"c128", 16, true},
-    [MPNO_ELEMENT_U16] = {"u16", 2, false}, [MPNO_ELEMENT_U32] = {"u32", 4, false},
-    [MPNO_ELEMENT_U64] = {"u64", 8, false},
+    [MPNO_ELEMENT_F64] = {"f64", 8, false},       [MPNO_ELEMENT_F32] = {"f32", 4, false},
+    [MPNO_ELEMENT_F16] = {"f16", 2, false},       [MPNO_ELEMENT_BF16] = {"bf16", 2, false},
+    [MPNO_ELEMENT_I64] = {"i64", 8, false},       [MPNO_ELEMENT_I32] = {"i32", 4, false},
+    [MPNO_ELEMENT_I16] = {"i16", 2, false},       [MPNO_ELEMENT_I8] = {"i8", 1, false},
+    [MPNO_ELEMENT_U8] = {"u8", 1, false},         [MPNO_ELEMENT_BOOL] = {"bool", 1, false},
+    [MPNO_ELEMENT_C64] = {"c64", 8, true},        [MPNO_ELEMENT_C128] = {"c128", 16, true},
+    [MPNO_ELEMENT_U16] = {"u16", 2, false},       [MPNO_ELEMENT_U32] = {"u32", 4, false},
+    [MPNO_ELEMENT_U64] = {"u64", 8, false},       [MPNO_ELEMENT_F8E4M3] = {"f8e4m3", 1, false},
+    [MPNO_ELEMENT_F8E5M2] = {"f8e5m2", 1, false},
 };
 
 const char *mpno_element_name(mpno_element element) {
@@ -336,6 +337,12 @@ mpno_status mpno_named_tensor_values(mpno_ctx *ctx, const mpno_named_tensor *ten
             break;
         case MPNO_ELEMENT_BF16:
             mpno_cast(out, format, from, MPNO_BF16, n);
+            break;
+        case MPNO_ELEMENT_F8E4M3:
+            mpno_cast(out, format, from, MPNO_F8E4M3, n);
+            break;
+        case MPNO_ELEMENT_F8E5M2:
+            mpno_cast(out, format, from, MPNO_F8E5M2, n);
             break;
         case MPNO_ELEMENT_C64:
             mpno_cast(out, format, from, MPNO_F32, 2 * n);

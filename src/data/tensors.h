@@ -31,6 +31,8 @@ typedef enum mpno_element {
     MPNO_ELEMENT_U16,
     MPNO_ELEMENT_U32,
     MPNO_ELEMENT_U64,
+    MPNO_ELEMENT_F8E4M3, /* as OCP's: no infinities */
+    MPNO_ELEMENT_F8E5M2,
     MPNO_ELEMENT_COUNT
 } mpno_element;
 

@@ -17,8 +17,6 @@ typedef enum mpno_role {
 
 const char *mpno_role_text(mpno_role role, bool gradient); /* "activation", "activation gradient" */
 
-typedef enum mpno_rounding { MPNO_ROUND_NEAREST_EVEN } mpno_rounding;
-
 typedef struct mpno_arithmetic {
     mpno_format multiply, accumulate;
     mpno_rounding rounding;

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "core/cpu.h"
+#include "kernel/codec.h"
 #include "mpno/format.h"
 
 /* Complex rows of scratch: row r has its real plane at data + r stride and its imaginary plane
@@ -34,6 +35,9 @@ typedef struct mpno_fft_view {
     int64_t row_stride, plane_stride, n;
     int planes;
     const void *next; /* what is read or written next, if it has no gaps, or NULL */
+    /* Of load and store: how values are kept beyond the format, or NULL. A format that is not plain
+     * has one; without, it is that of the format alone. */
+    const mpno_codec *codec;
 } mpno_fft_view;
 
 #define MPNO_FFT_SUM_CHANNELS 16 /* a cache line of f32 */

@@ -62,14 +62,15 @@ static mpno_status open_source(mpno_ctx *ctx, const char *text, bool whole, sour
 /* NumPy's names, as its users compare with. */
 static const char *dtype(mpno_element element) {
     static const char *const names[MPNO_ELEMENT_COUNT] = {
-        [MPNO_ELEMENT_F64] = "float64",    [MPNO_ELEMENT_F32] = "float32",
-        [MPNO_ELEMENT_F16] = "float16",    [MPNO_ELEMENT_BF16] = "bfloat16",
-        [MPNO_ELEMENT_I64] = "int64",      [MPNO_ELEMENT_I32] = "int32",
-        [MPNO_ELEMENT_I16] = "int16",      [MPNO_ELEMENT_I8] = "int8",
-        [MPNO_ELEMENT_U64] = "uint64",     [MPNO_ELEMENT_U32] = "uint32",
-        [MPNO_ELEMENT_U16] = "uint16",     [MPNO_ELEMENT_U8] = "uint8",
-        [MPNO_ELEMENT_BOOL] = "bool",      [MPNO_ELEMENT_C64] = "complex64",
-        [MPNO_ELEMENT_C128] = "complex128"};
+        [MPNO_ELEMENT_F64] = "float64",       [MPNO_ELEMENT_F32] = "float32",
+        [MPNO_ELEMENT_F16] = "float16",       [MPNO_ELEMENT_BF16] = "bfloat16",
+        [MPNO_ELEMENT_I64] = "int64",         [MPNO_ELEMENT_I32] = "int32",
+        [MPNO_ELEMENT_I16] = "int16",         [MPNO_ELEMENT_I8] = "int8",
+        [MPNO_ELEMENT_U64] = "uint64",        [MPNO_ELEMENT_U32] = "uint32",
+        [MPNO_ELEMENT_U16] = "uint16",        [MPNO_ELEMENT_U8] = "uint8",
+        [MPNO_ELEMENT_BOOL] = "bool",         [MPNO_ELEMENT_C64] = "complex64",
+        [MPNO_ELEMENT_C128] = "complex128",   [MPNO_ELEMENT_F8E4M3] = "float8_e4m3fn",
+        [MPNO_ELEMENT_F8E5M2] = "float8_e5m2"};
     return names[element];
 }
 

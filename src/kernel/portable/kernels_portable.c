@@ -7,9 +7,9 @@
 #include "kernel/tmpl/vec_portable.h"
 #include "kernel/tmpl/functions_coefficients.h"
 
+#define TABLE mpno_kernels_portable
+#define TABLE_ISA MPNO_ISA_PORTABLE
 #include "kernel/tmpl/kernels_f64.h"
 #include "kernel/tmpl/kernels_f32.h"
 
-#define TABLE mpno_kernels_portable
-#define TABLE_ISA MPNO_ISA_PORTABLE
 #include "kernel/tmpl/table.h"

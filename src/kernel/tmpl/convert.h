@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * load and store: storage formats to and from T, to nearest even, bitwise what number/format.h
- * defines (a NaN may keep another payload). Parameters: kernels_f32.h; and store_limit of
- * convert_f32.h or convert_f64.h. */
+ * defines (a NaN may keep another payload). Formats that are not plain go through their codec.
+ * Parameters: kernels_f32.h; and store_limit of convert_f32.h or convert_f64.h. */
+
+KERNEL_INLINE const mpno_codec_kernels *K(codecs)(void) {
+    return mpno_codec_kernels_get(TABLE_ISA, sizeof(T) == 4 ? MPNO_F32 : MPNO_F64);
+}
 
 KERNEL_INLINE VT K(widen)(const unsigned char *src, const mpno_format format) {
     switch (format) {
@@ -58,8 +62,10 @@ static void K(load)(void *dst, const void *src, mpno_format format, int64_t n) {
         case MPNO_BF16:
             K(load_as)(dst, src, MPNO_BF16, 2, n);
             break;
-        default:
-            break;
+        default: {
+            const mpno_codec codec = mpno_codec_plain(format);
+            K(codecs)()->load(&codec, dst, src, n);
+        }
     }
 }
 
@@ -93,7 +99,9 @@ static int K(store)(void *dst, mpno_format format, const void *src, int64_t n) {
             return K(store_as)(dst, MPNO_F16, 2, src, n);
         case MPNO_BF16:
             return K(store_as)(dst, MPNO_BF16, 2, src, n);
-        default:
-            return 0;
+        default: {
+            const mpno_codec codec = mpno_codec_plain(format);
+            return K(codecs)()->store(&codec, dst, src, n);
+        }
     }
 }

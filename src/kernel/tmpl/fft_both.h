@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The transform kernels of one ISA, for f64, f32, f16 and bf16 arithmetic, in the vocabulary
  * included before (vec_*.h).
+ * Parameter  FFT_ISA, the mpno_isa of the table
  * Makes   FFT_TABLE(isa): initialiser of mpno_fft_kernels[MPNO_N_FFT_ARITHMETICS]
  * Tested  portable, avx2, avx512 (tests/unit/transform/test_fft.c). */
 #include <math.h>
 #include <string.h>
+
+#include "number/format.h"
 
 #include "kernel/tmpl/convert_f32.h"
 #include "kernel/tmpl/convert_f64.h"
@@ -26,6 +29,7 @@
 #define VERB(x) vf32_##x
 #define LANES VF32_LANES
 #define NAME(x) x##_f32
+#define ARITHMETIC MPNO_F32
 #include "kernel/tmpl/fft_all.h"
 
 #define T double
@@ -34,6 +38,7 @@
 #define VERB(x) vf64_##x
 #define LANES VF64_LANES
 #define NAME(x) x##_f64
+#define ARITHMETIC MPNO_F64
 #include "kernel/tmpl/fft_all.h"
 
 #define T float
@@ -42,6 +47,7 @@
 #define VERB(x) vf32_##x
 #define LANES VF32_LANES
 #define NAME(x) x##_r16
+#define ARITHMETIC MPNO_F32
 #define STORED(x) vf32_##x##_f16
 #include "kernel/tmpl/fft_rounded.h"
 
@@ -51,6 +57,7 @@
 #define VERB(x) vf32_##x
 #define LANES VF32_LANES
 #define NAME(x) x##_rb16
+#define ARITHMETIC MPNO_F32
 #define STORED(x) vf32_##x##_bf16
 #include "kernel/tmpl/fft_rounded.h"
 

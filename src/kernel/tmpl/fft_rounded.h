@@ -14,6 +14,7 @@ FFT_INLINE V NAME(round)(V x) {
     return STORED(load)(narrow);
 }
 #define ROUND(x) NAME(round)(x)
+#define ROUNDS 1
 
 #include "kernel/tmpl/fft_vector.h"
 #include "kernel/tmpl/fft_rows.h"
@@ -71,3 +72,5 @@ static void NAME(pass)(const mpno_fft_pass *pass, const mpno_fft_rows *out, cons
 #undef NAME
 #undef STORED
 #undef ROUND
+#undef ROUNDS
+#undef ARITHMETIC

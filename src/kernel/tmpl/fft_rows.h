@@ -44,8 +44,79 @@ FFT_INLINE void NAME(load_format)(const mpno_fft_rows *dst, const mpno_fft_view 
     }
 }
 
+/* A view that has a codec, or a format that is known to codecs alone, and room for its own. */
+FFT_INLINE const mpno_codec *NAME(codec_of)(const mpno_fft_view *view, mpno_codec *own) {
+    if (view->codec != NULL || mpno_format_is_plain(view->format)) return view->codec;
+    *own = mpno_codec_plain(view->format);
+    return own;
+}
+
+FFT_INLINE unsigned char *NAME(coded_at)(const mpno_fft_view *view, int64_t row, int plane) {
+    return (unsigned char *)view->data +
+           (size_t)(row * view->row_stride + plane * view->plane_stride) *
+               mpno_format_bytes(view->format);
+}
+
+/* row = what a row keeps of factor row. */
+FFT_INLINE void NAME(take_row)(T *row, int64_t n, T factor) {
+    const V by = NAME(all)(factor);
+    int64_t c = 0;
+    for (; c + LANES <= n; c += LANES) VERB(store)(row + c, ROUND(by * VERB(load)(row + c)));
+    if (c < n) VERB(store_part)(row + c, ROUND(by * VERB(load_part)(row + c, n - c)), n - c);
+}
+
+static void NAME(load_coded)(const mpno_codec *codec, const mpno_fft_rows *dst,
+                             const mpno_fft_view *view, int64_t rows, int64_t width, T scale) {
+    const mpno_codec_kernels *codecs = mpno_codec_kernels_get(FFT_ISA, ARITHMETIC);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int p = 0; p < view->planes; p++) {
+            T *row = NAME(row)(dst, r) + p * dst->plane;
+            codecs->load(codec, row, NAME(coded_at)(view, r, p), view->n);
+            if (scale != 1 || ROUNDS) NAME(take_row)(row, view->n, scale);
+            for (int64_t c = view->n; c < width; c++) row[c] = 0;
+        }
+    }
+}
+
+/* dst = factor src; whole vectors are written, so that what reads them next does not wait.
+ */
+FFT_INLINE void NAME(scale_row)(T *dst, const T *src, int64_t n, T factor) {
+    const V by = NAME(all)(factor);
+    int64_t c = 0;
+    for (; c + LANES <= n; c += LANES) VERB(store)(dst + c, by * VERB(load)(src + c));
+    if (c < n) VERB(store)(dst + c, by * VERB(load_part)(src + c, n - c));
+}
+
+/* Pieces of a whole number of blocks, wider than a strip. */
+static int NAME(store_coded)(const mpno_codec *codec, const mpno_fft_view *view,
+                             const mpno_fft_rows *src, int64_t rows, T scale) {
+    enum { PIECE = 8 * MPNO_CODEC_BLOCK };
+    const mpno_codec_kernels *codecs = mpno_codec_kernels_get(FFT_ISA, ARITHMETIC);
+    const int64_t bytes = (int64_t)mpno_format_bytes(view->format);
+    int bad = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int p = 0; p < view->planes; p++) {
+            const T *row = NAME(row)(src, r) + p * src->plane;
+            unsigned char *dst = NAME(coded_at)(view, r, p);
+            for (int64_t c = 0, n; c < view->n; c += n) {
+                _Alignas(64) T scaled[PIECE];
+                n = view->n - c < PIECE ? view->n - c : PIECE;
+                if (scale != 1) NAME(scale_row)(scaled, row + c, n, scale);
+                bad |= codecs->store(codec, dst + c * bytes, scale != 1 ? scaled : row + c, n);
+            }
+        }
+    }
+    return bad;
+}
+
 static void NAME(load)(const mpno_fft_rows *dst, const mpno_fft_view *view, int64_t rows,
                        int64_t width, double scale) {
+    mpno_codec own;
+    const mpno_codec *codec = NAME(codec_of)(view, &own);
+    if (codec != NULL) {
+        NAME(load_coded)(codec, dst, view, rows, width, (T)scale);
+        return;
+    }
     switch (view->format) {
         case MPNO_F64:
             NAME(load_format)(dst, view, rows, width, (T)scale, MPNO_F64);
@@ -90,6 +161,9 @@ FFT_INLINE int NAME(store_format)(const mpno_fft_view *view, const mpno_fft_rows
 
 static int NAME(store)(const mpno_fft_view *view, const mpno_fft_rows *src, int64_t rows,
                        double scale) {
+    mpno_codec own;
+    const mpno_codec *codec = NAME(codec_of)(view, &own);
+    if (codec != NULL) return NAME(store_coded)(codec, view, src, rows, (T)scale);
     switch (view->format) {
         case MPNO_F64:
             return NAME(store_format)(view, src, rows, (T)scale, MPNO_F64);

@@ -57,8 +57,10 @@ static void column_sums(const mpno_fft_view *view, int64_t lines, int64_t kept, 
         case MPNO_BF16:
             column_sums_format(view, lines, kept, n, sums, MPNO_BF16);
             break;
-        default:
+        case MPNO_F16:
             column_sums_format(view, lines, kept, n, sums, MPNO_F16);
+            break;
+        default: /* of plain formats only */
             break;
     }
 }

@@ -2,7 +2,7 @@
  * All kernels of arithmetic f32 for the vocabulary included before.
  * Sets and clears the parameters of the bodies: T the C type, K(name) the name of a function of
  * this instance, V(verb) a verb of the vocabulary, VT and MASK its types, LANES the elements in a
- * vector, LOAD_F64 the verb that reads T as f64. */
+ * vector, LOAD_F64 the verb that reads T as f64. TABLE_ISA is the mpno_isa of the table. */
 
 #define T float
 #define K(name) name##_f32
@@ -12,6 +12,7 @@
 #define LANES VF32_LANES
 #define LOAD_F64 vf64_load_f32
 
+#include "kernel/codec.h"
 #include "kernel/tmpl/convert_f32.h"
 #include "kernel/tmpl/convert.h"
 #include "kernel/tmpl/elementwise.h"

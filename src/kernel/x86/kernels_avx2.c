@@ -8,10 +8,10 @@
 #include "kernel/tmpl/vec_avx2.h"
 #include "kernel/tmpl/functions_coefficients.h"
 
+#define TABLE mpno_kernels_avx2
+#define TABLE_ISA MPNO_ISA_AVX2
 #include "kernel/tmpl/kernels_f64.h"
 #include "kernel/tmpl/kernels_f32.h"
 
-#define TABLE mpno_kernels_avx2
-#define TABLE_ISA MPNO_ISA_AVX2
 #include "kernel/tmpl/table.h"
 #endif

@@ -75,6 +75,11 @@ double mpno_columns_rest_flops(const mpno_columns *columns) {
     return columns->rest != NULL ? mpno_fft_flops(columns->rest) * (double)columns->keep : 0;
 }
 
+int64_t mpno_columns_square(const mpno_columns *columns, int64_t m) {
+    const int64_t k = m % columns->keep, others = m / columns->keep;
+    return k * k + (columns->rest != NULL ? mpno_fft_square(columns->rest, others) : 0);
+}
+
 /* ---- the other axes ---- */
 
 /* One axis is all: the copy between columns [batch][2][K][C] and the spectrum [K][batch][2][C]. */
@@ -96,15 +101,23 @@ static int reorder_row(const reorder *r, char *column, char *stored, bool mean, 
     const int64_t channels = r->call->channels;
     const mpno_format in = r->call->columns_format, out = r->call->spectrum_format;
     const mpno_format format = r->to_spectrum ? in : out;
+    const mpno_codec *codec = r->to_spectrum ? r->call->columns_codec : r->call->spectrum_codec,
+                     *to = r->to_spectrum ? r->call->spectrum_codec : r->call->columns_codec;
+    const mpno_codec_kernels *codecs = mpno_codec_kernels_get(kernels->isa, kernels->arithmetic);
     const char *from = r->to_spectrum ? column : stored;
     if (format != r->plan->arithmetic) {
-        kernels->load(room, from, format, channels);
+        if (codec != NULL) {
+            codecs->load(codec, room, from, channels);
+        } else {
+            kernels->load(room, from, format, channels);
+        }
         from = room;
     }
     if (mean) {
         kernels->channel_affine(room, from, NULL, r->call->mean, 1, channels);
         from = room;
     }
+    if (to != NULL) return codecs->store(to, r->to_spectrum ? stored : column, from, channels);
     return r->to_spectrum ? kernels->store(stored, out, from, channels)
                           : kernels->store(column, in, from, channels);
 }
@@ -151,6 +164,8 @@ static mpno_fft_call rest_call(const mpno_columns *plan, const mpno_columns_call
                            .mean = call->mean,
                            .field_format = call->columns_format,
                            .spectrum_format = call->spectrum_format,
+                           .field_codec = call->columns_codec,
+                           .spectrum_codec = call->spectrum_codec,
                            .n_threads = call->n_threads,
                            .scratch = call->scratch};
 }

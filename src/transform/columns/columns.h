@@ -63,11 +63,14 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns);
 typedef struct mpno_columns_call {
     int64_t batch, channels;
     mpno_format columns_format, spectrum_format;
+    const mpno_codec *columns_codec, *spectrum_codec; /* or NULL */
     const void *mean; /* of inverse: added to each line's frequency 0, [channels]; or NULL */
     int n_threads;
     void *scratch;
 } mpno_columns_call;
 
+/* |k|^2 of mode m of the spectrum. */
+int64_t mpno_columns_square(const mpno_columns *columns, int64_t m);
 size_t mpno_columns_scratch_bytes(const mpno_columns *columns, int64_t channels, int n_threads);
 /* Return 1 when a stored value is not finite, else 0. Bits do not depend on n_threads. */
 int mpno_columns_forward(const mpno_columns *plan, const mpno_columns_call *call,

@@ -2,6 +2,7 @@
  * Plans of fft.h: checks, choice of a method per axis and direction, description. */
 #include "transform/fft/fft.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "core/memory.h"
@@ -102,6 +103,16 @@ void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft) {
 
 const mpno_fft_problem *mpno_fft_get_problem(const mpno_fft *fft) {
     return &fft->problem;
+}
+
+int64_t mpno_fft_square(const mpno_fft *fft, int64_t m) {
+    int64_t square = 0;
+    for (int d = fft->problem.ndim - 1; d >= 0; m /= fft->problem.keep[d], d--) {
+        const int64_t keep = fft->problem.keep[d],
+                      k = m % keep - (mpno_fft_is_last_real(fft, d) ? 0 : keep / 2);
+        square += k * k;
+    }
+    return square;
 }
 
 int64_t mpno_fft_modes(const mpno_fft *fft) {

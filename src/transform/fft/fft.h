@@ -16,18 +16,20 @@
  * (K <= N/2+1) in the last one when the data are real. With one channel use batch = 1 and let the
  * samples be the channels ([N1]..[Nd][samples]).
  *
- * Storage f64, f32, f16, bf16; butterflies and twiddles in `arithmetic` (f32 or f64), one rounding
- * per stored value, after scaling. With arithmetic f16 or bf16 samples, twiddles and the results of
- * every butterfly are rounded to it, and scaling comes after the last one: sums that leave its
- * range are infinite. Factors 2, 3, 5, 7 have butterflies, other primes are summed up in f32 and
- * rounded once. Not for the transform in two parts (below). Channels never mix: a value that is not
- * finite stays in its channel. Error: docs/theory (transform). */
+ * Storage in any format and codec (the transform in two parts below: f64, f32, f16, bf16);
+ * butterflies and twiddles in `arithmetic` (f32 or f64), one rounding per stored value, after
+ * scaling. With arithmetic f16 or bf16 samples, twiddles and the results of every butterfly are
+ * rounded to it, and scaling comes after the last one: sums that leave its range are infinite.
+ * Factors 2, 3, 5, 7 have butterflies, other primes are summed up in f32 and rounded once. Not for
+ * the transform in two parts (below). Channels never mix, but in scales of blocks: a value that is
+ * not finite stays in its channel. Error: docs/theory (transform). */
 #ifndef MPNO_TRANSFORM_FFT_H
 #define MPNO_TRANSFORM_FFT_H
 
 #include <stdint.h>
 
 #include "core/context.h"
+#include "kernel/codec.h"
 #include "mpno/format.h"
 
 #define MPNO_FFT_MAX_DIMS 4
@@ -53,6 +55,8 @@ void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft);
 
 const mpno_fft_problem *mpno_fft_get_problem(const mpno_fft *fft);
 int64_t mpno_fft_modes(const mpno_fft *fft);   /* product of keep */
+/* |k|^2 of kept mode m, in the order of spectra. */
+int64_t mpno_fft_square(const mpno_fft *fft, int64_t m);
 int64_t mpno_fft_points(const mpno_fft *fft);  /* product of size */
 int64_t mpno_fft_lines(const mpno_fft *fft);   /* product of size without the last */
 int64_t mpno_fft_columns(const mpno_fft *fft); /* lines times keep[last] */
@@ -72,6 +76,7 @@ typedef struct mpno_fft_call {
     double scale;
     mpno_fft_weighting weighting;
     mpno_format field_format, spectrum_format;
+    const mpno_codec *field_codec, *spectrum_codec; /* mpno_fft_view, or NULL */
     int n_threads;
     void *scratch;
     /* The channels are those of `groups` spectra side by side, as many each (0 means 1):

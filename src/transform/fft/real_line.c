@@ -119,7 +119,8 @@ static int direct_inverse(const mpno_real_line *line, const mpno_fft_kernels *ke
                           void *tmp) {
     const mpno_fft_direct *plan = &line->direct.plan;
     const void *odd = mpno_rows_offset(kernels, in->data, in->plane);
-    const bool narrow = kernels->arithmetic == MPNO_F32 && mpno_format_bytes(view->format) == 2;
+    const bool narrow = kernels->arithmetic == MPNO_F32 && view->codec == NULL &&
+                        mpno_format_bytes(view->format) == 2;
     if (plain(kernels, view, width) || (narrow && view->n == width))
         return kernels->direct_inverse(plan, view, in->data, odd, in->stride);
     const mpno_fft_rows samples = {tmp, width, 0};

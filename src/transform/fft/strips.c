@@ -125,6 +125,7 @@ static mpno_fft_view field_view(const strip *s, int64_t line) {
     const bool more = number + 1 < s->call->batch * lines && s->n == row;
     return (mpno_fft_view){.data = data,
                            .format = s->call->field_format,
+                           .codec = s->call->field_codec,
                            .row_stride = row,
                            .plane_stride = channels,
                            .n = s->n,
@@ -152,6 +153,7 @@ static mpno_fft_view spectrum_view(const strip *s, int64_t mode, int64_t step, i
     return (mpno_fft_view){
         .data = s->spectrum + (size_t)start * mpno_format_bytes(s->call->spectrum_format),
         .format = s->call->spectrum_format,
+        .codec = s->call->spectrum_codec,
         .row_stride = step * groups * row,
         .plane_stride = s->group,
         .n = left < s->group - within ? left : s->group - within,

@@ -137,7 +137,7 @@ static mpno_tensor_file *sample_file(mpno_ctx *ctx) {
     for (int i = 0; i <= MPNO_ELEMENT_COUNT; i++) {
         char name[40];
         int64_t shape[4] = {1 + i % 3, 2, 3, 1};
-        mpno_element element = i < MPNO_ELEMENT_COUNT ? (mpno_element)i : MPNO_ELEMENT_C64;
+        mpno_element element = i < MPNO_ELEMENT_F8E4M3 ? (mpno_element)i : MPNO_ELEMENT_C64;
         mpno_named_tensor *t;
         if (i == MPNO_ELEMENT_COUNT) shape[1] = 0;
         snprintf(name, sizeof name, "%s/%d.%s", i % 2 ? "a" : "a/b", i, mpno_element_name(element));
@@ -226,6 +226,13 @@ static void values_can_be_written_at_their_places(void **state) {
     assert_fails(ctx, mpno_hdf5_create(ctx, path, 1, sets, attributes), MPNO_E_ARGUMENT, "'map'");
     sets[0].name = "a//b";
     assert_fails(ctx, mpno_hdf5_create(ctx, path, 1, sets, NULL), MPNO_E_ARGUMENT, "a//b");
+    mpno_tensor_file *narrow;
+    mpno_named_tensor *t;
+    assert_ok(ctx, mpno_tensor_file_create(ctx, &narrow));
+    assert_ok(ctx,
+              mpno_tensor_file_add(ctx, narrow, "w", MPNO_ELEMENT_F8E5M2, 1, (int64_t[]){2}, &t));
+    assert_fails(ctx, mpno_hdf5_write(ctx, path, narrow), MPNO_E_UNSUPPORTED, "f8e5m2");
+    mpno_tensor_file_destroy(ctx, &narrow);
     assert_fails(ctx, mpno_hdf5_create(ctx, "/nowhere/x.h5", 1, sets, NULL), MPNO_E_IO, "/nowhere");
     mpno_value_destroy(ctx, &attributes);
 }

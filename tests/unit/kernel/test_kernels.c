@@ -123,6 +123,14 @@ static void check_load(const check *c) {
             check_bits(c, c->format, got, want, count);
             check_canary(1);
         }
+        if (bytes == 1) {
+            unsigned char *all = place(0, 256);
+            for (int i = 0; i < 256; i++) all[i] = (unsigned char)i;
+            void *got = place(1, 256 * c->size), *want = place(2, 256 * c->size);
+            c->kernels->load(got, all, from, 256);
+            mpno_cast(want, c->format, all, from, 256);
+            check_bits(c, c->format, got, want, 256);
+        }
         if (bytes != 2) continue;
         uint16_t *every = place(0, 65536 * sizeof *every);
         for (int i = 0; i < 65536; i++) every[i] = (uint16_t)i;
