@@ -120,6 +120,7 @@ typedef struct bench_work_opts {
     mpno_format format;
     bool forward, unfused;
     mpno_recompute recompute;
+    mpno_storage_opts storage;
 } bench_work_opts;
 typedef struct bench_work {
     bench_work_opts opts;

@@ -13,8 +13,8 @@
 
 typedef struct options {
     bench_common common;
-    char *name, *precision;
-    int format, recompute;
+    char *name, *precision, *storage;
+    int format, recompute, rounding, scaling;
     bool forward, profile;
 } options;
 
@@ -24,6 +24,12 @@ static const mpno_field fields[] = {
      "policy: full, amp, half, fft32, mixed"},
     {"format", MPNO_FIELD_CHOICE, offsetof(options, format), "f16", "f16|bf16",
      "what half means in the policy"},
+    {"storage", MPNO_FIELD_TEXT, offsetof(options, storage), "null", "",
+     "exceptions: ROLE=FORMAT, LAYER/ROLE=FORMAT, .."},
+    {"rounding", MPNO_FIELD_CHOICE, offsetof(options, rounding), "nearest",
+     "nearest|toward_zero|stochastic", "of narrow values"},
+    {"scaling", MPNO_FIELD_CHOICE, offsetof(options, scaling), "auto",
+     "none|tensor|channel|shell|block|auto", "what shares a scale"},
     {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap|full",
      "what the backward pass makes again"},
     {"forward", MPNO_FIELD_BOOL, offsetof(options, forward), "false", "", "the forward pass alone"},
@@ -158,10 +164,12 @@ static void print(const bench_work *w, int steps, const measurement *m) {
 static mpno_status run(mpno_ctx *ctx, void *argument) {
     const options *o = argument;
     const int steps = (int)o->common.rounds;
-    bench_work_opts opts = {.policy = o->precision,
-                            .format = o->format == 0 ? MPNO_F16 : MPNO_BF16,
-                            .forward = o->forward,
-                            .recompute = (mpno_recompute)o->recompute};
+    bench_work_opts opts = {
+        .policy = o->precision,
+        .format = o->format == 0 ? MPNO_F16 : MPNO_BF16,
+        .forward = o->forward,
+        .recompute = (mpno_recompute)o->recompute,
+        .storage = {o->storage, (mpno_rounding)o->rounding, (mpno_scaling)o->scaling, false}};
     bench_work w;
     measurement m = {.work = &w};
     MPNO_TRY(bench_case_find(ctx, o->name, &opts.which));

@@ -94,6 +94,7 @@ mpno_status bench_work_realise(bench_work *w) {
     opts.recompute = w->opts.recompute;
     opts.policy = w->opts.policy;
     opts.half_format = w->opts.format;
+    opts.storage = w->opts.storage;
     adamw.weight_decay = 1e-4;
     MPNO_TRY(mpno_network_create(w->model, &opts, &w->network));
     if (w->opts.forward) return MPNO_OK;

@@ -27,6 +27,18 @@ typedef enum mpno_recompute {
     MPNO_RECOMPUTE_FULL   /* most blocks too: from the outputs of a few, with the same bits */
 } mpno_recompute;
 
+/* What the storage of a policy is changed by. exceptions: "ROLE=FORMAT, LAYER/ROLE=FORMAT, .." such
+ * as "spectrum=f8e4m3, block 2/spectrum=f16", or NULL (docs/reference/policies.md). */
+typedef struct mpno_storage_opts {
+    const char *exceptions;
+    mpno_rounding rounding;
+    mpno_scaling scaling;
+    /* Scales of tensors, channels and shells are those of the values themselves, which are made
+     * until the scales stay: some runs for one. Else they are those of the last run. Of blocks they
+     * are always those of the values. */
+    bool just_in_time;
+} mpno_storage_opts;
+
 /* policy: a row of policies.def by name: "full", "amp", "half", "fft32", "mixed". half_format: what
  * "half" means there, MPNO_F16 or MPNO_BF16. The policy decides formats; the stabiliser is the
  * model's. */
@@ -53,11 +65,15 @@ typedef struct mpno_network_opts {
      * them read (forward) or write (inverse) half a format; MPNO_F32: never. */
     mpno_format transform_arithmetic;
     bool keep_spectra; /* what spectral weights multiply stays readable: mpno_network_spectrum */
+    mpno_storage_opts storage;
 } mpno_network_opts;
-#define MPNO_NETWORK_OPTS_INIT                                                                   \
-    {                                                                                            \
-        sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full",     \
-            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32, false \
+#define MPNO_NETWORK_OPTS_INIT                                                                    \
+    {                                                                                             \
+        sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full",      \
+            MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32, false, \
+        {                                                                                         \
+            NULL, MPNO_ROUND_NEAREST_EVEN, MPNO_SCALING_AUTO, false                               \
+        }                                                                                         \
     }
 
 typedef struct mpno_network mpno_network;
@@ -86,6 +102,12 @@ MPNO_API void mpno_network_output_grid(const mpno_network *network, int64_t *gri
 MPNO_API void mpno_network_set_embedding(mpno_network *network, const void *values);
 /* Which values dropout drops in the steps that follow is a function of these two and the place. */
 MPNO_API void mpno_network_set_dropout(mpno_network *network, uint64_t seed, uint64_t step);
+/* To which side stochastic rounding goes in what follows is a function of these two and the place.
+ */
+MPNO_API void mpno_network_set_rounding(mpno_network *network, uint64_t seed, uint64_t step);
+/* Scales of tensors, channels and modes are those that the last run has found. After this the next
+ * run finds them for itself, in some runs more. */
+MPNO_API void mpno_network_forget_scales(mpno_network *network);
 
 typedef struct mpno_step_result {
     double loss;   /* sum over batch and channels of the per-sample loss, unscaled */
@@ -121,8 +143,9 @@ typedef struct mpno_tensor_line {
     const char *layer;
     const char *role;   /* "activation", "spectrum", ... */
     mpno_format format; /* as stored */
-    size_t bytes;       /* of the samples that run at once */
-    bool kept;          /* lives from the forward into the backward pass */
+    mpno_scaling scaling;
+    size_t bytes; /* of the samples that run at once, scales included */
+    bool kept;    /* lives from the forward into the backward pass */
 } mpno_tensor_line;
 /* The instructions that multiply bf16 in this network, "amx-bf16" or "avx512-bf16"; NULL: its
  * products are of the arithmetic type. It depends on the CPU, and so do the last bits of results.

@@ -9,15 +9,18 @@
 #include <stdint.h>
 
 typedef enum mpno_stream {
-    MPNO_STREAM_INIT = 1,    /* initial weights: stream_sub = index of the parameter */
-    MPNO_STREAM_SHUFFLE = 2, /* order of samples: stream_sub = epoch */
-    MPNO_STREAM_BENCH = 3,   /* random data of benches */
-    MPNO_STREAM_TEST = 4,    /* tests */
-    MPNO_STREAM_FIELD = 5,   /* random fields: stream_sub = sample */
-    MPNO_STREAM_AUGMENT = 6, /* symmetries of samples: stream_sub = epoch */
-    MPNO_STREAM_ROLLOUT = 7, /* noise on inputs, lengths of roll-outs: stream_sub = epoch */
-    MPNO_STREAM_BLOCKS = 8,  /* order of blocks of streamed data: stream_sub = epoch */
-    MPNO_STREAM_DROPOUT = 9  /* dropped values: stream_sub = place in the network and step */
+    MPNO_STREAM_INIT = 1,      /* initial weights: stream_sub = index of the parameter */
+    MPNO_STREAM_SHUFFLE = 2,   /* order of samples: stream_sub = epoch */
+    MPNO_STREAM_BENCH = 3,     /* random data of benches */
+    MPNO_STREAM_TEST = 4,      /* tests */
+    MPNO_STREAM_FIELD = 5,     /* random fields: stream_sub = sample */
+    MPNO_STREAM_AUGMENT = 6,   /* symmetries of samples: stream_sub = epoch */
+    MPNO_STREAM_ROLLOUT = 7,   /* noise on inputs, lengths of roll-outs: stream_sub = epoch */
+    MPNO_STREAM_BLOCKS = 8,    /* order of blocks of streamed data: stream_sub = epoch */
+    MPNO_STREAM_DROPOUT = 9,   /* dropped values: stream_sub = place in the network and step */
+    MPNO_STREAM_ROUNDING = 10, /* stochastic rounding of copies of weights; of tensors of a network,
+                                  whose number stands where the stream would (graph/exec_codec.c) */
+    MPNO_STREAM_MOMENTS = 11   /* the same of states of optimisers */
 } mpno_stream;
 
 typedef struct mpno_rng {

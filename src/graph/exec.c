@@ -13,13 +13,14 @@ mpno_status mpno_exec_realise(mpno_exec *x) {
     for (int e = 0; e < x->graph->n_edges; e++)
         if (mpno_exec_chain_bytes(x, e) > 0)
             x->stored[e].chain = (double *)(void *)(x->arena + x->stored[e].chain_offset);
-    return MPNO_OK;
+    return mpno_exec_realise_codecs(x);
 }
 
 void mpno_exec_destroy(mpno_exec **exec) {
     if (exec == NULL || *exec == NULL) return;
     mpno_exec *x = *exec;
     mpno_ctx *ctx = x->graph->ctx;
+    mpno_exec_destroy_codecs(x);
     mpno_exec_drop_plan(x);
     mpno_free(ctx, x->seconds);
     mpno_free(ctx, x->arena);
@@ -30,6 +31,13 @@ void mpno_exec_destroy(mpno_exec **exec) {
 void mpno_exec_bind(mpno_exec *x, int edge, const void *data, mpno_format format) {
     x->stored[edge].data = (void *)(uintptr_t)data;
     x->stored[edge].format = format;
+    x->stored[edge].coded = false;
+}
+
+void mpno_exec_bind_coded(mpno_exec *x, int edge, const mpno_codec *codec) {
+    mpno_exec_bind(x, edge, codec->base, codec->format);
+    x->stored[edge].coded = true;
+    x->stored[edge].codec = *codec;
 }
 
 void mpno_exec_set_drop_seed(mpno_exec *x, uint64_t seed) {
@@ -38,6 +46,11 @@ void mpno_exec_set_drop_seed(mpno_exec *x, uint64_t seed) {
 
 const void *mpno_exec_data(const mpno_exec *x, int edge) {
     return x->stored[edge].data;
+}
+
+static mpno_operand operand_of(const mpno_exec *x, int edge) {
+    const mpno_stored *s = &x->stored[edge];
+    return (mpno_operand){s->data, s->format, x->graph->edges[edge].channels, mpno_stored_codec(s)};
 }
 
 static void run_whole(mpno_exec *x, int s, int64_t before, int64_t batch, double loss_scale) {
@@ -52,12 +65,9 @@ static void run_whole(mpno_exec *x, int s, int64_t before, int64_t batch, double
                          .n_threads = x->n_threads,
                          .scratch = x->arena + x->scratch_offset[s]};
     for (int i = 0; i < node->n_in; i++)
-        if (node->in[i] >= 0)
-            call.in[i] = (mpno_operand){x->stored[node->in[i]].data, x->stored[node->in[i]].format,
-                                        x->graph->edges[node->in[i]].channels};
+        if (node->in[i] >= 0) call.in[i] = operand_of(x, node->in[i]);
     for (int i = 0; i < node->n_out; i++) {
-        call.out[i] = (mpno_operand){x->stored[node->out[i]].data, x->stored[node->out[i]].format,
-                                     x->graph->edges[node->out[i]].channels};
+        call.out[i] = operand_of(x, node->out[i]);
         call.chain[i] = x->stored[node->out[i]].chain;
     }
     node->op->forward(&call);
@@ -145,7 +155,8 @@ static void clear_chains(mpno_exec *x) {
         if (x->stored[e].chain != NULL) memset(x->stored[e].chain, 0, mpno_exec_chain_bytes(x, e));
 }
 
-int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, double loss_scale) {
+static int run_pass(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch,
+                    double loss_scale) {
     int first_nonfinite = -1;
     if (before == 0 && pass == MPNO_PASS_BACKWARD) clear_chains(x);
     for (int s = 0; s < x->lowered.n_steps; s++) {
@@ -158,6 +169,28 @@ int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, d
         if (first_nonfinite < 0) first_nonfinite = edge;
     }
     return first_nonfinite;
+}
+
+/* Scales that last are found by runs whose results are dropped, until they stay: each makes the
+ * values behind one more layer right. One of the backward pass may have overwritten what it read,
+ * which the forward pass then makes again. */
+static void calibrate(mpno_exec *x, mpno_pass pass, int64_t batch, double loss_scale) {
+    bool changed = true;
+    for (int i = 0; changed && i < x->graph->n_layers; i++) {
+        (void)run_pass(x, pass, 0, batch, loss_scale);
+        changed = mpno_exec_renew_scales(x);
+        if (pass == MPNO_PASS_BACKWARD) (void)run_pass(x, MPNO_PASS_FORWARD, 0, batch, loss_scale);
+    }
+    x->calibrated[pass] = true;
+}
+
+int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, double loss_scale) {
+    mpno_exec_prepare_codecs(x, before, batch);
+    if (before == 0 && x->scales != NULL) {
+        if (!x->calibrated[pass]) calibrate(x, pass, batch, loss_scale);
+        if (pass == MPNO_PASS_FORWARD) (void)mpno_exec_renew_scales(x);
+    }
+    return run_pass(x, pass, before, batch, loss_scale);
 }
 
 mpno_status mpno_exec_watch(mpno_exec *x) {

@@ -35,6 +35,13 @@ void mpno_exec_destroy(mpno_exec **exec);
 /* Memory of an edge given from outside: inputs, parameters (in `format`), parameter gradients, the
  * external output. Borrowed. */
 void mpno_exec_bind(mpno_exec *exec, int edge, const void *data, mpno_format format);
+/* The same through a codec, whose scales the caller keeps. */
+void mpno_exec_bind_coded(mpno_exec *exec, int edge, const mpno_codec *codec);
+/* Stochastic rounding of the runs that follow depends on these two and the tensor. */
+void mpno_exec_set_rounding(mpno_exec *exec, uint64_t seed, uint64_t step);
+/* The next run of each pass finds scales of tensors, channels and modes anew, in some runs more; else
+ * they are those that the last run has found. */
+void mpno_exec_forget_scales(mpno_exec *exec);
 /* The seed of the dropped values of the runs that follow. */
 void mpno_exec_set_drop_seed(mpno_exec *exec, uint64_t seed);
 /* Where a stored edge lies. */
@@ -100,6 +107,8 @@ mpno_exec_tensor mpno_exec_tensor_at(const mpno_exec *exec, int index);
 /* Bytes of the sum over the parts of a batch that stands behind a gradient of a weight, 0: none. */
 size_t mpno_exec_chain(const mpno_exec *exec, int edge, size_t *offset);
 mpno_format mpno_exec_format(const mpno_exec *exec, int edge);
+mpno_scaling mpno_exec_scaling(const mpno_exec *exec, int edge);
+const mpno_codec *mpno_exec_codec(const mpno_exec *exec, int edge); /* NULL: none */
 size_t mpno_exec_arena_bytes(const mpno_exec *exec);
 size_t mpno_exec_lower_bound(const mpno_exec *exec);
 double mpno_exec_flops(const mpno_exec *exec, int layer);       /* -1: all layers */

@@ -256,7 +256,7 @@ static void run_whole(piece *p) {
         mpno_operand *operand = in ? &call.in[i] : &call.out[i - p->node.n_in];
         if (edge >= 0)
             *operand = (mpno_operand){p->stored[edge].data, p->stored[edge].format,
-                                      p->graph.edges[edge].channels};
+                                      p->graph.edges[edge].channels, NULL};
     }
     p->node.op->forward(&call);
 }

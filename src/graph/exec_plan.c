@@ -79,7 +79,8 @@ static bool may_replace(const mpno_exec *x, int s, int at, int edge, int source)
     const mpno_edge *to = &x->graph->edges[edge], *from = &x->graph->edges[source];
     const mpno_stored *new = &x->stored[edge], *old = &x->stored[source];
     if (!mpno_exec_placed(x, source) || old->last != s || old->first == s) return false;
-    if (from->kind != MPNO_EDGE_FIELD || from->grid != to->grid || new->bytes != old->bytes)
+    if (from->kind != MPNO_EDGE_FIELD || from->grid != to->grid || new->bytes != old->bytes ||
+        !mpno_exec_same_codec(x, edge, source))
         return false;
     for (int i = at + 1; i < step->n_instrs; i++)
         if (step->instrs[i].kind == MPNO_INSTR_LOAD && step->instrs[i].source == source)
@@ -110,7 +111,9 @@ static void find_heir_of_whole(mpno_exec *x, int s) {
     const mpno_stored *new = &x->stored[edge], *old = &x->stored[source];
     if (!node->op->elementwise || !mpno_exec_placed(x, edge) || !mpno_exec_placed(x, source))
         return;
-    if (old->last != s || old->first == s || old->heir >= 0 || new->bytes != old->bytes) return;
+    if (old->last != s || old->first == s || old->heir >= 0 || new->bytes != old->bytes ||
+        !mpno_exec_same_codec(x, edge, source))
+        return;
     for (int i = 1; i < node->n_in; i++)
         if (node->in[i] == source) return;
     x->stored[edge].takes = source;
@@ -195,11 +198,7 @@ static mpno_status lay_out(mpno_exec *x, const mpno_exec_opts *opts, int run) {
         s->takes = s->heir = -1;
         s->external =
             (edge->producer < 0 && edge->kind == MPNO_EDGE_FIELD) || e == opts->external_output;
-        s->format = edge->kind == MPNO_EDGE_SUMS ? MPNO_F64
-                    : edge->kind == MPNO_EDGE_PARAM_GRAD
-                        ? x->policy.base
-                        : mpno_policy_storage(&x->policy, edge->role, edge->layer);
-        s->bytes = mpno_edge_bytes(x->graph, e, s->format, x->capacity);
+        mpno_exec_plan_codec(x, e);
     }
     for (int s = 0; s < x->lowered.n_steps; s++)
         if (x->lowered.steps[s].whole < 0)
@@ -280,6 +279,14 @@ size_t mpno_exec_chain(const mpno_exec *x, int edge, size_t *offset) {
 
 mpno_format mpno_exec_format(const mpno_exec *x, int edge) {
     return x->stored[edge].format;
+}
+
+const mpno_codec *mpno_exec_codec(const mpno_exec *x, int edge) {
+    return mpno_stored_codec(&x->stored[edge]);
+}
+
+mpno_scaling mpno_exec_scaling(const mpno_exec *x, int edge) {
+    return x->stored[edge].codec.scaling;
 }
 
 size_t mpno_exec_arena_bytes(const mpno_exec *x) {

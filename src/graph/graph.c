@@ -188,6 +188,30 @@ void mpno_graph_shorten(mpno_graph *graph, int n_nodes, int n_edges) {
     graph->n_edges = n_edges;
 }
 
+mpno_storage mpno_edge_storage(const mpno_graph *graph, int edge, const mpno_policy *policy) {
+    const mpno_edge *e = &graph->edges[edge];
+    if (e->kind == MPNO_EDGE_SUMS) return (mpno_storage){.format = MPNO_F64};
+    if (e->kind == MPNO_EDGE_PARAM_GRAD) return (mpno_storage){.format = policy->base};
+    return mpno_policy_storage(policy, e->role, e->gradient, graph->layers[e->layer]);
+}
+
+void mpno_operand_load(const mpno_kernels *kernels, const mpno_operand *operand, void *dst,
+                       const void *stored, int64_t n) {
+    if (operand->codec == NULL) {
+        kernels->load(dst, stored, operand->format, n);
+    } else {
+        mpno_codec_kernels_get(kernels->isa, kernels->arithmetic)
+            ->load(operand->codec, dst, stored, n);
+    }
+}
+
+int mpno_operand_store(const mpno_kernels *kernels, const mpno_operand *operand, void *stored,
+                       const void *src, int64_t n) {
+    if (operand->codec == NULL) return kernels->store(stored, operand->format, src, n);
+    return mpno_codec_kernels_get(kernels->isa, kernels->arithmetic)
+        ->store(operand->codec, stored, src, n);
+}
+
 size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch) {
     const mpno_edge *e = &graph->edges[edge];
     const size_t element = mpno_format_bytes(format);

@@ -11,6 +11,7 @@
 #include "core/context.h"
 #include "graph/policy.h"
 #include "kernel/bf16_kernels.h"
+#include "kernel/codec.h"
 #include "kernel/field_kernels.h"
 #include "kernel/kernel.h"
 #include "number/format.h"
@@ -65,10 +66,10 @@ typedef struct mpno_lines {
 } mpno_lines;
 
 typedef struct mpno_attr {
-    int grid;            /* of ops that change it: where the output lies */
-    const mpno_fft *fft; /* borrowed: lives as long as the graph */
+    int grid;                    /* of ops that change it: where the output lies */
+    const mpno_fft *fft;         /* borrowed: lives as long as the graph */
     const mpno_columns *columns; /* borrowed: of the transform in two parts */
-    double scale;        /* of the transform */
+    double scale;                /* of the transform */
     mpno_fft_weighting weighting;
     const int32_t *mode_rows; /* borrowed: kept mode -> block of the spectral weight; NULL: all modes
                                  meet its only block */
@@ -136,6 +137,7 @@ typedef struct mpno_operand {
     void *data; /* NULL: operand left out */
     mpno_format format;
     int64_t channels;
+    const mpno_codec *codec; /* how it is stored beyond the format, or NULL */
 } mpno_operand;
 
 typedef struct mpno_op_call {
@@ -204,7 +206,8 @@ struct mpno_op {
     /* Scratch bytes beside the operands (tile ops: of one tile); NULL: none. */
     size_t (*scratch)(const mpno_graph *graph, const mpno_node *node, int64_t rows_or_batch,
                       size_t type_bytes, int n_threads);
-    /* Whether the scratch of a tile or reduce op is its own, from tile to tile of a chunk. NULL: no. */
+    /* Whether the scratch of a tile or reduce op is its own, from tile to tile of a chunk. NULL:
+     * no. */
     bool (*keeps_scratch)(const mpno_node *node);
 };
 
@@ -245,8 +248,8 @@ MPNO_WARN_UNUSED mpno_status mpno_graph_add_gradient(mpno_graph *graph, const mp
                                                      const int *in, const mpno_attr *attr, int of,
                                                      int *out);
 
-/* A node like `node` that takes `edge` for its operand i; its results are the same edges. For programs
- * in which the operand has been made again. */
+/* A node like `node` that takes `edge` for its operand i; its results are the same edges. For
+ * programs in which the operand has been made again. */
 MPNO_WARN_UNUSED mpno_status mpno_graph_retake(mpno_graph *graph, int node, int i, int edge,
                                                int *copy);
 
@@ -262,10 +265,20 @@ MPNO_WARN_UNUSED mpno_status mpno_graph_differentiate(mpno_graph *graph, int los
 /* Whether the node computes in bf16: its arithmetic says so and its weight, if it has one, has at
  * least 16 rows and columns, below which f32 is faster. */
 bool mpno_node_computes_bf16(const mpno_graph *graph, const mpno_node *node,
-                               const mpno_policy *policy);
+                             const mpno_policy *policy);
 
-/* Bytes of an edge stored in `format` for `batch` samples. */
+/* How the policy stores an edge: gradients of weights and sums in the arithmetic format and f64. */
+mpno_storage mpno_edge_storage(const mpno_graph *graph, int edge, const mpno_policy *policy);
+
+/* Bytes of an edge stored in `format` for `batch` samples, without scales. */
 size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, int64_t batch);
+
+/* Between an operand's memory at `stored` and the arithmetic type, n values; store returns 1 when
+ * one is not finite. */
+void mpno_operand_load(const mpno_kernels *kernels, const mpno_operand *operand, void *dst,
+                       const void *stored, int64_t n);
+int mpno_operand_store(const mpno_kernels *kernels, const mpno_operand *operand, void *stored,
+                       const void *src, int64_t n);
 
 /* Shared faces of simple ops. */
 void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,

@@ -131,10 +131,8 @@ static mpno_status stored_source(pass *p, const program *prog, int edge, int *so
     if (node.backward || node.op->class != MPNO_OP_WHOLE || !node.op->cheap || !is_field(g, edge))
         return MPNO_OK;
     if (p->clone[edge] < 0) {
-        const mpno_format in_format =
-            mpno_policy_storage(p->opts->policy, g->edges[node.in[0]].role, node.layer);
-        const mpno_format out_format =
-            mpno_policy_storage(p->opts->policy, g->edges[edge].role, node.layer);
+        const mpno_format in_format = mpno_edge_storage(g, node.in[0], p->opts->policy).format,
+                          out_format = mpno_edge_storage(g, edge, p->opts->policy).format;
         if (2 * mpno_edge_bytes(g, node.in[0], in_format, 1) >
             mpno_edge_bytes(g, edge, out_format, 1))
             return MPNO_OK;

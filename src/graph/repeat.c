@@ -67,7 +67,7 @@ static bool worth_it(const mpno_graph *g, const mpno_lower_opts *opts, const mpn
     const mpno_edge *out = &g->edges[node->out[0]];
     if (out->kind == MPNO_EDGE_BLOCKS) return node->attr.again;
     if (g->edges[node->in[0]].kind != MPNO_EDGE_SPECTRUM) return false;
-    const mpno_format format = mpno_policy_storage(opts->policy, out->role, out->layer);
+    const mpno_format format = mpno_edge_storage(g, node->out[0], opts->policy).format;
     const size_t bytes = mpno_edge_bytes(g, node->out[0], format, 1),
                  from = mpno_edge_bytes(g, node->in[0], format, 1);
     if (share_of_field(g, node->out[0]) <= (opts->run > 0 ? small : 0.25)) return false;

@@ -15,14 +15,31 @@
 typedef struct mpno_stored {
     bool external;
     mpno_format format;
-    size_t bytes, offset; /* in the arena */
-    int first, last;      /* steps */
-    int takes, heir;      /* the edge in whose place it lies, the one that lies in its; -1: none */
+    size_t bytes,
+        offset;      /* in the arena; with the scales of blocks, which stand behind the values */
+    int first, last; /* steps */
+    int takes, heir; /* the edge in whose place it lies, the one that lies in its; -1: none */
     void *data;
     size_t chain_offset;
-    double *chain;         /* see mpno_op_call; NULL: none */
+    double *chain; /* see mpno_op_call; NULL: none */
+    bool coded;    /* stored through the codec */
+    mpno_codec codec;
     atomic_bool nonfinite; /* since the last look */
 } mpno_stored;
+
+static inline const mpno_codec *mpno_stored_codec(const mpno_stored *s) {
+    return s->coded ? &s->codec : NULL;
+}
+static inline void mpno_stored_load(const mpno_kernels *kernels, const mpno_stored *s, void *dst,
+                                    const void *at, int64_t n) {
+    const mpno_operand operand = {.format = s->format, .codec = mpno_stored_codec(s)};
+    mpno_operand_load(kernels, &operand, dst, at, n);
+}
+static inline int mpno_stored_store(const mpno_kernels *kernels, const mpno_stored *s, void *at,
+                                    const void *src, int64_t n) {
+    const mpno_operand operand = {.format = s->format, .codec = mpno_stored_codec(s)};
+    return mpno_operand_store(kernels, &operand, at, src, n);
+}
 
 typedef struct mpno_tile_op {
     mpno_instr_kind kind;

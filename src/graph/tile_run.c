@@ -39,7 +39,7 @@ static void make_pack(void *argument, int64_t index, int thread) {
     char *end = x->packs + pack->offset + pack->bytes;
     if (stored->format != kernels->arithmetic) {
         char *to = pack->transposed || pack->packed ? end - plain : x->packs + pack->offset;
-        kernels->load(to, from, stored->format, (int64_t)count);
+        mpno_stored_load(kernels, stored, to, from, (int64_t)count);
         from = to;
     }
     if (pack->transposed) {
@@ -87,7 +87,7 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
         buffers + (op->room >= 0 ? x->program->values[op->room].offset : x->program->value_bytes);
     for (int i = 0; i < node->n_in; i++) {
         mpno_operand *operand = &call->in[i];
-        *operand = (mpno_operand){NULL, arithmetic, 0};
+        *operand = (mpno_operand){NULL, arithmetic, 0, NULL};
         if (op->in[i] < 0) continue;
         const mpno_edge *edge = &graph->edges[node->in[i]];
         operand->channels = edge->channels;
@@ -97,17 +97,21 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
             operand->data = (void *)(uintptr_t)pack_data(x, op->in[i]);
         else
             operand->data = sample_data(x, op->in[i], call->sample);
-        if (edge->kind == MPNO_EDGE_COLUMNS) operand->format = x->run->stored[op->in[i]].format;
+        if (edge->kind != MPNO_EDGE_COLUMNS) continue;
+        operand->format = x->run->stored[op->in[i]].format;
+        operand->codec = mpno_stored_codec(&x->run->stored[op->in[i]]);
     }
     for (int i = node->n_in; i < MPNO_OP_MAX_IN; i++) call->in[i].data = NULL;
     for (int i = 0; i < node->n_out; i++) {
         call->out[i].format = arithmetic;
+        call->out[i].codec = NULL;
         call->out[i].channels = graph->edges[node->out[i]].channels;
         if (node->op->class == MPNO_OP_TILE)
             call->out[i].data = buffers + x->program->values[op->out[i]].offset;
         else if (graph->edges[node->out[i]].kind == MPNO_EDGE_COLUMNS) {
             call->out[i].data = sample_data(x, op->out[i], call->sample);
             call->out[i].format = x->run->stored[op->out[i]].format;
+            call->out[i].codec = mpno_stored_codec(&x->run->stored[op->out[i]]);
             call->nonfinite[i] = false;
         } else
             call->out[i].data = x->partials + (size_t)chunk * x->program->chunk_bytes +
@@ -163,11 +167,12 @@ static void run_tile(const execution *x, int64_t sample, int64_t chunk, int64_t 
         const int64_t count = rows * x->program->values[value].channels;
         if (op->kind == MPNO_INSTR_LOAD) {
             if (x->program->values[value].in_place < 0)
-                kernels->load(tile, field_rows(x, op->source, sample, first),
-                              x->run->stored[op->source].format, count);
+                mpno_stored_load(kernels, &x->run->stored[op->source], tile,
+                                 field_rows(x, op->source, sample, first), count);
         } else {
             mpno_stored *stored = &x->run->stored[op->edge];
-            if (kernels->store(field_rows(x, op->edge, sample, first), stored->format, tile, count))
+            if (mpno_stored_store(kernels, stored, field_rows(x, op->edge, sample, first), tile,
+                                  count))
                 atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
         }
     }

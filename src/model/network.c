@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/rng.h"
 #include "graph/exec.h"
 
 struct mpno_network {
@@ -20,9 +21,12 @@ struct mpno_network {
     mpno_fno_edges edges;
     int target, loss, input_gradient; /* edges, -1: none */
     int first_param;
-    int *param_grads;      /* edges; of running statistics: what moves them */
-    void **gradients;      /* per parameter; NULL unless training */
-    void **weight_copies;  /* per parameter; NULL where the master weight is read */
+    int *param_grads;     /* edges; of running statistics: what moves them */
+    void **gradients;     /* per parameter; NULL unless training */
+    void **weight_copies; /* per parameter; NULL where the master weight is read */
+    mpno_codec *codecs;   /* of the copies */
+    uint64_t round_seed, round_step;
+    char *exceptions; /* of opts.storage */
     double loss_scale;     /* of the last step */
     const void *embedding; /* borrowed; NULL: not given */
     int bad_edge;          /* the last one that was not finite, -1: none */
@@ -132,6 +136,33 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
     return MPNO_OK;
 }
 
+/* Exceptions of layers that the network has not would be ignored in silence. */
+static mpno_status check_layers(const mpno_network *net) {
+    for (int i = 0; i < net->policy.n_overrides; i++) {
+        const char *name = net->policy.override[i].layer;
+        bool known = name[0] == '\0';
+        for (int l = 0; l < net->graph->n_layers; l++)
+            known = known || strcmp(net->graph->layers[l], name) == 0;
+        MPNO_CHECK(
+            net->ctx, known, MPNO_E_CONFIG,
+            "precision.storage: the network has no layer '%s'; layers are lifting, block 0 to "
+            "block %lld, projection",
+            name, (long long)net->model->config.n_layers - 1);
+    }
+    return MPNO_OK;
+}
+
+/* The caller's text may be gone when the options are asked for. */
+static mpno_status keep_exceptions(mpno_network *net) {
+    const char *text = net->opts.storage.exceptions;
+    net->opts.storage.exceptions = NULL;
+    if (text == NULL) return MPNO_OK;
+    MPNO_TRY(mpno_alloc(net->ctx, strlen(text) + 1, &net->exceptions));
+    memcpy(net->exceptions, text, strlen(text) + 1);
+    net->opts.storage.exceptions = net->exceptions;
+    return MPNO_OK;
+}
+
 static mpno_status plan_network(mpno_network *net) {
     mpno_grid grid;
     net->target = net->loss = net->input_gradient = net->edges.embedding = net->bad_edge = -1;
@@ -141,11 +172,17 @@ static mpno_status plan_network(mpno_network *net) {
     MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
                               net->opts.half_format, &net->policy));
     MPNO_TRY(mpno_policy_set_transforms(net->ctx, net->opts.transform_arithmetic, &net->policy));
+    MPNO_TRY(mpno_policy_override(net->ctx, &net->policy, net->opts.storage.exceptions,
+                                  net->opts.storage.rounding, net->opts.storage.scaling));
+    MPNO_TRY(keep_exceptions(net));
     MPNO_TRY(
         mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
     MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int),
                               &net->edges.statistics));
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof *net->codecs,
+                              &net->codecs));
     MPNO_TRY(make_graph(net, &grid));
+    MPNO_TRY(check_layers(net));
     return make_plan(net);
 }
 
@@ -163,12 +200,125 @@ mpno_status mpno_network_plan(mpno_model *model, const mpno_network_opts *opts,
     return status;
 }
 
-static mpno_format copy_format(const mpno_network *net, int param) {
-    return mpno_policy_storage(&net->policy, net->model->params[param].weight.role, 0);
-}
+/* ---- copies of weights ---- */
 
 static size_t param_count(const mpno_network *net, int param) {
     return mpno_weight_count(&net->model->params[param].weight);
+}
+
+/* The layer that a parameter belongs to, by the name it has in the PyTorch library. */
+enum { LAYER_TEXT = 24 };
+static const char *layer_of(const mpno_network *net, int param, char *text) {
+    const char *name = net->model->params[param].name;
+    int block;
+    if (sscanf(name, "fno_blocks.norm.%d", &block) == 1)
+        snprintf(text, LAYER_TEXT, "block %d", block / 2);
+    else if (sscanf(name, "fno_blocks.%*[a-z_].%d", &block) == 1)
+        snprintf(text, LAYER_TEXT, "block %d", block);
+    else
+        snprintf(text, LAYER_TEXT, "%.*s", (int)strcspn(name, "."), name);
+    return text;
+}
+
+/* How the copy of a weight is stored, but for its place. */
+static mpno_codec copy_codec(const mpno_network *net, int param) {
+    char layer[LAYER_TEXT];
+    const mpno_weight *w = &net->model->params[param].weight;
+    const mpno_storage s =
+        mpno_policy_storage(&net->policy, w->role, false, layer_of(net, param, layer));
+    const bool modes = w->is_complex && s.scaling == MPNO_SCALING_SHELL;
+    mpno_codec c = {
+        .format = s.format,
+        .rounding = s.rounding,
+        .scaling = s.scaling == MPNO_SCALING_SHELL && !modes ? MPNO_SCALING_TENSOR : s.scaling,
+        .row = w->cols,
+        .inner = 2 * w->rows * w->cols,
+        .count = w->blocks};
+    c.n_scales = mpno_codec_scales(c.scaling, w->cols, (int64_t)param_count(net, param) / w->cols,
+                                   w->blocks);
+    return c;
+}
+
+static bool is_coded(const mpno_codec *c) {
+    return c->rounding != MPNO_ROUND_NEAREST_EVEN || c->scaling != MPNO_SCALING_NONE;
+}
+
+/* Scales other than of blocks are found in a pass of their own. */
+static size_t most_bytes(const mpno_codec *c) {
+    return c->scaling == MPNO_SCALING_BLOCK ? 0 : (size_t)c->n_scales * sizeof *c->most;
+}
+
+/* Bytes of the low-precision copy of a weight, 0 where the master weight is read. */
+static size_t copy_bytes(const mpno_network *net, int param) {
+    const mpno_codec c = copy_codec(net, param);
+    const size_t values = param_count(net, param) * mpno_format_bytes(c.format);
+    if (c.format == net->policy.base) return 0;
+    if (c.n_scales == 0) return values;
+    return mpno_aligned(values) + most_bytes(&c) + (size_t)c.n_scales;
+}
+
+/* The copy is [values], with scales [values][largest magnitudes][scales]. */
+static mpno_status make_copy(mpno_network *net, int param) {
+    mpno_codec *c = &net->codecs[param];
+    *c = copy_codec(net, param);
+    if (c->format == net->policy.base) return MPNO_OK;
+    MPNO_TRY(mpno_alloc(net->ctx, copy_bytes(net, param), &net->weight_copies[param]));
+    c->base = net->weight_copies[param];
+    if (c->n_scales == 0) return MPNO_OK;
+    char *behind = (char *)net->weight_copies[param] +
+                   mpno_aligned(param_count(net, param) * mpno_format_bytes(c->format));
+    if (most_bytes(c) > 0) c->most = (_Atomic uint32_t *)(void *)behind;
+    c->scales = (unsigned char *)behind + most_bytes(c);
+    memset(c->scales, 127, (size_t)c->n_scales);
+    return MPNO_OK;
+}
+
+static void bind_weight(mpno_network *net, int param) {
+    const mpno_codec *c = &net->codecs[param];
+    const int edge = net->first_param + param;
+    if (net->weight_copies[param] == NULL) {
+        mpno_exec_bind(net->exec, edge, net->model->params[param].data, net->policy.base);
+    } else if (is_coded(c)) {
+        mpno_exec_bind_coded(net->exec, edge, c);
+    } else {
+        mpno_exec_bind(net->exec, edge, net->weight_copies[param], c->format);
+    }
+}
+
+static void store_coded(mpno_network *net, int param) {
+    mpno_codec *c = &net->codecs[param];
+    const mpno_codec_kernels *kernels = mpno_codec_kernels_get(net->ctx->isa, net->policy.base);
+    const uint32_t counter[4] = {(uint32_t)net->round_step, (uint32_t)(net->round_step >> 32),
+                                 (uint32_t)param, MPNO_STREAM_ROUNDING},
+                   seed[2] = {(uint32_t)net->round_seed, (uint32_t)(net->round_seed >> 32)};
+    const void *from = net->model->params[param].data;
+    const int64_t n = (int64_t)param_count(net, param);
+    uint32_t words[4];
+    mpno_philox4x32(counter, seed, words);
+    c->key[0] = words[0], c->key[1] = words[1];
+    (void)kernels->store(c, net->weight_copies[param], from, n);
+    if (c->most == NULL) return;
+    (void)mpno_codec_renew(c);
+    (void)kernels->store(c, net->weight_copies[param], from, n);
+    (void)mpno_codec_renew(c);
+}
+
+void mpno_network_refresh_coded(mpno_network *net) {
+    for (int p = 0; p < net->model->n_params; p++) {
+        if (net->weight_copies[p] == NULL || !is_coded(&net->codecs[p])) continue;
+        store_coded(net, p);
+        bind_weight(net, p);
+    }
+}
+
+void mpno_network_refresh_weights(mpno_network *net) {
+    const mpno_kernels *kernels = mpno_kernels_get(net->ctx->isa, net->policy.base);
+    for (int p = 0; p < net->model->n_params; p++) {
+        if (net->weight_copies[p] == NULL || is_coded(&net->codecs[p])) continue;
+        kernels->store(net->weight_copies[p], net->codecs[p].format, net->model->params[p].data,
+                       (int64_t)param_count(net, p));
+    }
+    mpno_network_refresh_coded(net);
 }
 
 static mpno_status realise(mpno_network *net) {
@@ -176,14 +326,8 @@ static mpno_status realise(mpno_network *net) {
     MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n, sizeof(void *), &net->gradients));
     MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n, sizeof(void *), &net->weight_copies));
     for (int p = 0; p < n; p++) {
-        const mpno_format format = copy_format(net, p);
-        const void *weight = net->model->params[p].data;
-        if (format != net->policy.base) {
-            MPNO_TRY(mpno_alloc_array(net->ctx, param_count(net, p), mpno_format_bytes(format),
-                                      &net->weight_copies[p]));
-            weight = net->weight_copies[p];
-        }
-        mpno_exec_bind(net->exec, net->first_param + p, weight, format);
+        MPNO_TRY(make_copy(net, p));
+        bind_weight(net, p);
         if (!net->opts.training) continue;
         MPNO_TRY(mpno_alloc_array(net->ctx, param_count(net, p),
                                   mpno_format_bytes(net->policy.base), &net->gradients[p]));
@@ -219,18 +363,12 @@ void mpno_network_destroy(mpno_network **network) {
     mpno_plans_destroy(&net->plans);
     mpno_free(net->ctx, net->gradients);
     mpno_free(net->ctx, net->weight_copies);
+    mpno_free(net->ctx, net->codecs);
+    mpno_free(net->ctx, net->exceptions);
     mpno_free(net->ctx, net->param_grads);
     mpno_free(net->ctx, net->edges.statistics);
     mpno_free(net->ctx, net);
     *network = NULL;
-}
-
-void mpno_network_refresh_weights(mpno_network *net) {
-    const mpno_kernels *kernels = mpno_kernels_get(net->ctx->isa, net->policy.base);
-    for (int p = 0; p < net->model->n_params; p++)
-        if (net->weight_copies[p] != NULL)
-            kernels->store(net->weight_copies[p], copy_format(net, p), net->model->params[p].data,
-                           (int64_t)param_count(net, p));
 }
 
 /* ---- running ---- */
@@ -288,6 +426,7 @@ static const void *samples_from(const mpno_network *net, int edge, const void *d
 static int64_t bind_part(mpno_network *net, int64_t batch, int64_t first, const void *x,
                          const void *y) {
     const int y_edge = net->opts.training ? net->target : net->edges.output;
+    if (first == 0 && net->opts.storage.just_in_time) mpno_exec_forget_scales(net->exec);
     const mpno_format base = net->policy.base;
     mpno_exec_bind(net->exec, net->edges.input, samples_from(net, net->edges.input, x, first),
                    base);
@@ -324,6 +463,7 @@ mpno_spectrum_view mpno_network_spectrum(const mpno_network *net, int64_t layer)
     const int edge = net->edges.spectra[layer];
     mpno_spectrum_view view = {.data = mpno_exec_data(net->exec, edge),
                                .format = mpno_exec_format(net->exec, edge),
+                               .codec = mpno_exec_codec(net->exec, edge),
                                .channels = net->graph->edges[edge].channels,
                                .points = mpno_graph_grid(net->graph, edge)->points};
     memcpy(view.kept, net->edges.kept[layer], sizeof view.kept);
@@ -337,6 +477,17 @@ void mpno_network_set_embedding(mpno_network *net, const void *values) {
 void mpno_network_set_dropout(mpno_network *net, uint64_t seed, uint64_t step) {
     /* Steps are spread over the seeds, so that neighbours share no numbers. */
     mpno_exec_set_drop_seed(net->exec, seed ^ (step + 1) * 0x9E3779B97F4A7C15u);
+}
+
+void mpno_network_set_rounding(mpno_network *net, uint64_t seed, uint64_t step) {
+    net->round_seed = seed;
+    net->round_step = step;
+    mpno_exec_set_rounding(net->exec, seed, step);
+    if (net->policy.rounding == MPNO_ROUND_STOCHASTIC) mpno_network_refresh_coded(net);
+}
+
+void mpno_network_forget_scales(mpno_network *net) {
+    mpno_exec_forget_scales(net->exec);
 }
 
 void mpno_network_output_grid(const mpno_network *net, int64_t *grid) {
@@ -409,8 +560,9 @@ void *mpno_network_raw_gradient(mpno_network *net, int param) {
 }
 
 void *mpno_network_weight_copy(mpno_network *net, int param, mpno_format *format) {
-    *format = copy_format(net, param);
-    return net->weight_copies[param];
+    const mpno_codec *c = &net->codecs[param];
+    *format = c->format;
+    return is_coded(c) ? NULL : net->weight_copies[param];
 }
 
 void mpno_network_get_gradient(const mpno_network *net, int param, double *values) {
@@ -466,6 +618,7 @@ mpno_tensor_line mpno_network_tensor(const mpno_network *net, int index) {
                               .layer = net->graph->layers[e->layer],
                               .role = mpno_role_text(e->role, e->gradient),
                               .format = t.format,
+                              .scaling = mpno_exec_scaling(net->exec, t.edge),
                               .bytes = t.bytes,
                               .kept = t.kept};
 }
@@ -479,16 +632,8 @@ int mpno_network_n_layers(const mpno_network *net) {
 }
 
 static bool in_layer(const mpno_network *net, int param, const char *layer) {
-    const char *name = net->model->params[param].name;
-    char of[24];
-    int block;
-    if (sscanf(name, "fno_blocks.norm.%d", &block) == 1)
-        snprintf(of, sizeof of, "block %d", block / 2);
-    else if (sscanf(name, "fno_blocks.%*[a-z_].%d", &block) == 1)
-        snprintf(of, sizeof of, "block %d", block);
-    else
-        snprintf(of, sizeof of, "%.*s", (int)strcspn(name, "."), name);
-    return strcmp(of, layer) == 0;
+    char of[LAYER_TEXT];
+    return strcmp(layer_of(net, param, of), layer) == 0;
 }
 
 mpno_status mpno_network_watch(mpno_network *net) {
@@ -499,12 +644,6 @@ mpno_layer_seconds mpno_network_layer_seconds(const mpno_network *net, int index
     return (mpno_layer_seconds){
         .forward = mpno_exec_layer_seconds(net->exec, index, MPNO_PASS_FORWARD),
         .backward = mpno_exec_layer_seconds(net->exec, index, MPNO_PASS_BACKWARD)};
-}
-
-/* Bytes of the low-precision copy of a weight, 0 where the master weight is read. */
-static size_t copy_bytes(const mpno_network *net, int param) {
-    const mpno_format format = copy_format(net, param);
-    return format == net->policy.base ? 0 : param_count(net, param) * mpno_format_bytes(format);
 }
 
 static size_t gradient_bytes(const mpno_network *net, int param) {

@@ -11,9 +11,10 @@
  * step's loss scale. */
 void *mpno_network_raw_gradient(mpno_network *network, int param);
 /* The copy of a weight that the network reads, in the same layout and of *format; NULL where it
- * reads the master weight. Who moves the weight writes it (or calls mpno_network_refresh_weights).
- */
+ * reads the master weight, or one with scales. Who moves the weight writes it and then calls
+ * mpno_network_refresh_coded (or mpno_network_refresh_weights alone). */
 void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *format);
+void mpno_network_refresh_coded(mpno_network *network);
 
 /* With keep_spectra, after a pass that was not divided into parts: the kept modes of the field that
  * block `layer` transforms, [kept[0]]..[batch][2][channels], frequencies -floor(K/2) .. but of real
@@ -21,6 +22,7 @@ void *mpno_network_weight_copy(mpno_network *network, int param, mpno_format *fo
 typedef struct mpno_spectrum_view {
     const void *data;
     mpno_format format;
+    const mpno_codec *codec;  /* how it is stored beyond the format, or NULL */
     int64_t channels, points; /* points: of the field */
     int64_t kept[MPNO_MAX_AXES];
 } mpno_spectrum_view;

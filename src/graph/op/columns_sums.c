@@ -10,6 +10,8 @@ mpno_columns_call mpno_columns_call_of(const mpno_op_call *call, const mpno_oper
                                .channels = spectrum->channels,
                                .columns_format = columns->format,
                                .spectrum_format = spectrum->format,
+                               .columns_codec = columns->codec,
+                               .spectrum_codec = spectrum->codec,
                                .n_threads = call->n_threads,
                                .scratch = call->scratch};
 }
@@ -41,7 +43,7 @@ const void *mpno_line_load(const mpno_op_call *call, const mpno_operand *operand
                            int64_t line, void *room) {
     const void *stored = mpno_line_at(call, operand, sample, line);
     if (operand->format == call->kernels->arithmetic) return stored;
-    call->kernels->load(room, stored, operand->format, line_values(call, operand));
+    mpno_operand_load(call->kernels, operand, room, stored, line_values(call, operand));
     return room;
 }
 
@@ -55,7 +57,7 @@ int mpno_line_store(const mpno_op_call *call, const mpno_operand *operand, int64
                     int64_t line, const void *made) {
     void *stored = mpno_line_at(call, operand, sample, line);
     if (made == stored) return 0; /* what is made of it is looked at */
-    return call->kernels->store(stored, operand->format, made, line_values(call, operand));
+    return mpno_operand_store(call->kernels, operand, stored, made, line_values(call, operand));
 }
 
 size_t mpno_line_bytes(const mpno_graph *graph, const mpno_node *node, size_t type_bytes) {

@@ -49,8 +49,8 @@ mpno_planes mpno_mode_spectrum(const mpno_mode_call *m, const mpno_operand *oper
                                void *room) {
     const mpno_planes planes = mpno_mode_place(m, operand, mode, room);
     if (planes.data == room)
-        m->call->kernels->load(room, spectrum_at(m, operand, mode), operand->format,
-                               m->batch * 2 * operand->channels);
+        mpno_operand_load(m->call->kernels, operand, room, spectrum_at(m, operand, mode),
+                          m->batch * 2 * operand->channels);
     return planes;
 }
 
@@ -65,7 +65,7 @@ mpno_planes mpno_mode_weight(const mpno_mode_call *m, const mpno_operand *operan
     const int64_t plane = m->inputs * m->outputs;
     char *data = weight_at(m, operand, mode);
     if (operand->format != m->call->kernels->arithmetic) {
-        m->call->kernels->load(room, data, operand->format, 2 * plane);
+        mpno_operand_load(m->call->kernels, operand, room, data, 2 * plane);
         return (mpno_planes){.data = room, .row = m->outputs, .step = 1, .plane = plane};
     }
     return (mpno_planes){.data = data,
@@ -81,8 +81,8 @@ void mpno_mode_store(const mpno_mode_call *m, const mpno_operand *operand, int64
                      const void *made, int bad, int thread) {
     char *data = spectrum_at(m, operand, mode);
     if (data != made)
-        bad =
-            m->call->kernels->store(data, operand->format, made, m->batch * 2 * operand->channels);
+        bad = mpno_operand_store(m->call->kernels, operand, data, made,
+                                 m->batch * 2 * operand->channels);
     m->nonfinite[thread] |= (unsigned char)bad;
 }
 

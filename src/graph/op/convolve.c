@@ -69,9 +69,10 @@ static void one_line(void *argument, int64_t task, int thread) {
                             out, line_out + (size_t)(at.overlap.first * out) * element, out, 1);
     }
     const size_t first = (size_t)((b * grid->points + line * n) * out);
-    if (call->kernels->store(
-            (char *)call->out[0].data + first * mpno_format_bytes(call->out[0].format),
-            call->out[0].format, line_out, n * out))
+    if (mpno_operand_store(
+            call->kernels, &call->out[0],
+            (char *)call->out[0].data + first * mpno_format_bytes(call->out[0].format), line_out,
+            n * out))
         call->nonfinite[0] = true; /* every thread writes the same */
 }
 
@@ -83,7 +84,8 @@ static void forward(mpno_op_call *call) {
     const rooms room = rooms_of(call->graph, node, element);
     char *packed = call->scratch, *plain = packed + (node->attr.adjoint ? 0 : room.weight);
     const size_t block = (size_t)(w->rows * w->cols) * element;
-    call->kernels->load(plain, call->in[1].data, call->in[1].format, (int64_t)mpno_weight_count(w));
+    mpno_operand_load(call->kernels, &call->in[1], plain, call->in[1].data,
+                      (int64_t)mpno_weight_count(w));
     for (int64_t k = 0; k < w->blocks && !node->attr.adjoint; k++)
         call->kernels->transpose(packed + (size_t)k * block, w->rows, plain + (size_t)k * block,
                                  w->cols, w->rows, w->cols);

@@ -39,7 +39,7 @@ const void *mpno_convolve_line(const mpno_op_call *call, const mpno_operand *fie
     const int64_t first = (b * grid->points + line * n) * field->channels;
     const char *data = (const char *)field->data + (size_t)first * mpno_format_bytes(field->format);
     if (field->format == call->kernels->arithmetic) return data;
-    call->kernels->load(room, data, field->format, count);
+    mpno_operand_load(call->kernels, field, room, data, count);
     return room;
 }
 

@@ -56,11 +56,11 @@ static void one_sample(void *argument, int64_t sample, int thread) {
     char *a = (char *)call->scratch + 2 * (size_t)thread * room, *b = a + room;
     int64_t size[MPNO_GRID_MAX_DIMS];
     for (int d = 0; d < from->ndim; d++) size[d] = from->size[d];
-    call->kernels->load(
-        a,
+    mpno_operand_load(
+        call->kernels, &call->in[0], a,
         (const char *)call->in[0].data +
             (size_t)(sample * from->points * channels) * mpno_format_bytes(call->in[0].format),
-        call->in[0].format, from->points * channels);
+        from->points * channels);
     for (int i = 0; i < lines->ndim; i++) {
         const int d = node->attr.adjoint ? lines->ndim - 1 - i : i;
         if (lines->matrix[d] == NULL) continue;
@@ -69,9 +69,10 @@ static void one_sample(void *argument, int64_t sample, int thread) {
         a = b, b = swap;
     }
     const size_t offset = (size_t)(sample * to->points * channels);
-    if (call->kernels->store(
-            (char *)call->out[0].data + offset * mpno_format_bytes(call->out[0].format),
-            call->out[0].format, a, to->points * channels))
+    if (mpno_operand_store(
+            call->kernels, &call->out[0],
+            (char *)call->out[0].data + offset * mpno_format_bytes(call->out[0].format), a,
+            to->points * channels))
         call->nonfinite[0] = true; /* every thread writes the same */
 }
 

@@ -39,13 +39,14 @@ void mpno_margins_copy(mpno_op_call *call, const mpno_grid *small, const mpno_gr
                  attr->margin[small->ndim - 1]) *
                 width;
             const int64_t source = inwards ? outer : inner, target = inwards ? inner : outer;
-            call->kernels->load(
-                call->scratch,
+            mpno_operand_load(
+                call->kernels, from, call->scratch,
                 (const char *)from->data + (size_t)source * mpno_format_bytes(from->format),
-                from->format, n * width);
-            call->nonfinite[0] |= call->kernels->store(
-                (char *)to->data + (size_t)target * mpno_format_bytes(to->format), to->format,
-                call->scratch, n * width);
+                n * width);
+            call->nonfinite[0] |= mpno_operand_store(
+                call->kernels, to,
+                (char *)to->data + (size_t)target * mpno_format_bytes(to->format), call->scratch,
+                n * width);
         }
 }
 

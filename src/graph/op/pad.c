@@ -21,6 +21,8 @@ static void forward(mpno_op_call *call) {
     memset(call->out[0].data, 0,
            (size_t)(call->batch * large->points * call->out[0].channels) *
                mpno_format_bytes(call->out[0].format));
+    if (call->out[0].codec != NULL)
+        mpno_codec_clear(call->out[0].codec, call->batch * large->points);
     mpno_margins_copy(call, mpno_graph_grid(graph, call->node->in[0]), large, false);
 }
 

@@ -5,6 +5,7 @@
  * once: the gradient swaps the two. Exact. */
 #include <string.h>
 
+#include "core/memory.h"
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -18,9 +19,44 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
     return MPNO_OK;
 }
 
-/* Both spectra have one role, so one format: modes are moved as bytes. */
+/* Through the arithmetic type, some neighbours of a row at a time. */
+static void move_mode(mpno_op_call *call, char *to, const char *from) {
+    enum { PIECE = 2 * MPNO_CODEC_BLOCK };
+    _Alignas(MPNO_ALIGN) double values[PIECE] = {0};
+    const mpno_operand *in = &call->in[0], *out = &call->out[0];
+    const size_t in_bytes = mpno_format_bytes(in->format),
+                 out_bytes = mpno_format_bytes(out->format);
+    for (int64_t row = 0; row < 2 * call->batch; row++) {
+        for (int64_t c = 0; c < in->channels; c += PIECE) {
+            const int64_t n = in->channels - c < PIECE ? in->channels - c : PIECE;
+            const size_t at = (size_t)(row * in->channels + c);
+            if (from != NULL) mpno_operand_load(call->kernels, in, values, from + at * in_bytes, n);
+            call->nonfinite[0] |=
+                mpno_operand_store(call->kernels, out, to + at * out_bytes, values, n);
+        }
+    }
+}
+
+static void forward_coded(mpno_op_call *call) {
+    const mpno_attr *attr = &call->node->attr;
+    const size_t count = (size_t)(call->batch * 2 * call->in[0].channels),
+                 in_bytes = count * mpno_format_bytes(call->in[0].format),
+                 out_bytes = count * mpno_format_bytes(call->out[0].format);
+    for (int64_t k = 0; k < attr->n_modes; k++)
+        move_mode(call, (char *)call->out[0].data + (size_t)k * out_bytes,
+                  attr->take[k] < 0
+                      ? NULL
+                      : (const char *)call->in[0].data + (size_t)attr->take[k] * in_bytes);
+}
+
+/* Spectra of one plain format are moved as bytes. */
 static void forward(mpno_op_call *call) {
     const mpno_attr *attr = &call->node->attr;
+    if (call->in[0].codec != NULL || call->out[0].codec != NULL ||
+        call->in[0].format != call->out[0].format) {
+        forward_coded(call);
+        return;
+    }
     const size_t bytes =
         (size_t)(call->batch * 2 * call->in[0].channels) * mpno_format_bytes(call->in[0].format);
     char *to = call->out[0].data;

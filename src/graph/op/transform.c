@@ -19,6 +19,8 @@ mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *
                            .weighting = call->node->attr.weighting,
                            .field_format = field->format,
                            .spectrum_format = spectrum->format,
+                           .field_codec = field->codec,
+                           .spectrum_codec = spectrum->codec,
                            .n_threads = call->n_threads,
                            .scratch = call->scratch};
 }

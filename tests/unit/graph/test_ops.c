@@ -650,9 +650,9 @@ static void observe_bound(const mpno_op *op, double size, const double *errors) 
             given[k].magnitude = fmax(given[k].magnitude, fabs(truth[k][i]));
             given[k].error = fmax(given[k].error, fabs((double)off[k][i] - truth[k][i]));
         }
-        call.in[k] = (mpno_operand){off[k], MPNO_F32, from};
+        call.in[k] = (mpno_operand){off[k], MPNO_F32, from, NULL};
     }
-    call.out[0] = (mpno_operand){y, MPNO_F32, to};
+    call.out[0] = (mpno_operand){y, MPNO_F32, to, NULL};
     op->forward(&call);
     op->bound(r.graph, node, &policy, given, out);
     double error = 0, magnitude = 0;

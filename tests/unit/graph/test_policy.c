@@ -68,7 +68,7 @@ static void every_row_role_and_format(void **state) {
             for (int r = 0; r < MPNO_ROLE_COUNT; r++)
                 for (int layer = 0; layer < 3; layer++)
                     assert_int_equal(
-                        mpno_policy_storage(&policy, (mpno_role)r, layer),
+                        mpno_policy_storage(&policy, (mpno_role)r, layer % 2, "block 1").format,
                         strcmp(column(&rows[i], (mpno_role)r), "HALF") == 0 ? half : base);
             const bool native = mpno_bf16_kernels_get(ctx->isa)->native;
             const bool bf16 = native && half == MPNO_BF16 && base == MPNO_F32;
@@ -118,7 +118,7 @@ static void rows_mean_what_is_published(void **state) {
                         {MPNO_ROLE_WEIGHT_SPECTRAL, promised[i].spectral_copy}};
         assert_int_equal(MPNO_ROLE_COUNT, sizeof expected / sizeof expected[0]);
         for (int r = 0; r < MPNO_ROLE_COUNT; r++)
-            assert_int_equal(mpno_policy_storage(&p, expected[r].role, 0),
+            assert_int_equal(mpno_policy_storage(&p, expected[r].role, false, "block 0").format,
                              expected[r].half ? MPNO_F16 : MPNO_F32);
         assert_int_equal(p.tanh, strcmp(promised[i].policy, "mixed") == 0);
     }

@@ -250,7 +250,7 @@ static mpno_format promised(const mpno_policy *policy, const mpno_tensor_line *l
             strcmp(line->role, mpno_role_text((mpno_role)*role, true)) != 0)
             continue;
         if (*role == MPNO_ROLE_SUMS) return MPNO_F64; /* sums are f64 whatever the policy */
-        return mpno_policy_storage(policy, (mpno_role)*role, 0);
+        return mpno_policy_storage(policy, (mpno_role)*role, false, "").format;
     }
     fail_msg("unknown role %s", line->role);
     return MPNO_F64;
