@@ -34,11 +34,15 @@ typedef struct mpno_optimizer_opts {
     bool accumulate;            /* mpno_optimizer_accumulate will be called */
     double clip_norm;           /* 0: no clipping; largest norm of all gradients together */
     double clip_value;          /* 0: no clipping; largest size of each real number of a gradient */
+    /* MPNO_F32: states are of the arithmetic format. BF16, F8E4M3, F8E5M2: narrower, rounded
+     * stochastically; second moments not below bf16. */
+    mpno_format state_format;
+    uint64_t seed; /* of that rounding */
 } mpno_optimizer_opts;
 #define MPNO_OPTIMIZER_OPTS_INIT                                                              \
     {                                                                                         \
         sizeof(mpno_optimizer_opts), MPNO_OPTIMIZER_ADAMW, MPNO_CONVENTION_TORCH, 0.9, 0.999, \
-            1e-8, 1e-2, 0, 0, false, false, false, 0, 0                                       \
+            1e-8, 1e-2, 0, 0, false, false, false, 0, 0, MPNO_F32, 0                          \
     }
 
 /* Borrows the model. One thread at a time. */
@@ -67,10 +71,11 @@ MPNO_API double mpno_optimizer_gradient_norm(const mpno_optimizer *optimizer);
  * gradients that wait are no part of it. */
 MPNO_API int mpno_optimizer_n_states(const mpno_optimizer *optimizer);
 MPNO_API const char *mpno_optimizer_state_name(const mpno_optimizer *optimizer, int state);
-MPNO_API void mpno_optimizer_get_state(const mpno_optimizer *optimizer, int state, int param,
-                                       double *values);
-MPNO_API void mpno_optimizer_set_state(mpno_optimizer *optimizer, int state, int param,
-                                       const double *values);
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_optimizer_get_state(const mpno_optimizer *optimizer,
+                                                               int state, int param,
+                                                               double *values);
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_optimizer_set_state(mpno_optimizer *optimizer, int state,
+                                                               int param, const double *values);
 MPNO_API void mpno_optimizer_set_steps(mpno_optimizer *optimizer, int64_t steps);
 
 #ifdef __cplusplus

@@ -108,8 +108,10 @@ void mpno_exec_observe(mpno_exec *x, const mpno_observer *observer) {
     x->observer = observer != NULL ? *observer : (mpno_observer){0};
 }
 
-/* A field is stored by an instruction of its own, or whole. */
+/* A field is stored by an instruction of its own, or whole. What has scales is not shown: its bits
+ * are not its values. */
 static bool shown(const mpno_exec *x, const mpno_step *step, int i, int edge) {
+    if (x->stored[edge].coded && x->stored[edge].codec.scaling != MPNO_SCALING_NONE) return false;
     const mpno_edge_kind kind = x->graph->edges[edge].kind;
     const bool op = step->whole < 0 && step->instrs[i].kind == MPNO_INSTR_OP;
     return x->lowered.stored[edge] && x->stored[edge].data != NULL &&
@@ -175,13 +177,16 @@ static int run_pass(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch,
  * values behind one more layer right. One of the backward pass may have overwritten what it read,
  * which the forward pass then makes again. */
 static void calibrate(mpno_exec *x, mpno_pass pass, int64_t batch, double loss_scale) {
+    const mpno_observer observer = x->observer;
     bool changed = true;
+    x->observer = (mpno_observer){0};
     for (int i = 0; changed && i < x->graph->n_layers; i++) {
         (void)run_pass(x, pass, 0, batch, loss_scale);
         changed = mpno_exec_renew_scales(x);
         if (pass == MPNO_PASS_BACKWARD) (void)run_pass(x, MPNO_PASS_FORWARD, 0, batch, loss_scale);
     }
     x->calibrated[pass] = true;
+    x->observer = observer;
 }
 
 int mpno_exec_run(mpno_exec *x, mpno_pass pass, int64_t before, int64_t batch, double loss_scale) {

@@ -26,7 +26,7 @@ struct mpno_network {
     void **weight_copies; /* per parameter; NULL where the master weight is read */
     mpno_codec *codecs;   /* of the copies */
     uint64_t round_seed, round_step;
-    char *exceptions; /* of opts.storage */
+    char *exceptions;      /* of opts.storage */
     double loss_scale;     /* of the last step */
     const void *embedding; /* borrowed; NULL: not given */
     int bad_edge;          /* the last one that was not finite, -1: none */
@@ -456,6 +456,21 @@ static void move_statistics(mpno_network *net) {
         if (net->edges.statistics[p] >= 0)
             fields->move(param->data, net->gradients[p], 0.1, (int64_t)param_count(net, p));
         if (counts) fields->count_one(param->data);
+    }
+}
+
+void mpno_network_opts_widen(mpno_network_opts *opts) {
+    const mpno_network_opts defaults = MPNO_NETWORK_OPTS_INIT;
+    opts->policy = "full";
+    opts->storage = defaults.storage;
+}
+
+void mpno_spectrum_read(const mpno_spectrum_view *view, size_t first, int64_t n, double *values) {
+    const char *from = (const char *)view->data + first * mpno_format_bytes(view->format);
+    if (view->codec == NULL) {
+        mpno_cast(values, MPNO_F64, from, view->format, (size_t)n);
+    } else {
+        mpno_codec_kernels_get(MPNO_ISA_PORTABLE, MPNO_F64)->load(view->codec, values, from, n);
     }
 }
 

@@ -26,7 +26,12 @@ typedef struct mpno_spectrum_view {
     int64_t channels, points; /* points: of the field */
     int64_t kept[MPNO_MAX_AXES];
 } mpno_spectrum_view;
+/* n of its numbers from number `first` on. */
+void mpno_spectrum_read(const mpno_spectrum_view *view, size_t first, int64_t n, double *values);
 mpno_spectrum_view mpno_network_spectrum(const mpno_network *network, int64_t layer);
+
+/* Makes them those of a network that stores everything in the arithmetic format. */
+void mpno_network_opts_widen(mpno_network_opts *opts);
 
 /* Shows tensors as they are stored: mpno_exec_observe. */
 void mpno_network_observe(mpno_network *network, const mpno_observer *observer);

@@ -55,6 +55,8 @@ static mpno_status network_opts(const mpno_advice *a, const mpno_trial *t, bool 
     MPNO_TRY(mpno_settings_network(a->ctx, s, t->policy, out));
     for (int d = 0; d < a->data->ndim && d < MPNO_MAX_AXES; d++) out->grid[d] = a->data->grid[d];
     memcpy(out->output_grid, a->data->out_grid, sizeof out->output_grid);
+    mpno_network_opts_widen(out); /* rows of policies.def alone are tried */
+    out->policy = t->policy;
     out->half_format = t->half;
     out->training = training;
     out->capacity = a->batch;
@@ -188,7 +190,8 @@ typedef struct references {
 /* Gradients of a few samples. */
 static mpno_status look_at_gradients(const mpno_advice *a, const references *r, mpno_trial *t) {
     const mpno_train_state *state = &a->restored->checkpoint->state;
-    const double scale = mpno_loss_scale_needed(t->policy, t->half) ? state->loss_scale.scale : 1;
+    const bool scaled = t->half == MPNO_F16 && strcmp(t->policy, "full") != 0;
+    const double scale = scaled ? state->loss_scale.scale : 1;
     mpno_tensor_records all = {0};
     mpno_network *network;
     int bad = -1;

@@ -16,7 +16,7 @@ mpno_status mpno_network_need(mpno_model *model, const mpno_network_opts *opts, 
     return MPNO_OK;
 }
 
-size_t mpno_checkpoint_need(const mpno_model *model, size_t n_states) {
+size_t mpno_checkpoint_need(const mpno_model *model, size_t n_states, bool narrow) {
     const size_t weights =
         mpno_model_n_weights(model) * mpno_format_bytes(mpno_model_arithmetic(model));
     size_t largest = 0;
@@ -24,7 +24,8 @@ size_t mpno_checkpoint_need(const mpno_model *model, size_t n_states) {
         const size_t count = mpno_model_param_info(model, i).count;
         if (count > largest) largest = count;
     }
-    return (1 + n_states) * weights + largest * sizeof(double);
+    const size_t decoded = narrow ? mpno_format_bytes(mpno_model_arithmetic(model)) : 0;
+    return (1 + n_states) * weights + largest * (sizeof(double) + decoded);
 }
 
 /* Each batch in `parts` of about one size. Gives what all networks need together. */

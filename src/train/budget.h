@@ -22,7 +22,7 @@ MPNO_WARN_UNUSED mpno_status mpno_budget_divide(const mpno_budget *budget, mpno_
 MPNO_WARN_UNUSED mpno_status mpno_network_need(mpno_model *model, const mpno_network_opts *opts,
                                                size_t *bytes);
 /* Bytes of a checkpoint on its way to the disk: weights and n_states arrays like them in the
- * outside order, one of them in f64. */
-size_t mpno_checkpoint_need(const mpno_model *model, size_t n_states);
+ * outside order, one of them in f64, and where an optimiser's states are narrow decoded. */
+size_t mpno_checkpoint_need(const mpno_model *model, size_t n_states, bool narrow);
 
 #endif

@@ -302,7 +302,7 @@ static mpno_status find_tensor(mpno_ctx *ctx, const mpno_checkpoint *c, const ch
 }
 
 /* Takes the numbers of parameter `param` in the outside order. */
-typedef void (*taker)(void *user, int param, const double *values);
+typedef mpno_status (*taker)(void *user, int param, const double *values);
 
 /* Every parameter's tensor "PREFIX NAME" to `take`. */
 static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *prefix,
@@ -321,7 +321,7 @@ static mpno_status load(mpno_ctx *ctx, const mpno_checkpoint *c, const char *pre
             status = mpno_fail(ctx, MPNO_E_NUMERIC, "%s: tensor %s%s holds %g at position %zu",
                                c->path, prefix, info.name, values[bad], bad);
         }
-        if (status == MPNO_OK) take(user, p, values);
+        if (status == MPNO_OK) status = take(user, p, values);
         mpno_free(ctx, values);
         MPNO_TRY(status);
     }
@@ -343,8 +343,9 @@ static mpno_status check_surplus(mpno_ctx *ctx, const mpno_checkpoint *c, const 
     return MPNO_OK;
 }
 
-static void take_weight(void *user, int param, const double *values) {
+static mpno_status take_weight(void *user, int param, const double *values) {
     mpno_model_set_param(user, param, values);
+    return MPNO_OK;
 }
 
 mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
@@ -366,8 +367,9 @@ mpno_status mpno_checkpoint_load_averages(mpno_ctx *ctx, const mpno_checkpoint *
     return load(ctx, checkpoint, "ema.", model, take_weight, model);
 }
 
-static void take_average(void *user, int param, const double *values) {
+static mpno_status take_average(void *user, int param, const double *values) {
     mpno_ema_set(user, param, values);
+    return MPNO_OK;
 }
 
 mpno_status mpno_checkpoint_load_ema(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
@@ -381,9 +383,9 @@ typedef struct state_of {
     int state;
 } state_of;
 
-static void take_state(void *user, int param, const double *values) {
+static mpno_status take_state(void *user, int param, const double *values) {
     const state_of *s = user;
-    mpno_optimizer_set_state(s->optimizer, s->state, param, values);
+    return mpno_optimizer_set_state(s->optimizer, s->state, param, values);
 }
 
 mpno_status mpno_checkpoint_load_optimizer(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,

@@ -178,7 +178,7 @@ static mpno_status put_metadata(mpno_ctx *ctx, const mpno_settings *settings,
 }
 
 /* Gives the numbers of parameter `param` in the outside order. */
-typedef void (*giver)(const void *user, int param, double *values);
+typedef mpno_status (*giver)(const void *user, int param, double *values);
 
 /* A tensor "PREFIX NAME" for every parameter. values: room for the largest one. */
 static mpno_status put_tensors(mpno_ctx *ctx, const mpno_model *model, const char *prefix,
@@ -195,18 +195,20 @@ static mpno_status put_tensors(mpno_ctx *ctx, const mpno_model *model, const cha
                    info.name);
         mpno_named_tensor *tensor = NULL;
         MPNO_TRY(mpno_tensor_file_add(ctx, file, name, element, info.ndim, info.shape, &tensor));
-        give(user, p, values);
+        MPNO_TRY(give(user, p, values));
         mpno_cast(tensor->data, wide ? MPNO_F64 : MPNO_F32, values, MPNO_F64, info.count);
     }
     return MPNO_OK;
 }
 
-static void give_weight(const void *user, int param, double *values) {
+static mpno_status give_weight(const void *user, int param, double *values) {
     mpno_model_get_param(user, param, values);
+    return MPNO_OK;
 }
 
-static void give_average(const void *user, int param, double *values) {
+static mpno_status give_average(const void *user, int param, double *values) {
     mpno_ema_get(user, param, values);
+    return MPNO_OK;
 }
 
 /* One state of an optimiser. */
@@ -215,9 +217,9 @@ typedef struct state_of {
     int state;
 } state_of;
 
-static void give_state(const void *user, int param, double *values) {
+static mpno_status give_state(const void *user, int param, double *values) {
     const state_of *s = user;
-    mpno_optimizer_get_state(s->optimizer, s->state, param, values);
+    return mpno_optimizer_get_state(s->optimizer, s->state, param, values);
 }
 
 static mpno_status put_optimizer(mpno_ctx *ctx, const mpno_model *model,

@@ -11,6 +11,7 @@
 
 #include "core/files.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "data/source.h"
 
 #define MAX_PATH 4096
@@ -106,28 +107,55 @@ static mpno_status phases_to_text(mpno_ctx *ctx, const mpno_value *list, mpno_va
     return mpno_value_string(ctx, text, out);
 }
 
+/* The same for a map {role: format}. */
+static mpno_status storage_to_text(mpno_ctx *ctx, const mpno_value *map, mpno_value **out) {
+    mpno_text text = {.ctx = ctx};
+    mpno_status status = MPNO_OK;
+    for (size_t i = 0; i < map->n && status == MPNO_OK; i++) {
+        const mpno_value *format = map->items[i];
+        if (format->kind != MPNO_VALUE_STRING)
+            status =
+                mpno_fail(ctx, MPNO_E_CONFIG,
+                          "precision.storage: the format of '%s' is no text, expected one such "
+                          "as f8e4m3",
+                          map->keys[i]);
+        else
+            status =
+                mpno_text_add(&text, "%s%s=%s", i > 0 ? ", " : "", map->keys[i], format->string);
+    }
+    if (status == MPNO_OK) status = mpno_value_string(ctx, map->n > 0 ? text.data : "", out);
+    mpno_text_discard(&text);
+    return status;
+}
+
+typedef mpno_status to_text(mpno_ctx *ctx, const mpno_value *value, mpno_value **out);
+
+/* In the section precision of the tree, what stands under the key becomes a text if it is of that
+ * kind. */
+static mpno_status replace_by_text(mpno_ctx *ctx, mpno_value *tree, const char *key,
+                                   mpno_value_kind kind, to_text *make) {
+    for (size_t i = 0; i < tree->n; i++) {
+        if (strcmp(tree->keys[i], "precision") != 0) continue;
+        const mpno_value *value = mpno_value_get(tree->items[i], key);
+        mpno_value *text;
+        if (value == NULL || value->kind != kind) continue;
+        MPNO_TRY(make(ctx, value, &text));
+        MPNO_TRY(mpno_value_set(ctx, tree->items[i], key, text));
+    }
+    return MPNO_OK;
+}
+
 mpno_status mpno_settings_parse(mpno_ctx *ctx, const char *file, const mpno_value *tree,
                                 mpno_settings *settings) {
     const mpno_value *precision = mpno_value_get(tree, "precision");
-    const mpno_value *phases = mpno_value_get(precision, "phases");
-    if (!phases || phases->kind != MPNO_VALUE_LIST) {
+    if (precision == NULL || precision->kind != MPNO_VALUE_MAP)
         return mpno_fields_parse(ctx, file, tree, fields, N_FIELDS, settings);
-    }
-    mpno_value *copy = NULL, *text = NULL;
-    MPNO_TRY(phases_to_text(ctx, phases, &text));
-    mpno_status status = mpno_value_clone(ctx, tree, &copy);
-    if (status != MPNO_OK) {
-        mpno_value_destroy(ctx, &text);
-        return status;
-    }
-    mpno_value *section = NULL;
-    for (size_t i = 0; i < copy->n; i++) {
-        if (strcmp(copy->keys[i], "precision") == 0) section = copy->items[i];
-    }
-    status = mpno_value_set(ctx, section, "phases", text);
-    if (status == MPNO_OK) {
-        status = mpno_fields_parse(ctx, file, copy, fields, N_FIELDS, settings);
-    }
+    mpno_value *copy = NULL;
+    MPNO_TRY(mpno_value_clone(ctx, tree, &copy));
+    mpno_status status = replace_by_text(ctx, copy, "phases", MPNO_VALUE_LIST, phases_to_text);
+    if (status == MPNO_OK)
+        status = replace_by_text(ctx, copy, "storage", MPNO_VALUE_MAP, storage_to_text);
+    if (status == MPNO_OK) status = mpno_fields_parse(ctx, file, copy, fields, N_FIELDS, settings);
     mpno_value_destroy(ctx, &copy);
     return status;
 }

@@ -82,7 +82,7 @@ typedef struct mpno_settings {
     struct {
         int64_t n_epochs;
         double learning_rate, weight_decay;
-        int optimizer, convention;
+        int optimizer, convention, state_format;
         double beta1, beta2, eps;
         bool amsgrad;
         double momentum, dampening;
@@ -114,6 +114,8 @@ typedef struct mpno_settings {
         int policy;
         char *phases;
         int format, arithmetic;
+        char *storage;
+        int rounding, scaling, amax;
         double loss_scale;
         int64_t growth_interval;
     } precision;
@@ -179,6 +181,11 @@ mpno_format mpno_settings_arithmetic(const mpno_settings *settings);
 /* A training network but for its grids and capacity, under a policy of the schedule. */
 MPNO_WARN_UNUSED mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *settings,
                                                    const char *policy, mpno_network_opts *out);
+/* What networks under a policy store otherwise than it says: nothing in the full phases of a
+ * schedule. Borrows from the settings. */
+mpno_storage_opts mpno_settings_storage(const mpno_settings *s, const char *policy);
+/* Whether something is stored in a format of less range than f32 without a scale of its own. */
+bool mpno_settings_scale_loss(mpno_ctx *ctx, const mpno_settings *s, const char *policy);
 mpno_format mpno_settings_half(const mpno_settings *settings);
 mpno_format mpno_settings_arithmetic_of_transforms(
     const mpno_settings *settings); /* F32: the network's own */

@@ -152,7 +152,7 @@ static mpno_status make_reference(const mpno_diagnostics *d, mpno_model *model,
                                   const mpno_network *network, int64_t batch, mpno_network **out) {
     mpno_network_opts opts = *mpno_network_get_opts(network);
     size_t bytes = 0;
-    opts.policy = "full";
+    mpno_network_opts_widen(&opts);
     opts.capacity = opts.micro_batch = batch;
     *out = NULL;
     if (d->memory_limit > 0) MPNO_TRY(mpno_network_need(model, &opts, &bytes));

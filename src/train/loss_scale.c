@@ -3,16 +3,11 @@
 #include "train/loss_scale.h"
 
 #include <math.h>
-#include <string.h>
 
 mpno_loss_scale mpno_loss_scale_make(double initial, int64_t growth_interval) {
     double scale = initial > 1 ? exp2(floor(log2(initial))) : 1;
     if (scale > MPNO_LOSS_SCALE_MAX) scale = MPNO_LOSS_SCALE_MAX;
     return (mpno_loss_scale){scale, growth_interval, 0, 0};
-}
-
-bool mpno_loss_scale_needed(const char *policy, mpno_format half) {
-    return half == MPNO_F16 && strcmp(policy, "full") != 0;
 }
 
 void mpno_loss_scale_overflow(mpno_loss_scale *state) {

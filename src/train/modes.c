@@ -171,14 +171,14 @@ static mpno_status gradient_shells(const mpno_mode_probe *p, int64_t layer, int 
     const mpno_param_info info = mpno_model_param_info(p->model, param);
     const int64_t modes = weight_modes(c, &info, size);
     MPNO_TRY(mpno_alloc_array(p->ctx, info.count, sizeof *values, &values));
-    mpno_optimizer_get_state(p->optimizer, 0, param, values);
+    const mpno_status status = mpno_optimizer_get_state(p->optimizer, 0, param, values);
     memset(out->sum, 0, (size_t)2 * MAX_SHELLS * sizeof *out->sum);
-    for (size_t i = 0; i < info.count; i += 2) {
+    for (size_t i = 0; i < info.count && status == MPNO_OK; i += 2) {
         frequencies(c, size, (int64_t)(i / 2) % modes, k);
         add_to_shell(out, k[d], values[i] * values[i] + values[i + 1] * values[i + 1], 1);
     }
     mpno_free(p->ctx, values);
-    return MPNO_OK;
+    return status;
 }
 
 /* Whether the shells of n modes, without an outer part of modes.buffer modes, hold less than
@@ -240,7 +240,7 @@ mpno_status mpno_modes_need(const mpno_settings *s, mpno_model *model,
     *bytes = 0;
     if (s->modes.rule != MPNO_MODES_ADAPTIVE) return MPNO_OK;
     MPNO_TRY(mpno_network_need(model, &opts, &narrow));
-    opts.policy = "full";
+    mpno_network_opts_widen(&opts);
     MPNO_TRY(mpno_network_need(model, &opts, &exact));
     *bytes = narrow + exact;
     return MPNO_OK;
@@ -249,8 +249,9 @@ mpno_status mpno_modes_need(const mpno_settings *s, mpno_model *model,
 static mpno_status compare(const mpno_mode_probe *p, comparison *c) {
     mpno_network_opts opts = comparison_opts(p->opts, p->n);
     *c = (comparison){.n = opts.capacity};
-    if (strcmp(opts.policy, "full") != 0) MPNO_TRY(run_network(p, &opts, c, &c->narrow));
-    opts.policy = "full";
+    const bool narrow = strcmp(opts.policy, "full") != 0 || opts.storage.exceptions != NULL;
+    if (narrow) MPNO_TRY(run_network(p, &opts, c, &c->narrow));
+    mpno_network_opts_widen(&opts);
     return run_network(p, &opts, c, &c->exact);
 }
 
@@ -261,11 +262,8 @@ static void mode_squares(const mpno_spectrum_view *a, const mpno_spectrum_view *
     const int64_t n = samples * 2 * a->channels;
     const size_t at = (size_t)(i * n);
     double *others = values + n;
-    mpno_cast(values, MPNO_F64, (const char *)a->data + at * mpno_format_bytes(a->format),
-              a->format, (size_t)n);
-    if (b != NULL)
-        mpno_cast(others, MPNO_F64, (const char *)b->data + at * mpno_format_bytes(b->format),
-                  b->format, (size_t)n);
+    mpno_spectrum_read(a, at, n, values);
+    if (b != NULL) mpno_spectrum_read(b, at, n, others);
     *square = *difference = 0;
     for (int64_t j = 0; j < n; j++) {
         const double d = b != NULL ? others[j] - values[j] : 0;

@@ -15,6 +15,7 @@
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "model/network.h"
+#include "train/optimizer_states.h"
 
 enum {
     CHUNK = 16384,
@@ -34,14 +35,17 @@ struct mpno_optimizer {
     const mpno_optimizer_rule *rule;
     mpno_update_plan plan;
     int64_t steps;
-    double norm;                   /* of the last gradients; NaN: not asked for */
-    size_t *offset;                /* of a parameter in the arrays below, in numbers */
-    size_t total;                  /* numbers of one array */
-    void *states[MPNO_MAX_STATES]; /* owned, of the arithmetic format, in the layout of weights */
-    void *sum;                     /* owned, alike: gradients of the batches before; may be NULL */
-    bool waiting;                  /* sum holds something */
-    chunk *chunks;                 /* owned */
-    double *squares;               /* owned, per chunk; NULL unless clip_norm */
+    double norm;    /* of the last gradients; NaN: not asked for */
+    size_t *offset; /* of a parameter in the arrays below, in numbers */
+    size_t total;   /* numbers of one array */
+    mpno_optimizer_state states[MPNO_MAX_STATES]; /* owned, in the layout of weights */
+    bool coded;                                   /* some state is */
+    size_t room;                                  /* numbers of a state in a thread's hands */
+    char *rooms;                                  /* owned: [threads][states][room] if coded */
+    void *sum;       /* owned, alike: gradients of the batches before; may be NULL */
+    bool waiting;    /* sum holds something */
+    chunk *chunks;   /* owned */
+    double *squares; /* owned, per chunk; NULL unless clip_norm */
     int64_t n_chunks;
 };
 
@@ -75,10 +79,13 @@ static mpno_update_id loop_of(const mpno_optimizer *o, const mpno_raw_param *raw
     return raw->is_complex ? o->plan.complex : o->plan.real;
 }
 
-/* `size`, or a multiple of whole [2][plane] blocks near it where one v serves both planes. */
+/* `size`, or a multiple of whole [2][plane] blocks near it where one v serves both planes; of coded
+ * states also of theirs. */
 static size_t whole_blocks(const mpno_optimizer *o, const mpno_raw_param *raw, size_t size) {
     if (loop_of(o, raw) != MPNO_UPDATE_ADAM_MODULUS) return size;
-    const size_t block = 2 * (size_t)raw->plane;
+    const size_t pair = 2 * (size_t)raw->plane;
+    size_t block = pair;
+    while (o->coded && block % MPNO_CODEC_BLOCK != 0) block += pair;
     return block >= size ? block : size / block * block;
 }
 
@@ -106,6 +113,21 @@ static mpno_status make_chunks(mpno_optimizer *o) {
     return mpno_alloc_array(model->ctx, (size_t)o->n_chunks, sizeof *o->squares, &o->squares);
 }
 
+/* Where a piece of coded states is decoded to, a thread and state. */
+static void find_rooms(mpno_optimizer *o) {
+    const mpno_model *model = o->model;
+    for (int p = 0; o->coded && p < mpno_model_n_params(model); p++) {
+        const mpno_raw_param raw = mpno_model_raw(model, p);
+        const size_t size = whole_blocks(o, &raw, PIECE);
+        if (size > o->room) o->room = size;
+    }
+    o->room = (o->room + ALIGN_COUNT - 1) / ALIGN_COUNT * ALIGN_COUNT;
+}
+
+static size_t n_rooms(const mpno_optimizer *o) {
+    return (size_t)o->model->ctx->n_threads * (size_t)o->plan.n_states * o->room;
+}
+
 static mpno_status make_arrays(mpno_optimizer *o) {
     const mpno_model *model = o->model;
     const size_t bytes = mpno_format_bytes(model->arithmetic);
@@ -117,8 +139,13 @@ static mpno_status make_arrays(mpno_optimizer *o) {
         o->total += (count + ALIGN_COUNT - 1) / ALIGN_COUNT * ALIGN_COUNT;
     }
     for (int k = 0; k < o->plan.n_states; k++) {
-        MPNO_TRY(mpno_alloc_array(model->ctx, o->total, bytes, &o->states[k]));
+        const mpno_format format =
+            mpno_state_format(o->opts.state_format, o->plan.states[k], model->arithmetic);
+        MPNO_TRY(mpno_state_create(model->ctx, format, model->arithmetic, o->total, &o->states[k]));
+        o->coded = o->coded || o->states[k].coded;
     }
+    find_rooms(o);
+    if (o->coded) MPNO_TRY(mpno_alloc_array(model->ctx, n_rooms(o), bytes, &o->rooms));
     if (!o->opts.accumulate) return MPNO_OK;
     return mpno_alloc_array(model->ctx, o->total, bytes, &o->sum);
 }
@@ -151,6 +178,13 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_optimizer_opts *opts) {
     MPNO_CHECK(ctx, opts->clip_norm == 0 || opts->clip_value == 0, MPNO_E_ARGUMENT,
                "gradients are clipped by norm (%g) and by value (%g): keep one of the two",
                opts->clip_norm, opts->clip_value);
+    MPNO_CHECK(ctx,
+               opts->state_format == MPNO_F32 || opts->state_format == MPNO_BF16 ||
+                   opts->state_format == MPNO_F8E4M3 || opts->state_format == MPNO_F8E5M2,
+               MPNO_E_ARGUMENT,
+               "the optimiser's states cannot be of format %d: expected f32 (the arithmetic "
+               "format), bf16, f8e4m3 or f8e5m2",
+               (int)opts->state_format);
     return rule->check(ctx, opts);
 }
 
@@ -182,7 +216,8 @@ void mpno_optimizer_destroy(mpno_optimizer **optimizer) {
     if (!optimizer || !*optimizer) return;
     mpno_optimizer *o = *optimizer;
     mpno_ctx *ctx = o->model->ctx;
-    for (int k = 0; k < MPNO_MAX_STATES; k++) mpno_free(ctx, o->states[k]);
+    for (int k = 0; k < MPNO_MAX_STATES; k++) mpno_state_destroy(ctx, &o->states[k]);
+    mpno_free(ctx, o->rooms);
     mpno_free(ctx, o->sum);
     mpno_free(ctx, o->offset);
     mpno_free(ctx, o->chunks);
@@ -202,6 +237,26 @@ static const void *gradient(const step *s, const chunk *c) {
     return at(mpno_network_raw_gradient(s->network, c->param), o->model->arithmetic, c->first);
 }
 
+/* The states of a piece as the loop takes them: where they are or, coded, decoded. */
+static void open_states(const mpno_optimizer *o, const chunk *c, int thread, void **out) {
+    const size_t element = mpno_format_bytes(o->model->arithmetic);
+    for (int k = 0; k < o->plan.n_states; k++) {
+        const mpno_optimizer_state *s = &o->states[k];
+        if (!s->coded) {
+            out[k] = place(o, s->data, c);
+            continue;
+        }
+        out[k] = o->rooms + (size_t)(thread * o->plan.n_states + k) * o->room * element;
+        mpno_state_load(s, o->offset[c->param] + c->first, out[k], c->count);
+    }
+}
+
+static void close_states(const mpno_optimizer *o, const chunk *c, void *const *states) {
+    for (int k = 0; k < o->plan.n_states; k++)
+        if (o->states[k].coded)
+            mpno_state_store(&o->states[k], o->offset[c->param] + c->first, states[k], c->count);
+}
+
 static void update_chunk(void *argument, int64_t task, int thread) {
     const step *s = argument;
     const mpno_optimizer *o = s->optimizer;
@@ -211,13 +266,13 @@ static void update_chunk(void *argument, int64_t task, int thread) {
     const size_t size = whole_blocks(o, &raw, PIECE), end = whole.first + whole.count;
     mpno_format format;
     void *copy = mpno_network_weight_copy(s->network, whole.param, &format);
-    (void)thread;
     for (chunk c = whole; c.first < end; c.first += size) {
         void *weight = at(raw.data, o->model->arithmetic, c.first);
         void *states[MPNO_MAX_STATES] = {NULL};
         c.count = end - c.first < size ? end - c.first : size;
-        for (int k = 0; k < o->plan.n_states; k++) states[k] = place(o, o->states[k], &c);
+        open_states(o, &c, thread, states);
         update(weight, states, gradient(s, &c), (int64_t)c.count, raw.plane, &s->scalars);
+        close_states(o, &c, states);
         if (copy)
             s->conversions->store(at(copy, format, c.first), format, weight, (int64_t)c.count);
     }
@@ -286,7 +341,10 @@ void mpno_optimizer_step(mpno_optimizer *o, mpno_network *network, double learni
     s.scalars.limit = o->opts.clip_value > 0 ? o->opts.clip_value : INFINITY;
     s.scalars.unscale = 1 / loss_scale;
     if (o->squares) s.scalars.unscale *= clip_factor(&s, s.scalars.unscale);
+    for (int k = 0; k < o->plan.n_states; k++)
+        mpno_state_seed(&o->states[k], o->opts.seed, o->steps, k);
     run(&s, update_chunk);
+    mpno_network_refresh_coded(network);
     o->waiting = false;
 }
 
@@ -299,8 +357,27 @@ void mpno_optimizer_set_steps(mpno_optimizer *o, int64_t steps) {
 }
 
 size_t mpno_optimizer_bytes(const mpno_optimizer *o) {
-    const size_t arrays = (size_t)o->plan.n_states + (o->sum ? 1 : 0);
-    return arrays * o->total * mpno_format_bytes(o->model->arithmetic);
+    const mpno_format arithmetic = o->model->arithmetic;
+    size_t bytes = ((o->sum ? o->total : 0) + n_rooms(o)) * mpno_format_bytes(arithmetic);
+    for (int k = 0; k < o->plan.n_states; k++)
+        bytes += mpno_state_bytes(o->states[k].format, arithmetic, o->total);
+    return bytes;
+}
+
+size_t mpno_optimizer_need(const mpno_model *model, const mpno_optimizer_opts *opts) {
+    const size_t n = mpno_model_n_weights(model), element = mpno_format_bytes(model->arithmetic);
+    mpno_optimizer o = {.model = (mpno_model *)(uintptr_t)model,
+                        .opts = *opts,
+                        .plan = mpno_optimizer_rule_get(opts->kind)->plan(opts)};
+    size_t bytes = opts->accumulate ? n * element : 0;
+    for (int k = 0; k < o.plan.n_states; k++) {
+        const mpno_format format =
+            mpno_state_format(opts->state_format, o.plan.states[k], model->arithmetic);
+        o.coded = o.coded || format != model->arithmetic;
+        bytes += mpno_state_bytes(format, model->arithmetic, n);
+    }
+    find_rooms(&o);
+    return bytes + n_rooms(&o) * element;
 }
 
 double mpno_optimizer_gradient_norm(const mpno_optimizer *o) {
@@ -315,14 +392,38 @@ const char *mpno_optimizer_state_name(const mpno_optimizer *o, int state) {
     return o->plan.states[state];
 }
 
-void mpno_optimizer_get_state(const mpno_optimizer *o, int state, int param, double *values) {
-    const mpno_format format = o->model->arithmetic;
-    mpno_param_export(&o->model->params[param], format,
-                      at(o->states[state], format, o->offset[param]), values);
+/* Coded states pass through memory of the arithmetic type. */
+static mpno_status make_room(const mpno_optimizer *o, int param, void *out) {
+    return mpno_alloc_array(o->model->ctx, mpno_model_raw(o->model, param).count,
+                            mpno_format_bytes(o->model->arithmetic), out);
 }
 
-void mpno_optimizer_set_state(mpno_optimizer *o, int state, int param, const double *values) {
+mpno_status mpno_optimizer_get_state(const mpno_optimizer *o, int state, int param,
+                                     double *values) {
     const mpno_format format = o->model->arithmetic;
+    const mpno_optimizer_state *s = &o->states[state];
+    void *room = NULL;
+    if (s->coded) {
+        MPNO_TRY(make_room(o, param, &room));
+        mpno_state_load(s, o->offset[param], room, mpno_model_raw(o->model, param).count);
+    }
+    mpno_param_export(&o->model->params[param], format,
+                      room != NULL ? room : at(s->data, format, o->offset[param]), values);
+    mpno_free(o->model->ctx, room);
+    return MPNO_OK;
+}
+
+/* What was read from a state is a number of its format: no rounding changes it. */
+mpno_status mpno_optimizer_set_state(mpno_optimizer *o, int state, int param,
+                                     const double *values) {
+    const mpno_format format = o->model->arithmetic;
+    const mpno_optimizer_state *s = &o->states[state];
+    void *room = NULL;
+    if (s->coded) MPNO_TRY(make_room(o, param, &room));
     mpno_param_import(&o->model->params[param], format,
-                      at(o->states[state], format, o->offset[param]), values);
+                      room != NULL ? room : at(s->data, format, o->offset[param]), values);
+    if (s->coded)
+        mpno_state_store(s, o->offset[param], room, mpno_model_raw(o->model, param).count);
+    mpno_free(o->model->ctx, room);
+    return MPNO_OK;
 }

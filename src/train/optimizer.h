@@ -7,6 +7,7 @@
 #include "core/context.h"
 #include "kernel/update_kernels.h"
 #include "mpno/optimizer.h"
+#include "mpno/model.h"
 
 #define MPNO_MAX_STATES 3
 
@@ -30,6 +31,10 @@ typedef struct mpno_optimizer_rule {
 #undef X
 
 const mpno_optimizer_rule *mpno_optimizer_rule_get(mpno_optimizer_kind kind);
+
+/* Bytes that an optimiser of the model keeps: states, sums of gradients, and where states of narrow
+ * formats are decoded to. */
+size_t mpno_optimizer_need(const mpno_model *model, const mpno_optimizer_opts *opts);
 
 /* Shared by adam.c and adamw.c: checks of betas and eps, states, and the scalars of PyTorch's step
  * without decay. */

@@ -104,7 +104,8 @@ typedef struct planner {
     shape train[MAX_SETS], tests[MAX_SETS];
     size_t n_sets, n_tests;
     const shape *finest;   /* of the training sets: what tables of layers and tensors are about */
-    size_t states, arrays; /* as large as the weights: in a checkpoint, in memory */
+    size_t states;         /* as large as the weights: in a checkpoint */
+    size_t arrays;         /* bytes of all that an optimiser and averages keep */
     size_t weights, limit; /* bytes */
     int64_t micro_batch;   /* 0: as memory_limit allows */
     bool estimate;
@@ -131,7 +132,7 @@ static mpno_status find_need(const planner *p, const mpno_network_opts *opts, ne
     *out = (need){.weights = p->weights, .activations = cost.activation_bytes, .flops = cost.flops};
     out->tables = mpno_ctx_bytes(p->ctx) - before;
     out->state = cost.weight_copy_bytes;
-    if (opts->training) out->state += cost.gradient_bytes + p->arrays * p->weights;
+    if (opts->training) out->state += cost.gradient_bytes + p->arrays;
     out->total = out->weights + out->state + out->activations;
     mpno_network_destroy(&network);
     return MPNO_OK;
@@ -186,7 +187,7 @@ static mpno_status evaluation_bytes(const planner *p, const char *policy, const 
 
 /* Beside data, weights and networks of training, for a while: a checkpoint, an evaluation. */
 static mpno_status passing_bytes(const planner *p, const char *policy, size_t held, size_t *out) {
-    *out = mpno_checkpoint_need(p->model, p->states);
+    *out = mpno_checkpoint_need(p->model, p->states, p->settings->opt.state_format != 0);
     for (size_t i = 0; i < p->n_tests; i++) {
         size_t evaluation;
         MPNO_TRY(evaluation_bytes(p, policy, &p->tests[i], held, &evaluation));
@@ -209,7 +210,7 @@ static mpno_status training_opts(const planner *p, const char *policy, bool stri
     }
     if (budget.limit > 0) /* what is left to an evaluation is one sample */
         MPNO_TRY(passing_bytes(p, policy, budget.limit, &budget.held));
-    budget.held += data_bytes(p) + (1 + p->arrays) * p->weights;
+    budget.held += data_bytes(p) + p->weights + p->arrays;
     const mpno_status status = mpno_budget_divide(&budget, p->model, opts, *n);
     if (strict || status == MPNO_OK) return status;
     for (size_t i = 0; i < *n; i++) opts[i].micro_batch = 1;
@@ -243,7 +244,7 @@ static mpno_status training_need(const planner *p, const char *policy, need *out
         need n;
         if (on->batch == 0) continue;
         MPNO_TRY(find_need(p, &opts[network++], &n));
-        const size_t shared = i == 0 ? 0 : p->arrays * n.weights; /* the optimiser's are one */
+        const size_t shared = i == 0 ? 0 : p->arrays; /* the optimiser's are one */
         out->weights = n.weights;
         out->state += n.state - shared;
         out->activations += n.activations;
@@ -363,11 +364,11 @@ enum { MAX_POLICIES = 16 };
 /* One row a layer: under each policy its state and the most of its tensors alive at once. */
 static mpno_status layer_rows(const planner *p, bool training, mpno_network *const *networks,
                               mpno_table *table, mpno_value *const *lists) {
-    const size_t weight = mpno_format_bytes(mpno_model_arithmetic(p->model));
+    const double a_weight = (double)p->arrays / (double)mpno_model_n_weights(p->model);
     for (int l = 0; l < mpno_network_n_layers(networks[0]); l++) {
         for (int i = 0; i < mpno_policy_count(); i++) {
             const mpno_layer_line line = mpno_network_layer(networks[i], l);
-            const size_t arrays = training ? p->arrays * line.parameters * weight : 0;
+            const size_t arrays = training ? (size_t)(a_weight * (double)line.parameters) : 0;
             char state[MPNO_HUMAN_CAPACITY], tensors_text[MPNO_HUMAN_CAPACITY];
             MPNO_TRY(put_layer(p->ctx, &line, line.state_bytes + arrays, lists[i]));
             if (i == 0) {
@@ -424,7 +425,10 @@ static mpno_status tensors(const planner *p, const mpno_network *network, mpno_t
         MPNO_TRY(mpno_table_cell(table, "%s", line.name));
         MPNO_TRY(mpno_table_cell(table, "%s", line.layer));
         MPNO_TRY(mpno_table_cell(table, "%s", line.role));
-        MPNO_TRY(mpno_table_cell(table, "%s", mpno_format_get(line.format)->name));
+        const bool scaled = line.scaling != MPNO_SCALING_NONE;
+        MPNO_TRY(mpno_table_cell(table, "%s%s%s", mpno_format_get(line.format)->name,
+                                 scaled ? ", a scale each " : "",
+                                 scaled ? mpno_scaling_text(line.scaling) : ""));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(line.bytes, bytes)));
         MPNO_TRY(mpno_table_cell(table, "%s", line.kept ? "to backward" : ""));
     }
@@ -712,7 +716,6 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_plan_opts *o
     const mpno_optimizer_opts optimizer = mpno_settings_optimizer(s);
     p.states = (size_t)mpno_optimizer_rule_get(optimizer.kind)->plan(&optimizer).n_states;
     p.states += isnan(s->opt.ema_decay) ? 0 : 1;
-    p.arrays = p.states + (optimizer.accumulate ? 1 : 0);
     mpno_schedule schedule;
     mpno_value *map = NULL;
     size_t bytes;
@@ -723,6 +726,7 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_plan_opts *o
     const mpno_fno_config config = mpno_settings_model(s, &schedule.phase[0]);
     MPNO_TRY(mpno_model_declare(ctx, &config, mpno_settings_arithmetic(s), &p.model));
     p.weights = mpno_model_n_weights(p.model) * mpno_format_bytes(mpno_model_arithmetic(p.model));
+    p.arrays = mpno_optimizer_need(p.model, &optimizer) + (isnan(s->opt.ema_decay) ? 0 : p.weights);
     mpno_status status = mpno_value_map(ctx, &map);
     if (status == MPNO_OK) status = plan_all(&p, &schedule, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);

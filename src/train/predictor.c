@@ -16,6 +16,7 @@ static mpno_network_opts network_opts(const mpno_dataset *data, int64_t n,
     network.policy = opts->policy;
     network.half_format = opts->half;
     network.transform_arithmetic = opts->arithmetic;
+    network.storage = opts->storage;
     return network;
 }
 

@@ -52,7 +52,7 @@ static mpno_status network_opts(const profiler *p, const measured *m, bool train
 }
 
 static mpno_status one_step(const profiler *p, const measured *m, mpno_network *network) {
-    const bool scaled = mpno_loss_scale_needed(m->phase.policy, mpno_settings_half(p->settings));
+    const bool scaled = mpno_settings_scale_loss(p->ctx, p->settings, m->phase.policy);
     mpno_step_result result;
     return mpno_network_step(network, p->batch, p->data->x, p->data->y,
                              scaled ? p->settings->precision.loss_scale : 1, &result);

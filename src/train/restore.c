@@ -108,6 +108,7 @@ mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
     return (mpno_predictor_opts){.policy = restored->policy,
                                  .half = restored->half,
                                  .arithmetic = mpno_settings_arithmetic_of_transforms(&c->settings),
+                                 .storage = mpno_settings_storage(&c->settings, restored->policy),
                                  .batch = c->settings.data.test_batch_size,
                                  .memory_limit = mpno_settings_memory_limit(&c->settings),
                                  .y = c->state.encode_y ? &c->state.y : NULL,

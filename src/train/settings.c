@@ -8,6 +8,8 @@
 
 #include "core/memory.h"
 #include "data/normalizer.h"
+#include "graph/policy.h"
+#include "number/format.h"
 #include "report/human.h"
 #include "train/augment.h"
 #include "train/modes.h"
@@ -74,6 +76,10 @@ static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
     if (scheduled && !s->precision.phases) {
         MPNO_TRY(replace_text(ctx, MPNO_PAPER_SCHEDULE, &s->precision.phases));
     }
+    mpno_policy policy;
+    const mpno_storage_opts o = mpno_settings_storage(s, "");
+    MPNO_TRY(mpno_policy_make(ctx, "full", mpno_settings_arithmetic(s), MPNO_F16, &policy));
+    MPNO_TRY(mpno_policy_override(ctx, &policy, o.exceptions, o.rounding, o.scaling));
     mpno_schedule schedule;
     return mpno_settings_schedule(ctx, s, &schedule);
 }
@@ -264,12 +270,43 @@ mpno_format mpno_settings_arithmetic_of_transforms(const mpno_settings *s) {
                                           : MPNO_BF16;
 }
 
+mpno_storage_opts mpno_settings_storage(const mpno_settings *s, const char *policy) {
+    const bool full = s->precision.policy == MPNO_POLICY_SCHEDULE && strcmp(policy, "full") == 0;
+    return (mpno_storage_opts){.exceptions = full ? NULL : s->precision.storage,
+                               .rounding = (mpno_rounding)s->precision.rounding,
+                               .scaling = (mpno_scaling)s->precision.scaling,
+                               .just_in_time = s->precision.amax == 1};
+}
+
+static bool needs_scale(const mpno_policy *policy, mpno_role role, bool gradient,
+                        const char *layer) {
+    const mpno_storage s = mpno_policy_storage(policy, role, gradient, layer);
+    return mpno_format_get(s.format)->max_exponent < 127 && s.scaling == MPNO_SCALING_NONE;
+}
+
+bool mpno_settings_scale_loss(mpno_ctx *ctx, const mpno_settings *s, const char *name) {
+    const mpno_storage_opts o = mpno_settings_storage(s, name);
+    mpno_policy policy;
+    const mpno_format base = mpno_settings_arithmetic(s), half = mpno_settings_half(s);
+    if (mpno_policy_make(ctx, name, base, half, &policy) != MPNO_OK ||
+        mpno_policy_override(ctx, &policy, o.exceptions, o.rounding, o.scaling) != MPNO_OK)
+        return false; /* no network is made of them */
+    for (int i = -1; i < policy.n_overrides; i++)
+        for (int role = 0; role < MPNO_ROLE_COUNT; role++)
+            for (int gradient = 0; gradient < 2; gradient++)
+                if (needs_scale(&policy, (mpno_role)role, gradient,
+                                i < 0 ? "" : policy.override[i].layer))
+                    return true;
+    return false;
+}
+
 mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *s, const char *policy,
                                   mpno_network_opts *out) {
     *out = (mpno_network_opts)MPNO_NETWORK_OPTS_INIT;
     out->training = true;
     out->policy = policy;
     out->half_format = mpno_settings_half(s);
+    out->storage = mpno_settings_storage(s, policy);
     out->recompute = (mpno_recompute)s->recompute;
     out->transform_arithmetic = mpno_settings_arithmetic_of_transforms(s);
     return mpno_settings_objective(ctx, s, &out->objective);
@@ -354,6 +391,9 @@ mpno_optimizer_opts mpno_settings_optimizer(const mpno_settings *s) {
     opts.accumulate = s->opt.accumulate > 1;
     opts.clip_norm = isnan(s->opt.grad_clip_norm) ? 0 : s->opt.grad_clip_norm;
     opts.clip_value = isnan(s->opt.grad_clip_value) ? 0 : s->opt.grad_clip_value;
+    static const mpno_format formats[] = {MPNO_F32, MPNO_BF16, MPNO_F8E4M3, MPNO_F8E5M2};
+    opts.state_format = formats[s->opt.state_format];
+    opts.seed = (uint64_t)s->seed;
     return opts;
 }
 

@@ -18,7 +18,7 @@
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
     const char *policy = t->schedule.phase[t->phase < 0 ? 0 : t->phase].policy;
-    bool needed = mpno_loss_scale_needed(policy, mpno_settings_half(t->settings));
+    bool needed = mpno_settings_scale_loss(t->ctx, t->settings, policy);
     return needed ? t->state.loss_scale.scale : 1;
 }
 
@@ -150,6 +150,7 @@ static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phas
     return (mpno_predictor_opts){.policy = phase->policy,
                                  .half = mpno_settings_half(s),
                                  .arithmetic = mpno_settings_arithmetic_of_transforms(s),
+                                 .storage = mpno_settings_storage(s, phase->policy),
                                  .batch = s->data.test_batch_size,
                                  .memory_limit = mpno_settings_memory_limit(s),
                                  .y = t->state.encode_y ? &t->state.y : NULL,
@@ -173,7 +174,8 @@ static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, 
     const mpno_predictor_opts opts = predictor_opts(t, phase);
     const size_t states = (size_t)mpno_optimizer_n_states(t->optimizer) + (t->ema ? 1 : 0);
     MPNO_TRY(mpno_modes_need(t->settings, t->model, &training, training.capacity, bytes));
-    const size_t checkpoint = mpno_checkpoint_need(t->model, states);
+    const size_t checkpoint =
+        mpno_checkpoint_need(t->model, states, t->settings->opt.state_format != 0);
     if (checkpoint > *bytes) *bytes = checkpoint;
     for (size_t i = 0; i < t->sets.n_validation + t->sets.n_tests; i++) {
         const mpno_set *set = i < t->sets.n_validation ? &t->sets.validation[i]
@@ -356,7 +358,7 @@ static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, dou
         t->clipping.steps++;
         t->clipping.clipped += norm > t->settings->opt.grad_clip_norm;
     }
-    if (mpno_loss_scale_needed(policy, mpno_settings_half(t->settings))) {
+    if (mpno_settings_scale_loss(t->ctx, t->settings, policy)) {
         mpno_loss_scale_good(&t->state.loss_scale);
     }
 }
@@ -381,6 +383,10 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
     /* a batch's number over the run: the same after a resume */
     const int64_t number = epoch * batches->n + index;
     mpno_network_set_dropout(network, (uint64_t)t->settings->seed, (uint64_t)number);
+    mpno_network_set_rounding(network, (uint64_t)t->settings->seed, (uint64_t)number);
+    if (index == 0) /* so does a run that is resumed here */
+        for (size_t i = 0; i < t->sets.n_train; i++)
+            if (t->networks[i] != NULL) mpno_network_forget_scales(t->networks[i]);
     MPNO_TRY(mpno_diagnostics_begin(t->diagnostics, network, number));
     MPNO_TRY(mpno_network_step(network, batch->n, batches->x, target, scale, &result));
     *loss += result.loss;

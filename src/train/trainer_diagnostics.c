@@ -42,7 +42,7 @@ mpno_status mpno_trainer_diagnose_phase(mpno_trainer *t) {
     t->diagnostics->told_phase = t->phase; /* networks are also made anew when modes change */
     mpno_half_bytes bytes = mpno_half_bytes_of(t->model, t->networks[finest]);
     mpno_network_opts opts = *mpno_network_get_opts(t->networks[finest]);
-    opts.policy = "full";
+    mpno_network_opts_widen(&opts);
     MPNO_TRY(mpno_network_plan(t->model, &opts, &full));
     bytes.under_full = mpno_network_get_cost(full).activation_bytes;
     mpno_network_destroy(&full);

@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "graph/policy.h"
 #include "train/modes.h"
 #include "train/sink.h"
 #include "train/trainer.h"
@@ -118,6 +119,8 @@ static mpno_status put_tensor(mpno_ctx *ctx, const mpno_tensor_line *line, mpno_
     MPNO_TRY(mpno_value_set_string(ctx, map, "layer", line->layer));
     MPNO_TRY(mpno_value_set_string(ctx, map, "role", line->role));
     MPNO_TRY(mpno_value_set_string(ctx, map, "format", mpno_format_get(line->format)->name));
+    if (line->scaling != MPNO_SCALING_NONE)
+        MPNO_TRY(mpno_value_set_string(ctx, map, "scaling", mpno_scaling_text(line->scaling)));
     MPNO_TRY(mpno_value_set_int(ctx, map, "bytes", (int64_t)line->bytes));
     return mpno_value_set_bool(ctx, map, "kept", line->kept);
 }

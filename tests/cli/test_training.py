@@ -56,6 +56,56 @@ class Project(Case):
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
+class Formats(Project):
+    """Tensors stored otherwise than the policy says."""
+
+    BLOCK = "precision.storage={spectrum: f8e4m3, transform columns: f8e4m3}"
+
+    def test_map_and_text_mean_the_same(self):
+        config = (self.folder / "config.yaml").read_text()
+        entry = "precision:\n  storage:\n    spectrum: f8e4m3\n    block 1/spectrum: bf16\n"
+        (self.folder / "mapped.yaml").write_text(config + entry)
+        self.mpno("train", "mapped.yaml", "output=mapped")
+        self.mpno("train", "config.yaml", "output=text",
+                  "precision.storage=spectrum=f8e4m3, block 1/spectrum=bf16")
+        self.mpno("train", "config.yaml", "output=plain")
+        self.assertEqual(self.weights("mapped"), self.weights("text"))
+        self.assertNotEqual(self.weights("mapped"), self.weights("plain"))
+
+    def test_plan_counts_the_scales(self):
+        plan = self.mpno("plan", "config.yaml", self.BLOCK, "--json").json()
+        wide = self.mpno("plan", "config.yaml", "precision.policy=full", "--json").json()
+
+        def spectra(of):
+            return {(tensor["layer"], tensor["name"]): tensor for tensor in of["phases"][0]["tensors"]
+                    if tensor["role"] == "spectrum"}
+        narrow, full = spectra(plan), spectra(wide)
+        self.assertEqual(sorted(narrow), sorted(full))
+        for key, tensor in narrow.items():
+            self.assertEqual((tensor["format"], tensor["scaling"]), ("f8e4m3", "block"))
+            values = full[key]["bytes"] // 4  # and a byte for each row of fewer than 32 channels
+            self.assertGreater(tensor["bytes"], values)
+            self.assertLessEqual(tensor["bytes"], values + values // 4)
+        self.assertIn("f8e4m3, a scale each block", self.mpno("plan", "config.yaml", self.BLOCK).out)
+
+    def test_seed_of_random_rounding(self):
+        words = ("precision.storage=spectrum=f8e4m3, weight copy=bf16",
+                 "precision.rounding=stochastic", "opt.state_format=f8e4m3")
+        for name, more in {"one": (), "again": ("--threads=1",), "other": ("precision.rounding=nearest",)}.items():
+            self.mpno("train", "config.yaml", *words, *more, f"output={name}")
+        self.assertEqual(self.weights("one"), self.weights("again"))
+        self.assertNotEqual(self.weights("one"), self.weights("other"))
+
+    def test_a_trained_model_in_8_bits(self):
+        self.mpno("train", "config.yaml", "precision.policy=full")
+        exact = self.errors("run/last.safetensors")
+        for scaling in ("tensor", "channel", "shell", "block"):
+            narrow = self.errors("run/last.safetensors", self.BLOCK, f"precision.scaling={scaling}")
+            for key, each in exact.items():
+                self.assertNotEqual(narrow[key]["l2"], each["l2"])
+                self.assertLess(abs(narrow[key]["l2"] / each["l2"] - 1), 0.1)
+
+
 class Train(Project):
     def test_run_folder(self):
         result = self.mpno("train", "config.yaml", "--json")

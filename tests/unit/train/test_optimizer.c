@@ -176,9 +176,9 @@ static void conventions_are_their_formulas(void **state) {
     for (int k = 0; k < n_params; k++) {
         mpno_model_get_param(model, k, now);
         check_near(now, p + first[k], count[k]);
-        mpno_optimizer_get_state(optimizer, 0, k, now);
+        assert_int_equal(mpno_optimizer_get_state(optimizer, 0, k, now), MPNO_OK);
         check_near(now, m + first[k], count[k]);
-        mpno_optimizer_get_state(optimizer, 1, k, now);
+        assert_int_equal(mpno_optimizer_get_state(optimizer, 1, k, now), MPNO_OK);
         check_near(now, v + first[k], count[k]);
     }
     free(p);

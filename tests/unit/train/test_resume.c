@@ -116,6 +116,33 @@ static void the_same_with_batch_norm_and_dropout(void **state) {
     check_resume(words);
 }
 
+/* Narrow moments, random roundings and scales that last from step to step. */
+static void the_same_with_narrow_formats(void **state) {
+    (void)state;
+    static const char *const storages[] = {
+        "spectrum=f8e4m3, transform columns=f8e4m3, spectral weight copy=f8e5m2",
+        "spectrum=f8e4m3, activation=bf16, weight copy=bf16", "spectrum=e5m6, activation=tf32"};
+    static const char *const others[][4] = {{"adamw", "f8e4m3", "stochastic", "tensor"},
+                                            {"adam", "bf16", "stochastic", "auto"},
+                                            {"lion", "f8e5m2", "nearest", "shell"}};
+    for (int i = 0; i < 3; i++) {
+        const char *const words[] = {"opt.optimizer",
+                                     others[i][0],
+                                     "opt.state_format",
+                                     others[i][1],
+                                     "precision.rounding",
+                                     others[i][2],
+                                     "precision.scaling",
+                                     others[i][3],
+                                     "precision.storage",
+                                     storages[i],
+                                     "opt.n_epochs",
+                                     "4",
+                                     NULL};
+        check_resume(words);
+    }
+}
+
 static mpno_checkpoint *read_run(const char *output, const char *name) {
     char path[160];
     mpno_checkpoint *checkpoint = NULL;
@@ -268,6 +295,7 @@ int main(void) {
         cmocka_unit_test(every_optimizer_and_schedule),
         cmocka_unit_test(the_same_with_averages_parts_and_clipping),
         cmocka_unit_test(the_same_with_batch_norm_and_dropout),
+        cmocka_unit_test(the_same_with_narrow_formats),
         cmocka_unit_test(parts_of_a_batch_are_the_batch),
         cmocka_unit_test(an_overflow_in_a_part_skips_the_step),
         cmocka_unit_test(averages_or_trained_weights),

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/config.h"
 #include "train/early_stopping.h"
 #include "train/loss_scale.h"
 #include "train/lr.h"
@@ -73,9 +74,34 @@ static void scale_halves_and_doubles(void **state) {
     assert_true(s.scale == 1);
     for (int i = 0; i < 1000; i++) mpno_loss_scale_good(&s);
     assert_true(s.scale == MPNO_LOSS_SCALE_MAX);
-    assert_true(mpno_loss_scale_needed("mixed", MPNO_F16));
-    assert_false(mpno_loss_scale_needed("mixed", MPNO_BF16));
-    assert_false(mpno_loss_scale_needed("full", MPNO_F16));
+}
+
+/* What needs it: formats of less range than f32, unless scales of tensors make up for it. */
+static void loss_scale_is_for_short_ranges(void **state) {
+    static const struct {
+        const char *policy, *storage, *scaling;
+        int format; /* f16, bf16 */
+        bool needed;
+    } cases[] = {{"mixed", NULL, "auto", 0, true},
+                 {"mixed", NULL, "auto", 1, false},
+                 {"full", NULL, "auto", 0, false},
+                 {"mixed", NULL, "block", 0, false},
+                 {"full", "spectrum=f16", "auto", 0, true},
+                 {"full", "block 1/spectrum gradient=f16", "auto", 0, true},
+                 {"full", "spectrum=bf16", "auto", 0, false},
+                 {"full", "spectrum=f8e4m3", "auto", 0, false},
+                 {"full", "spectrum=f8e4m3", "none", 0, true}};
+    static const char *const scalings[] = {"none", "tensor", "channel", "shell", "block", "auto"};
+    mpno_ctx *ctx;
+    (void)state;
+    assert_int_equal(mpno_ctx_create(NULL, &ctx), MPNO_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mpno_settings s = {.precision = {.format = cases[i].format,
+                                         .storage = (char *)(uintptr_t)cases[i].storage}};
+        while (strcmp(scalings[s.precision.scaling], cases[i].scaling) != 0) s.precision.scaling++;
+        assert_int_equal(mpno_settings_scale_loss(ctx, &s, cases[i].policy), cases[i].needed);
+    }
+    mpno_ctx_destroy(&ctx);
 }
 
 /* The rates themselves: test_trajectories.c. */
@@ -131,6 +157,7 @@ int main(void) {
         cmocka_unit_test(empty_phases_are_left_out),
         cmocka_unit_test(bad_schedules_are_refused),
         cmocka_unit_test(scale_halves_and_doubles),
+        cmocka_unit_test(loss_scale_is_for_short_ranges),
         cmocka_unit_test(plateau_waits_for_the_end_of_the_warm_up),
         cmocka_unit_test(warm_up_by_steps_is_a_factor),
         cmocka_unit_test(early_stopping_counts_from_the_last_real_fall),
