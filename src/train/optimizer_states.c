@@ -10,7 +10,7 @@
 
 mpno_format mpno_state_format(mpno_format wanted, const char *name, mpno_format arithmetic) {
     const bool square = strcmp(name, "exp_avg_sq") == 0 || strcmp(name, "max_exp_avg_sq") == 0;
-    if (mpno_format_bytes(wanted) >= mpno_format_bytes(arithmetic)) return arithmetic;
+    if (wanted == MPNO_F32) return arithmetic;
     return square && mpno_format_bytes(wanted) == 1 ? MPNO_BF16 : wanted;
 }
 

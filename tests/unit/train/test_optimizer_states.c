@@ -60,7 +60,8 @@ static void moments_follow_their_average(void **state) {
 
 static void formats_of_states(void **state) {
     (void)state;
-    assert_int_equal(mpno_state_format(MPNO_F32, "exp_avg", MPNO_F64), MPNO_F32);
+    assert_int_equal(mpno_state_format(MPNO_F32, "exp_avg", MPNO_F64), MPNO_F64);
+    assert_int_equal(mpno_state_format(MPNO_F32, "exp_avg", MPNO_F32), MPNO_F32);
     assert_int_equal(mpno_state_format(MPNO_BF16, "exp_avg", MPNO_F32), MPNO_BF16);
     assert_int_equal(mpno_state_format(MPNO_F8E4M3, "exp_avg", MPNO_F32), MPNO_F8E4M3);
     assert_int_equal(mpno_state_format(MPNO_F8E4M3, "exp_avg_sq", MPNO_F32), MPNO_BF16);
