@@ -111,7 +111,8 @@ static bool role_of(const char *name, size_t length, mpno_override *out) {
 static bool is_fixed(const mpno_override *o) {
     const bool weight = o->role == MPNO_ROLE_WEIGHT_LINEAR || o->role == MPNO_ROLE_WEIGHT_SPECTRAL;
     return o->role == MPNO_ROLE_INPUT || o->role == MPNO_ROLE_OUTPUT || o->role == MPNO_ROLE_SUMS ||
-           o->role == MPNO_ROLE_WEIGHT_VECTOR || (weight && !o->plain);
+           o->role == MPNO_ROLE_WEIGHT_VECTOR || o->role == MPNO_ROLE_WEIGHT_FACTOR ||
+           (weight && !o->plain);
 }
 
 /* One of the list, without spaces around it. */

@@ -151,18 +151,19 @@ static void some_modes(void *argument, int64_t task, int thread) {
     const int64_t rows = modes * call->batch;
     int bad = 0;
     if (x.data == room)
-        call->kernels->load(
-            room,
+        mpno_operand_load(
+            call->kernels, in, room,
             (char *)in->data + (size_t)(mode * call->batch * x.row) * mpno_format_bytes(in->format),
-            in->format, rows * x.row);
+            rows * x.row);
     for (int64_t first = 0; first < l->n.rank; first += RANKS) {
         const int64_t ranks = l->n.rank - first < RANKS ? l->n.rank - first : RANKS;
         multiply_ranks(l, mode, modes, first, ranks, &x, &y, between, &bad);
     }
     if (y.data == to)
-        bad = call->kernels->store((char *)out->data + (size_t)(mode * call->batch * y.row) *
-                                                           mpno_format_bytes(out->format),
-                                   out->format, to, rows * y.row);
+        bad = mpno_operand_store(call->kernels, out,
+                                 (char *)out->data + (size_t)(mode * call->batch * y.row) *
+                                                         mpno_format_bytes(out->format),
+                                 to, rows * y.row);
     l->nonfinite[thread] |= (unsigned char)bad;
 }
 

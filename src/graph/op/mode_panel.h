@@ -17,8 +17,8 @@ static inline mpno_planes mpno_mode_panel(const mpno_op_call *call, const mpno_o
     mpno_planes panel = {.data = from, .row = stride, .step = 1, .plane = operand->channels};
     if (operand->format == call->kernels->arithmetic) return panel;
     for (int64_t k = 0; k < n; k++)
-        call->kernels->load((char *)room + (size_t)(k * row) * element,
-                            from + (size_t)(k * stride) * stored, operand->format, row);
+        mpno_operand_load(call->kernels, operand, (char *)room + (size_t)(k * row) * element,
+                          from + (size_t)(k * stride) * stored, row);
     panel.data = room, panel.row = row;
     return panel;
 }
