@@ -49,11 +49,7 @@ void mpno_exec_plan_codec(mpno_exec *x, int edge) {
     const mpno_edge *e = &x->graph->edges[edge];
     mpno_stored *s = &x->stored[edge];
     const mpno_storage storage = mpno_edge_storage(x->graph, edge, &x->policy);
-    const bool coded =
-        storage.rounding != MPNO_ROUND_NEAREST_EVEN || storage.scaling != MPNO_SCALING_NONE;
     s->format = storage.format;
-    /* weights that are rebuilt from factors have no codecs: they stay wide */
-    if (e->kind == MPNO_EDGE_PARAM && e->producer >= 0 && coded) s->format = x->policy.base;
     s->bytes = mpno_edge_bytes(x->graph, edge, s->format, x->capacity);
     if (e->kind == MPNO_EDGE_PARAM || e->kind == MPNO_EDGE_PARAM_GRAD) return;
     s->codec = (mpno_codec){.format = storage.format,

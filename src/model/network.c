@@ -138,6 +138,16 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
 
 /* Exceptions of layers that the network has not would be ignored in silence. */
 static mpno_status check_layers(const mpno_network *net) {
+    const bool factors = net->model->config.factorization != MPNO_FACTORIZATION_DENSE;
+    for (int i = -1; i < net->policy.n_overrides && factors; i++) {
+        const mpno_storage s = mpno_policy_storage(&net->policy, MPNO_ROLE_WEIGHT_SPECTRAL, false,
+                                                   i < 0 ? "" : net->policy.override[i].layer);
+        MPNO_CHECK(
+            net->ctx, s.rounding == MPNO_ROUND_NEAREST_EVEN && s.scaling == MPNO_SCALING_NONE,
+            MPNO_E_CONFIG,
+            "precision.storage: spectral weights that are made of factors are stored without "
+            "scales and rounded to nearest; add spectral weight copy: f32");
+    }
     for (int i = 0; i < net->policy.n_overrides; i++) {
         const char *name = net->policy.override[i].layer;
         bool known = name[0] == '\0';
