@@ -35,7 +35,7 @@ enum { RIG_ALL_SIZES = sizeof rig_sizes / sizeof rig_sizes[0], RIG_SIZES = RIG_A
 enum {
     RIG_EDGES = 128,
     RIG_INPUTS = 3, /* channels of x, the letter f below */
-    RIG_RANK = 83   /* of factorised weights */
+    RIG_RANK = 277  /* of factorised weights: more than one block of contract_low_rank */
 };
 
 typedef struct rig {
