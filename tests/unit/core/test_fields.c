@@ -74,6 +74,16 @@ static void values_are_taken(void **state) {
                            &t),
                      MPNO_OK);
     assert_true(t.count == 7 && t.rate == 1 && !t.on && t.kind == 0 && t.modes.n == 3);
+    const mpno_field whole = {"w",     MPNO_FIELD_CHOICE, offsetof(things, kind),
+                              "dense", "dense|cp",        ""};
+    const struct {
+        const char *text;
+        int kind;
+    } spellings[] = {{"CP", 1}, {"Dense", 0}, {"cp", 1}, {"null", 0}};
+    for (int i = 0; i < 4; i++) { /* in capitals or not; null is the choice "dense" */
+        assert_int_equal(mpno_field_set_text(ctx, &whole, spellings[i].text, &t), MPNO_OK);
+        assert_int_equal(t.kind, spellings[i].kind);
+    }
     assert_string_equal(t.name, "abc");
     assert_true(t.files.n == 1);
     assert_string_equal(t.files.v[0], "one.pt");

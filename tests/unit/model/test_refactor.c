@@ -11,6 +11,7 @@
 
 #include "model/decompose.h"
 #include "model/factors.h"
+#include "model/network.h"
 #include "unit/model/support.h"
 
 static mpno_fno_config shape_config(mpno_factorization factorization, double rank) {
@@ -90,6 +91,61 @@ static void first_values(void **state) {
         free(values);
         mpno_model_destroy(&model);
     }
+    drop_ctx(ctx);
+}
+
+/* Operations of the best tree of all for one layer: CP on two axes. */
+static double best_flops(mpno_ctx *ctx, const mpno_fno_config *c, int64_t rank, int64_t batch) {
+    enum { M1, M2, I, O, B, R };
+    const uint32_t r = 1u << R;
+    const mpno_contract_problem p = {
+        .n_operands = 6,
+        .operand = {r, 1u << I | r, 1u << O | r, 1u << M1 | r, 1u << M2 | r,
+                    1u << M1 | 1u << M2 | 1u << B | 1u << I},
+        .output = 1u << M1 | 1u << M2 | 1u << B | 1u << O,
+        .size = {c->n_modes[0], c->n_modes[1] / 2 + 1, c->hidden_channels, c->hidden_channels,
+                 batch, rank},
+        .element_bytes = 8};
+    mpno_contract_path path;
+    assert_int_equal(mpno_contract_find(ctx, &p, MPNO_CONTRACT_FLOPS, &path), MPNO_OK);
+    return mpno_contract_cost_of(&p, &path).flops;
+}
+
+/* What a network does with a spectrum and its factors takes hardly more operations than the best
+ * order of all, for small batches and large ones. */
+static void the_cheaper_way_is_taken(void **state) {
+    (void)state;
+    static const int64_t batches[] = {1, 8, 24, 32, 40, 64, 256};
+    mpno_ctx *ctx = make_ctx(1);
+    bool data_first = false, weight_first = false;
+    for (int i = 0; i < 7; i++) {
+        mpno_fno_config c = small_config(2);
+        c.n_modes[0] = 32, c.n_modes[1] = 30;
+        c.hidden_channels = 32, c.n_layers = 1;
+        c.factorization = MPNO_FACTORIZATION_CP, c.rank[0] = 300;
+        mpno_model *model;
+        mpno_network *network;
+        assert_int_equal(mpno_model_declare(ctx, &c, MPNO_F32, &model), MPNO_OK);
+        const mpno_network_opts opts =
+            make_opts(2, (int64_t[]){64, 64}, batches[i], false, "full", MPNO_F16);
+        assert_int_equal(mpno_network_plan(model, &opts, &network), MPNO_OK);
+        const mpno_graph *g = mpno_network_graph(network);
+        double flops = 0;
+        for (int n = 0; n < g->n_nodes; n++) {
+            const mpno_node *node = &g->nodes[n];
+            const bool low_rank = node->op == &mpno_op_contract_low_rank,
+                       dense = node->op == &mpno_op_contract;
+            data_first |= low_rank, weight_first |= dense;
+            if (low_rank || dense || node->op == &mpno_op_rebuild)
+                flops += node->op->cost(g, node, batches[i]).flops;
+        }
+        const double best = best_flops(ctx, &c, 300, batches[i]);
+        if (!(flops >= 0.999 * best && flops <= 1.03 * best))
+            fail_msg("%lld samples: %g operations, the best order takes %g", (long long)batches[i],
+                     flops, best);
+        mpno_network_destroy(&network), mpno_model_destroy(&model);
+    }
+    assert_true(data_first && weight_first);
     drop_ctx(ctx);
 }
 
@@ -237,6 +293,7 @@ static void refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_are_those_of_tensorly),
                                        cmocka_unit_test(first_values),
+                                       cmocka_unit_test(the_cheaper_way_is_taken),
                                        cmocka_unit_test(eigenvectors),
                                        cmocka_unit_test(round_trips),
                                        cmocka_unit_test(low_rank_is_found_again),
