@@ -191,7 +191,7 @@ static void add_rest(const build *b, way *w, double made) {
     /* The gradients of two operands cost as much as the product each; those of low rank make two
      * more products again. */
     const double times = !b->g->training ? 1 : w->data_first && is_cp(b) ? 4 : 3;
-    w->again = made <= 2 * flops;
+    w->again = 2 * made <= flops; /* keeping it costs memory, and less time */
     w->flops = (b->g->training ? 3 + w->again : 1) * made + times * flops;
     w->bytes += bytes;
     w->error += error;
