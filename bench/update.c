@@ -31,7 +31,7 @@ typedef struct rule {
 } rule;
 
 #define OPTS(...) \
-    { .size = sizeof(mpno_optimizer_opts), __VA_ARGS__ }
+    { .size = sizeof(mpno_optimizer_opts), .state_format = MPNO_F32, __VA_ARGS__ }
 #define ADAM .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 1e-4
 static const rule rules[] = {
     {"adamw", 2, OPTS(.kind = MPNO_OPTIMIZER_ADAMW, ADAM)},

@@ -192,7 +192,8 @@ class Cast(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, done.stderr)
                 casts = json.loads(done.stdout)["casts"]
                 self.assertEqual({(cast["direction"], cast["format"]) for cast in casts},
-                                 {(way, form) for way in ("load", "store") for form in ("f64", "f32", "bf16", "f16")})
+                                 {(way, form) for way in ("load", "store")
+                                  for form in ("f64", "f32", "bf16", "f16", "f8e4m3", "f8e5m2", "tf32")})
                 for cast in casts:
                     self.assertEqual((cast["arithmetic"], cast["verified"]), (arithmetic, 4 * 65536))
 
