@@ -29,7 +29,24 @@ typedef enum mpno_norm {
     MPNO_NORM_BATCH,
     MPNO_NORM_ADA_IN
 } mpno_norm;
-typedef enum mpno_stabilizer { MPNO_STABILIZER_NONE, MPNO_STABILIZER_TANH } mpno_stabilizer;
+/* What stands before forward transforms: docs/reference/policies.md. */
+typedef enum mpno_stabilizer {
+    MPNO_STABILIZER_NONE,
+    MPNO_STABILIZER_TANH,
+    MPNO_STABILIZER_HARD_CLIP,
+    MPNO_STABILIZER_TWO_SIGMA_CLIP,
+    MPNO_STABILIZER_TWO_SIGMA_CLIP_BATCH,
+    MPNO_STABILIZER_SCALE,
+    MPNO_STABILIZER_PRESCALE,
+    MPNO_STABILIZER_SIGMOID,
+    MPNO_STABILIZER_RELU,
+    MPNO_STABILIZER_SOFTSIGN,
+    MPNO_STABILIZER_ARCSINH,
+    MPNO_STABILIZER_LEARNED_TANH,
+    MPNO_STABILIZER_RMS_NORM,
+    MPNO_STABILIZER_COUNT
+} mpno_stabilizer;
+typedef enum mpno_placement { MPNO_PLACEMENT_ALL, MPNO_PLACEMENT_FIRST } mpno_placement;
 typedef enum mpno_embedding { MPNO_EMBEDDING_NONE, MPNO_EMBEDDING_GRID } mpno_embedding;
 /* How spectral weights are kept: whole, or as the factors of a decomposition. */
 typedef enum mpno_factorization {
@@ -85,6 +102,9 @@ typedef struct mpno_fno_config {
     /* Output points over input points of each block and axis; 0 means 1. */
     double resolution_scaling_factor[MPNO_MAX_BLOCKS][MPNO_MAX_AXES];
     mpno_stabilizer stabilizer;
+    mpno_placement stabilizer_placement; /* FIRST: before the first block's transform only */
+    double stabilizer_scale;             /* what SCALE divides by */
+    double stabilizer_blend;             /* (1 - b) f(x) + b x instead of f(x): 0 .. 1 */
     mpno_compat compat;
     mpno_factorization factorization;
     int n_ranks; /* numbers in rank */
@@ -99,8 +119,9 @@ typedef struct mpno_fno_config {
     {                                                                                              \
         0, {0}, {0}, {{0}}, 0, 0, 0, 4, 2.0, 2.0, MPNO_EMBEDDING_GRID, {0}, {1, 1, 1, 1}, MPNO_NORM_NONE, \
             1, 0, true, 0.5, 0.0, MPNO_SKIP_LINEAR, MPNO_SKIP_SOFT_GATING, 1, false, false, false, \
-            {0}, {{0}}, MPNO_STABILIZER_NONE, MPNO_COMPAT_NONE, MPNO_FACTORIZATION_DENSE, 1, {1},  \
-            false, MPNO_IMPLEMENTATION_FACTORIZED, MPNO_CONTRACTION_AUTO                           \
+            {0}, {{0}}, MPNO_STABILIZER_NONE, MPNO_PLACEMENT_ALL, 1e6, 0, MPNO_COMPAT_NONE,        \
+            MPNO_FACTORIZATION_DENSE, 1, {1}, false, MPNO_IMPLEMENTATION_FACTORIZED,               \
+            MPNO_CONTRACTION_AUTO                                                                  \
     }
 
 typedef struct mpno_model
@@ -145,8 +166,25 @@ MPNO_API int mpno_model_find_param(const mpno_model *model,
 MPNO_API void mpno_model_get_param(const mpno_model *model, int param, double *values);
 MPNO_API void mpno_model_set_param(mpno_model *model, int param, const double *values);
 /* Changes the stabiliser for networks made from now on (a precision schedule does that between
- * phases). */
+ * phases), and the share of x in what it makes of x. LEARNED_TANH: only of models made with it,
+ * which have its gains. */
 MPNO_API void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabilizer);
+MPNO_API void mpno_model_set_stabilizer_blend(mpno_model *model, double blend);
+
+typedef struct mpno_stabilizer_info {
+    const char *name, *formula;
+    double lipschitz; /* of a sample (batch) as a whole where it is no function of one value */
+    double low, high; /* every result lies between them */
+} mpno_stabilizer_info;
+MPNO_API const mpno_stabilizer_info *mpno_stabilizer_get(
+    mpno_stabilizer stabilizer); /* NULL: no such one */
+/* Whether what it makes of a sample depends on the others of the batch. */
+MPNO_API bool mpno_stabilizer_couples_batch(mpno_stabilizer stabilizer);
+/* Points up to which the sums of a transform with arithmetic of `format` cannot overflow, whatever
+ * the field, as long as no |x| is above `largest`; INFINITY: any number. factor: stabilizer_scale,
+ * or the gain of LEARNED_TANH; others do not look at it. */
+MPNO_API double mpno_stabilizer_safe_points(mpno_stabilizer stabilizer, mpno_format format,
+                                            double largest, double factor);
 
 /* Changes the modes of networks made from now on, within max_n_modes: a network that starts with
  * few modes may grow, and a trained one shrink, on the same weights. n_modes: one entry an axis. */

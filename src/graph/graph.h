@@ -97,6 +97,9 @@ typedef struct mpno_attr {
     bool batch;     /* of normalize: statistics are those of the batch */
     bool fixed;     /* of normalize: statistics do not depend on x */
     bool no_shift;  /* of modulate */
+    bool uncentred; /* of normalize: by the root of the mean square, the mean stays */
+    bool prescale;  /* of transforms with 16-bit arithmetic (transform/fft) */
+    mpno_squash squash; /* of squash: which function */
 } mpno_attr;
 
 typedef struct mpno_op mpno_op;

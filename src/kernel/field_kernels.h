@@ -26,7 +26,24 @@ typedef struct mpno_grid {
 typedef struct mpno_norm_shape {
     int64_t points, channels, groups;
     double eps;
+    int uncentred; /* the mean counts as 0: x over the root of its mean square */
 } mpno_norm_shape;
+
+/* Functions that keep values from growing, by their formulas: CLIP min(max(x, -1), 1); SIGMOID
+ * 1 / (1 + e^-x); RELU max(x, 0); SOFTSIGN x / (1 + |x|); ARCSINH asinh x. NaN gives NaN. Where
+ * there are two slopes (CLIP, RELU) the derivative is 0. */
+typedef enum mpno_squash {
+    MPNO_SQUASH_CLIP,
+    MPNO_SQUASH_SIGMOID,
+    MPNO_SQUASH_RELU,
+    MPNO_SQUASH_SOFTSIGN,
+    MPNO_SQUASH_ARCSINH
+} mpno_squash;
+
+/* Mean and deviation of all channels of a sample (or of a batch), and 2 deviations around it. */
+typedef struct mpno_sigma {
+    double mean, deviation, low, high, n;
+} mpno_sigma;
 
 /* The box that a grid covers, its far end excluded. */
 typedef struct mpno_box {
@@ -100,6 +117,24 @@ typedef struct mpno_field_kernels {
     int (*norm_weight_grads)(void *dgamma, void *dbeta, const double *sums, const double *grads,
                              int64_t batch, const mpno_norm_shape *shape, double *gamma_chain,
                              double *beta_chain);
+
+    /* dst[n] = f(x), and dy f'(x); in f64, rounded once. */
+    void (*squash)(void *dst, const void *x, mpno_squash kind, int64_t n);
+    void (*squash_grad)(void *dst, const void *x, const void *dy, mpno_squash kind, int64_t n);
+    /* dst[n] = factor x[n] */
+    void (*scale)(void *dst, const void *x, double factor, int64_t n);
+    double (*value)(const void *x); /* x[0] */
+    /* From sums (moments) of `channels` channels over `points` points. */
+    mpno_sigma (*sigma_of)(const double *sums, int64_t points, int64_t channels);
+    /* dst[n] = min(max(x, low), high); NaN gives NaN */
+    void (*sigma_clip)(void *dst, const void *x, const mpno_sigma *sigma, int64_t n);
+    /* sums[c] += sum of dy where x < low, sums[channels + c] += sum of dy where x > high */
+    void (*sigma_clip_sums)(double *sums, const void *dy, const void *x, const mpno_sigma *sigma,
+                            int64_t rows, int64_t channels);
+    /* The gradient of sigma_clip, limits and all: dst[n] = dy inside of them, plus p x + r of the
+     * sums. */
+    void (*sigma_clip_dx)(void *dst, const void *dy, const void *x, const double *sums,
+                          const mpno_sigma *sigma, int64_t n, int64_t channels);
 
     /* dst[s][count] = mean over the samples of src[.][count], for every sample s */
     void (*average_samples)(double *dst, const double *src, int64_t batch, int64_t count);

@@ -14,6 +14,7 @@
 
 #include "model/factors.h"
 #include "model/model.h"
+#include "model/stabilizer.h"
 
 typedef struct builder {
     const mpno_model *model;
@@ -114,6 +115,11 @@ static mpno_status gate_part(builder *b, const char *prefix, int x, int *y) {
 
 /* ---- between grids ---- */
 
+/* Whether the sums of block `layer`'s transforms are scaled before they are formed. */
+static bool prescaled(const builder *b, int layer) {
+    return mpno_stabilizer_member_of(mpno_stabilizer_of_layer(b->config, layer))->prescale;
+}
+
 static mpno_status take(builder *b, const mpno_mode_map *map, int *spectrum) {
     const mpno_attr attr = {
         .take = map->take, .give = map->give, .n_modes = map->n_modes, .n_given = map->n_given};
@@ -124,11 +130,13 @@ static mpno_status take(builder *b, const mpno_mode_map *map, int *spectrum) {
 
 /* The spectrum of x: by its columns where they are to be had, else of x staged in the format that
  * transforms read. */
-static mpno_status to_spectrum(builder *b, const mpno_spectral *s, int x, int *spectrum) {
+static mpno_status to_spectrum(builder *b, const mpno_spectral *s, bool prescale, int x,
+                               int *spectrum) {
     const mpno_attr attr = {.fft = s->forward,
                             .columns = s->lines_in,
                             .scale = 1.0 / (double)mpno_fft_points(s->forward),
-                            .weighting = MPNO_FFT_PLAIN};
+                            .weighting = MPNO_FFT_PLAIN,
+                            .prescale = prescale};
     const mpno_attr lines = {.columns = s->lines_in};
     int staged, columns;
     if (s->lines_in != NULL) {
@@ -146,15 +154,16 @@ static mpno_status to_spectrum(builder *b, const mpno_spectral *s, int x, int *s
 }
 
 /* The field on `grid`, or the columns that stand for it; bias: edge, -1: none. */
-static mpno_status to_columns(builder *b, const mpno_spectral *s, int spectrum, int bias, int grid,
-                              int *y) {
+static mpno_status to_columns(builder *b, const mpno_spectral *s, bool prescale, int spectrum,
+                              int bias, int grid, int *y) {
     const mpno_attr attr = {
         .fft = s->inverse,
         .columns = s->lines_out,
         .grid = grid,
         .scale = 1.0,
         .weighting = b->config->complex_data ? MPNO_FFT_PLAIN : MPNO_FFT_HERMITIAN,
-        .real_only = b->config->complex_data};
+        .real_only = b->config->complex_data,
+        .prescale = prescale}; /* of its gradient, a forward transform */
     MPNO_TRY(take(b, &s->after, &spectrum));
     if (s->lines_out != NULL) {
         const int in[] = {spectrum, bias};
@@ -182,8 +191,8 @@ static mpno_status resample(builder *b, int grid, int *x) {
                                   mpno_graph_grid(b->graph, *x), &b->graph->grids[grid], &r));
     const mpno_attr lines = {.lines = r.lines, .grid = grid};
     if (r.lines != NULL) return add(b, &mpno_op_interpolate, 1, x, &lines, "interpolated skip", x);
-    MPNO_TRY(to_spectrum(b, &r.spectral, *x, x));
-    MPNO_TRY(to_columns(b, &r.spectral, *x, -1, grid, x));
+    MPNO_TRY(to_spectrum(b, &r.spectral, false, *x, x));
+    MPNO_TRY(to_columns(b, &r.spectral, false, *x, -1, grid, x));
     return to_field(b, &r.spectral, x);
 }
 
@@ -293,6 +302,25 @@ static mpno_status norm(builder *b, int index, int *y) {
     return modulate(b, index, y);
 }
 
+/* x as the transform of block `layer` gets it: (1 - blend) f(x) + blend x. */
+static mpno_status stabilize(builder *b, int layer, int *x) {
+    const mpno_fno_config *c = b->config;
+    const mpno_stabilizer_member *member =
+        mpno_stabilizer_member_of(mpno_stabilizer_of_layer(c, layer));
+    const mpno_attr mine = {.scale = 1 - c->stabilizer_blend},
+                    rest = {.scale = c->stabilizer_blend};
+    const int gain = member->gain ? param(b, "fno_blocks.stabilizers.%d.gain", layer) : -1;
+    int parts[] = {*x, *x};
+    if (member->build == NULL || rest.scale == 1) return MPNO_OK;
+    MPNO_CHECK(b->graph->ctx, !member->gain || gain >= 0, MPNO_E_ARGUMENT,
+               "this model has no gains for the stabiliser learned_tanh: make it with that one");
+    MPNO_TRY(member->build(b->graph, c, gain, *x, x));
+    if (rest.scale == 0) return MPNO_OK;
+    MPNO_TRY(add(b, &mpno_op_scale, 1, x, &mine, "stabilised part", &parts[0]));
+    MPNO_TRY(add(b, &mpno_op_scale, 1, &parts[1], &rest, "plain part", &parts[1]));
+    return add(b, &mpno_op_add, 2, parts, NULL, "blend", x);
+}
+
 /* y = K(stab(x)) + b on grid `grid`, and its norm where that comes next. */
 static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
     mpno_spectral s;
@@ -307,13 +335,13 @@ static mpno_status spectral(builder *b, int layer, int x, int grid, int *y) {
                                        .batch = b->opts->batch,
                                        .training = b->opts->training,
                                        .layer = layer};
-    if (b->config->stabilizer == MPNO_STABILIZER_TANH)
-        MPNO_TRY(unary(b, &mpno_op_tanh, t, "stabilised", &t));
-    MPNO_TRY(to_spectrum(b, &s, t, &t));
+    MPNO_TRY(stabilize(b, layer, &t));
+    MPNO_TRY(to_spectrum(b, &s, prescaled(b, layer), t, &t));
     b->edges->spectra[layer] = t;
     memcpy(b->edges->kept[layer], s.kept, sizeof s.kept);
     MPNO_TRY(mpno_factor_contract(&product, &t));
-    MPNO_TRY(to_columns(b, &s, t, param(b, "fno_blocks.convs.%d.bias", layer), grid, y));
+    MPNO_TRY(to_columns(b, &s, prescaled(b, layer), t, param(b, "fno_blocks.convs.%d.bias", layer),
+                        grid, y));
     if (!b->config->preactivation) MPNO_TRY(normalize(b, 2 * layer, &s, y));
     MPNO_TRY(to_field(b, &s, y));
     return b->config->preactivation ? MPNO_OK : modulate(b, 2 * layer, y);

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "model/factors.h"
 #include "model/model.h"
+#include "model/stabilizer.h"
 #include "model/spectral.h"
 
 static mpno_status check_positive(mpno_ctx *ctx, const char *key, int64_t value) {
@@ -59,6 +60,13 @@ static mpno_status check_blocks(mpno_ctx *ctx, const mpno_fno_config *c) {
                "model.conv_bias_kernel is %lld, but model.fno_skip is not linear: it is the linear "
                "skip that becomes a convolution",
                (long long)c->conv_bias_kernel);
+    MPNO_CHECK(ctx, mpno_stabilizer_get(c->stabilizer) != NULL, MPNO_E_CONFIG,
+               "model.stabilizer is number %d; there are %d", (int)c->stabilizer,
+               MPNO_STABILIZER_COUNT);
+    MPNO_CHECK(ctx, isfinite(c->stabilizer_scale) && c->stabilizer_scale > 0, MPNO_E_CONFIG,
+               "model.stabilizer_scale is %g; it must be above 0", c->stabilizer_scale);
+    MPNO_CHECK(ctx, c->stabilizer_blend >= 0 && c->stabilizer_blend <= 1, MPNO_E_CONFIG,
+               "the blend of a stabiliser is %g; it must be from 0 to 1", c->stabilizer_blend);
     MPNO_CHECK(ctx, !c->complex_data || c->norm == MPNO_NORM_NONE, MPNO_E_UNSUPPORTED,
                "model.complex_data together with model.norm is not supported; leave the norm out");
     MPNO_CHECK(ctx, !c->complex_data || c->conv_bias_kernel == 1, MPNO_E_UNSUPPORTED,
@@ -323,6 +331,14 @@ static mpno_status declare_norm(mpno_model *model, int index) {
     return declare(model, &count, "fno_blocks.norm.%d.norm.num_batches_tracked", index);
 }
 
+/* Where the stabiliser learns one. They come last: the others are drawn as without them. */
+static mpno_status declare_gain(mpno_model *model, int layer) {
+    const mpno_param gain = vector(1, 0, 0, MPNO_ROLE_WEIGHT_VECTOR, MPNO_INIT_ONE, 0);
+    const mpno_stabilizer used = mpno_stabilizer_of_layer(&model->config, layer);
+    if (!mpno_stabilizer_member_of(used)->gain) return MPNO_OK;
+    return declare(model, &gain, "fno_blocks.stabilizers.%d.gain", layer);
+}
+
 static int64_t in_width(const mpno_fno_config *c) {
     return c->in_channels + (c->positional_embedding == MPNO_EMBEDDING_GRID ? c->ndim : 0);
 }
@@ -347,6 +363,8 @@ mpno_status mpno_fno_declare(mpno_model *model) {
     for (int i = 0; i < 2 * n_layers; i++) MPNO_TRY(declare_norm(model, i));
     MPNO_TRY(declare_mlp(model, "lifting", in_width(c),
                          (int64_t)(c->lifting_channel_ratio * (double)h), h));
-    return declare_mlp(model, "projection", h, (int64_t)(c->projection_channel_ratio * (double)h),
-                       c->out_channels);
+    MPNO_TRY(declare_mlp(model, "projection", h, (int64_t)(c->projection_channel_ratio * (double)h),
+                         c->out_channels));
+    for (int l = 0; l < n_layers; l++) MPNO_TRY(declare_gain(model, l));
+    return MPNO_OK;
 }

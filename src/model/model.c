@@ -174,6 +174,10 @@ void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabilizer) {
     model->config.stabilizer = stabilizer;
 }
 
+void mpno_model_set_stabilizer_blend(mpno_model *model, double blend) {
+    model->config.stabilizer_blend = blend;
+}
+
 mpno_status mpno_model_set_n_modes(mpno_model *model, const int64_t *n_modes) {
     mpno_fno_config changed = model->config;
     const bool bounded = changed.max_n_modes[0] > 0;

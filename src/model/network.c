@@ -119,6 +119,7 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
     }
     const bool parts = opts->micro_batch != 0 && opts->micro_batch < opts->capacity;
     const bool across = wants_batch_statistics(opts) && model->config.norm == MPNO_NORM_BATCH;
+    const bool coupled = mpno_stabilizer_couples_batch(model->config.stabilizer);
     MPNO_CHECK(ctx, opts->micro_batch >= 0, MPNO_E_ARGUMENT,
                "micro_batch is %lld; it must be at least 1, or 0 for the whole batch at once",
                (long long)opts->micro_batch);
@@ -126,6 +127,11 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
         ctx, !parts || !across, MPNO_E_ARGUMENT,
         "micro-batches of %lld samples: batch norm takes its statistics from a whole batch of "
         "%lld; choose another norm, or a smaller batch",
+        (long long)opts->micro_batch, (long long)opts->capacity);
+    MPNO_CHECK(
+        ctx, !parts || !coupled, MPNO_E_ARGUMENT,
+        "micro-batches of %lld samples: the stabiliser two_sigma_clip_batch takes its limits "
+        "from a whole batch of %lld; two_sigma_clip takes them from each sample",
         (long long)opts->micro_batch, (long long)opts->capacity);
     MPNO_CHECK(ctx, !parts || !opts->input_gradient, MPNO_E_ARGUMENT,
                "micro-batches of %lld samples: the gradient of the input is that of a whole batch "
@@ -399,14 +405,16 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
     return MPNO_OK;
 }
 
-/* Says what may help: f16 ends at 65504, and only what the tanh stands before is bounded by it,
- * with 16-bit arithmetic by as many points. */
+/* Says what may help: f16 ends at 65504, and what a stabiliser stands before is bounded by it, with
+ * 16-bit arithmetic up to a number of points (mpno_stabilizer_safe_points). */
 static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_format format) {
     const bool transformed = e->role == MPNO_ROLE_TRANSFORM_IN || e->role == MPNO_ROLE_COLUMNS ||
                              e->role == MPNO_ROLE_SPECTRUM || e->role == MPNO_ROLE_TRANSFORM_OUT;
     if (transformed && net->policy.transforms != net->policy.base)
-        return "transforms with 16-bit arithmetic add up all points before they scale them: try "
-               "precision.arithmetic full, which rounds only what is stored";
+        return "transforms with 16-bit arithmetic add up all points before they scale them, which "
+               "neither a loss scale nor clipped gradients change: try model.stabilizer prescale, "
+               "which scales first, or precision.arithmetic full, which rounds only what is "
+               "stored";
     if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
     if (transformed && net->model->config.stabilizer == MPNO_STABILIZER_NONE)
         return "try policy mixed (its tanh bounds what is transformed), format bf16 (it has the "

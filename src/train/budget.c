@@ -59,9 +59,16 @@ static mpno_status fewest_parts(const mpno_budget *b, mpno_model *model, mpno_ne
     size_t bytes;
     for (size_t i = 0; i < n; i++)
         if (opts[i].capacity > most) most = opts[i].capacity;
-    const bool whole = opts[0].training && mpno_model_config(model)->norm == MPNO_NORM_BATCH;
+    const mpno_fno_config *config = mpno_model_config(model);
+    const bool norm = opts[0].training && config->norm == MPNO_NORM_BATCH,
+               whole = norm || mpno_stabilizer_couples_batch(config->stabilizer);
     MPNO_TRY(divide(model, opts, n, 1, &bytes));
     if (bytes + b->held <= b->limit) return MPNO_OK;
+    if (whole && !norm)
+        return too_much(b, model->ctx, bytes,
+                        " with model.stabilizer = two_sigma_clip_batch, a batch at once,",
+                        "choose two_sigma_clip, or make data.batch_size (data.test_batch_size) "
+                        "smaller");
     if (whole)
         return too_much(b, model->ctx, bytes, " with model.norm = batch_norm, a batch at once,",
                         "choose another norm, or make data.batch_size smaller");

@@ -71,14 +71,15 @@ static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings, mpno
     MPNO_TRY(mpno_value_set(ctx, map, "phases", list)); /* the map owns the list from here on */
     for (int i = 0; i < schedule.n; i++) {
         const mpno_phase *phase = &schedule.phase[i];
-        bool tanh = mpno_settings_stabilizer(settings, phase) == MPNO_STABILIZER_TANH;
+        const mpno_stabilizer used = mpno_settings_stabilizer(settings, phase);
         mpno_value *entry = NULL;
         MPNO_TRY(mpno_value_map(ctx, &entry));
         mpno_status status = mpno_value_set_string(ctx, entry, "policy", phase->policy);
         if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "first", phase->first);
         if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "end", phase->end);
         if (status == MPNO_OK) {
-            status = mpno_value_set_string(ctx, entry, "stabilizer", tanh ? "tanh" : "none");
+            status =
+                mpno_value_set_string(ctx, entry, "stabilizer", mpno_stabilizer_get(used)->name);
         }
         if (status != MPNO_OK) {
             mpno_value_destroy(ctx, &entry);

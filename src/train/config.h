@@ -30,7 +30,9 @@ typedef enum mpno_streaming_choice {
 } mpno_streaming_choice;
 typedef enum mpno_output_grid_choice { MPNO_OUTPUT_GRID_OWN = 1 } mpno_output_grid_choice;
 typedef enum mpno_reduction { MPNO_REDUCTION_SUM, MPNO_REDUCTION_MEAN } mpno_reduction;
-typedef enum mpno_stabilizer_choice { MPNO_STABILIZER_AUTO = 2 } mpno_stabilizer_choice;
+typedef enum mpno_stabilizer_choice {
+    MPNO_STABILIZER_AUTO = MPNO_STABILIZER_COUNT
+} mpno_stabilizer_choice;
 
 typedef struct mpno_settings {
     int64_t seed;
@@ -52,7 +54,8 @@ typedef struct mpno_settings {
         bool preactivation, separable, complex_data, fixed_rank_modes;
         int factorization, implementation, contraction;
         mpno_real_list rank;
-        int fno_skip, channel_mlp_skip, non_linearity, stabilizer;
+        int fno_skip, channel_mlp_skip, non_linearity, stabilizer, stabilizer_placement;
+        double stabilizer_scale;
     } model;
     struct {
         mpno_text_list train;

@@ -64,6 +64,13 @@ static mpno_status check_meaning(mpno_ctx *ctx, const mpno_settings *s) {
                    "other outputs there: train with compat = neuralop to export such a model, or "
                    "write .safetensors",
                    options[i].key);
+    const bool tanh_or_none =
+        s->model.stabilizer <= MPNO_STABILIZER_TANH || s->model.stabilizer == MPNO_STABILIZER_AUTO;
+    MPNO_CHECK(ctx, tanh_or_none && s->model.stabilizer_placement == MPNO_PLACEMENT_ALL,
+               MPNO_E_UNSUPPORTED,
+               "the PyTorch library has no stabiliser but tanh before every transform, so that the "
+               "same weights would give other outputs there: train with model.stabilizer tanh or "
+               "none to export such a model, or write .safetensors");
     return MPNO_OK;
 }
 

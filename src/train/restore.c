@@ -172,14 +172,14 @@ mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const c
 }
 
 mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {
-    const bool tanh = mpno_model_config(r->model)->stabilizer == MPNO_STABILIZER_TANH;
+    const mpno_stabilizer used = mpno_model_config(r->model)->stabilizer;
     MPNO_TRY(mpno_value_set_string(ctx, map, "checkpoint", r->checkpoint->path));
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", r->checkpoint->state.epoch));
     MPNO_TRY(mpno_value_set_string(
         ctx, map, "weights", mpno_settings_use_ema(&r->checkpoint->settings) ? "ema" : "trained"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "policy", r->policy));
     MPNO_TRY(mpno_value_set_string(ctx, map, "format", mpno_format_get(r->half)->name));
-    MPNO_TRY(mpno_value_set_string(ctx, map, "stabilizer", tanh ? "tanh" : "none"));
+    MPNO_TRY(mpno_value_set_string(ctx, map, "stabilizer", mpno_stabilizer_get(used)->name));
     MPNO_TRY(mpno_value_set_string(ctx, map, "arithmetic",
                                    mpno_format_get(mpno_model_arithmetic(r->model))->name));
     MPNO_TRY(mpno_value_set_int(ctx, map, "parameters", (int64_t)mpno_model_n_weights(r->model)));

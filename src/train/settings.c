@@ -215,6 +215,14 @@ static mpno_status check_memory(mpno_ctx *ctx, const mpno_settings *s) {
         "MiB, GiB, TiB, such as 300MiB or 2GB",
         s->memory_limit);
     MPNO_CHECK(ctx,
+               s->model.stabilizer != MPNO_STABILIZER_TWO_SIGMA_CLIP_BATCH ||
+                   s->micro_batch == MPNO_UNSET || s->micro_batch >= s->data.batch_size,
+               MPNO_E_CONFIG,
+               "micro_batch is %lld, but model.stabilizer = two_sigma_clip_batch takes its limits "
+               "from a whole batch of data.batch_size = %lld samples: leave micro_batch out, or "
+               "choose two_sigma_clip",
+               (long long)s->micro_batch, (long long)s->data.batch_size);
+    MPNO_CHECK(ctx,
                s->model.norm != MPNO_NORM_BATCH || s->micro_batch == MPNO_UNSET ||
                    s->micro_batch >= s->data.batch_size,
                MPNO_E_CONFIG,
@@ -367,6 +375,8 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     c.separable = s->model.separable;
     c.complex_data = s->model.complex_data;
     c.stabilizer = mpno_settings_stabilizer(s, phase);
+    c.stabilizer_placement = (mpno_placement)s->model.stabilizer_placement;
+    c.stabilizer_scale = s->model.stabilizer_scale;
     c.factorization = (mpno_factorization)s->model.factorization;
     c.fixed_rank_modes = s->model.fixed_rank_modes;
     c.implementation = (mpno_implementation)s->model.implementation;

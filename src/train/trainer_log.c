@@ -157,7 +157,7 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
         activations += cost.activation_bytes;
         state += cost.gradient_bytes + cost.weight_copy_bytes;
     }
-    const bool tanh = mpno_settings_stabilizer(s, phase) == MPNO_STABILIZER_TANH;
+    const mpno_stabilizer used = mpno_settings_stabilizer(s, phase);
     mpno_value *tensors = NULL;
     const char *products = mpno_network_bf16_products(t->networks[finest]);
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", phase->policy));
@@ -165,7 +165,7 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
         MPNO_TRY(mpno_value_set_string(t->ctx, fields, "bf16_products", products));
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "half",
                                    mpno_format_get(mpno_settings_half(s))->name));
-    MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", tanh ? "tanh" : "none"));
+    MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", mpno_stabilizer_get(used)->name));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)activations));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes", (int64_t)state));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "micro_batch",

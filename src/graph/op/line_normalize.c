@@ -19,7 +19,7 @@ static size_t line_scratch(const mpno_graph *graph, const mpno_node *node, size_
 static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
-                                  call->node->attr.groups, call->node->attr.eps};
+                                  call->node->attr.groups, call->node->attr.eps, false};
     const size_t vector = (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
     /* Behind what the inverse keeps from part to part of a line. */
     char *scale =

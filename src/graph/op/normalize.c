@@ -2,10 +2,10 @@
  * y = gamma (x - mean_g) / sqrt(var_g + eps) + beta: operands x [rows][C], sums [2C] (moments),
  * gamma [C], beta [C] (or left out), attr.groups, attr.eps. Group norm; with groups = C and no
  * weights instance norm; with sums averaged over the batch (attr.batch) batch norm; with sums that
- * do not come from x (attr.fixed) batch norm in use. Applied as one affine map a channel.
- * Gradients: dx by normalize_dx, gamma and beta by normalize_dw, both from the sums of dy and dy x
- * (normalize_sums). Source: Wu & He, "Group normalization" (ECCV 2018); biased variance and eps
- * 1e-5 as PyTorch. */
+ * do not come from x (attr.fixed) batch norm in use; with attr.uncentred RMS norm, whose mean is
+ * not taken away. Applied as one affine map a channel. Gradients: dx by normalize_dx, gamma and
+ * beta by normalize_dw, both from the sums of dy and dy x (normalize_sums). Source: Wu & He, "Group
+ * normalization" (ECCV 2018); biased variance and eps 1e-5 as PyTorch. */
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -27,7 +27,8 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ro
 static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
-                                  call->node->attr.groups, call->node->attr.eps};
+                                  call->node->attr.groups, call->node->attr.eps,
+                                  call->node->attr.uncentred};
     void *scale = call->scratch;
     void *shift = (char *)scale + (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
     call->fields->norm_coefficients(scale, shift, call->in[1].data, call->in[2].data,

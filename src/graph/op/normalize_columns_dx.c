@@ -28,7 +28,7 @@ static void fill(const mpno_op_call *call, int64_t sample, const coefficients *c
     const mpno_columns *columns = call->node->attr.columns;
     const int64_t channels = call->in[0].channels;
     const mpno_norm_shape norm = {columns->n * columns->lines, channels, call->node->attr.groups,
-                                  call->node->attr.eps};
+                                  call->node->attr.eps, false};
     const double *sums = (const double *)call->in[2].data + sample * 2 * channels,
                  *grads = (const double *)call->in[3].data + sample * 2 * channels;
     const double zero = 0, one = call->node->attr.fixed ? 0 : columns->mean * (double)columns->n;

@@ -15,7 +15,7 @@ static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *ou
 static void forward(mpno_op_call *call) {
     const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points,
                                   call->out[0].channels, call->node->attr.groups,
-                                  call->node->attr.eps};
+                                  call->node->attr.eps, false};
     call->nonfinite[0] = call->fields->norm_weight_grads(
         call->out[0].data, call->out[1].data, call->in[0].data, call->in[1].data, call->batch,
         &norm, call->chain[0], call->chain[1]);

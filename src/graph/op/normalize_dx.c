@@ -14,7 +14,8 @@ static void forward(mpno_op_call *call) {
     const int64_t channels = call->in[0].channels;
     const size_t bytes = (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
     const mpno_norm_shape norm = {mpno_graph_grid(call->graph, call->node->in[0])->points, channels,
-                                  call->node->attr.groups, call->node->attr.eps};
+                                  call->node->attr.groups, call->node->attr.eps,
+                                  call->node->attr.uncentred};
     char *p = call->scratch, *q = p + bytes, *r = q + bytes;
     call->fields->norm_grad_coefficients(p, q, r, call->in[2].data, call->in[3].data,
                                          call->in[4].data, &norm);

@@ -17,6 +17,7 @@ mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *
                            .channels = field->channels,
                            .scale = call->node->attr.scale,
                            .weighting = call->node->attr.weighting,
+                           .prescale = call->node->attr.prescale,
                            .field_format = field->format,
                            .spectrum_format = spectrum->format,
                            .field_codec = field->codec,

@@ -25,8 +25,53 @@ static norm_moments group_moments(const double *sums, int64_t width, const mpno_
         sum += sums[2 * c];
         squares += sums[2 * c + 1];
     }
-    const double mean = sum / n, variance = squares / n - mean * mean;
+    const double mean = shape->uncentred ? 0 : sum / n, variance = squares / n - mean * mean;
     return (norm_moments){mean, 1.0 / sqrt((variance > 0 ? variance : 0) + shape->eps)};
+}
+
+static double squash_of(mpno_squash kind, double x) {
+    switch (kind) {
+        case MPNO_SQUASH_CLIP:
+            return x > 1 ? 1 : x < -1 ? -1 : x;
+        case MPNO_SQUASH_SIGMOID:
+            return 1 / (1 + exp(-x));
+        case MPNO_SQUASH_RELU:
+            return x < 0 ? 0 : x;
+        case MPNO_SQUASH_SOFTSIGN:
+            return x / (1 + fabs(x));
+        case MPNO_SQUASH_ARCSINH:
+            return asinh(x);
+    }
+    return x;
+}
+
+static double squash_slope(mpno_squash kind, double x) {
+    const double t = fabs(x), e = exp(-t);
+    switch (kind) {
+        case MPNO_SQUASH_CLIP:
+            return t < 1;
+        case MPNO_SQUASH_SIGMOID:
+            return e / ((1 + e) * (1 + e));
+        case MPNO_SQUASH_RELU:
+            return x > 0;
+        case MPNO_SQUASH_SOFTSIGN:
+            return 1 / ((1 + t) * (1 + t));
+        case MPNO_SQUASH_ARCSINH:
+            return 1 / sqrt(1 + x * x);
+    }
+    return 1;
+}
+
+static mpno_sigma sigma_of(const double *sums, int64_t points, int64_t channels) {
+    const double n = (double)(points * channels);
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; c < channels; c++) {
+        sum += sums[2 * c];
+        squares += sums[2 * c + 1];
+    }
+    const double mean = sum / n, variance = squares / n - mean * mean;
+    const double deviation = variance > 0 ? sqrt(variance) : 0;
+    return (mpno_sigma){mean, deviation, mean - 2 * deviation, mean + 2 * deviation, n};
 }
 
 static int reduce_samples(double *dst, const double *partials, int64_t samples, int64_t chunks,

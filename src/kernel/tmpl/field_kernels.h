@@ -34,6 +34,61 @@ static void NAME(dropout)(void *dst, const void *x, int64_t n, const mpno_drop *
     }
 }
 
+static void NAME(squash)(void *dst, const void *x, mpno_squash kind, int64_t n) {
+    T *to = dst;
+    const T *from = x;
+    for (int64_t i = 0; i < n; i++) to[i] = (T)squash_of(kind, (double)from[i]);
+}
+
+static void NAME(squash_grad)(void *dst, const void *x, const void *dy, mpno_squash kind,
+                              int64_t n) {
+    T *to = dst;
+    const T *from = x, *slope = dy;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (T)((double)slope[i] * squash_slope(kind, (double)from[i]));
+}
+
+static void NAME(scale)(void *dst, const void *x, double factor, int64_t n) {
+    T *to = dst;
+    const T *from = x;
+    for (int64_t i = 0; i < n; i++) to[i] = (T)factor * from[i];
+}
+
+static double NAME(value)(const void *x) {
+    return (double)*(const T *)x;
+}
+
+static void NAME(sigma_clip)(void *dst, const void *x, const mpno_sigma *sigma, int64_t n) {
+    T *to = dst;
+    const T *from = x, low = (T)sigma->low, high = (T)sigma->high;
+    for (int64_t i = 0; i < n; i++) to[i] = from[i] < low ? low : from[i] > high ? high : from[i];
+}
+
+static void NAME(sigma_clip_sums)(double *sums, const void *dy, const void *x,
+                                  const mpno_sigma *sigma, int64_t rows, int64_t channels) {
+    const T *at = x, *slope = dy, low = (T)sigma->low, high = (T)sigma->high;
+    for (int64_t i = 0; i < rows * channels; i++) {
+        if (at[i] < low) sums[i % channels] += (double)slope[i];
+        if (at[i] > high) sums[channels + i % channels] += (double)slope[i];
+    }
+}
+
+/* The limits are m -+ 2 s, with dm/dx = 1 / n and ds/dx = (x - m) / (n s). */
+static void NAME(sigma_clip_dx)(void *dst, const void *dy, const void *x, const double *sums,
+                                const mpno_sigma *sigma, int64_t n, int64_t channels) {
+    T *to = dst;
+    const T *at = x, *slope = dy, low = (T)sigma->low, high = (T)sigma->high;
+    double below = 0, above = 0;
+    for (int64_t c = 0; c < channels; c++) below += sums[c], above += sums[channels + c];
+    const double s = sigma->deviation;
+    const double p = s > 0 ? 2 * (above - below) / (sigma->n * s) : 0;
+    const double r = (above + below) / sigma->n - p * sigma->mean;
+    for (int64_t i = 0; i < n; i++) {
+        const double inside = at[i] < low || at[i] > high ? 0 : (double)slope[i];
+        to[i] = (T)(inside + p * (double)at[i] + r);
+    }
+}
+
 static void NAME(times_i)(void *dst, const void *x, int64_t rows, int64_t channels, int sign) {
     T *to = dst;
     const T *from = x;
@@ -184,7 +239,7 @@ static void NAME(norm_grad_coefficients)(void *p, void *q, void *r, const double
             s1 += weight * grads[c];
             s2 += weight * (grads[shape->channels + c] - m.mean * grads[c]) * m.rstd;
         }
-        s1 /= n, s2 /= n;
+        s1 = shape->uncentred ? 0 : s1 / n, s2 /= n;
         for (int64_t c = c0; c < c0 + width; c++) {
             to_p[c] = (T)(-m.rstd * m.rstd * s2);
             to_q[c] = (T)(m.rstd * (g != NULL ? (double)g[c] : 1.0));
@@ -269,6 +324,14 @@ static const mpno_field_kernels NAME(table) = {
     .reduce_samples = reduce_samples,
     .weigh_sums = weigh_sums,
     .narrow = NAME(narrow),
+    .squash = NAME(squash),
+    .squash_grad = NAME(squash_grad),
+    .scale = NAME(scale),
+    .value = NAME(value),
+    .sigma_of = sigma_of,
+    .sigma_clip = NAME(sigma_clip),
+    .sigma_clip_sums = NAME(sigma_clip_sums),
+    .sigma_clip_dx = NAME(sigma_clip_dx),
     .norm_coefficients = NAME(norm_coefficients),
     .norm_grad_coefficients = NAME(norm_grad_coefficients),
     .norm_weight_grads = NAME(norm_weight_grads),

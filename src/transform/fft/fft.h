@@ -82,6 +82,11 @@ typedef struct mpno_fft_call {
     /* The channels are those of `groups` spectra side by side, as many each (0 means 1):
      * [modes][groups][batch][2][channels / groups]. */
     int64_t groups;
+    /* Of forward with 16-bit arithmetic: before the butterflies of an axis of N points its rows are
+     * multiplied by 2^-ceil(log2 N), and the results by all these powers' inverse when they are
+     * stored. So no sum leaves the range of the samples, and the scaling itself is exact but for
+     * what becomes subnormal. Wider arithmetic needs no such care. */
+    bool prescale;
     const void *mean; /* of inverse: added to what scale and weights make of Re X at frequency 0 of
                          group 0, [channels / groups] of the arithmetic type; or NULL */
 } mpno_fft_call;

@@ -23,14 +23,14 @@ int64_t mpno_fft_line_scratch(const mpno_fft *fft, int64_t width) {
 }
 
 void mpno_fft_forward_line(const mpno_fft *fft, const mpno_fft_rows *to, const mpno_fft_view *view,
-                           int64_t width, void *tmp) {
+                           int64_t width, double scale, void *tmp) {
     const int last = fft->problem.ndim - 1;
     if (fft->problem.kind == MPNO_FFT_REAL) {
-        mpno_real_line_forward(&fft->real_forward, fft->kernels, to, view, width, tmp);
+        mpno_real_line_forward(&fft->real_forward, fft->kernels, to, view, width, scale, tmp);
     } else {
         const int64_t n = fft->problem.size[last];
         mpno_fft_rows loaded = mpno_rows_dense(tmp, width);
-        fft->kernels->load(&loaded, view, n, width, 1.0);
+        fft->kernels->load(&loaded, view, n, width, scale);
         mpno_line_run(&fft->forward[last], fft->kernels, to, &loaded, width,
                       mpno_rows_part(fft->kernels, &loaded, n, 0).data);
     }
@@ -121,7 +121,7 @@ int mpno_fft_forward_lines(const mpno_fft *fft, const mpno_fft_lines_call *call,
         for (int64_t c = 0; c < call->channels; c += step) {
             const line_views v =
                 view_line(fft, call, columns, first + i, (void *)(uintptr_t)tile, i, c);
-            mpno_fft_forward_line(fft, &v.rows, &v.field, v.width, v.tmp);
+            mpno_fft_forward_line(fft, &v.rows, &v.field, v.width, 1.0, v.tmp);
             bad |= fft->kernels->store(&v.columns, &v.rows, v.kept, call->scale);
         }
     }

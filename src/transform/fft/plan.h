@@ -37,11 +37,11 @@ static inline int mpno_fft_planes(const mpno_fft *fft) {
 int64_t mpno_fft_strip_width(const mpno_fft *fft, int64_t channels);
 
 /* One line of the last axis between the view (N rows, 1 or 2 planes) and kept columns (K complex
- * rows) of `width` channels; tmp: mpno_fft_line_scratch elements. The inverse returns 1 when a
- * stored value is not finite. */
+ * rows) of `width` channels; tmp: mpno_fft_line_scratch elements. scale: of what is read, 1 unless
+ * arithmetic is 16 bits wide. The inverse returns 1 when a stored value is not finite. */
 int64_t mpno_fft_line_scratch(const mpno_fft *fft, int64_t width);
 void mpno_fft_forward_line(const mpno_fft *fft, const mpno_fft_rows *to, const mpno_fft_view *view,
-                           int64_t width, void *tmp);
+                           int64_t width, double scale, void *tmp);
 int mpno_fft_inverse_line(const mpno_fft *fft, const mpno_fft_view *view, const mpno_fft_rows *from,
                           int64_t width, void *tmp);
 

@@ -132,7 +132,7 @@ static int direct_inverse(const mpno_real_line *line, const mpno_fft_kernels *ke
 
 void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                             const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
-                            void *tmp) {
+                            double scale, void *tmp) {
     const int64_t block = mpno_rows_block(kernels, width);
     mpno_fft_rows samples = {tmp, width, 0}, pairs = mpno_rows_dense(tmp, width);
     switch (line->method) {
@@ -144,7 +144,7 @@ void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *
                 view->row_stride % kernels->lanes == 0) {
                 pairs = (mpno_fft_rows){view->data, 2 * view->row_stride, view->row_stride};
             } else {
-                kernels->load(&samples, view, line->n, width, 1.0);
+                kernels->load(&samples, view, line->n, width, scale);
             }
             for (int64_t c = 0; c < width; c += block) {
                 const int64_t part = width - c < block ? width - c : block;
@@ -158,7 +158,7 @@ void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *
             }
             break;
         case MPNO_REAL_FULL:
-            kernels->load(&pairs, view, line->n, width, 1.0);
+            kernels->load(&pairs, view, line->n, width, scale);
             kernels->zero(mpno_rows_offset(kernels, tmp, width), 2 * width, line->n, width);
             mpno_line_run(&line->line, kernels, out, &pairs, width,
                           mpno_rows_offset(kernels, tmp, line->n * 2 * width));

@@ -32,10 +32,11 @@ const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t s
 /* Elements of scratch for rows of `width` channels. */
 int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                                int64_t width);
-/* view: n rows of one plane; out, in: k complex rows. */
+/* view: n rows of one plane; out, in: k complex rows. scale: of what is read, 1 for those that read
+ * the view itself. */
 void mpno_real_line_forward(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                             const mpno_fft_rows *out, const mpno_fft_view *view, int64_t width,
-                            void *tmp);
+                            double scale, void *tmp);
 /* Returns 1 when a stored value is not finite. */
 int mpno_real_line_inverse(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                            const mpno_fft_view *view, const mpno_fft_rows *in, int64_t width,

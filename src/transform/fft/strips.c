@@ -6,6 +6,8 @@
  * own; where there are fewer strips than threads, or a strip does not fit into a cache, they share
  * one: first the planes n_1 = 0, 1, .., then the columns. Between spectrum and columns the same is
  * done without the last axis. No data is touched here: kernels do that. */
+#include <math.h>
+
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "kernel/kernel.h"
@@ -160,13 +162,24 @@ static mpno_fft_view spectrum_view(const strip *s, int64_t mode, int64_t step, i
         .planes = 2};
 }
 
+/* Of the rows along axis d, before its butterflies (prescale). */
+static double axis_scale(const strip *s, int d) {
+    const mpno_fft_kernels *kernels = s->fft->kernels;
+    if (!s->call->prescale || kernels->rounding == kernels->arithmetic) return 1;
+    int bits = 0;
+    while ((int64_t)1 << bits < s->fft->problem.size[d]) bits++;
+    return ldexp(1.0, -bits);
+}
+
 /* scale * w_k for frequency k of the last dimension. */
-static double weight(const strip *s, int64_t k) {
+static double weight(const strip *s, int64_t k, bool to_spectrum) {
     const mpno_fft_problem *p = &s->fft->problem;
     int64_t n = p->size[p->ndim - 1];
+    double scale = s->call->scale;
+    for (int d = 0; to_spectrum && d < p->ndim; d++) scale /= axis_scale(s, d);
     bool twice = p->kind == MPNO_FFT_REAL && s->call->weighting == MPNO_FFT_HERMITIAN && k != 0 &&
                  2 * k != n;
-    return twice ? 2 * s->call->scale : s->call->scale;
+    return twice ? 2 * scale : scale;
 }
 
 /* Adds the mean where frequency 0 stands: behind dimension 0 in one of the columns. */
@@ -189,10 +202,10 @@ static void move_column(strip *s, int64_t column, bool to_spectrum) {
     const mpno_fft *fft = s->fft;
     const mpno_fft_problem *p = &fft->problem;
     for (int64_t r = 0, end; r < p->keep[0]; r = end) {
-        double scale = weight(s, p->ndim == 1 ? r : column % p->keep[p->ndim - 1]);
+        double scale = weight(s, p->ndim == 1 ? r : column % p->keep[p->ndim - 1], to_spectrum);
         end = p->keep[0];
         if (p->ndim == 1) {
-            for (end = r + 1; end < p->keep[0] && weight(s, end) == scale;) end++;
+            for (end = r + 1; end < p->keep[0] && weight(s, end, to_spectrum) == scale;) end++;
         }
         const mpno_fft_rows whole = dense(s, s->column, r);
         for (int64_t c = 0; c < s->n;) {
@@ -226,7 +239,15 @@ static void forward_axis(strip *s, int d, int64_t index, int64_t c, const mpno_f
         const mpno_fft_view view = columns_view(s, index, c);
         in = dense(s, s->tmp, 0);
         tmp = dense(s, s->tmp, n).data;
-        fft->kernels->load(&in, &view, n, s->width, 1.0);
+        fft->kernels->load(&in, &view, n, s->width, axis_scale(s, d));
+    } else if (axis_scale(s, d) != 1) {
+        const mpno_fft_view view = {.data = in.data,
+                                    .format = fft->kernels->arithmetic,
+                                    .row_stride = in.stride,
+                                    .plane_stride = in.plane,
+                                    .n = s->width,
+                                    .planes = 2};
+        fft->kernels->load(&in, &view, n, s->width, axis_scale(s, d));
     }
     mpno_line_run(&fft->forward[d], fft->kernels, out, &in, s->width, tmp);
 }
@@ -256,7 +277,7 @@ static void forward_part(strip *s, int d, int64_t index, void *out) {
         if (s->columns) {
             fft->kernels->load(&to, &view, fft->problem.keep[d], s->width, 1.0);
         } else {
-            mpno_fft_forward_line(fft, &to, &view, s->width, s->tmp);
+            mpno_fft_forward_line(fft, &to, &view, s->width, axis_scale(s, d), s->tmp);
         }
         return;
     }

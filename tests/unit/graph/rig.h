@@ -135,6 +135,7 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
                           .margin = {1, 1, 1, 1},
                           .width = 2 + size[0] % 2,
                           .rate = 0.3,
+                          .squash = MPNO_SQUASH_SOFTSIGN,
                           .id = 7,
                           .take = r->take,
                           .give = r->take + modes + 1,
@@ -240,7 +241,7 @@ static inline void rig_contraction(rig *r, int64_t inputs, int64_t outputs) {
  * grid. c: complex of I. s, S: spectra alike. k: columns of I. g: of one mode more. W: weight
  * [O][I]. K: kernel [width^d][O][I]. v: vector [O]. u: vector [I]. Z: spectral weight. Y:
  * separable. m: sums [2I]. n: sums [2I] that have a gradient. l, a, b, e: factors of Z of rank R,
- * vector, [I][R], [R][O], [modes][R]. d: diagonals [R]. */
+ * vector, [I][R], [R][O], [modes][R]. d: diagonals [R]. x: weight of one number, 0.8. */
 static inline int rig_operand(rig *r, char letter) {
     const int64_t i = RIG_INPUTS, o = RIG_INPUTS + r->graph->grids[0].ndim;
     int64_t taps = 1;
@@ -258,6 +259,11 @@ static inline int rig_operand(rig *r, char letter) {
         }
         case 'n':
             return rig_leaf(r, MPNO_EDGE_SUMS, 2 * i);
+        case 'x': {
+            const int edge = rig_weight(r, 1, 1, 1, false);
+            r->data[edge][0] = 0.8;
+            return edge;
+        }
         case 'K':
             return rig_weight(r, taps, o, i, false);
         case 'Y':

@@ -178,7 +178,7 @@ static void reductions(void **state) {
     float narrowed[2];
     assert_int_equal(mpno_field_kernels_get(MPNO_F32)->narrow(narrowed, beyond, 2), 1);
     assert_int_equal(mpno_field_kernels_get(MPNO_F32)->narrow(narrowed, beyond, 1), 0);
-    const mpno_norm_shape shape = {4, 1, 1, 1e-5};
+    const mpno_norm_shape shape = {4, 1, 1, 1e-5, false};
     const double sums[] = {0, 4}, huge[] = {1e39, 0}, steep[] = {0, 1e39};
     for (int i = 0; i < 2; i++)
         assert_int_equal(
@@ -290,7 +290,7 @@ static void group_norms(void **state) {
             drop_norm(&n);
         }
     /* A constant field, whose variance from sums may come out negative: eps alone remains. */
-    const mpno_norm_shape shape = {3, 1, 1, 1e-5};
+    const mpno_norm_shape shape = {3, 1, 1, 1e-5, false};
     const double sums[] = {0.3, 3 * 0.01 - 1e-17};
     double scale, shift;
     mpno_field_kernels_get(MPNO_F64)->norm_coefficients(&scale, &shift, sums, NULL, NULL, &shape);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * y = f(x), f the function attr.squash (mpno_squash): stabilisers of one value besides tanh.
+ * Gradient: dx = dy f'(x) (squash_grad). By the C library where f is no arithmetic: several times
+ * the time of tanh, which has kernels of its own. */
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    call->fields->squash(call->out[0].data, call->in[0].data, call->node->attr.squash,
+                         call->rows * call->in[0].channels);
+}
+
+static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
+                            int *grad_in) {
+    const mpno_node node = graph->nodes[index];
+    const int in[] = {grad_out[0], node.in[0]};
+    if (!wanted[0]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, &mpno_op_squash_grad, 2, in, &node.attr, node.in[0],
+                                   &grad_in[0]);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    return (mpno_op_cost){20.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
+}
+
+const mpno_op mpno_op_squash = {
+    .name = "squash",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .elementwise = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .backward = backward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * dx = dy f'(x), f the function attr.squash: operands dy, x [rows][C]. */
+#include "graph/graph.h"
+
+static void forward(mpno_op_call *call) {
+    call->fields->squash_grad(call->out[0].data, call->in[1].data, call->in[0].data,
+                              call->node->attr.squash, call->rows * call->in[0].channels);
+}
+
+static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
+    return (mpno_op_cost){25.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
+}
+
+const mpno_op mpno_op_squash_grad = {
+    .name = "squash_grad",
+    .class = MPNO_OP_TILE,
+    .cheap = true,
+    .elementwise = true,
+    .linear_in_first = true,
+    .shape = mpno_shape_like_first,
+    .forward = forward,
+    .cost = cost,
+    .bound = mpno_bound_unknown,
+};
