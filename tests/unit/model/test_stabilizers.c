@@ -212,7 +212,7 @@ static double slope_of(mpno_network *net, int64_t batch, double *x, const double
 }
 
 static void near(const char *what, double got, double want) {
-    if (!(fabs(got - want) <= 2e-6 * (1 + fabs(want))))
+    if (!(fabs(got - want) <= 1e-6 * fabs(want) + 1e-8))
         fail_msg("%s: gradient %.12g, difference %.12g", what, got, want);
 }
 
