@@ -164,6 +164,10 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpo
     const mpno_value *checksum = NULL;
     MPNO_TRY(want_int(ctx, map, "epoch", &state->epoch));
     MPNO_TRY(want_int(ctx, map, "step", &state->step));
+    if (mpno_value_get(map, "epoch_steps")) /* older checkpoints do not know it */
+        MPNO_TRY(want_int(ctx, map, "epoch_steps", &state->epoch_steps));
+    if (settings->precision.policy == MPNO_POLICY_ADAPTIVE)
+        MPNO_TRY(want_int(ctx, map, "level", &state->level));
     MPNO_TRY(want(ctx, map, "loss_scale", MPNO_VALUE_MAP, &scale));
     MPNO_TRY(want(ctx, scale, "scale", MPNO_VALUE_REAL, &factor));
     MPNO_CHECK(ctx, factor->real >= 1, MPNO_E_FORMAT, "the loss scale is %g", factor->real);
@@ -408,13 +412,20 @@ static mpno_status same_past(mpno_ctx *ctx, const mpno_checkpoint *c, const mpno
     MPNO_CHECK(ctx, s->opt.n_epochs >= c->state.epoch, MPNO_E_CONFIG,
                "opt.n_epochs is %lld but the checkpoint has run %lld epochs already",
                (long long)s->opt.n_epochs, (long long)c->state.epoch);
+    mpno_schedule_fit(&old, c->state.epoch_steps);
+    mpno_schedule_fit(&new, c->state.epoch_steps);
     for (int64_t epoch = 0; epoch < c->state.epoch; epoch++) {
-        const char *was = old.phase[mpno_schedule_at(&old, epoch)].policy;
-        const char *is = new.phase[mpno_schedule_at(&new, epoch)].policy;
-        MPNO_CHECK(ctx, strcmp(was, is) == 0, MPNO_E_CONFIG,
+        const mpno_phase was = mpno_settings_phase(&c->settings, &old,
+                                                   mpno_schedule_at_end(&old, epoch), epoch),
+                         is =
+                             mpno_settings_phase(s, &new, mpno_schedule_at_end(&new, epoch), epoch);
+        MPNO_CHECK(ctx,
+                   strcmp(was.policy, is.policy) == 0 && was.stabilizer == is.stabilizer &&
+                       was.blend == is.blend,
+                   MPNO_E_CONFIG,
                    "cannot resume: opt.n_epochs moves the phases, epoch %lld ran under %s and "
-                   "would now be %s",
-                   (long long)epoch + 1, was, is);
+                   "would now be %s (stabilised to %g and %g)",
+                   (long long)epoch + 1, was.policy, is.policy, 1 - was.blend, 1 - is.blend);
     }
     return MPNO_OK;
 }

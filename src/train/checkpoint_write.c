@@ -63,20 +63,24 @@ static mpno_status put_statistics(mpno_ctx *ctx, const char *key, const mpno_nor
     return MPNO_OK;
 }
 
-static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings, mpno_value *map) {
+static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings,
+                              const mpno_train_state *state, mpno_value *map) {
     mpno_schedule schedule;
     mpno_value *list = NULL;
     MPNO_TRY(mpno_settings_schedule(ctx, settings, &schedule));
+    mpno_schedule_fit(&schedule, state->epoch_steps);
     MPNO_TRY(mpno_value_list(ctx, &list));
     MPNO_TRY(mpno_value_set(ctx, map, "phases", list)); /* the map owns the list from here on */
     for (int i = 0; i < schedule.n; i++) {
         const mpno_phase *phase = &schedule.phase[i];
+        const int64_t last = settings->opt.n_epochs, end = phase->end < last ? phase->end : last;
+        if (phase->first >= last) break; /* a longer run would have it */
         const mpno_stabilizer used = mpno_settings_stabilizer(settings, phase);
         mpno_value *entry = NULL;
         MPNO_TRY(mpno_value_map(ctx, &entry));
         mpno_status status = mpno_value_set_string(ctx, entry, "policy", phase->policy);
         if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "first", phase->first);
-        if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "end", phase->end);
+        if (status == MPNO_OK) status = mpno_value_set_int(ctx, entry, "end", end);
         if (status == MPNO_OK) {
             status =
                 mpno_value_set_string(ctx, entry, "stabilizer", mpno_stabilizer_get(used)->name);
@@ -128,6 +132,9 @@ static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
     snprintf(checksum, sizeof checksum, "%016" PRIx64, state->data_checksum);
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", state->epoch));
     MPNO_TRY(mpno_value_set_int(ctx, map, "step", state->step));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "epoch_steps", state->epoch_steps));
+    if (settings->precision.policy == MPNO_POLICY_ADAPTIVE)
+        MPNO_TRY(mpno_value_set_int(ctx, map, "level", state->level));
     MPNO_TRY(mpno_value_set_string(ctx, map, "arithmetic",
                                    mpno_format_get(mpno_model_arithmetic(model))->name));
     MPNO_TRY(mpno_value_set_string(ctx, map, "half",
@@ -148,7 +155,7 @@ static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
     MPNO_TRY(mpno_value_set_map(ctx, map, "best", &best));
     MPNO_TRY(mpno_value_set_int(ctx, best, "epoch", state->best_epoch));
     MPNO_TRY(mpno_value_set_real(ctx, best, "error", state->best_error));
-    return put_phases(ctx, settings, map);
+    return put_phases(ctx, settings, state, map);
 }
 
 /* metadata[key] = text of the tree, which is destroyed. */

@@ -86,20 +86,41 @@ void mpno_settings_clear(mpno_ctx *ctx, mpno_settings *settings) {
     mpno_fields_clear(ctx, fields, N_FIELDS, settings);
 }
 
-/* A list of {policy, fraction} becomes the text that the field takes. */
+/* One phase of a list; false when it is none. */
+static bool phase_to_text(const mpno_value *entry, char *text, size_t capacity) {
+    static const char *const units[][2] = {{"fraction", ""}, {"epochs", "ep"}, {"steps", "st"}};
+    const mpno_value *policy = mpno_value_get(entry, "policy"),
+                     *stabilizer = mpno_value_get(entry, "stabilizer");
+    char length[48] = "";
+    size_t known = 1 + (stabilizer != NULL), lengths = 0;
+    bool good = policy && policy->kind == MPNO_VALUE_STRING &&
+                (!stabilizer || stabilizer->kind == MPNO_VALUE_STRING);
+    for (int i = 0; i < 3; i++) {
+        const mpno_value *value = mpno_value_get(entry, units[i][0]);
+        if (!value) continue;
+        lengths++;
+        good = good && (value->kind == MPNO_VALUE_REAL || value->kind == MPNO_VALUE_INT);
+        snprintf(length, sizeof length, ":%.17g%s", value->real, units[i][1]);
+    }
+    if (!good || lengths > 1 || entry->n != known + lengths) return false;
+    const int n = snprintf(text, capacity, "%s%s%s%s", policy->string, stabilizer ? "/" : "",
+                           stabilizer ? stabilizer->string : "", length);
+    return n > 0 && (size_t)n < capacity;
+}
+
+/* A list of {policy, fraction or epochs or steps, stabilizer} becomes the text that the field
+ * takes. */
 static mpno_status phases_to_text(mpno_ctx *ctx, const mpno_value *list, mpno_value **out) {
     char text[1024] = "";
     size_t length = 0;
     for (size_t i = 0; i < list->n; i++) {
-        const mpno_value *policy = mpno_value_get(list->items[i], "policy");
-        const mpno_value *fraction = mpno_value_get(list->items[i], "fraction");
-        bool good = policy && policy->kind == MPNO_VALUE_STRING && fraction &&
-                    (fraction->kind == MPNO_VALUE_REAL || fraction->kind == MPNO_VALUE_INT) &&
-                    list->items[i]->n == 2;
-        MPNO_CHECK(ctx, good, MPNO_E_CONFIG,
-                   "precision.phases: entry %zu is not {policy: NAME, fraction: NUMBER}", i + 1);
-        int more = snprintf(text + length, sizeof text - length, "%s%s:%.17g", i ? "," : "",
-                            policy->string, fraction->real);
+        char item[160];
+        MPNO_CHECK(
+            ctx, phase_to_text(list->items[i], item, sizeof item), MPNO_E_CONFIG,
+            "precision.phases: entry %zu is not {policy: NAME} with at most one of fraction, "
+            "epochs, steps: NUMBER and perhaps stabilizer: NAME",
+            i + 1);
+        int more = snprintf(text + length, sizeof text - length, "%s%s", i ? "," : "", item);
         MPNO_CHECK(ctx, more > 0 && (size_t)more < sizeof text - length, MPNO_E_CONFIG,
                    "precision.phases: too many phases, expected at most %d", MPNO_MAX_PHASES);
         length += (size_t)more;

@@ -16,7 +16,8 @@
  * is one. */
 typedef enum mpno_policy_choice {
     MPNO_POLICY_SCHEDULE = 5,
-    MPNO_POLICY_F64 = 6
+    MPNO_POLICY_F64 = 6,
+    MPNO_POLICY_ADAPTIVE = 7
 } mpno_policy_choice;
 typedef enum mpno_weights_choice {
     MPNO_WEIGHTS_AUTO,
@@ -116,6 +117,10 @@ typedef struct mpno_settings {
     struct {
         int policy;
         char *phases;
+        int64_t blend;
+        int measure; /* mpno_precision_measure */
+        double fraction;
+        int64_t interval;
         int format, arithmetic;
         char *storage;
         int rounding, scaling, amax;
@@ -195,6 +200,10 @@ mpno_format mpno_settings_arithmetic_of_transforms(
 MPNO_WARN_UNUSED mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *settings,
                                                     mpno_schedule *out);
 mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *settings, const mpno_phase *phase);
+/* Phase `index` of the schedule as it is in an epoch: with the part of x that precision.blend lets
+ * through its stabiliser. */
+mpno_phase mpno_settings_phase(const mpno_settings *settings, const mpno_schedule *schedule,
+                               int index, int64_t epoch);
 /* The stabiliser is that of `phase`; channels must be known. */
 mpno_fno_config mpno_settings_model(const mpno_settings *settings, const mpno_phase *phase);
 mpno_optimizer_opts mpno_settings_optimizer(const mpno_settings *settings);

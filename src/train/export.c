@@ -64,13 +64,6 @@ static mpno_status check_meaning(mpno_ctx *ctx, const mpno_settings *s) {
                    "other outputs there: train with compat = neuralop to export such a model, or "
                    "write .safetensors",
                    options[i].key);
-    const bool tanh_or_none =
-        s->model.stabilizer <= MPNO_STABILIZER_TANH || s->model.stabilizer == MPNO_STABILIZER_AUTO;
-    MPNO_CHECK(ctx, tanh_or_none && s->model.stabilizer_placement == MPNO_PLACEMENT_ALL,
-               MPNO_E_UNSUPPORTED,
-               "the PyTorch library has no stabiliser but tanh before every transform, so that the "
-               "same weights would give other outputs there: train with model.stabilizer tanh or "
-               "none to export such a model, or write .safetensors");
     return MPNO_OK;
 }
 
@@ -121,8 +114,19 @@ static mpno_status put_argument(mpno_ctx *ctx, const mpno_settings *s, const cha
 /* The arguments that make the model again, as the library stores them. */
 static mpno_status put_arguments(mpno_ctx *ctx, const mpno_settings *s, const mpno_model *model,
                                  mpno_value *map) {
-    const bool tanh = mpno_model_config(model)->stabilizer == MPNO_STABILIZER_TANH;
+    const mpno_fno_config *c = mpno_model_config(model);
+    const bool tanh = c->stabilizer == MPNO_STABILIZER_TANH,
+               none = c->stabilizer == MPNO_STABILIZER_NONE ||
+                      c->stabilizer == MPNO_STABILIZER_PRESCALE;
     mpno_value *args;
+    MPNO_CHECK(
+        ctx,
+        none || (tanh && c->stabilizer_placement == MPNO_PLACEMENT_ALL && c->stabilizer_blend == 0),
+        MPNO_E_UNSUPPORTED,
+        "the PyTorch library has no stabiliser but a whole tanh before every transform (this "
+        "model's: %s), so that the same weights would give other outputs there: train with "
+        "model.stabilizer tanh or none to export such a model, or write .safetensors",
+        mpno_stabilizer_get(c->stabilizer)->name);
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
         MPNO_TRY(put_argument(ctx, s, arguments[i].name, arguments[i].if_changed, map));
     if (tanh) MPNO_TRY(mpno_value_set_string(ctx, map, "stabilizer", "tanh"));

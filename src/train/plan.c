@@ -541,8 +541,15 @@ static mpno_status phase_section(const planner *p, const mpno_phase *phase, bool
     mpno_status status = mpno_value_set_string(p->ctx, map, "policy", phase->policy);
     if (status == MPNO_OK && products != NULL)
         status = mpno_value_set_string(p->ctx, map, "bf16_products", products);
-    mpno_say(p->sink, "\ntraining under %s, epochs %lld to %lld", phase->policy,
-             (long long)phase->first + 1, (long long)phase->end);
+    mpno_say(p->sink, "\ntraining under %s", phase->policy);
+    if (phase->to.steps > 0)
+        mpno_say(p->sink, ", from %lld epochs and %lld steps on to %lld epochs and %lld steps",
+                 (long long)phase->from.epochs, (long long)phase->from.steps,
+                 (long long)phase->to.epochs, (long long)phase->to.steps);
+    else
+        mpno_say(p->sink, ", epochs %lld to %lld", (long long)phase->first + 1,
+                 (long long)(phase->end < p->settings->opt.n_epochs ? phase->end
+                                                                    : p->settings->opt.n_epochs));
     if (products != NULL) mpno_say(p->sink, "; bf16 products (%s)", products);
     mpno_say(p->sink, "\n");
     if (status == MPNO_OK) status = say_section(p, tensors, network, map);
@@ -644,6 +651,7 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     MPNO_TRY(mpno_value_set(ctx, map, "phases", phases));
     for (int i = 0; i < schedule->n; i++) {
         mpno_value *entry = NULL;
+        if (schedule->phase[i].first >= schedule->n_epochs) break;
         MPNO_TRY(mpno_value_map(ctx, &entry));
         mpno_status status = phase_section(p, &schedule->phase[i], p->svg && i == drawn, entry);
         if (status != MPNO_OK) {

@@ -69,19 +69,34 @@ static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
 }
 
 static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
-    bool scheduled = s->precision.policy == MPNO_POLICY_SCHEDULE;
-    MPNO_CHECK(ctx, scheduled || !s->precision.phases, MPNO_E_CONFIG,
-               "precision.phases is given but precision.policy is not schedule: set "
-               "precision.policy: schedule or leave phases out");
-    if (scheduled && !s->precision.phases) {
+    const bool scheduled = s->precision.policy == MPNO_POLICY_SCHEDULE,
+               adaptive = s->precision.policy == MPNO_POLICY_ADAPTIVE;
+    MPNO_CHECK(ctx, scheduled || adaptive || !s->precision.phases, MPNO_E_CONFIG,
+               "precision.phases is given but precision.policy is neither schedule nor adaptive: "
+               "set precision.policy: schedule or leave phases out");
+    MPNO_CHECK(ctx, scheduled || s->precision.blend == 0, MPNO_E_CONFIG,
+               "precision.blend is %lld but precision.policy is not schedule: no phase follows "
+               "another at a time that is known before",
+               (long long)s->precision.blend);
+    if (scheduled && !s->precision.phases)
         MPNO_TRY(replace_text(ctx, MPNO_PAPER_SCHEDULE, &s->precision.phases));
-    }
+    if (adaptive && !s->precision.phases)
+        MPNO_TRY(replace_text(ctx, MPNO_ADAPTIVE_LEVELS, &s->precision.phases));
     mpno_policy policy;
     const mpno_storage_opts o = mpno_settings_storage(s, "");
     MPNO_TRY(mpno_policy_make(ctx, "full", mpno_settings_arithmetic(s), MPNO_F16, &policy));
     MPNO_TRY(mpno_policy_override(ctx, &policy, o.exceptions, o.rounding, o.scaling));
     mpno_schedule schedule;
-    return mpno_settings_schedule(ctx, s, &schedule);
+    MPNO_TRY(mpno_settings_schedule(ctx, s, &schedule));
+    for (int i = 0; i < schedule.n; i++)
+        MPNO_CHECK(
+            ctx,
+            schedule.phase[i].stabilizer < 0 || s->model.stabilizer != MPNO_STABILIZER_LEARNED_TANH,
+            MPNO_E_CONFIG,
+            "precision.phases gives %s a stabiliser of its own, but model.stabilizer is "
+            "learned_tanh, whose gains are trained throughout: leave one of them out",
+            schedule.phase[i].policy);
+    return MPNO_OK;
 }
 
 /* Keys of one optimiser that were given to another would do nothing in silence. */
@@ -324,14 +339,36 @@ mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *s, mpno_s
     char name[32];
     mpno_settings_choice(s, "precision.policy", name, sizeof name);
     const char *text = name;
+    if (s->precision.policy == MPNO_POLICY_ADAPTIVE)
+        return mpno_schedule_parse_levels(ctx, s->precision.phases, s->opt.n_epochs, out);
     if (s->precision.policy == MPNO_POLICY_SCHEDULE) text = s->precision.phases;
     if (s->precision.policy == MPNO_POLICY_F64) text = "full"; /* nothing narrower than f64 */
     return mpno_schedule_parse(ctx, text, s->opt.n_epochs, out);
 }
 
 mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *s, const mpno_phase *phase) {
+    if (phase->stabilizer >= 0) return (mpno_stabilizer)phase->stabilizer;
     if (s->model.stabilizer != MPNO_STABILIZER_AUTO) return (mpno_stabilizer)s->model.stabilizer;
     return phase->tanh ? MPNO_STABILIZER_TANH : MPNO_STABILIZER_NONE;
+}
+
+/* Whether the field itself is what it hands on. */
+static bool plain(const mpno_settings *s, const mpno_phase *phase) {
+    const mpno_stabilizer used = mpno_settings_stabilizer(s, phase);
+    return used == MPNO_STABILIZER_NONE || used == MPNO_STABILIZER_PRESCALE;
+}
+
+mpno_phase mpno_settings_phase(const mpno_settings *s, const mpno_schedule *schedule, int index,
+                               int64_t epoch) {
+    mpno_phase phase = schedule->phase[index];
+    if (schedule->adaptive || index + 1 >= schedule->n || plain(s, &phase) ||
+        !plain(s, &schedule->phase[index + 1]))
+        return phase;
+    const int64_t before = phase.end - epoch,
+                  blend = s->precision.blend; /* before: 1 in the last */
+    if (before >= 1 && before <= blend)
+        phase.blend = (double)(blend + 1 - before) / (double)(blend + 1);
+    return phase;
 }
 
 /* Those of the options that are lists. */
@@ -375,6 +412,7 @@ mpno_fno_config mpno_settings_model(const mpno_settings *s, const mpno_phase *ph
     c.separable = s->model.separable;
     c.complex_data = s->model.complex_data;
     c.stabilizer = mpno_settings_stabilizer(s, phase);
+    c.stabilizer_blend = phase->blend;
     c.stabilizer_placement = (mpno_placement)s->model.stabilizer_placement;
     c.stabilizer_scale = s->model.stabilizer_scale;
     c.factorization = (mpno_factorization)s->model.factorization;

@@ -14,6 +14,7 @@
 #include "train/budget.h"
 #include "train/modes.h"
 #include "train/objective.h"
+#include "train/precision.h"
 #include "train/sink.h"
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
@@ -24,7 +25,7 @@ double mpno_trainer_loss_scale(const mpno_trainer *t) {
 
 static mpno_status open_model(mpno_trainer *t) {
     const mpno_settings *s = t->settings;
-    const int phase = mpno_schedule_at(&t->schedule, t->state.epoch);
+    const int phase = mpno_schedule_at(&t->schedule, t->state.epoch, 0);
     const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
@@ -60,6 +61,7 @@ static mpno_status read_checkpoint(mpno_trainer *t) {
         mpno_train_state_clear(t->ctx, &t->state);
         t->state = checkpoint->state;
         checkpoint->state.x = checkpoint->state.y = (mpno_normalizer){0}; /* taken */
+        t->schedule.level = (int)t->state.level;
         status = open_model(t);
     }
     if (status == MPNO_OK) status = mpno_checkpoint_load_model(t->ctx, checkpoint, t->model);
@@ -173,7 +175,10 @@ static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, 
     MPNO_TRY(network_opts(t, (size_t)(finest - t->sets.train), phase, &training));
     const mpno_predictor_opts opts = predictor_opts(t, phase);
     const size_t states = (size_t)mpno_optimizer_n_states(t->optimizer) + (t->ema ? 1 : 0);
+    size_t comparing;
     MPNO_TRY(mpno_modes_need(t->settings, t->model, &training, training.capacity, bytes));
+    MPNO_TRY(mpno_precision_need(t->settings, t->model, &training, &comparing));
+    if (comparing > *bytes) *bytes = comparing;
     const size_t checkpoint =
         mpno_checkpoint_need(t->model, states, t->settings->opt.state_format != 0);
     if (checkpoint > *bytes) *bytes = checkpoint;
@@ -232,6 +237,12 @@ static mpno_status check_memory(const mpno_trainer *t) {
     return t->settings->modes.rule != MPNO_MODES_FIXED ? set_modes(t) : MPNO_OK;
 }
 
+/* Steps of an epoch before batch `index`: opt.accumulate batches make one. */
+static int64_t steps_before(const mpno_trainer *t, int64_t index) {
+    const int64_t each = t->settings->opt.accumulate;
+    return (index + each - 1) / each;
+}
+
 static mpno_status open_all(mpno_trainer *t, bool resume) {
     mpno_settings *s = t->settings;
     if (!resume) MPNO_TRY(check_folder(t->ctx, s->output));
@@ -254,6 +265,8 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     if (s->report.diagnostics)
         MPNO_TRY(mpno_diagnostics_create(t->ctx, s->report.diagnostics_every,
                                          mpno_settings_memory_limit(s), &t->diagnostics));
+    t->state.epoch_steps = steps_before(t, t->batches.n);
+    mpno_schedule_fit(&t->schedule, t->state.epoch_steps);
     mpno_batches_prepare(&t->batches, t->state.epoch);
     for (size_t i = 0; i < t->sets.n_train; i++) MPNO_TRY(check_output_grid(t, i));
     MPNO_TRY(check_memory(t));
@@ -308,13 +321,16 @@ static void say_parts(const mpno_trainer *t) {
     }
 }
 
-/* The networks of the phase that `epoch` belongs to. Weights and moments stay as they are. */
-static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
-    const int phase = mpno_schedule_at(&t->schedule, epoch);
-    if (phase == t->phase) return MPNO_OK;
-    const mpno_phase *p = &t->schedule.phase[phase];
+/* The networks of the phase that step `step` of an epoch belongs to. Weights and moments stay as
+ * they are. */
+static mpno_status enter_phase(mpno_trainer *t, int64_t epoch, int64_t step) {
+    const int phase = mpno_schedule_at(&t->schedule, epoch, step);
+    const mpno_phase now = mpno_settings_phase(t->settings, &t->schedule, phase, epoch), *p = &now;
+    if (phase == t->phase && p->blend == mpno_model_config(t->model)->stabilizer_blend)
+        return MPNO_OK;
     destroy_networks(t);
     mpno_model_set_stabilizer(t->model, mpno_settings_stabilizer(t->settings, p));
+    mpno_model_set_stabilizer_blend(t->model, p->blend);
     mpno_network_opts *opts;
     MPNO_TRY(mpno_alloc_array(t->ctx, 2 * t->sets.n_train, sizeof *opts, &opts));
     mpno_status status = plan_phase(t, p, opts);
@@ -329,7 +345,8 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch) {
     MPNO_TRY(status);
     t->phase = phase;
     say_parts(t);
-    if (epoch == p->first) MPNO_TRY(mpno_trainer_log_phase(t));
+    const bool begins = mpno_schedule_begins(&t->schedule, phase, epoch, step);
+    if (begins || p->blend > 0) MPNO_TRY(mpno_trainer_log_phase(t, epoch));
     return mpno_trainer_diagnose_phase(t);
 }
 
@@ -443,6 +460,8 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
     t->clipping = (mpno_clipping){0};
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
     for (int64_t i = 0; i < t->batches.n; i++) {
+        if (i % t->settings->opt.accumulate == 0)
+            MPNO_TRY(enter_phase(t, epoch, steps_before(t, i)));
         MPNO_TRY(train_batch(t, epoch, i, &done, &loss));
         if (t->progress.write) {
             const double time = mpno_seconds();
@@ -609,15 +628,43 @@ static mpno_status choose_modes(mpno_trainer *t, int64_t epoch) {
     MPNO_TRY(mpno_modes_decide(&probe, &t->state.modes, &changed));
     if (!changed) return MPNO_OK;
     t->phase = -1;
-    MPNO_TRY(enter_phase(t, epoch));
+    MPNO_TRY(enter_phase(t, epoch, 0));
     return mpno_trainer_log_modes(t);
+}
+
+/* Whether the precision rises for the epoch that begins, judged by its first batch. */
+static mpno_status choose_precision(mpno_trainer *t, int64_t epoch) {
+    const mpno_batch *batch;
+    mpno_network_opts opts;
+    mpno_precision_finding finding;
+    if (!mpno_precision_due(t->settings, &t->schedule, epoch)) return MPNO_OK;
+    MPNO_TRY(mpno_batches_gather(&t->batches, 0, &batch));
+    MPNO_TRY(network_opts(t, batch->set, &t->schedule.phase[t->phase], &opts));
+    const mpno_network *network = t->networks[mpno_sets_twin(&t->sets, batch->set)];
+    opts.micro_batch = mpno_network_micro_batch(network);
+    const mpno_precision_probe probe = {.ctx = t->ctx,
+                                        .settings = t->settings,
+                                        .model = t->model,
+                                        .opts = &opts,
+                                        .loss_scale = mpno_trainer_loss_scale(t),
+                                        .step = (uint64_t)(epoch * t->batches.n),
+                                        .n = batch->n,
+                                        .x = t->batches.x,
+                                        .y = t->batches.y,
+                                        .embedding = t->batches.embedding};
+    MPNO_TRY(mpno_precision_measure(&probe, &finding));
+    if (finding.raises) t->schedule.level++;
+    t->state.level = t->schedule.level;
+    MPNO_TRY(enter_phase(t, epoch, 0));
+    return mpno_trainer_log_precision(t, epoch, &finding);
 }
 
 static mpno_status run_epoch(mpno_trainer *t, int64_t epoch, bool *stop) {
     double seconds = 0;
-    MPNO_TRY(enter_phase(t, epoch));
+    MPNO_TRY(enter_phase(t, epoch, 0));
     mpno_batches_begin(&t->batches, epoch);
     MPNO_TRY(choose_modes(t, epoch));
+    MPNO_TRY(choose_precision(t, epoch));
     MPNO_TRY(train_epoch(t, epoch, &seconds));
     mpno_mode_state_heed(&t->state.modes, t->train_loss);
     t->state.epoch = epoch + 1;
@@ -690,6 +737,6 @@ mpno_status mpno_trainer_run(mpno_trainer *t) {
     }
     if (t->evaluated == t->state.epoch && !t->state.early.stopped) return MPNO_OK;
     /* Resumed when all was done already, or the best weights are back. */
-    MPNO_TRY(enter_phase(t, t->state.epoch - 1));
+    MPNO_TRY(enter_phase(t, t->state.epoch - 1, t->state.epoch_steps - 1));
     return evaluate(t, true);
 }

@@ -14,6 +14,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/diagnostics.h"
+#include "train/precision.h"
 #include "train/predictor.h"
 #include "train/rollout.h"
 #include "train/sets.h"
@@ -72,8 +73,10 @@ bool mpno_trainer_stopped_early(const mpno_trainer *trainer);
 
 /* What the logs say: trainer_log.c. */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_open_log(mpno_trainer *trainer, bool resume);
-MPNO_WARN_UNUSED mpno_status mpno_trainer_log_phase(mpno_trainer *trainer);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_phase(mpno_trainer *trainer, int64_t epoch);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_modes(mpno_trainer *trainer);
+MPNO_WARN_UNUSED mpno_status mpno_trainer_log_precision(mpno_trainer *trainer, int64_t epoch,
+                                                        const mpno_precision_finding *finding);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_skip(mpno_trainer *trainer, int64_t batch);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_early_stop(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, double seconds);

@@ -166,6 +166,9 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "half",
                                    mpno_format_get(mpno_settings_half(s))->name));
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "stabilizer", mpno_stabilizer_get(used)->name));
+    const double blend = mpno_model_config(t->model)->stabilizer_blend;
+    if (blend > 0) MPNO_TRY(mpno_value_set_real(t->ctx, fields, "blend", blend));
+    MPNO_TRY(mpno_value_set_int(t->ctx, fields, "step", t->state.step));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)activations));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes", (int64_t)state));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "micro_batch",
@@ -174,14 +177,14 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     return mpno_value_set(t->ctx, fields, "tensors", tensors);
 }
 
-mpno_status mpno_trainer_log_phase(mpno_trainer *t) {
+/* A phase has begun, or its stabiliser lets more of the field through. */
+mpno_status mpno_trainer_log_phase(mpno_trainer *t, int64_t epoch) {
     mpno_value *fields = NULL;
     MPNO_TRY(mpno_value_map(t->ctx, &fields));
     mpno_status status = fill_phase(t, fields);
-    const int64_t epoch = t->schedule.phase[t->phase].first + 1;
-    if (status == MPNO_OK) status = mpno_runlog_event(t->log, "phase", epoch, fields);
+    if (status == MPNO_OK) status = mpno_runlog_event(t->log, "phase", epoch + 1, fields);
     if (status == MPNO_OK && t->board) {
-        status = mpno_tensorboard_text(t->board, epoch, wall_time(), "policy",
+        status = mpno_tensorboard_text(t->board, epoch + 1, wall_time(), "policy",
                                        t->schedule.phase[t->phase].policy);
     }
     mpno_value_destroy(t->ctx, &fields);
@@ -220,6 +223,30 @@ mpno_status mpno_trainer_log_event(mpno_trainer *t, const char *event, int64_t e
     MPNO_TRY(mpno_runlog_event(t->log, event, epoch, fields));
     if (t->board == NULL || board_fields == NULL) return MPNO_OK;
     return mpno_tensorboard_scalars(t->board, epoch, wall_time(), board_fields);
+}
+
+/* What a decision saw, whether or not the precision rises. */
+mpno_status mpno_trainer_log_precision(mpno_trainer *t, int64_t epoch,
+                                       const mpno_precision_finding *f) {
+    const char *policy = t->schedule.phase[t->phase].policy;
+    mpno_value *fields = NULL;
+    char measure[32];
+    mpno_settings_choice(t->settings, "precision.measure", measure, sizeof measure);
+    if (f->raises)
+        mpno_say(t->sink, "epoch %lld: precision error %.3g of the %s, from now on policy %s\n",
+                 (long long)epoch + 1, f->share,
+                 f->training_error > 0 ? "training error" : "gradient", policy);
+    MPNO_TRY(mpno_value_map(t->ctx, &fields));
+    mpno_status status = mpno_value_set_string(t->ctx, fields, "measure", measure);
+    if (status == MPNO_OK) status = mpno_value_set_real(t->ctx, fields, "error", f->error);
+    if (status == MPNO_OK && f->training_error > 0)
+        status = mpno_value_set_real(t->ctx, fields, "training_error", f->training_error);
+    if (status == MPNO_OK) status = mpno_value_set_real(t->ctx, fields, "share", f->share);
+    if (status == MPNO_OK) status = mpno_value_set_bool(t->ctx, fields, "raised", f->raises);
+    if (status == MPNO_OK) status = mpno_value_set_string(t->ctx, fields, "policy", policy);
+    if (status == MPNO_OK) status = mpno_runlog_event(t->log, "precision", epoch + 1, fields);
+    mpno_value_destroy(t->ctx, &fields);
+    return status;
 }
 
 mpno_status mpno_trainer_log_skip(mpno_trainer *t, int64_t batch) {

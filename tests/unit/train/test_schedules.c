@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "mpno/model.h"
 #include "train/config.h"
 #include "train/early_stopping.h"
 #include "train/loss_scale.h"
@@ -27,7 +28,7 @@ static void boundaries_are_rounded_sums(void **state) {
     assert_true(s.phase[1].first == 4 && s.phase[1].end == 11); /* 11.25 */
     assert_true(s.phase[2].first == 11 && s.phase[2].end == 15);
     for (int64_t e = 0; e < 15; e++)
-        assert_int_equal(mpno_schedule_at(&s, e), e < 4 ? 0 : e < 11 ? 1 : 2);
+        assert_int_equal(mpno_schedule_at(&s, e, 0), e < 4 ? 0 : e < 11 ? 1 : 2);
     assert_int_equal(mpno_schedule_parse(NULL, MPNO_PAPER_SCHEDULE, 500, &s), MPNO_OK);
     assert_true(s.phase[0].end == 125 && s.phase[1].end == 375);
 }
@@ -43,12 +44,58 @@ static void empty_phases_are_left_out(void **state) {
     assert_true(s.n == 1 && s.phase[0].end == 7);
 }
 
+static void lengths_in_epochs_and_steps(void **state) {
+    (void)state;
+    mpno_schedule s;
+    assert_int_equal(
+        mpno_schedule_parse(NULL, "mixed/softsign:2ep, half : 7st ,fft32:0.5,full", 10, &s),
+        MPNO_OK);
+    assert_int_equal(s.n, 4);
+    assert_int_equal(s.phase[0].stabilizer, MPNO_STABILIZER_SOFTSIGN);
+    assert_int_equal(s.phase[1].stabilizer, -1);
+    mpno_schedule_fit(&s, 5); /* boundaries at steps 10, 17, 42 of 50 */
+    assert_true(s.phase[1].first == 2 && s.phase[1].end == 4);
+    assert_true(s.phase[3].first == 8 && s.phase[3].end == 10);
+    for (int64_t step = 0; step < 60; step++) {
+        const int phase = mpno_schedule_at(&s, step / 5, step % 5);
+        assert_int_equal(phase, step < 10 ? 0 : step < 17 ? 1 : step < 42 ? 2 : 3);
+        assert_int_equal(mpno_schedule_begins(&s, phase, step / 5, step % 5),
+                         step == 0 || step == 10 || step == 17 || step == 42);
+    }
+    assert_int_equal(mpno_schedule_at_end(&s, 3), 2);
+    /* longer runs have the same beginning */
+    mpno_schedule longer;
+    assert_int_equal(mpno_schedule_parse(NULL, "mixed:3ep,full", 2, &s), MPNO_OK);
+    assert_int_equal(mpno_schedule_parse(NULL, "mixed:3ep,full", 9, &longer), MPNO_OK);
+    assert_true(s.n == 2 && s.phase[0].end == 3 && longer.phase[0].end == 3);
+    assert_int_equal(mpno_schedule_parse(NULL, "half:1ep,half:1ep,mixed:1ep", 3, &s), MPNO_OK);
+    assert_int_equal(mpno_schedule_parse_levels(NULL, "mixed/prescale,full", 9, &s), MPNO_OK);
+    assert_true(s.adaptive && s.n == 2);
+    s.level = 1;
+    assert_int_equal(mpno_schedule_at(&s, 0, 0), 1);
+    assert_int_equal(mpno_schedule_parse_levels(NULL, "mixed:0.5,full:0.5", 9, &s), MPNO_E_CONFIG);
+    assert_int_equal(mpno_schedule_parse_levels(NULL, "", 9, &s), MPNO_E_CONFIG);
+}
+
 static void bad_schedules_are_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {
-        "",        "mixed:0.5",      "mixed:0.5,full:0.6", "mixd:1",
-        "mixed:x", "mixed:0,full:1", "mixed:-1,full:2",    "mixed:0.5:0.5",
-        "schedule"};
+    static const char *const bad[] = {"",
+                                      "mixed:0.5",
+                                      "mixed:0.5,full:0.6",
+                                      "mixd:1",
+                                      "mixed:x",
+                                      "mixed:0,full:1",
+                                      "mixed:-1,full:2",
+                                      "mixed:0.5:0.5",
+                                      "schedule",
+                                      "mixed:2ep",
+                                      "mixed:2xp,full",
+                                      "mixed:0st,full",
+                                      "mixed:1.5ep,full",
+                                      "mixed,full:1ep",
+                                      "mixed/tan:1ep,full",
+                                      "mixed/learned_tanh:1ep,full",
+                                      "mixed:0.6,half:0.6,full"};
     mpno_schedule s;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(mpno_schedule_parse(NULL, bad[i], 10, &s), MPNO_E_CONFIG);
@@ -155,6 +202,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boundaries_are_rounded_sums),
         cmocka_unit_test(empty_phases_are_left_out),
+        cmocka_unit_test(lengths_in_epochs_and_steps),
         cmocka_unit_test(bad_schedules_are_refused),
         cmocka_unit_test(scale_halves_and_doubles),
         cmocka_unit_test(loss_scale_is_for_short_ranges),
