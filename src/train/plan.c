@@ -532,6 +532,24 @@ static mpno_status timeline_section(const planner *p, const mpno_network *networ
     return status;
 }
 
+/* When a phase is. How many steps an epoch has is not known here. */
+static void say_span(const planner *p, const mpno_phase *phase) {
+    const mpno_run_place *from = &phase->from, *to = &phase->to;
+    const int64_t n_epochs = p->settings->opt.n_epochs;
+    if (p->settings->precision.policy == MPNO_POLICY_ADAPTIVE) {
+        mpno_say(p->sink, ", a level");
+    } else if (from->steps == 0 && (to->steps == 0 || to->epochs >= n_epochs)) {
+        mpno_say(p->sink, ", epochs %lld to %lld", (long long)phase->first + 1,
+                 (long long)(phase->end < n_epochs ? phase->end : n_epochs));
+    } else {
+        mpno_say(p->sink, ", from epoch %lld + %lld steps on", (long long)from->epochs + 1,
+                 (long long)from->steps);
+        if (to->epochs < n_epochs)
+            mpno_say(p->sink, " to epoch %lld + %lld steps", (long long)to->epochs + 1,
+                     (long long)to->steps);
+    }
+}
+
 /* Stored tensors of one phase, and when they live. */
 static mpno_status phase_section(const planner *p, const mpno_phase *phase, bool svg,
                                  mpno_value *map) {
@@ -542,14 +560,7 @@ static mpno_status phase_section(const planner *p, const mpno_phase *phase, bool
     if (status == MPNO_OK && products != NULL)
         status = mpno_value_set_string(p->ctx, map, "bf16_products", products);
     mpno_say(p->sink, "\ntraining under %s", phase->policy);
-    if (phase->to.steps > 0)
-        mpno_say(p->sink, ", from %lld epochs and %lld steps on to %lld epochs and %lld steps",
-                 (long long)phase->from.epochs, (long long)phase->from.steps,
-                 (long long)phase->to.epochs, (long long)phase->to.steps);
-    else
-        mpno_say(p->sink, ", epochs %lld to %lld", (long long)phase->first + 1,
-                 (long long)(phase->end < p->settings->opt.n_epochs ? phase->end
-                                                                    : p->settings->opt.n_epochs));
+    say_span(p, phase);
     if (products != NULL) mpno_say(p->sink, "; bf16 products (%s)", products);
     mpno_say(p->sink, "\n");
     if (status == MPNO_OK) status = say_section(p, tensors, network, map);

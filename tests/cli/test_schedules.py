@@ -45,6 +45,14 @@ class Schedules(Phases):
         self.train("other", "opt.n_epochs=4", words[0], "precision.phases=mixed/softsign:1ep,fft32:1st,half/rms_norm:2st,full")
         self.assertNotEqual(self.weights("whole"), self.weights("other"))
 
+    def test_plan_says_when(self):
+        plan = self.mpno("plan", "config.yaml", "opt.n_epochs=4", "precision.policy=schedule",
+                         "precision.phases=mixed:1ep,fft32:1st,full").out
+        for text in ("under mixed, epochs 1 to 1", "under fft32, from epoch 2 + 0 steps on to epoch 2 + 1 steps",
+                     "under full, from epoch 2 + 1 steps on"):
+            self.assertIn(text, plan)
+        self.assertIn("under fft32, a level", self.mpno("plan", "config.yaml", "precision.policy=adaptive").out)
+
     def test_phases_count_steps_not_batches(self):
         self.train("run", "opt.n_epochs=3", "opt.accumulate=2", "precision.policy=schedule",
                    "precision.phases=half:1st,full")

@@ -25,6 +25,9 @@ class Stabilizers(Project):
                 self.mpno(*words, "opt.n_epochs=1", f"output={name}-2", "--threads", 2)
                 self.mpno(*words, "opt.n_epochs=2", f"output={name}-2", "--threads", 2, "--resume")
                 self.assertEqual(self.weights(name), self.weights(f"{name}-2"))
+                if name != "two_sigma_clip_batch":
+                    self.mpno(*words, "opt.n_epochs=2", f"output={name}-parts", "micro_batch=3")
+                    self.assertEqual(self.weights(name), self.weights(f"{name}-parts"))
                 self.assertEqual(self.events(name, "phase")[0]["stabilizer"], name)
                 self.assertEqual(self.mpno("eval", name, "--json").json()["stabilizer"], name)
 
@@ -63,6 +66,9 @@ class Stabilizers(Project):
                 result = self.mpno(*words, *useless, f"output=u{i}", status=1)
                 self.assert_error(result, "epoch 1", "block 0: spectrum", "not finite in the forward pass",
                                   "16-bit arithmetic")
+        # before the first transform only it is not enough: the skip goes around it
+        self.assert_error(self.mpno(*words, "model.stabilizer=tanh", "model.stabilizer_placement=first",
+                                    "output=first", status=1), "block 1: spectrum", "not finite in the forward pass")
         for name in ("tanh", "prescale", "softsign", "rms_norm"):
             with self.subTest(name):
                 self.mpno(*words, f"model.stabilizer={name}", f"output={name}")
