@@ -198,7 +198,8 @@ class Experiment(Case):
         names = [line.split()[0] for line in self.mpno("experiment", "--list").out.splitlines()]
         self.assertIn("post-training", names)
         small = {"post-training": (), "breaking": ("opt.n_epochs=1",), "modes": ("opt.n_epochs=2",),
-                 "profile": ("opt.n_epochs=1",), "frequency": (), "schedule": ("opt.n_epochs=2",),
+                 "profile": ("opt.n_epochs=1",), "frequency": (), "stabilisers": ("opt.n_epochs=1",), "formats": ("opt.n_epochs=1",),
+                 "contraction": (), "schedule": ("opt.n_epochs=2",),
                  "super-resolution": ("opt.n_epochs=1",)}
         self.assertEqual(set(names), set(small))
         for name, words in small.items():
