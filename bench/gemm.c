@@ -234,8 +234,8 @@ static mpno_status contract(job *j) {
                               .node = &of->node,
                               .batch = p->m,
                               .n_threads = p->threads,
-                              .in = {{j->a, t, p->k}, {j->b, t, p->n}},
-                              .out = {{j->c, t, p->n}}};
+                              .in = {{j->a, t, p->k, NULL}, {j->b, t, p->n, NULL}},
+                              .out = {{j->c, t, p->n, NULL}}};
     const size_t bytes = of->node.op->scratch(&of->graph, &of->node, p->m, j->element, p->threads);
     MPNO_TRY(mpno_alloc_raw(j->ctx, bytes, &j->scratch));
     of->call.scratch = j->scratch;
