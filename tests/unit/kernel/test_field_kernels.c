@@ -196,7 +196,7 @@ typedef struct norm_case {
 } norm_case;
 
 static norm_case make_norm(int64_t points, int64_t channels, int64_t groups, bool weights) {
-    norm_case n = {.shape = {points, channels, groups, 1e-5}, .batch = 3};
+    norm_case n = {.shape = {points, channels, groups, 1e-5, 0}, .batch = 3};
     const int64_t values = n.batch * points * channels;
     n.x = normals(values), n.dy = normals(values);
     n.gamma = weights ? normals(channels) : NULL, n.beta = weights ? normals(channels) : NULL;
