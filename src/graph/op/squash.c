@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * y = f(x), f the function attr.squash (mpno_squash): stabilisers of one value besides tanh.
- * Gradient: dx = dy f'(x) (squash_grad). By the C library where f is no arithmetic: several times
- * the time of tanh, which has kernels of its own. */
+ * Gradient: dx = dy f'(x) (squash_grad). By the C library where f is no arithmetic: no vector
+ * kernels, unlike tanh (times: docs/reference/policies.md). */
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
