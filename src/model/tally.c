@@ -9,7 +9,9 @@
 #include "core/parallel.h"
 #include "number/format.h"
 
-enum { CHUNK = 1 << 16 }; /* values of a task: 128 KiB of 16 bits, a few microseconds */
+/* Values of a task, 2 MiB of 16 bits: some 40 us at the 60 GB/s of one thread (AVX-512), about what
+ * it takes to wake a thread that sleeps between steps. Smaller tensors are counted by one alone. */
+enum { CHUNK = 1 << 20 };
 
 mpno_status mpno_tally_create(const mpno_network *network, int n_threads, mpno_ctx *ctx,
                               mpno_tally *out) {
