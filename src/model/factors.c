@@ -124,7 +124,7 @@ static mpno_factor *add(mpno_factor *factors, int *n, const char *name, double d
 }
 
 static mpno_factor *add_numbered(mpno_factor *factors, int *n, int number, double deviation) {
-    char name[24];
+    char name[32];
     snprintf(name, sizeof name, "factors.factor_%d", number);
     return add(factors, n, name, deviation);
 }

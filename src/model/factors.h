@@ -22,7 +22,7 @@ int mpno_factor_shape(const mpno_fno_config *config, int64_t *shape);
 
 /* One factor as it stands in the state dict. */
 typedef struct mpno_factor {
-    char name[24]; /* "core", "weights", "factors.factor_0" */
+    char name[32]; /* "core", "weights", "factors.factor_0" */
     int ndim;
     int64_t shape[MPNO_MAX_ORDER];
     double deviation; /* of its complex numbers at first; 0: they are one */

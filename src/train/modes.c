@@ -117,13 +117,13 @@ static int64_t weight_modes(const mpno_fno_config *c, const mpno_param_info *inf
     return modes;
 }
 
-mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *s, mpno_model *model) {
+mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, mpno_model *model) {
     const mpno_fno_config *c = mpno_model_config(model);
-    if (s->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
     for (int64_t l = 0; l < c->n_layers; l++) {
-        int64_t size[MPNO_MAX_AXES], k[MPNO_MAX_AXES];
+        int64_t size[MPNO_MAX_AXES], k[MPNO_MAX_AXES], used[MPNO_MAX_AXES];
         double *values;
         int param;
+        mpno_model_layer_modes(model, l, used);
         MPNO_TRY(find_weight(ctx, model, l, &param));
         const mpno_param_info info = mpno_model_param_info(model, param);
         const int64_t modes = weight_modes(c, &info, size);
@@ -131,12 +131,16 @@ mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *s, mpno_model *
         mpno_model_get_param(model, param, values);
         for (size_t i = 0; i < info.count; i += 2) {
             frequencies(c, size, (int64_t)(i / 2) % modes, k);
-            if (!within(c, c->n_modes, k)) values[i] = values[i + 1] = 0;
+            if (!within(c, used, k)) values[i] = values[i + 1] = 0;
         }
         mpno_model_set_param(model, param, values);
         mpno_free(ctx, values);
     }
     return MPNO_OK;
+}
+
+mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *s, mpno_model *model) {
+    return s->modes.rule == MPNO_MODES_FIXED ? MPNO_OK : mpno_modes_zero_unused(ctx, model);
 }
 
 /* Squares of a block's modes, summed up by shells of one axis, and how many modes each has. */

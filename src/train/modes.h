@@ -40,6 +40,8 @@ typedef struct mpno_mode_probe {
 
 /* Keys that do not fit together. */
 MPNO_WARN_UNUSED mpno_status mpno_modes_check(mpno_ctx *ctx, const mpno_settings *settings);
+/* Zeroes the weights of modes that blocks do not use, which a run keeps: other programs use all. */
+MPNO_WARN_UNUSED mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, mpno_model *model);
 /* Of a new model: zeroes the weights of modes that it does not begin with. */
 MPNO_WARN_UNUSED mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *settings,
                                               mpno_model *model);

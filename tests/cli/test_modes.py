@@ -80,6 +80,25 @@ class Modes(Case):
         self.assertEqual(self.decided("flat"), {epoch: [[n, n]] * 2
                                                 for epoch, n in ((2, 6), (3, 4), (4, 2))})
 
+    def test_modes_that_left_are_zero_to_other_programs(self):
+        """A run keeps their weights; a state dict, whose readers use all modes, must not."""
+        self.make_flat()
+        self.train("model.n_modes=[8, 8]", "model.positional_embedding=none", "modes.rule=adaptive",
+                   "opt.n_epochs=2", "precision.policy=mixed")
+        self.assertEqual(self.state()["modes"]["layers"], [[6, 6]] * 2)
+        self.mpno("export", "run", "-o", "weights.safetensors")
+        name = "fno_blocks.convs.0.weight.tensor"
+        kept = load_safetensors(self.folder / "run/last.safetensors")[name]
+        given = load_safetensors(self.folder / "weights.safetensors")[name]
+        inside = 6 * 4  # frequencies -3 .. 2 and 0 .. 3 of 8 x 5
+        self.assertEqual(self.nonzero(kept), 4 * 4 * 8 * 5)
+        self.assertEqual(self.nonzero(given), 4 * 4 * inside)
+
+    def nonzero(self, tensor):
+        """Complex numbers of a tensor that are not zero."""
+        values = memoryview(tensor[2]).cast("f")
+        return sum(values[i] != 0 or values[i + 1] != 0 for i in range(0, len(values), 2))
+
     def test_modes_above_the_noise_come_in(self):
         words = ("model.n_modes=[2, 2]", "model.max_n_modes=[8, 8]", "modes.rule=adaptive",
                  "opt.n_epochs=4", "modes.step=4")
