@@ -248,7 +248,7 @@ static mpno_status put_format(mpno_ctx *ctx, const mpno_dataset *data, int64_t n
 
 static mpno_status round_fields(mpno_ctx *ctx, const mpno_set *set, mpno_ctx *of,
                                 mpno_value *tree) {
-    static const mpno_format formats[] = {MPNO_F16, MPNO_BF16};
+    static const mpno_format formats[] = {MPNO_F16, MPNO_BF16, MPNO_TF32};
     const mpno_dataset *data = set->data;
     const int64_t n = set->n < ROUNDED_SAMPLES ? set->n : ROUNDED_SAMPLES,
                   n_fields = n * data->out_channels;

@@ -49,9 +49,12 @@ static mpno_trend trend_of(const mpno_campaign *c, const mpno_row *row, const ch
 }
 
 static mpno_status trend_cell(mpno_table *table, mpno_trend trend) {
-    const bool flat = fabs(trend.change) + trend.half_width <= white;
-    return mpno_table_cell(table, "%+.1f %% +- %.1f %%%s", 100 * trend.change,
-                           100 * trend.half_width, flat ? "" : " (not white)");
+    const char *verdict = fabs(trend.change) + trend.half_width <= white ? "white"
+                          : trend.change + trend.half_width < 0          ? "falls"
+                          : trend.change - trend.half_width > 0          ? "grows"
+                                                                         : "unclear";
+    return mpno_table_cell(table, "%+.1f %% +- %.1f %%, %s", 100 * trend.change,
+                           100 * trend.half_width, verdict);
 }
 
 /* Of shell 1 or of the last one: mean over the seeds that have it. */
