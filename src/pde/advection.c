@@ -17,25 +17,9 @@ typedef struct advection_settings {
     double absolute, window;
 } advection_settings;
 
-enum { FREE, RESULT };
-
-static const mpno_field fields[] = {
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(advection_settings, common.key), initial, domain, help},
-#include "pde/common.def"
-#undef X
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(advection_settings, key), initial, domain, help},
-#include "pde/advection.def"
-#undef X
-};
-
-static const bool matters[] = {
-#define X(key, type, initial, domain, what, help) what,
-#include "pde/common.def"
-#include "pde/advection.def"
-#undef X
-};
+#define MPNO_PDE_SETTINGS advection_settings
+#define MPNO_PDE_DEF "pde/advection.def"
+#include "pde/settings_fields.h"
 
 static mpno_status resolve(mpno_ctx *ctx, void *settings) {
     advection_settings *s = settings;
@@ -53,18 +37,14 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
     return mpno_pde_series(&s->common, s->length, s->final_time, s->snapshots, sets);
 }
 
-static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, void **out) {
-    (void)n_workers;
-    const advection_settings **job = NULL;
-    MPNO_TRY(mpno_alloc(ctx, sizeof *job, &job));
-    *job = settings;
-    *out = job;
+static mpno_status prepare(mpno_ctx *ctx, const void *settings, int n_workers, void *pointer) {
+    (void)ctx, (void)n_workers;
+    *(const advection_settings **)pointer = settings;
     return MPNO_OK;
 }
 
-static void destroy(mpno_ctx *ctx, void **job) {
-    mpno_free(ctx, *job);
-    *job = NULL;
+static void release(mpno_ctx *ctx, void *pointer) {
+    (void)ctx, (void)pointer;
 }
 
 /* The field at time t as an element of the file. */
@@ -117,7 +97,8 @@ const mpno_pde mpno_pde_advection = {
     .resolve = resolve,
     .describe = describe,
     .lanes = 1,
-    .create = create,
-    .destroy = destroy,
+    .job_bytes = sizeof(advection_settings *),
+    .prepare = prepare,
+    .release = release,
     .make = make,
 };

@@ -34,27 +34,12 @@ typedef struct burgers_settings {
     mpno_int_list solve_resolution;
 } burgers_settings;
 
-enum { FREE, RESULT };
 enum { LI, PINO, PDEBENCH };
 enum { LANES = MPNO_FLOW_LANES };
 
-static const mpno_field fields[] = {
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(burgers_settings, common.key), initial, domain, help},
-#include "pde/common.def"
-#undef X
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(burgers_settings, key), initial, domain, help},
-#include "pde/burgers.def"
-#undef X
-};
-
-static const bool matters[] = {
-#define X(key, type, initial, domain, what, help) what,
-#include "pde/common.def"
-#include "pde/burgers.def"
-#undef X
-};
+#define MPNO_PDE_SETTINGS burgers_settings
+#define MPNO_PDE_DEF "pde/burgers.def"
+#include "pde/settings_fields.h"
 
 /* A sample in work. */
 typedef struct burgers_lane {
@@ -121,9 +106,8 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
 
 /* ---- memory ---- */
 
-static void destroy(mpno_ctx *ctx, void **pointer) {
-    burgers_job *job = *pointer;
-    if (!job) return;
+static void release(mpno_ctx *ctx, void *pointer) {
+    burgers_job *job = pointer;
     for (int i = 0; job->workers && i < job->n_workers; i++) {
         burgers_worker *w = &job->workers[i];
         mpno_burgers_destroy(ctx, &w->solver);
@@ -135,8 +119,6 @@ static void destroy(mpno_ctx *ctx, void **pointer) {
     mpno_fft_destroy(ctx, &job->solve);
     mpno_fft_destroy(ctx, &job->store);
     mpno_random_field_destroy(ctx, &job->random);
-    mpno_free(ctx, job);
-    *pointer = NULL;
 }
 
 static mpno_status create_worker(mpno_ctx *ctx, const burgers_job *job, burgers_worker *w) {
@@ -155,8 +137,9 @@ static mpno_status create_worker(mpno_ctx *ctx, const burgers_job *job, burgers_
                             &w->spectrum);
 }
 
-static mpno_status fill_job(mpno_ctx *ctx, burgers_job *job) {
-    const burgers_settings *s = job->settings;
+static mpno_status prepare(mpno_ctx *ctx, const void *settings, int n_workers, void *pointer) {
+    const burgers_settings *s = settings;
+    burgers_job *job = pointer;
     const int64_t solved = s->solve_resolution.v[0], file = s->common.resolution.v[0];
     const int64_t modes = (solved - 1) / 3 + 1, fits = (file - 1) / 2 + 1;
     const int64_t stored = modes < fits ? modes : fits;
@@ -167,24 +150,14 @@ static mpno_status fill_job(mpno_ctx *ctx, burgers_job *job) {
                                            .tau = s->tau,
                                            .sigma = s->sigma,
                                            .length = {s->length}};
+    job->settings = settings;
+    job->n_workers = n_workers;
     MPNO_TRY(mpno_random_field_create(ctx, &random, &job->random));
     MPNO_TRY(mpno_periodic_create(ctx, 1, &solved, &modes, &job->solve));
     MPNO_TRY(mpno_periodic_create(ctx, 1, &file, &stored, &job->store));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
     return MPNO_OK;
-}
-
-static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, void **out) {
-    burgers_job *job = NULL;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc(ctx, sizeof *job, &job));
-    job->settings = settings;
-    job->n_workers = n_workers;
-    *out = job;
-    const mpno_status status = fill_job(ctx, job);
-    if (status != MPNO_OK) destroy(ctx, out);
-    return status;
 }
 
 /* ---- samples ---- */
@@ -297,7 +270,8 @@ const mpno_pde mpno_pde_burgers = {
     .resolve = resolve,
     .describe = describe,
     .lanes = LANES,
-    .create = create,
-    .destroy = destroy,
+    .job_bytes = sizeof(burgers_job),
+    .prepare = prepare,
+    .release = release,
     .make = make,
 };

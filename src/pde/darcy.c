@@ -27,26 +27,11 @@ typedef struct darcy_settings {
     int64_t max_iterations;
 } darcy_settings;
 
-enum { FREE, RESULT };
 enum { X_VALUE, X_PHASE };
 
-static const mpno_field fields[] = {
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(darcy_settings, common.key), initial, domain, help},
-#include "pde/common.def"
-#undef X
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(darcy_settings, key), initial, domain, help},
-#include "pde/darcy.def"
-#undef X
-};
-
-static const bool matters[] = {
-#define X(key, type, initial, domain, what, help) what,
-#include "pde/common.def"
-#include "pde/darcy.def"
-#undef X
-};
+#define MPNO_PDE_SETTINGS darcy_settings
+#define MPNO_PDE_DEF "pde/darcy.def"
+#include "pde/settings_fields.h"
 
 typedef struct darcy_worker {
     mpno_multigrid *grid;
@@ -138,9 +123,8 @@ static mpno_status create_worker(mpno_ctx *ctx, const darcy_job *job, darcy_work
     return MPNO_OK;
 }
 
-static void destroy(mpno_ctx *ctx, void **pointer) {
-    darcy_job *job = *pointer;
-    if (!job) return;
+static void release(mpno_ctx *ctx, void *pointer) {
+    darcy_job *job = pointer;
     for (int i = 0; job->workers && i < job->n_workers; i++) {
         darcy_worker *w = &job->workers[i];
         mpno_multigrid_destroy(ctx, &w->grid);
@@ -152,12 +136,11 @@ static void destroy(mpno_ctx *ctx, void **pointer) {
     }
     mpno_free(ctx, job->workers);
     mpno_random_field_destroy(ctx, &job->field);
-    mpno_free(ctx, job);
-    *pointer = NULL;
 }
 
-static mpno_status fill(mpno_ctx *ctx, darcy_job *job) {
-    const darcy_settings *s = job->settings;
+static mpno_status prepare(mpno_ctx *ctx, const void *settings, int n_workers, void *pointer) {
+    const darcy_settings *s = settings;
+    darcy_job *job = pointer;
     mpno_random_field_opts opts = {.ndim = (int)s->ndim,
                                    .boundary = (mpno_field_boundary)s->boundary,
                                    .alpha = s->alpha,
@@ -171,22 +154,12 @@ static mpno_status fill(mpno_ctx *ctx, darcy_job *job) {
         job->nodes[t] = used ? s->solve_resolution.v[t - unused] + 1 : 1;
         if (used) opts.size[t - unused] = s->solve_resolution.v[t - unused];
     }
+    job->settings = settings;
+    job->n_workers = n_workers;
     MPNO_TRY(mpno_random_field_create(ctx, &opts, &job->field));
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
     return MPNO_OK;
-}
-
-static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, void **out) {
-    darcy_job *job = NULL;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc(ctx, sizeof *job, &job));
-    job->settings = settings;
-    job->n_workers = n_workers;
-    *out = job;
-    const mpno_status status = fill(ctx, job);
-    if (status != MPNO_OK) destroy(ctx, out);
-    return status;
 }
 
 /* a at all nodes from the field, whose periodic kind does not hold the far boundary. */
@@ -282,7 +255,8 @@ const mpno_pde mpno_pde_darcy = {
     .resolve = resolve,
     .describe = describe,
     .lanes = 1,
-    .create = create,
-    .destroy = destroy,
+    .job_bytes = sizeof(darcy_job),
+    .prepare = prepare,
+    .release = release,
     .make = make,
 };

@@ -21,25 +21,9 @@ typedef struct reaction_settings {
     mpno_int_list solve_resolution;
 } reaction_settings;
 
-enum { FREE, RESULT };
-
-static const mpno_field fields[] = {
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(reaction_settings, common.key), initial, domain, help},
-#include "pde/common.def"
-#undef X
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(reaction_settings, key), initial, domain, help},
-#include "pde/diffusion_reaction.def"
-#undef X
-};
-
-static const bool matters[] = {
-#define X(key, type, initial, domain, what, help) what,
-#include "pde/common.def"
-#include "pde/diffusion_reaction.def"
-#undef X
-};
+#define MPNO_PDE_SETTINGS reaction_settings
+#define MPNO_PDE_DEF "pde/diffusion_reaction.def"
+#include "pde/settings_fields.h"
 
 typedef struct reaction_job {
     const reaction_settings *settings; /* borrowed */
@@ -100,19 +84,17 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
     return 2;
 }
 
-static void destroy(mpno_ctx *ctx, void **pointer) {
-    reaction_job *job = *pointer;
-    if (!job) return;
+static void release(mpno_ctx *ctx, void *pointer) {
+    reaction_job *job = pointer;
     for (int i = 0; job->solvers && i < job->n_workers; i++) {
         mpno_reaction_destroy(ctx, &job->solvers[i]);
     }
     mpno_free(ctx, job->solvers);
-    mpno_free(ctx, job);
-    *pointer = NULL;
 }
 
-static mpno_status fill(mpno_ctx *ctx, reaction_job *job) {
-    const reaction_settings *s = job->settings;
+static mpno_status prepare(mpno_ctx *ctx, const void *settings, int n_workers, void *pointer) {
+    const reaction_settings *s = settings;
+    reaction_job *job = pointer;
     const int64_t *solved = s->solve_resolution.v;
     const mpno_reaction_opts opts = {.size = {solved[0], solved[1]},
                                      .length = {s->length, s->length},
@@ -120,23 +102,13 @@ static mpno_status fill(mpno_ctx *ctx, reaction_job *job) {
                                      .k = s->k,
                                      .tolerance = s->tolerance,
                                      .dt = s->dt};
+    job->settings = settings;
+    job->n_workers = n_workers;
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof(mpno_reaction *), &job->solvers));
     for (int i = 0; i < job->n_workers; i++) {
         MPNO_TRY(mpno_reaction_create(ctx, &opts, &job->solvers[i]));
     }
     return MPNO_OK;
-}
-
-static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, void **out) {
-    reaction_job *job = NULL;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc(ctx, sizeof *job, &job));
-    job->settings = settings;
-    job->n_workers = n_workers;
-    *out = job;
-    const mpno_status status = fill(ctx, job);
-    if (status != MPNO_OK) destroy(ctx, out);
-    return status;
 }
 
 /* Averages over the cells of the file. */
@@ -214,7 +186,8 @@ const mpno_pde mpno_pde_diffusion_reaction = {
     .resolve = resolve,
     .describe = describe,
     .lanes = 1,
-    .create = create,
-    .destroy = destroy,
+    .job_bytes = sizeof(reaction_job),
+    .prepare = prepare,
+    .release = release,
     .make = make,
 };

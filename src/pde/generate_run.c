@@ -389,7 +389,8 @@ static mpno_status allocate(run *r) {
                                     &work->lanes[i / r->layout.n_parts].out[part]));
         }
     }
-    return r->generator->pde->create(ctx, r->generator->settings, r->n_workers, &r->job);
+    return mpno_pde_job_create(ctx, r->generator->pde, r->generator->settings, r->n_workers,
+                               &r->job);
 }
 
 static void release(run *r) {
@@ -404,7 +405,7 @@ static void release(run *r) {
     mpno_free(ctx, r->workers);
     mpno_queue_destroy(ctx, &r->queue);
     mpno_layout_destroy(ctx, &r->layout);
-    r->generator->pde->destroy(ctx, &r->job);
+    mpno_pde_job_destroy(ctx, r->generator->pde, &r->job);
     if (r->fd >= 0) (void)close(r->fd); /* flushed before */
 }
 

@@ -26,26 +26,11 @@ typedef struct wave_settings {
     mpno_int_list solve_resolution;
 } wave_settings;
 
-enum { FREE, RESULT };
 enum { LANES = MPNO_FLOW_LANES };
 
-static const mpno_field fields[] = {
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(wave_settings, common.key), initial, domain, help},
-#include "pde/common.def"
-#undef X
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(wave_settings, key), initial, domain, help},
-#include "pde/helmholtz.def"
-#undef X
-};
-
-static const bool matters[] = {
-#define X(key, type, initial, domain, what, help) what,
-#include "pde/common.def"
-#include "pde/helmholtz.def"
-#undef X
-};
+#define MPNO_PDE_SETTINGS wave_settings
+#define MPNO_PDE_DEF "pde/helmholtz.def"
+#include "pde/settings_fields.h"
 
 /* A sample in work. */
 typedef struct wave_lane {
@@ -128,9 +113,8 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
 
 /* ---- memory ---- */
 
-static void destroy(mpno_ctx *ctx, void **pointer) {
-    wave_job *job = *pointer;
-    if (!job) return;
+static void release(mpno_ctx *ctx, void *pointer) {
+    wave_job *job = pointer;
     for (int i = 0; job->workers && i < job->n_workers; i++) {
         wave_worker *w = &job->workers[i];
         void *const arrays[] = {w->scratch, w->a, w->field, w->part, w->spectrum};
@@ -142,8 +126,6 @@ static void destroy(mpno_ctx *ctx, void **pointer) {
     mpno_fft_destroy(ctx, &job->solve);
     mpno_fft_destroy(ctx, &job->store);
     mpno_random_field_destroy(ctx, &job->random);
-    mpno_free(ctx, job);
-    *pointer = NULL;
 }
 
 static mpno_status create_worker(mpno_ctx *ctx, const wave_job *job, wave_worker *w) {
@@ -180,8 +162,9 @@ static mpno_status create_source(mpno_ctx *ctx, wave_job *job) {
     return MPNO_OK;
 }
 
-static mpno_status fill_job(mpno_ctx *ctx, wave_job *job) {
-    const wave_settings *s = job->settings;
+static mpno_status prepare(mpno_ctx *ctx, const void *settings, int n_workers, void *pointer) {
+    const wave_settings *s = settings;
+    wave_job *job = pointer;
     const int64_t *solved = s->solve_resolution.v, *file = s->common.resolution.v;
     const mpno_random_field_opts random = {.ndim = 2,
                                            .size = {solved[0], solved[1]},
@@ -195,6 +178,8 @@ static mpno_status fill_job(mpno_ctx *ctx, wave_job *job) {
         const int64_t most = (file[t] - 1) / 2;
         keep[t] = t ? most + 1 : 2 * most + 1;
     }
+    job->settings = settings;
+    job->n_workers = n_workers;
     MPNO_TRY(mpno_random_field_create(ctx, &random, &job->random));
     MPNO_TRY(mpno_periodic_create(ctx, 2, solved, keep, &job->solve));
     MPNO_TRY(mpno_periodic_create(ctx, 2, file, keep, &job->store));
@@ -202,18 +187,6 @@ static mpno_status fill_job(mpno_ctx *ctx, wave_job *job) {
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
     return MPNO_OK;
-}
-
-static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, void **out) {
-    wave_job *job = NULL;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc(ctx, sizeof *job, &job));
-    job->settings = settings;
-    job->n_workers = n_workers;
-    *out = job;
-    const mpno_status status = fill_job(ctx, job);
-    if (status != MPNO_OK) destroy(ctx, out);
-    return status;
 }
 
 /* ---- samples ---- */
@@ -296,7 +269,8 @@ const mpno_pde mpno_pde_helmholtz = {
     .resolve = resolve,
     .describe = describe,
     .lanes = LANES,
-    .create = create,
-    .destroy = destroy,
+    .job_bytes = sizeof(wave_job),
+    .prepare = prepare,
+    .release = release,
     .make = make,
 };

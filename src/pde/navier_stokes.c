@@ -31,28 +31,13 @@ typedef struct flow_settings {
     mpno_int_list solve_resolution;
 } flow_settings;
 
-enum { FREE, RESULT };
 enum { FORCING, LI, KOLMOGOROV };
 enum { DEALIAS_SQUARE, DEALIAS_CIRCULAR };
 enum { LANES = MPNO_FLOW_LANES };
 
-static const mpno_field fields[] = {
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(flow_settings, common.key), initial, domain, help},
-#include "pde/common.def"
-#undef X
-#define X(key, type, initial, domain, what, help) \
-    {#key, MPNO_FIELD_##type, offsetof(flow_settings, key), initial, domain, help},
-#include "pde/navier_stokes.def"
-#undef X
-};
-
-static const bool matters[] = {
-#define X(key, type, initial, domain, what, help) what,
-#include "pde/common.def"
-#include "pde/navier_stokes.def"
-#undef X
-};
+#define MPNO_PDE_SETTINGS flow_settings
+#define MPNO_PDE_DEF "pde/navier_stokes.def"
+#include "pde/settings_fields.h"
 
 /* A sample in work. */
 typedef struct flow_lane {
@@ -157,9 +142,8 @@ static int describe(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]) 
 
 /* ---- memory ---- */
 
-static void destroy(mpno_ctx *ctx, void **pointer) {
-    flow_job *job = *pointer;
-    if (!job) return;
+static void release(mpno_ctx *ctx, void *pointer) {
+    flow_job *job = pointer;
     for (int i = 0; job->workers && i < job->n_workers; i++) {
         flow_worker *w = &job->workers[i];
         mpno_flow_lanes_destroy(ctx, &w->lanes);
@@ -174,8 +158,6 @@ static void destroy(mpno_ctx *ctx, void **pointer) {
     mpno_fft_destroy(ctx, &job->store);
     mpno_random_field_destroy(ctx, &job->random);
     mpno_vorticity_destroy(ctx, &job->flow);
-    mpno_free(ctx, job);
-    *pointer = NULL;
 }
 
 static mpno_status create_worker(mpno_ctx *ctx, const flow_job *job, flow_worker *w) {
@@ -240,8 +222,9 @@ static void store(const flow_job *job, flow_worker *w, void *out) {
     mpno_periodic_store(job->store, w->kept, &job->settings->common, out, w->scratch);
 }
 
-static mpno_status fill_job(mpno_ctx *ctx, flow_job *job) {
-    const flow_settings *s = job->settings;
+static mpno_status prepare(mpno_ctx *ctx, const void *settings, int n_workers, void *pointer) {
+    const flow_settings *s = settings;
+    flow_job *job = pointer;
     const int64_t *grid = s->solve_resolution.v, *file = s->common.resolution.v;
     const mpno_vorticity_opts opts = {.size = {grid[0], grid[1]},
                                       .length = {s->length, s->length},
@@ -257,6 +240,8 @@ static mpno_status fill_job(mpno_ctx *ctx, flow_job *job) {
                                            .tau = s->tau,
                                            .sigma = s->sigma,
                                            .length = {s->length, s->length}};
+    job->settings = settings;
+    job->n_workers = n_workers;
     MPNO_TRY(mpno_vorticity_create(ctx, &opts, &job->flow));
     mpno_vorticity_modes(job->flow, job->solved);
     for (int t = 0; t < 2; t++) { /* frequencies below that of Nyquist */
@@ -270,18 +255,6 @@ static mpno_status fill_job(mpno_ctx *ctx, flow_job *job) {
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)job->n_workers, sizeof *job->workers, &job->workers));
     for (int i = 0; i < job->n_workers; i++) MPNO_TRY(create_worker(ctx, job, &job->workers[i]));
     return create_forcing(ctx, job);
-}
-
-static mpno_status create(mpno_ctx *ctx, const void *settings, int n_workers, void **out) {
-    flow_job *job = NULL;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc(ctx, sizeof *job, &job));
-    job->settings = settings;
-    job->n_workers = n_workers;
-    *out = job;
-    const mpno_status status = fill_job(ctx, job);
-    if (status != MPNO_OK) destroy(ctx, out);
-    return status;
 }
 
 /* ---- samples ---- */
@@ -373,7 +346,8 @@ const mpno_pde mpno_pde_navier_stokes = {
     .resolve = resolve,
     .describe = describe,
     .lanes = LANES,
-    .create = create,
-    .destroy = destroy,
+    .job_bytes = sizeof(flow_job),
+    .prepare = prepare,
+    .release = release,
     .make = make,
 };

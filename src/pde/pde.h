@@ -85,15 +85,20 @@ typedef struct mpno_pde {
     mpno_status (*resolve)(mpno_ctx *ctx, void *settings);
     int (*describe)(const void *settings, mpno_pde_set sets[MPNO_PDE_MAX_SETS]);
     int lanes; /* samples that a worker may have in work at a time */
-    /* Everything that n_workers threads need. settings are borrowed until destroy. */
-    mpno_status (*create)(mpno_ctx *ctx, const void *settings, int n_workers, void **out);
-    void (*destroy)(mpno_ctx *ctx, void **job); /* accepts *job == NULL */
+    size_t job_bytes; /* of everything that n_workers threads need */
+    /* Fills a job, which is cleared; settings are borrowed until release. */
+    mpno_status (*prepare)(mpno_ctx *ctx, const void *settings, int n_workers, void *job);
+    void (*release)(mpno_ctx *ctx, void *job); /* what it holds, as far as prepare came */
     /* Takes samples until none is left and gives each one back: in lanes 0 .. lanes - 1, all at
      * once, one after the other, or a new one as soon as a lane is free. A sample's bytes depend on
      * settings and number alone, not on lane, worker or company. Uses memory of worker alone and no
      * context: workers run at the same time. */
     void (*make)(void *job, int worker, mpno_pde_work *work);
 } mpno_pde;
+
+MPNO_WARN_UNUSED mpno_status mpno_pde_job_create(mpno_ctx *ctx, const mpno_pde *pde,
+                                                 const void *settings, int n_workers, void **out);
+void mpno_pde_job_destroy(mpno_ctx *ctx, const mpno_pde *pde, void **job); /* accepts *job == NULL */
 
 /* A list of numbers, one for each axis: one number stands for all. key is for the message. */
 MPNO_WARN_UNUSED mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim,

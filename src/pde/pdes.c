@@ -2,6 +2,7 @@
  * The table of equations. */
 #include <string.h>
 
+#include "core/memory.h"
 #include "pde/pde.h"
 
 #define X(name) extern const mpno_pde mpno_pde_##name;
@@ -34,6 +35,22 @@ mpno_status mpno_pde_find(mpno_ctx *ctx, const char *name, const mpno_pde **out)
     return mpno_fail(ctx, MPNO_E_ARGUMENT,
                      "unknown equation '%.60s'%s%s; 'mpno help generate' lists them", name,
                      near ? "; did you mean " : "", near ? near : "");
+}
+
+mpno_status mpno_pde_job_create(mpno_ctx *ctx, const mpno_pde *pde, const void *settings,
+                                int n_workers, void **out) {
+    *out = NULL;
+    MPNO_TRY(mpno_alloc(ctx, pde->job_bytes, out));
+    const mpno_status status = pde->prepare(ctx, settings, n_workers, *out);
+    if (status != MPNO_OK) mpno_pde_job_destroy(ctx, pde, out);
+    return status;
+}
+
+void mpno_pde_job_destroy(mpno_ctx *ctx, const mpno_pde *pde, void **job) {
+    if (!*job) return;
+    pde->release(ctx, *job);
+    mpno_free(ctx, *job);
+    *job = NULL;
 }
 
 mpno_status mpno_pde_expand(mpno_ctx *ctx, const char *key, int64_t ndim, mpno_int_list *list) {
