@@ -300,5 +300,6 @@ mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node,
 mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
     const double values = (double)(batch * mpno_graph_grid(graph, node->in[0])->points *
                                    graph->edges[node->in[0]].channels);
-    return (mpno_op_cost){.flops = values, .useful = false};
+    const double each = node->op->flops > 0 ? node->op->flops : 1;
+    return (mpno_op_cost){.flops = each * values, .useful = false};
 }

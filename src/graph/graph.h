@@ -202,6 +202,7 @@ struct mpno_op {
     mpno_status (*backward)(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,
                             int *grad_in);
     mpno_op_cost (*cost)(const mpno_graph *graph, const mpno_node *node, int64_t batch);
+    double flops; /* of mpno_cost_elementwise, for each value of operand 0; 0: 1 */
     /* Bounds of the outputs from those of the operands. mpno_bound_unknown (infinity) where the
      * theory is not written yet. */
     void (*bound)(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
@@ -295,6 +296,6 @@ void mpno_shape_gradient_of(const mpno_graph *graph, int edge, mpno_edge *out);
 /* Of a gradient op whose last operand is the weight itself, named for its shape and never read. */
 mpno_status mpno_shape_weight_gradient(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 mpno_op_cost mpno_cost_elementwise(const mpno_graph *graph, const mpno_node *node,
-                                   int64_t batch); /* 1 flop a value */
+                                   int64_t batch); /* op->flops a value */
 
 #endif

@@ -19,11 +19,6 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_gelu_grad, 2, in, NULL, x, &grad_in[0]);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    /* about 20 flops a value: two polynomials and a division (kernel/tmpl) */
-    return (mpno_op_cost){20.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_gelu = {
     .name = "gelu",
     .class = MPNO_OP_TILE,
@@ -32,6 +27,7 @@ const mpno_op mpno_op_gelu = {
     .shape = mpno_shape_like_first,
     .forward = forward,
     .backward = backward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 20, /* two polynomials and a division (kernel/tmpl) */
     .bound = mpno_bound_unknown,
 };

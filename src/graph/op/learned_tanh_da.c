@@ -13,10 +13,6 @@ static void forward(mpno_op_call *call) {
     call->kernels->add(rise, rise, u, n);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){50.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t rows,
                       size_t type_bytes, int n_threads) {
     (void)n_threads;
@@ -29,7 +25,8 @@ const mpno_op mpno_op_learned_tanh_da = {
     .cheap = true,
     .shape = mpno_shape_like_first,
     .forward = forward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 50,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

@@ -41,10 +41,6 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){2.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_modulate = {
     .name = "modulate",
     .class = MPNO_OP_TILE,
@@ -54,7 +50,8 @@ const mpno_op mpno_op_modulate = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 2,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

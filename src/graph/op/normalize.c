@@ -62,10 +62,6 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){2.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_normalize = {
     .name = "normalize",
     .class = MPNO_OP_TILE,
@@ -74,7 +70,8 @@ const mpno_op mpno_op_normalize = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 2,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

@@ -28,10 +28,6 @@ static void forward(mpno_op_call *call) {
                                    call->rows, channels);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){4.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_normalize_dx = {
     .name = "normalize_dx",
     .class = MPNO_OP_TILE,
@@ -39,7 +35,8 @@ const mpno_op mpno_op_normalize_dx = {
     .elementwise = true,
     .shape = mpno_shape_like_first,
     .forward = forward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 4,
     .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

@@ -27,10 +27,6 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_sigma_clip_dx, 4, dx, NULL, x, &grad_in[0]);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){2.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_sigma_clip = {
     .name = "sigma_clip",
     .class = MPNO_OP_TILE,
@@ -39,6 +35,7 @@ const mpno_op mpno_op_sigma_clip = {
     .shape = mpno_shape_like_first,
     .forward = forward,
     .backward = backward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 2,
     .bound = mpno_bound_unknown,
 };

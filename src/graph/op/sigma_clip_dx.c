@@ -11,10 +11,6 @@ static void forward(mpno_op_call *call) {
                                 call->in[3].data, &sigma, call->rows * channels, channels);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){4.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_sigma_clip_dx = {
     .name = "sigma_clip_dx",
     .class = MPNO_OP_TILE,
@@ -22,6 +18,7 @@ const mpno_op mpno_op_sigma_clip_dx = {
     .elementwise = true,
     .shape = mpno_shape_like_first,
     .forward = forward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 4,
     .bound = mpno_bound_unknown,
 };

@@ -7,10 +7,6 @@ static void forward(mpno_op_call *call) {
                              call->rows * call->in[0].channels);
 }
 
-static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t batch) {
-    return (mpno_op_cost){25.0 * mpno_cost_elementwise(graph, node, batch).flops, false};
-}
-
 const mpno_op mpno_op_tanh_grad = {
     .name = "tanh_grad",
     .class = MPNO_OP_TILE,
@@ -19,6 +15,7 @@ const mpno_op mpno_op_tanh_grad = {
     .linear_in_first = true,
     .shape = mpno_shape_like_first,
     .forward = forward,
-    .cost = cost,
+    .cost = mpno_cost_elementwise,
+    .flops = 25,
     .bound = mpno_bound_unknown,
 };
