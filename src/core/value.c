@@ -3,8 +3,10 @@
  * front: they are as long as a configuration, and the order is what the user wrote. */
 #include "core/value.h"
 
+#include <math.h>
 #include <string.h>
 
+#include "core/files.h"
 #include "core/memory.h"
 
 static mpno_status make(mpno_ctx *ctx, mpno_value_kind kind, mpno_value **out) {
@@ -184,4 +186,36 @@ const mpno_value *mpno_value_get(const mpno_value *map, const char *key) {
     if (map == NULL || map->kind != MPNO_VALUE_MAP) return NULL;
     size_t i = find(map, key);
     return i < map->n ? map->items[i] : NULL;
+}
+
+const char *mpno_value_get_string(const mpno_value *map, const char *key, const char *otherwise) {
+    const mpno_value *item = mpno_value_get(map, key);
+    return item != NULL && item->kind == MPNO_VALUE_STRING ? item->string : otherwise;
+}
+
+double mpno_value_get_real(const mpno_value *map, const char *key) {
+    const mpno_value *item = mpno_value_get(map, key);
+    const bool number =
+        item != NULL && (item->kind == MPNO_VALUE_INT || item->kind == MPNO_VALUE_REAL);
+    return number ? item->real : NAN;
+}
+
+typedef mpno_status parse_fn(mpno_ctx *ctx, const char *name, const char *text, size_t n,
+                             mpno_value **out);
+
+static mpno_status read_file(mpno_ctx *ctx, const char *path, parse_fn *parse, mpno_value **out) {
+    mpno_mapping file;
+    *out = NULL;
+    MPNO_TRY(mpno_map_open(ctx, path, &file));
+    const mpno_status status = parse(ctx, path, (const char *)file.data, file.size, out);
+    mpno_map_close(&file);
+    return status;
+}
+
+mpno_status mpno_yaml_read(mpno_ctx *ctx, const char *path, mpno_value **out) {
+    return read_file(ctx, path, mpno_yaml_parse, out);
+}
+
+mpno_status mpno_json_read(mpno_ctx *ctx, const char *path, mpno_value **out) {
+    return read_file(ctx, path, mpno_json_parse, out);
 }

@@ -63,12 +63,18 @@ MPNO_WARN_UNUSED mpno_status mpno_value_set_map(mpno_ctx *ctx, mpno_value *map, 
                                                 mpno_value **out);
 const mpno_value *mpno_value_get(const mpno_value *map,
                                  const char *key); /* NULL: no such key or not a map */
+/* map[key] where it is a string (else `otherwise`) or a number (else NAN). */
+const char *mpno_value_get_string(const mpno_value *map, const char *key, const char *otherwise);
+double mpno_value_get_real(const mpno_value *map, const char *key);
 
 /* `name` is the file name used in messages. */
 MPNO_WARN_UNUSED mpno_status mpno_yaml_parse(mpno_ctx *ctx, const char *name, const char *text,
                                              size_t n, mpno_value **out);
 MPNO_WARN_UNUSED mpno_status mpno_json_parse(mpno_ctx *ctx, const char *name, const char *text,
                                              size_t n, mpno_value **out);
+/* The same of a file. */
+MPNO_WARN_UNUSED mpno_status mpno_yaml_read(mpno_ctx *ctx, const char *path, mpno_value **out);
+MPNO_WARN_UNUSED mpno_status mpno_json_read(mpno_ctx *ctx, const char *path, mpno_value **out);
 /* *out is owned by the caller (mpno_free). JSON: one line when `pretty` is false; reals with 17
  * digits or fewer that round-trip; non-finite reals become null. YAML: block style, lists of
  * scalars on one line, parses back to an equal tree. */

@@ -15,14 +15,6 @@ enum { N_KNOWN = sizeof known_keys / sizeof *known_keys, MOST_DEPTH = 8 };
 
 /* ---- the text ---- */
 
-static mpno_status parse_file(mpno_ctx *ctx, const char *path, mpno_value **out) {
-    mpno_mapping file;
-    MPNO_TRY(mpno_map_open(ctx, path, &file));
-    const mpno_status status = mpno_yaml_parse(ctx, path, (const char *)file.data, file.size, out);
-    mpno_map_close(&file);
-    return status;
-}
-
 static bool is_path(const char *name) {
     const size_t n = strlen(name);
     return strchr(name, '/') != NULL || (n > 5 && strcmp(name + n - 5, ".yaml") == 0);
@@ -208,7 +200,7 @@ static mpno_status apply_overrides(mpno_design *d, const mpno_experiment_opts *o
 static mpno_status read(mpno_design *d, const char *name, const mpno_experiment_opts *opts) {
     const mpno_value *size;
     name_of(name, d->name, sizeof d->name);
-    MPNO_TRY(is_path(name) ? parse_file(d->ctx, name, &d->tree)
+    MPNO_TRY(is_path(name) ? mpno_yaml_read(d->ctx, name, &d->tree)
                            : parse_named(d->ctx, name, &d->tree));
     MPNO_CHECK(d->ctx, d->tree->kind == MPNO_VALUE_MAP, MPNO_E_CONFIG,
                "%s: the file is not a map of keys", name);

@@ -57,18 +57,13 @@ static mpno_status add_number(mpno_text *text, const mpno_value *map, const char
     return add_field(text, number, false);
 }
 
-static const char *string_of(const mpno_value *map, const char *key) {
-    const mpno_value *value = mpno_value_get(map, key);
-    return value != NULL && value->kind == MPNO_VALUE_STRING ? value->string : "";
-}
-
 /* A row for one test set (NULL: a run that failed has none). */
 static mpno_status add_row(const mpno_campaign *c, const mpno_value *result, const char *evaluation,
                            const char *set, const mpno_value *errors, mpno_text *text) {
     const mpno_value *cell = mpno_value_get(result, "cell"),
                      *equal = mpno_value_get(result, "equal_time");
     for (int a = 0; a < c->design->n_axes; a++)
-        MPNO_TRY(add_field(text, string_of(cell, c->design->axes->keys[a]), false));
+        MPNO_TRY(add_field(text, mpno_value_get_string(cell, c->design->axes->keys[a], ""), false));
     MPNO_TRY(add_number(text, result, "seed"));
     MPNO_TRY(
         add_field(text, equal != NULL && equal->boolean ? "equal time" : "equal epochs", false));
@@ -82,8 +77,8 @@ static mpno_status add_row(const mpno_campaign *c, const mpno_value *result, con
     MPNO_TRY(add_number(text, result, "activation_bytes"));
     MPNO_TRY(add_number(text, result, "peak_bytes"));
     MPNO_TRY(add_number(text, result, "train_loss"));
-    MPNO_TRY(add_field(text, string_of(result, "status"), false));
-    return add_field(text, string_of(result, "message"), true);
+    MPNO_TRY(add_field(text, mpno_value_get_string(result, "status", ""), false));
+    return add_field(text, mpno_value_get_string(result, "message", ""), true);
 }
 
 static mpno_status add_result(const mpno_campaign *c, const mpno_value *result, mpno_text *text) {
@@ -164,7 +159,8 @@ static bool speaks_of(const mpno_campaign *c, const mpno_row *row, const char *s
 
 static const char *failure_of(const mpno_campaign *c, const mpno_row *row) {
     const mpno_value *result = *mpno_campaign_result(c, row->cell, 0, row->equal_time);
-    return strcmp(string_of(result, "status"), "failed") == 0 ? "not finite" : "none";
+    return strcmp(mpno_value_get_string(result, "status", ""), "failed") == 0 ? "not finite"
+                                                                              : "none";
 }
 
 /* The first axis with several labels gives the colours. */
@@ -316,11 +312,12 @@ static mpno_status add_failures(writer *w) {
     bool first = true;
     for (int64_t i = 0; i < n_results(w->c); i++) {
         const mpno_value *result = w->c->results[i];
-        if (result == NULL || strcmp(string_of(result, "status"), "failed") != 0) continue;
+        if (result == NULL || strcmp(mpno_value_get_string(result, "status", ""), "failed") != 0)
+            continue;
         if (first) MPNO_TRY(mpno_text_add(&w->page, "\n## Runs that failed\n\n"));
         first = false;
-        MPNO_TRY(mpno_text_add(&w->page, "- %s: %s\n", string_of(result, "run"),
-                               string_of(result, "message")));
+        MPNO_TRY(mpno_text_add(&w->page, "- %s: %s\n", mpno_value_get_string(result, "run", ""),
+                               mpno_value_get_string(result, "message", "")));
     }
     return MPNO_OK;
 }

@@ -200,21 +200,13 @@ static mpno_status checksum_of(const mpno_campaign *c, mpno_config *config, char
     return MPNO_OK;
 }
 
-static mpno_status read_json(mpno_ctx *ctx, const char *path, mpno_value **out) {
-    mpno_mapping file;
-    MPNO_TRY(mpno_map_open(ctx, path, &file));
-    const mpno_status status = mpno_json_parse(ctx, path, (const char *)file.data, file.size, out);
-    mpno_map_close(&file);
-    return status;
-}
-
 /* A result that is there already; *out NULL where there is none. */
 static mpno_status read_result(const mpno_campaign *c, const run *r, const char *checksum,
                                mpno_value **out) {
     char path[PATH];
     MPNO_TRY(path_of(c, "results/%s.json", r->name, path));
     if (!mpno_path_exists(path)) return MPNO_OK;
-    MPNO_TRY(read_json(c->ctx, path, out));
+    MPNO_TRY(mpno_json_read(c->ctx, path, out));
     const mpno_value *sum = mpno_value_get(*out, "checksum");
     MPNO_CHECK(c->ctx,
                sum != NULL && sum->kind == MPNO_VALUE_STRING && strcmp(sum->string, checksum) == 0,
@@ -504,7 +496,7 @@ static mpno_status equal_epochs(const mpno_campaign *c, int cell, int64_t *out) 
     snprintf(key, sizeof key, "%d", cell);
     MPNO_TRY(path_of(c, "%s", "equal_time.json", path));
     if (mpno_path_exists(path))
-        MPNO_TRY(read_json(c->ctx, path, &kept));
+        MPNO_TRY(mpno_json_read(c->ctx, path, &kept));
     else
         MPNO_TRY(mpno_value_map(c->ctx, &kept));
     const mpno_value *known = mpno_value_get(kept, key);

@@ -129,19 +129,14 @@ static mpno_status adopt(run *r, const mpno_value *found) {
     return status == MPNO_OK ? fits : status;
 }
 
-static const char *text_of(const mpno_value *map, const char *key) {
-    const mpno_value *v = mpno_value_get(map, key);
-    return v && v->kind == MPNO_VALUE_STRING ? v->string : "";
-}
-
 static mpno_status read_recipe(run *r) {
     mpno_generator *g = r->generator;
     mpno_tensor_file *file = NULL;
     mpno_value *found = NULL;
     MPNO_TRY(mpno_hdf5_list(g->ctx, r->path, &file));
-    const char *equation = text_of(file->metadata, "equation");
-    const char *version = text_of(file->metadata, "mpno_version");
-    const char *text = text_of(file->metadata, PARAMETERS);
+    const char *equation = mpno_value_get_string(file->metadata, "equation", "");
+    const char *version = mpno_value_get_string(file->metadata, "mpno_version", "");
+    const char *text = mpno_value_get_string(file->metadata, PARAMETERS, "");
     mpno_status status = MPNO_OK;
     if (!*equation || !*text) {
         status = mpno_fail(g->ctx, MPNO_E_FORMAT,

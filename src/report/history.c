@@ -11,13 +11,8 @@
 
 enum { NAME_CAPACITY = 256 };
 
-static const char *string_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    return item && item->kind == MPNO_VALUE_STRING ? item->string : "";
-}
-
 static bool is_epoch(const mpno_value *event) {
-    return strcmp(string_of(event, "event"), "epoch") == 0;
+    return strcmp(mpno_value_get_string(event, "event", ""), "epoch") == 0;
 }
 
 static mpno_status read_events(mpno_history *h, const char *path, const mpno_mapping *file) {
@@ -97,7 +92,7 @@ static mpno_status make_columns(mpno_history *h, const char *path) {
     size_t epoch = 0;
     for (size_t i = 0; i < h->events->n; i++)
         if (is_epoch(h->events->items[i]))
-            h->policies[epoch++] = string_of(h->events->items[i], "policy");
+            h->policies[epoch++] = mpno_value_get_string(h->events->items[i], "policy", "");
     return visit_epochs(h, set_number);
 }
 
@@ -128,6 +123,7 @@ const double *mpno_history_column(const mpno_history *h, const char *name) {
 
 const mpno_value *mpno_history_last(const mpno_history *h, const char *event) {
     for (size_t i = h->events->n; i-- > 0;)
-        if (strcmp(string_of(h->events->items[i], "event"), event) == 0) return h->events->items[i];
+        if (strcmp(mpno_value_get_string(h->events->items[i], "event", ""), event) == 0)
+            return h->events->items[i];
     return NULL;
 }

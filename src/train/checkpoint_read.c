@@ -124,13 +124,6 @@ static mpno_status read_memory(mpno_ctx *ctx, const mpno_value *map, const mpno_
     return MPNO_OK;
 }
 
-static double real_or_nan(const mpno_value *map, const char *key) {
-    const mpno_value *value = mpno_value_get(map, key);
-    return value && value->kind == MPNO_VALUE_REAL  ? value->real
-           : value && value->kind == MPNO_VALUE_INT ? (double)value->integer
-                                                    : NAN;
-}
-
 /* Modes of the blocks, where a rule changes them. */
 static mpno_status read_modes(mpno_ctx *ctx, const mpno_value *map, const mpno_settings *settings,
                               mpno_mode_state *modes) {
@@ -140,8 +133,8 @@ static mpno_status read_modes(mpno_ctx *ctx, const mpno_value *map, const mpno_s
     if (settings->modes.rule == 0) return MPNO_OK;
     MPNO_TRY(want(ctx, map, "modes", MPNO_VALUE_MAP, &entry));
     MPNO_TRY(want(ctx, entry, "layers", MPNO_VALUE_LIST, &layers));
-    modes->loss[0] = real_or_nan(entry, "loss");
-    modes->loss[1] = real_or_nan(entry, "loss_before");
+    modes->loss[0] = mpno_value_get_real(entry, "loss");
+    modes->loss[1] = mpno_value_get_real(entry, "loss_before");
     bool good = layers->n == (size_t)settings->model.n_layers && layers->n <= MPNO_MAX_BLOCKS;
     for (size_t l = 0; good && l < layers->n; l++) {
         const mpno_value *layer = layers->items[l];

@@ -209,13 +209,9 @@ static mpno_status make_data_absolute(mpno_ctx *ctx, const char *folder, mpno_se
 
 static mpno_status load_file(mpno_config *config, const char *path) {
     mpno_ctx *ctx = config->ctx;
-    mpno_mapping mapping;
     mpno_value *tree = NULL;
-    MPNO_TRY(mpno_map_open(ctx, path, &mapping));
-    mpno_status status =
-        mpno_yaml_parse(ctx, path, (const char *)mapping.data, mapping.size, &tree);
-    mpno_map_close(&mapping);
-    if (status == MPNO_OK) status = mpno_settings_parse(ctx, path, tree, &config->settings);
+    MPNO_TRY(mpno_yaml_read(ctx, path, &tree));
+    const mpno_status status = mpno_settings_parse(ctx, path, tree, &config->settings);
     mpno_value_destroy(ctx, &tree);
     if (status != MPNO_OK) return status;
     char folder[MAX_PATH];

@@ -23,8 +23,7 @@ static void name_of(const char *key, char *out, size_t capacity) {
 static const char *attribute(const mpno_tensor_file *list, const char *name, const char *what) {
     char key[2 * MPNO_PLOT_KEY];
     (void)snprintf(key, sizeof key, "%s@%s", name, what);
-    const mpno_value *value = mpno_value_get(list->metadata, key);
-    return value && value->kind == MPNO_VALUE_STRING ? value->string : NULL;
+    return mpno_value_get_string(list->metadata, key, NULL);
 }
 
 /* "sample channel x t" of the attribute axes, as `mpno generate` writes it, to "ncxt". */

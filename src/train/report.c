@@ -39,17 +39,6 @@ static mpno_status read_text(mpno_ctx *ctx, const char *path, mpno_text *out) {
     return status;
 }
 
-static mpno_status read_summary(job *j, const char *path) {
-    if (!mpno_path_exists(path)) return MPNO_OK;
-    mpno_text text = {.ctx = j->ctx};
-    mpno_status status = read_text(j->ctx, path, &text);
-    if (status == MPNO_OK) {
-        status = mpno_json_parse(j->ctx, path, text.data, text.size, &j->summary);
-    }
-    mpno_text_discard(&text);
-    return status;
-}
-
 /* The first file of the list that is not there any more, NULL: none. */
 static const char *missing(const mpno_text_list *files) {
     for (size_t i = 0; i < files->n; i++)
@@ -82,19 +71,8 @@ static mpno_status read_run(job *j) {
     MPNO_TRY(mpno_config_load(j->ctx, config, &j->config));
     MPNO_TRY(mpno_config_resolve(j->config, NULL));
     MPNO_TRY(mpno_history_read(j->ctx, log, &j->history));
-    MPNO_TRY(read_summary(j, summary));
+    if (mpno_path_exists(summary)) MPNO_TRY(mpno_json_read(j->ctx, summary, &j->summary));
     return make_plan(j);
-}
-
-static const char *text_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    return item && item->kind == MPNO_VALUE_STRING ? item->string : "?";
-}
-
-static double real_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    const bool number = item && (item->kind == MPNO_VALUE_INT || item->kind == MPNO_VALUE_REAL);
-    return number ? item->real : NAN;
 }
 
 /* The last part of the folder's path: what the user calls the run. */
@@ -120,7 +98,7 @@ static mpno_status add_head(job *j) {
     snprintf(line, sizeof line, "%lld of %lld epochs, policy %s%s, seed %lld%s%.200s",
              (long long)j->result->epochs, (long long)s->opt.n_epochs, policy, extra,
              (long long)s->seed, failed ? "; it failed: " : "",
-             failed ? text_of(failed, "reason") : "");
+             failed ? mpno_value_get_string(failed, "reason", "?") : "");
     return mpno_page_begin(&j->page, title, line);
 }
 
@@ -169,10 +147,10 @@ static mpno_status add_tiles(job *j) {
     }
     MPNO_TRY(tile(j, "validation L2 error", last_of(j, "validation/l2"), "error"));
     MPNO_TRY(tile(j, "training loss", last_of(j, "train_loss"), "error"));
-    MPNO_TRY(tile(j, "best epoch", real_of(j->summary, "best_epoch"), "count"));
-    MPNO_TRY(tile(j, "parameters", real_of(start, "parameters"), "count"));
-    MPNO_TRY(tile(j, "an epoch", real_of(j->summary, "seconds_per_epoch"), "seconds"));
-    MPNO_TRY(tile(j, "peak memory", real_of(j->summary, "peak_bytes"), "bytes"));
+    MPNO_TRY(tile(j, "best epoch", mpno_value_get_real(j->summary, "best_epoch"), "count"));
+    MPNO_TRY(tile(j, "parameters", mpno_value_get_real(start, "parameters"), "count"));
+    MPNO_TRY(tile(j, "an epoch", mpno_value_get_real(j->summary, "seconds_per_epoch"), "seconds"));
+    MPNO_TRY(tile(j, "peak memory", mpno_value_get_real(j->summary, "peak_bytes"), "bytes"));
     return mpno_page_tiles_end(&j->page);
 }
 
@@ -227,13 +205,13 @@ static mpno_status add_facts(job *j, mpno_table *table) {
     MPNO_TRY(mpno_table_column(table, "the run (last start)", MPNO_LEFT));
     MPNO_TRY(mpno_table_column(table, "this report", MPNO_LEFT));
     MPNO_TRY(mpno_table_cell(table, "version"));
-    MPNO_TRY(mpno_table_cell(table, "%s", text_of(start, "version")));
+    MPNO_TRY(mpno_table_cell(table, "%s", mpno_value_get_string(start, "version", "?")));
     MPNO_TRY(mpno_table_cell(table, "%s", mpno_version()));
     MPNO_TRY(mpno_table_cell(table, "kernels"));
-    MPNO_TRY(mpno_table_cell(table, "%s", text_of(start, "isa")));
+    MPNO_TRY(mpno_table_cell(table, "%s", mpno_value_get_string(start, "isa", "?")));
     MPNO_TRY(mpno_table_cell(table, "%s", mpno_ctx_isa(j->ctx)));
     MPNO_TRY(mpno_table_cell(table, "threads"));
-    MPNO_TRY(mpno_table_cell(table, "%.0f", real_of(start, "threads")));
+    MPNO_TRY(mpno_table_cell(table, "%.0f", mpno_value_get_real(start, "threads")));
     return mpno_table_cell(table, "%d", mpno_ctx_n_threads(j->ctx));
 }
 

@@ -17,17 +17,6 @@ typedef struct costs {
     const mpno_value *plan, *summary;
 } costs;
 
-static double real_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    const bool number = item && (item->kind == MPNO_VALUE_INT || item->kind == MPNO_VALUE_REAL);
-    return number ? item->real : NAN;
-}
-
-static const char *text_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    return item && item->kind == MPNO_VALUE_STRING ? item->string : "";
-}
-
 static const mpno_value *plan_of(const costs *c, const char *policy) {
     return mpno_value_get(mpno_value_get(c->plan, "policies"), policy);
 }
@@ -55,17 +44,19 @@ static mpno_status memory_rows(const costs *c, mpno_table *table) {
         MPNO_TRY(mpno_table_column(table, headings[i], i < 2 ? MPNO_LEFT : MPNO_RIGHT));
     for (size_t i = 0; i < c->history->events->n; i++) {
         const mpno_value *event = c->history->events->items[i];
-        if (strcmp(text_of(event, "event"), "phase") != 0) continue;
-        const char *policy = text_of(event, "policy");
+        if (strcmp(mpno_value_get_string(event, "event", ""), "phase") != 0) continue;
+        const char *policy = mpno_value_get_string(event, "policy", "");
         const mpno_value *entry = plan_of(c, policy), *step = mpno_value_get(entry, "training");
         MPNO_TRY(memory_row(table, policy, "gradients, moments and copies of weights",
-                            real_of(step, "state_bytes"), real_of(event, "state_bytes")));
+                            mpno_value_get_real(step, "state_bytes"),
+                            mpno_value_get_real(event, "state_bytes")));
         MPNO_TRY(memory_row(table, policy, "activations of a training step",
-                            real_of(step, "activation_bytes"), real_of(event, "activation_bytes")));
-        peak = fmax(peak, real_of(entry, "run_peak_bytes"));
+                            mpno_value_get_real(step, "activation_bytes"),
+                            mpno_value_get_real(event, "activation_bytes")));
+        peak = fmax(peak, mpno_value_get_real(entry, "run_peak_bytes"));
     }
     return memory_row(table, "", "most at any time of the run, data included", peak,
-                      real_of(c->summary, "peak_bytes"));
+                      mpno_value_get_real(c->summary, "peak_bytes"));
 }
 
 static int by_size(const void *a, const void *b) {
@@ -84,9 +75,11 @@ static mpno_status time_row(const costs *c, mpno_table *table, size_t first, siz
     memcpy(sorted, seconds + first, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_size);
     const double median = 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]);
-    const double flops = real_of(mpno_value_get(plan_of(c, policy), "training"), "flops");
-    const double steps = (real_of(c->summary, "steps") + real_of(c->summary, "skipped_steps")) /
-                         real_of(c->summary, "epochs");
+    const double flops =
+        mpno_value_get_real(mpno_value_get(plan_of(c, policy), "training"), "flops");
+    const double steps = (mpno_value_get_real(c->summary, "steps") +
+                          mpno_value_get_real(c->summary, "skipped_steps")) /
+                         mpno_value_get_real(c->summary, "epochs");
     MPNO_TRY(mpno_table_cell(table, "%s", policy));
     MPNO_TRY(mpno_table_cell(table, "%.0f to %.0f", epoch[first], epoch[end - 1]));
     MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_seconds(median, text)));

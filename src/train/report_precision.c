@@ -8,32 +8,23 @@
 
 #include "core/value.h"
 
-static const char *text_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    return item && item->kind == MPNO_VALUE_STRING ? item->string : "?";
-}
-
-static double real_of(const mpno_value *map, const char *key) {
-    const mpno_value *item = mpno_value_get(map, key);
-    const bool number = item && (item->kind == MPNO_VALUE_INT || item->kind == MPNO_VALUE_REAL);
-    return number ? item->real : NAN;
-}
-
 static mpno_status share_cell(mpno_table *table, double part, double whole) {
     return isnan(part) ? mpno_table_cell(table, "%s", "")
                        : mpno_table_cell(table, "%.2g %%", 100 * part / whole);
 }
 
 static mpno_status tensor_row(const mpno_value *t, mpno_table *table) {
-    const double values = real_of(t, "values"), decibel = real_of(t, "sqnr_db");
-    MPNO_TRY(mpno_table_cell(table, "%s", text_of(t, "layer")));
-    MPNO_TRY(mpno_table_cell(table, "%s", text_of(t, "tensor")));
-    MPNO_TRY(mpno_table_cell(table, "%s", text_of(t, "format")));
-    MPNO_TRY(mpno_table_cell(table, "%.3g", real_of(t, "largest")));
-    MPNO_TRY(mpno_table_cell(table, "%.3g", real_of(t, "headroom")));
-    MPNO_TRY(share_cell(table, real_of(t, "zero"), values));
-    MPNO_TRY(share_cell(table, real_of(t, "subnormal"), values));
-    MPNO_TRY(share_cell(table, real_of(t, "lost_to_zero"), real_of(t, "compared")));
+    const double values = mpno_value_get_real(t, "values"),
+                 decibel = mpno_value_get_real(t, "sqnr_db");
+    MPNO_TRY(mpno_table_cell(table, "%s", mpno_value_get_string(t, "layer", "?")));
+    MPNO_TRY(mpno_table_cell(table, "%s", mpno_value_get_string(t, "tensor", "?")));
+    MPNO_TRY(mpno_table_cell(table, "%s", mpno_value_get_string(t, "format", "?")));
+    MPNO_TRY(mpno_table_cell(table, "%.3g", mpno_value_get_real(t, "largest")));
+    MPNO_TRY(mpno_table_cell(table, "%.3g", mpno_value_get_real(t, "headroom")));
+    MPNO_TRY(share_cell(table, mpno_value_get_real(t, "zero"), values));
+    MPNO_TRY(share_cell(table, mpno_value_get_real(t, "subnormal"), values));
+    MPNO_TRY(share_cell(table, mpno_value_get_real(t, "lost_to_zero"),
+                        mpno_value_get_real(t, "compared")));
     return isnan(decibel) ? mpno_table_cell(table, "%s", "")
                           : mpno_table_cell(table, "%.0f", decibel);
 }
@@ -55,9 +46,10 @@ static mpno_status add_warnings(const mpno_history *h, mpno_text *page) {
     char line[640];
     for (size_t i = 0; i < h->events->n; i++) {
         const mpno_value *event = h->events->items[i];
-        if (strcmp(text_of(event, "event"), "warning") != 0) continue;
-        snprintf(line, sizeof line, "Epoch %.0f: %s: %s.", real_of(event, "epoch"),
-                 text_of(event, "diagnosis"), text_of(event, "text"));
+        if (strcmp(mpno_value_get_string(event, "event", "?"), "warning") != 0) continue;
+        snprintf(line, sizeof line, "Epoch %.0f: %s: %s.", mpno_value_get_real(event, "epoch"),
+                 mpno_value_get_string(event, "diagnosis", "?"),
+                 mpno_value_get_string(event, "text", "?"));
         MPNO_TRY(mpno_page_paragraph(page, line));
     }
     return MPNO_OK;
@@ -74,7 +66,7 @@ mpno_status mpno_report_precision(mpno_ctx *ctx, const mpno_history *h, mpno_tex
              "Stored tensors in epoch %.0f under policy %s. Head-room: how many times as large the "
              "largest value may become. Beside full: values that are zero only here, and signal to "
              "rounding noise.",
-             real_of(event, "epoch"), text_of(event, "policy"));
+             mpno_value_get_real(event, "epoch"), mpno_value_get_string(event, "policy", "?"));
     MPNO_TRY(mpno_page_paragraph(page, line));
     MPNO_TRY(mpno_page_fold(page, "Every tensor", true));
     MPNO_TRY(mpno_table_create(ctx, &table));

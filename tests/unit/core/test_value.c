@@ -381,6 +381,14 @@ static void maps_replace_and_keep_order(void **state) {
     assert_int_equal(mpno_value_set_map(ctx, map, "inner", &inner), MPNO_OK);
     assert_int_equal(mpno_value_set_string(ctx, inner, "a", "b"), MPNO_OK);
     assert_ptr_equal(mpno_value_get(map, "inner"), inner);
+    assert_string_equal(mpno_value_get_string(inner, "a", "?"), "b");
+    assert_string_equal(mpno_value_get_string(map, "k1", "?"), "?");
+    assert_null(mpno_value_get_string(inner, "none", NULL));
+    assert_int_equal(mpno_value_set_real(ctx, inner, "r", 0.5), MPNO_OK);
+    assert_true(mpno_value_get_real(inner, "r") == 0.5);
+    assert_true(mpno_value_get_real(map, "k49") == 49);
+    assert_true(isnan(mpno_value_get_real(inner, "a")) && isnan(mpno_value_get_real(inner, "b")));
+    assert_true(isnan(mpno_value_get_real(map, "k7")));
     /* A wrong container is an error, and the item is taken all the same. */
     assert_int_equal(mpno_value_int(ctx, 1, &item), MPNO_OK);
     assert_int_equal(mpno_value_append(ctx, map, item), MPNO_E_ARGUMENT);
