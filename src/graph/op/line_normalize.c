@@ -81,6 +81,7 @@ const mpno_op mpno_op_line_normalize = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
+    .flops = 2, /* of the norm's part */
     .bound = mpno_bound_unknown,
     .scratch = scratch,
     .keeps_scratch = keeps_scratch,
