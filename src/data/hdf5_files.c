@@ -189,8 +189,7 @@ bool mpno_hdf5_numbers(const mpno_value *v, bool *real, double *reals, int64_t *
 
 mpno_status mpno_hdf5_numbers_text(mpno_ctx *ctx, size_t n, bool list, mpno_element element,
                                    const double *reals, const int64_t *integers, char **out) {
-    const bool real = element <= MPNO_ELEMENT_BF16 || element >= MPNO_ELEMENT_F8E4M3,
-               truth = element == MPNO_ELEMENT_BOOL;
+    const bool real = !mpno_element_is_integer(element), truth = element == MPNO_ELEMENT_BOOL;
     mpno_text text = {.ctx = ctx};
     mpno_status status = list ? mpno_text_add(&text, "[") : MPNO_OK;
     for (size_t i = 0; i < n && status == MPNO_OK; i++) {

@@ -47,22 +47,6 @@ static void add_value(accumulator *a, double re, double im, bool complex_number)
     if (a->finite == 1 || re > s->max) s->max = re;
 }
 
-static bool is_integer(mpno_element element) {
-    switch (element) {
-        case MPNO_ELEMENT_F64:
-        case MPNO_ELEMENT_F32:
-        case MPNO_ELEMENT_F16:
-        case MPNO_ELEMENT_BF16:
-        case MPNO_ELEMENT_F8E4M3:
-        case MPNO_ELEMENT_F8E5M2:
-        case MPNO_ELEMENT_C64:
-        case MPNO_ELEMENT_C128:
-            return false;
-        default:
-            return true;
-    }
-}
-
 /* Integers of 64 bits as they are; the narrower ones are exact in f64. */
 static void add_integers(accumulator *a, const mpno_named_tensor *t, int64_t start, int64_t n,
                          const double *values) {
@@ -78,7 +62,8 @@ static void add_integers(accumulator *a, const mpno_named_tensor *t, int64_t sta
 
 static mpno_status add_tensor(mpno_ctx *ctx, accumulator *a, const mpno_named_tensor *t) {
     double values[2 * LINE];
-    const bool pairs = mpno_element_is_complex(t->element), integers = is_integer(t->element);
+    const bool pairs = mpno_element_is_complex(t->element),
+               integers = mpno_element_is_integer(t->element);
     const int64_t count = mpno_named_tensor_count(t);
     for (int64_t start = 0; start < count; start += LINE) {
         const int64_t n = count - start < LINE ? count - start : LINE;
@@ -126,7 +111,8 @@ mpno_status mpno_statistics_of(mpno_ctx *ctx, const char *path, const mpno_tenso
     out->sum += a.lost;
     out->sum_im += a.lost_im;
     out->std = a.finite > 0 ? sqrt(a.square / (double)a.finite) : 0;
-    out->exact = is_integer(t->element) && a.integer >= INT64_MIN && a.integer <= INT64_MAX;
+    out->exact =
+        mpno_element_is_integer(t->element) && a.integer >= INT64_MIN && a.integer <= INT64_MAX;
     if (out->exact) out->integer = (int64_t)a.integer;
     return MPNO_OK;
 }

@@ -11,18 +11,27 @@ typedef struct element_facts {
     const char *name;
     size_t bytes;
     bool complex_number;
+    mpno_format numbers; /* that it consists of; MPNO_FORMAT_COUNT: integers */
 } element_facts;
 
 static const element_facts FACTS[MPNO_ELEMENT_COUNT] = {
-    [MPNO_ELEMENT_F64] = {"f64", 8, false},       [MPNO_ELEMENT_F32] = {"f32", 4, false},
-    [MPNO_ELEMENT_F16] = {"f16", 2, false},       [MPNO_ELEMENT_BF16] = {"bf16", 2, false},
-    [MPNO_ELEMENT_I64] = {"i64", 8, false},       [MPNO_ELEMENT_I32] = {"i32", 4, false},
-    [MPNO_ELEMENT_I16] = {"i16", 2, false},       [MPNO_ELEMENT_I8] = {"i8", 1, false},
-    [MPNO_ELEMENT_U8] = {"u8", 1, false},         [MPNO_ELEMENT_BOOL] = {"bool", 1, false},
-    [MPNO_ELEMENT_C64] = {"c64", 8, true},        [MPNO_ELEMENT_C128] = {"c128", 16, true},
-    [MPNO_ELEMENT_U16] = {"u16", 2, false},       [MPNO_ELEMENT_U32] = {"u32", 4, false},
-    [MPNO_ELEMENT_U64] = {"u64", 8, false},       [MPNO_ELEMENT_F8E4M3] = {"f8e4m3", 1, false},
-    [MPNO_ELEMENT_F8E5M2] = {"f8e5m2", 1, false},
+    [MPNO_ELEMENT_F64] = {"f64", 8, false, MPNO_F64},
+    [MPNO_ELEMENT_F32] = {"f32", 4, false, MPNO_F32},
+    [MPNO_ELEMENT_F16] = {"f16", 2, false, MPNO_F16},
+    [MPNO_ELEMENT_BF16] = {"bf16", 2, false, MPNO_BF16},
+    [MPNO_ELEMENT_I64] = {"i64", 8, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_I32] = {"i32", 4, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_I16] = {"i16", 2, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_I8] = {"i8", 1, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_U8] = {"u8", 1, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_BOOL] = {"bool", 1, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_C64] = {"c64", 8, true, MPNO_F32},
+    [MPNO_ELEMENT_C128] = {"c128", 16, true, MPNO_F64},
+    [MPNO_ELEMENT_U16] = {"u16", 2, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_U32] = {"u32", 4, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_U64] = {"u64", 8, false, MPNO_FORMAT_COUNT},
+    [MPNO_ELEMENT_F8E4M3] = {"f8e4m3", 1, false, MPNO_F8E4M3},
+    [MPNO_ELEMENT_F8E5M2] = {"f8e5m2", 1, false, MPNO_F8E5M2},
 };
 
 const char *mpno_element_name(mpno_element element) {
@@ -33,6 +42,9 @@ size_t mpno_element_bytes(mpno_element element) {
 }
 bool mpno_element_is_complex(mpno_element element) {
     return FACTS[element].complex_number;
+}
+bool mpno_element_is_integer(mpno_element element) {
+    return FACTS[element].numbers == MPNO_FORMAT_COUNT;
 }
 
 bool mpno_shape_measure(mpno_element element, int ndim, const int64_t *shape, int64_t *count,
@@ -324,40 +336,17 @@ mpno_status mpno_named_tensor_values(mpno_ctx *ctx, const mpno_named_tensor *ten
                "tensor values are given as f32 or f64 only");
     const char *from =
         (const char *)tensor->data + (size_t)start * mpno_element_bytes(tensor->element);
-    size_t n = (size_t)count;
-    switch (tensor->element) {
-        case MPNO_ELEMENT_F64:
-            mpno_cast(out, format, from, MPNO_F64, n);
-            break;
-        case MPNO_ELEMENT_F32:
-            mpno_cast(out, format, from, MPNO_F32, n);
-            break;
-        case MPNO_ELEMENT_F16:
-            mpno_cast(out, format, from, MPNO_F16, n);
-            break;
-        case MPNO_ELEMENT_BF16:
-            mpno_cast(out, format, from, MPNO_BF16, n);
-            break;
-        case MPNO_ELEMENT_F8E4M3:
-            mpno_cast(out, format, from, MPNO_F8E4M3, n);
-            break;
-        case MPNO_ELEMENT_F8E5M2:
-            mpno_cast(out, format, from, MPNO_F8E5M2, n);
-            break;
-        case MPNO_ELEMENT_C64:
-            mpno_cast(out, format, from, MPNO_F32, 2 * n);
-            break;
-        case MPNO_ELEMENT_C128:
-            mpno_cast(out, format, from, MPNO_F64, 2 * n);
-            break;
-        default:
-            for (int64_t i = 0; i < count; i++) {
-                double value = integer_at(tensor, start + i);
-                if (format == MPNO_F64)
-                    ((double *)out)[i] = value;
-                else
-                    ((float *)out)[i] = (float)value;
-            }
+    if (!mpno_element_is_integer(tensor->element)) {
+        const size_t parts = mpno_element_is_complex(tensor->element) ? 2 : 1;
+        mpno_cast(out, format, from, FACTS[tensor->element].numbers, parts * (size_t)count);
+        return MPNO_OK;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const double value = integer_at(tensor, start + i);
+        if (format == MPNO_F64)
+            ((double *)out)[i] = value;
+        else
+            ((float *)out)[i] = (float)value;
     }
     return MPNO_OK;
 }

@@ -40,6 +40,7 @@ const char *mpno_element_name(
     mpno_element element); /* "f64", ..., "bool", "c64", "c128", "u16", ... */
 size_t mpno_element_bytes(mpno_element element);
 bool mpno_element_is_complex(mpno_element element);
+bool mpno_element_is_integer(mpno_element element); /* and bool */
 
 typedef struct mpno_named_tensor {
     char *name; /* owned */
