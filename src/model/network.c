@@ -179,45 +179,6 @@ static mpno_status keep_exceptions(mpno_network *net) {
     return MPNO_OK;
 }
 
-static mpno_status plan_network(mpno_network *net) {
-    mpno_grid grid;
-    net->target = net->loss = net->input_gradient = net->edges.embedding = net->bad_edge = -1;
-    MPNO_TRY(check(net->model, &net->opts, &grid));
-    if (net->opts.micro_batch == 0 || net->opts.micro_batch > net->opts.capacity)
-        net->opts.micro_batch = net->opts.capacity;
-    MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
-                              net->opts.half_format, &net->policy));
-    MPNO_TRY(mpno_policy_set_transforms(net->ctx, net->opts.transform_arithmetic, &net->policy));
-    MPNO_TRY(mpno_policy_override(net->ctx, &net->policy, net->opts.storage.exceptions,
-                                  net->opts.storage.rounding, net->opts.storage.scaling));
-    MPNO_TRY(keep_exceptions(net));
-    MPNO_TRY(
-        mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
-    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int),
-                              &net->edges.statistics));
-    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof *net->codecs,
-                              &net->codecs));
-    MPNO_TRY(make_graph(net, &grid));
-    MPNO_TRY(check_layers(net));
-    return make_plan(net);
-}
-
-mpno_status mpno_network_plan(mpno_model *model, const mpno_network_opts *opts,
-                              mpno_network **out) {
-    mpno_network *net;
-    *out = NULL;
-    MPNO_TRY(mpno_alloc(model->ctx, sizeof *net, &net));
-    net->ctx = model->ctx;
-    net->model = model;
-    net->opts = *opts;
-    const mpno_status status = plan_network(net);
-    if (status != MPNO_OK) mpno_network_destroy(&net);
-    *out = net;
-    return status;
-}
-
-/* ---- copies of weights ---- */
-
 static size_t param_count(const mpno_network *net, int param) {
     return mpno_weight_count(&net->model->params[param].weight);
 }
@@ -255,6 +216,51 @@ static mpno_codec copy_codec(const mpno_network *net, int param) {
     return c;
 }
 
+static mpno_status plan_copies(mpno_network *net) {
+    const int n = net->model->n_params;
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)n, sizeof *net->codecs, &net->codecs));
+    for (int p = 0; p < n; p++) net->codecs[p] = copy_codec(net, p);
+    return MPNO_OK;
+}
+
+static mpno_status plan_network(mpno_network *net) {
+    mpno_grid grid;
+    net->target = net->loss = net->input_gradient = net->edges.embedding = net->bad_edge = -1;
+    MPNO_TRY(check(net->model, &net->opts, &grid));
+    if (net->opts.micro_batch == 0 || net->opts.micro_batch > net->opts.capacity)
+        net->opts.micro_batch = net->opts.capacity;
+    MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
+                              net->opts.half_format, &net->policy));
+    MPNO_TRY(mpno_policy_set_transforms(net->ctx, net->opts.transform_arithmetic, &net->policy));
+    MPNO_TRY(mpno_policy_override(net->ctx, &net->policy, net->opts.storage.exceptions,
+                                  net->opts.storage.rounding, net->opts.storage.scaling));
+    MPNO_TRY(keep_exceptions(net));
+    MPNO_TRY(
+        mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
+    MPNO_TRY(mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int),
+                              &net->edges.statistics));
+    MPNO_TRY(plan_copies(net));
+    MPNO_TRY(make_graph(net, &grid));
+    MPNO_TRY(check_layers(net));
+    return make_plan(net);
+}
+
+mpno_status mpno_network_plan(mpno_model *model, const mpno_network_opts *opts,
+                              mpno_network **out) {
+    mpno_network *net;
+    *out = NULL;
+    MPNO_TRY(mpno_alloc(model->ctx, sizeof *net, &net));
+    net->ctx = model->ctx;
+    net->model = model;
+    net->opts = *opts;
+    const mpno_status status = plan_network(net);
+    if (status != MPNO_OK) mpno_network_destroy(&net);
+    *out = net;
+    return status;
+}
+
+/* ---- copies of weights ---- */
+
 static bool is_coded(const mpno_codec *c) {
     return c->rounding != MPNO_ROUND_NEAREST_EVEN || c->scaling != MPNO_SCALING_NONE;
 }
@@ -266,17 +272,16 @@ static size_t most_bytes(const mpno_codec *c) {
 
 /* Bytes of the low-precision copy of a weight, 0 where the master weight is read. */
 static size_t copy_bytes(const mpno_network *net, int param) {
-    const mpno_codec c = copy_codec(net, param);
-    const size_t values = param_count(net, param) * mpno_format_bytes(c.format);
-    if (c.format == net->policy.base) return 0;
-    if (c.n_scales == 0) return values;
-    return mpno_aligned(values) + most_bytes(&c) + (size_t)c.n_scales;
+    const mpno_codec *c = &net->codecs[param];
+    const size_t values = param_count(net, param) * mpno_format_bytes(c->format);
+    if (c->format == net->policy.base) return 0;
+    if (c->n_scales == 0) return values;
+    return mpno_aligned(values) + most_bytes(c) + (size_t)c->n_scales;
 }
 
 /* The copy is [values], with scales [values][largest magnitudes][scales]. */
 static mpno_status make_copy(mpno_network *net, int param) {
     mpno_codec *c = &net->codecs[param];
-    *c = copy_codec(net, param);
     if (c->format == net->policy.base) return MPNO_OK;
     MPNO_TRY(mpno_alloc(net->ctx, copy_bytes(net, param), &net->weight_copies[param]));
     c->base = net->weight_copies[param];
