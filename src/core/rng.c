@@ -26,6 +26,14 @@ void mpno_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t 
     out[3] = c3;
 }
 
+void mpno_rng_key(uint64_t seed, uint64_t step, uint32_t number, uint32_t stream, uint32_t key[2]) {
+    const uint32_t counter[4] = {(uint32_t)step, (uint32_t)(step >> 32), number, stream},
+                   from[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t words[4];
+    mpno_philox4x32(counter, from, words);
+    key[0] = words[0], key[1] = words[1];
+}
+
 mpno_rng mpno_rng_make(uint64_t seed, mpno_stream stream, uint32_t sub) {
     return (mpno_rng){.seed = seed, .stream = (uint32_t)stream, .sub = sub, .index = 0};
 }

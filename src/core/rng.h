@@ -32,6 +32,9 @@ typedef struct mpno_rng {
 mpno_rng mpno_rng_make(uint64_t seed, mpno_stream stream, uint32_t sub);
 /* The raw block function: counter and key to four words (tested against the published vectors). */
 void mpno_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+/* A key for the block function itself, its own of each (seed, step, number, stream): for kernels
+ * that number what they round. stream: an mpno_stream, or what stands for it. */
+void mpno_rng_key(uint64_t seed, uint64_t step, uint32_t number, uint32_t stream, uint32_t key[2]);
 uint32_t mpno_rng_u32(mpno_rng *rng);
 double mpno_rng_uniform(mpno_rng *rng);             /* [0, 1), 53 bits */
 double mpno_rng_normal(mpno_rng *rng);              /* Box-Muller, one normal per call */

@@ -138,7 +138,6 @@ static uint32_t name_of(const mpno_graph *graph, const mpno_edge *e) {
 }
 
 void mpno_exec_prepare_codecs(mpno_exec *x, int64_t before, int64_t batch) {
-    const uint32_t seed[2] = {(uint32_t)x->round_seed, (uint32_t)(x->round_seed >> 32)};
     for (int e = 0; e < x->graph->n_edges; e++) {
         const mpno_edge *edge = &x->graph->edges[e];
         mpno_stored *s = &x->stored[e];
@@ -146,11 +145,8 @@ void mpno_exec_prepare_codecs(mpno_exec *x, int64_t before, int64_t batch) {
         s->codec.inner =
             edge->kind == MPNO_EDGE_SPECTRUM ? 2 * batch * edge->channels : edge->channels;
         if (s->codec.rounding != MPNO_ROUND_STOCHASTIC) continue;
-        const uint32_t counter[4] = {(uint32_t)x->round_step, (uint32_t)(x->round_step >> 32),
-                                     name_of(x->graph, edge), (uint32_t)before};
-        uint32_t words[4];
-        mpno_philox4x32(counter, seed, words);
-        s->codec.key[0] = words[0], s->codec.key[1] = words[1];
+        mpno_rng_key(x->round_seed, x->round_step, name_of(x->graph, edge), (uint32_t)before,
+                     s->codec.key);
     }
 }
 

@@ -309,14 +309,9 @@ static void bind_weight(mpno_network *net, int param) {
 static void store_coded(mpno_network *net, int param) {
     mpno_codec *c = &net->codecs[param];
     const mpno_codec_kernels *kernels = mpno_codec_kernels_get(net->ctx->isa, net->policy.base);
-    const uint32_t counter[4] = {(uint32_t)net->round_step, (uint32_t)(net->round_step >> 32),
-                                 (uint32_t)param, MPNO_STREAM_ROUNDING},
-                   seed[2] = {(uint32_t)net->round_seed, (uint32_t)(net->round_seed >> 32)};
     const void *from = net->model->params[param].data;
     const int64_t n = (int64_t)param_count(net, param);
-    uint32_t words[4];
-    mpno_philox4x32(counter, seed, words);
-    c->key[0] = words[0], c->key[1] = words[1];
+    mpno_rng_key(net->round_seed, net->round_step, (uint32_t)param, MPNO_STREAM_ROUNDING, c->key);
     (void)kernels->store(c, net->weight_copies[param], from, n);
     if (c->most == NULL) return;
     (void)mpno_codec_renew(c);

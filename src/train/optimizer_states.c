@@ -57,10 +57,5 @@ void mpno_state_store(const mpno_optimizer_state *s, size_t first, const void *s
 }
 
 void mpno_state_seed(mpno_optimizer_state *s, uint64_t seed, int64_t step, int number) {
-    const uint32_t counter[4] = {(uint32_t)step, (uint32_t)((uint64_t)step >> 32), (uint32_t)number,
-                                 MPNO_STREAM_MOMENTS},
-                   key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint32_t words[4];
-    mpno_philox4x32(counter, key, words);
-    s->codec.key[0] = words[0], s->codec.key[1] = words[1];
+    mpno_rng_key(seed, (uint64_t)step, (uint32_t)number, MPNO_STREAM_MOMENTS, s->codec.key);
 }
