@@ -173,13 +173,34 @@ mpno_status mpno_value_set_string(mpno_ctx *ctx, mpno_value *map, const char *ke
     return mpno_value_set(ctx, map, key, item);
 }
 
-mpno_status mpno_value_set_map(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value **out) {
+static mpno_status set_empty(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value_kind kind,
+                             mpno_value **out) {
     mpno_value *item;
     *out = NULL;
-    MPNO_TRY(mpno_value_map(ctx, &item));
+    MPNO_TRY(make(ctx, kind, &item));
     MPNO_TRY(mpno_value_set(ctx, map, key, item));
     *out = item;
     return MPNO_OK;
+}
+
+mpno_status mpno_value_set_map(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value **out) {
+    return set_empty(ctx, map, key, MPNO_VALUE_MAP, out);
+}
+
+mpno_status mpno_value_set_list(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value **out) {
+    return set_empty(ctx, map, key, MPNO_VALUE_LIST, out);
+}
+
+mpno_status mpno_value_append_int(mpno_ctx *ctx, mpno_value *list, int64_t v) {
+    mpno_value *item;
+    MPNO_TRY(mpno_value_int(ctx, v, &item));
+    return mpno_value_append(ctx, list, item);
+}
+
+mpno_status mpno_value_append_real(mpno_ctx *ctx, mpno_value *list, double v) {
+    mpno_value *item;
+    MPNO_TRY(mpno_value_real(ctx, v, &item));
+    return mpno_value_append(ctx, list, item);
 }
 
 const mpno_value *mpno_value_get(const mpno_value *map, const char *key) {
@@ -218,4 +239,12 @@ mpno_status mpno_yaml_read(mpno_ctx *ctx, const char *path, mpno_value **out) {
 
 mpno_status mpno_json_read(mpno_ctx *ctx, const char *path, mpno_value **out) {
     return read_file(ctx, path, mpno_json_parse, out);
+}
+
+mpno_status mpno_json_write(mpno_ctx *ctx, const char *path, const mpno_value *value) {
+    char *text;
+    MPNO_TRY(mpno_json_text(ctx, value, true, &text));
+    const mpno_status status = mpno_file_write_atomic(ctx, path, text, strlen(text));
+    mpno_free(ctx, text);
+    return status;
 }

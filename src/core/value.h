@@ -58,9 +58,13 @@ MPNO_WARN_UNUSED mpno_status mpno_value_set_bool(mpno_ctx *ctx, mpno_value *map,
                                                  bool v);
 MPNO_WARN_UNUSED mpno_status mpno_value_set_string(mpno_ctx *ctx, mpno_value *map, const char *key,
                                                    const char *v);
-/* map[key] = {} and gives it, borrowed from the map. */
+/* map[key] = {} (or []) and gives it, borrowed from the map. */
 MPNO_WARN_UNUSED mpno_status mpno_value_set_map(mpno_ctx *ctx, mpno_value *map, const char *key,
                                                 mpno_value **out);
+MPNO_WARN_UNUSED mpno_status mpno_value_set_list(mpno_ctx *ctx, mpno_value *map, const char *key,
+                                                 mpno_value **out);
+MPNO_WARN_UNUSED mpno_status mpno_value_append_int(mpno_ctx *ctx, mpno_value *list, int64_t v);
+MPNO_WARN_UNUSED mpno_status mpno_value_append_real(mpno_ctx *ctx, mpno_value *list, double v);
 const mpno_value *mpno_value_get(const mpno_value *map,
                                  const char *key); /* NULL: no such key or not a map */
 /* map[key] where it is a string (else `otherwise`) or a number (else NAN). */
@@ -81,6 +85,9 @@ MPNO_WARN_UNUSED mpno_status mpno_json_read(mpno_ctx *ctx, const char *path, mpn
 MPNO_WARN_UNUSED mpno_status mpno_json_text(mpno_ctx *ctx, const mpno_value *value, bool pretty,
                                             char **out);
 MPNO_WARN_UNUSED mpno_status mpno_yaml_text(mpno_ctx *ctx, const mpno_value *value, char **out);
+/* The pretty text as a file, written atomically. */
+MPNO_WARN_UNUSED mpno_status mpno_json_write(mpno_ctx *ctx, const char *path,
+                                             const mpno_value *value);
 /* A scalar or [a, b] / {a: b} flow text as on a command line ("1e-3", "[8, 8]", "true", "gelu") to
  * a value. */
 MPNO_WARN_UNUSED mpno_status mpno_value_from_text(mpno_ctx *ctx, const char *text,

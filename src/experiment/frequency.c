@@ -70,12 +70,6 @@ static mpno_status compare(pair *p) {
     return mpno_shadow_run(p->narrow, p->exact, p->batch, x, p->y, 1.0, &p->shadow);
 }
 
-static mpno_status append(mpno_ctx *of, mpno_value *list, double v) {
-    mpno_value *item = NULL;
-    MPNO_TRY(mpno_value_real(of, v, &item));
-    return mpno_value_append(of, list, item);
-}
-
 /* Whole shells are those up to the least frequency at which an axis was cut. */
 static int whole_shells(const mpno_restored *r, int n_shells) {
     const mpno_fno_config *c = mpno_model_config(r->model);
@@ -98,15 +92,14 @@ static mpno_status put_edge(const pair *p, int edge, mpno_ctx *of, mpno_value *t
     for (int64_t k = 0; k < e->modes && status == MPNO_OK; k++)
         if (shell[k] < line->n_shells) modes[shell[k]]++;
     if (status == MPNO_OK) status = mpno_value_set_map(of, tree, graph->layers[e->layer], &entry);
-    if (status == MPNO_OK) status = mpno_value_list(of, &signal);
-    if (status == MPNO_OK) status = mpno_value_set(of, entry, "signal", signal);
-    if (status == MPNO_OK) status = mpno_value_list(of, &noise);
-    if (status == MPNO_OK) status = mpno_value_set(of, entry, "noise", noise);
+    if (status == MPNO_OK) status = mpno_value_set_list(of, entry, "signal", &signal);
+    if (status == MPNO_OK) status = mpno_value_set_list(of, entry, "noise", &noise);
     const int whole = whole_shells(&p->restored, line->n_shells);
     for (int s = 0; s < whole && status == MPNO_OK; s++) {
         const double values = modes[s] * (double)(2 * p->batch * e->channels);
-        status = append(of, signal, sqrt(line->shells[s].signal / values));
-        if (status == MPNO_OK) status = append(of, noise, sqrt(line->shells[s].noise / values));
+        status = mpno_value_append_real(of, signal, sqrt(line->shells[s].signal / values));
+        if (status == MPNO_OK)
+            status = mpno_value_append_real(of, noise, sqrt(line->shells[s].noise / values));
     }
     mpno_free(p->ctx, shell);
     mpno_free(p->ctx, modes);
@@ -208,10 +201,9 @@ static mpno_status turn_fields(mpno_ctx *ctx, const mpno_set *set, int64_t n, do
 static mpno_status put_shells(mpno_ctx *of, mpno_value *entry, const char *key,
                               const shell_sums *sums) {
     mpno_value *list = NULL;
-    MPNO_TRY(mpno_value_list(of, &list));
-    MPNO_TRY(mpno_value_set(of, entry, key, list));
+    MPNO_TRY(mpno_value_set_list(of, entry, key, &list));
     for (int s = 0; s < sums->n; s++)
-        MPNO_TRY(append(of, list, sqrt(sums->sum[s] / sums->count[s])));
+        MPNO_TRY(mpno_value_append_real(of, list, sqrt(sums->sum[s] / sums->count[s])));
     return MPNO_OK;
 }
 

@@ -116,8 +116,7 @@ static mpno_status fill_tree(const mpno_campaign *c, mpno_value *tree) {
     MPNO_TRY(mpno_value_set_string(c->ctx, tree, "version", mpno_version()));
     MPNO_TRY(mpno_value_set_string(c->ctx, tree, "isa", mpno_ctx_isa(c->ctx)));
     MPNO_TRY(mpno_value_set_int(c->ctx, tree, "threads", mpno_ctx_n_threads(c->ctx)));
-    MPNO_TRY(mpno_value_list(c->ctx, &runs));
-    MPNO_TRY(mpno_value_set(c->ctx, tree, "runs", runs));
+    MPNO_TRY(mpno_value_set_list(c->ctx, tree, "runs", &runs));
     for (int64_t i = 0; i < n_results(c); i++) {
         mpno_value *copy = NULL;
         if (c->results[i] == NULL) continue;
@@ -128,15 +127,11 @@ static mpno_status fill_tree(const mpno_campaign *c, mpno_value *tree) {
 }
 
 static mpno_status write_json(const mpno_campaign *c, mpno_value **tree) {
-    mpno_text text = {.ctx = c->ctx};
+    char path[PATH];
+    MPNO_TRY(path_of(c, "results.json", path));
     MPNO_TRY(mpno_value_map(c->ctx, tree));
     mpno_status status = fill_tree(c, *tree);
-    char *json = NULL;
-    if (status == MPNO_OK) status = mpno_json_text(c->ctx, *tree, true, &json);
-    if (status == MPNO_OK) status = mpno_text_add(&text, "%s\n", json);
-    if (status == MPNO_OK) status = write_text(c, "results.json", &text);
-    mpno_free(c->ctx, json);
-    mpno_text_discard(&text);
+    if (status == MPNO_OK) status = mpno_json_write(c->ctx, path, *tree);
     if (status != MPNO_OK) mpno_value_destroy(c->ctx, tree);
     return status;
 }

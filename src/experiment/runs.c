@@ -379,12 +379,9 @@ static mpno_status train(const mpno_campaign *c, mpno_ctx *ctx, const run *r, mp
 }
 
 static mpno_status write_result(const mpno_campaign *c, const run *r, const mpno_value *result) {
-    char path[PATH], *text = NULL;
+    char path[PATH];
     MPNO_TRY(path_of(c, "results/%s.json", r->name, path));
-    MPNO_TRY(mpno_json_text(c->ctx, result, true, &text));
-    const mpno_status status = mpno_file_write_atomic(c->ctx, path, text, strlen(text));
-    mpno_free(c->ctx, text);
-    return status;
+    return mpno_json_write(c->ctx, path, result);
 }
 
 /* What is said of a run that has ended: "[3/24] policy full, seed 0: L2 0.1243 in 9.9 s, 3 min
@@ -487,7 +484,7 @@ static double epoch_seconds(const mpno_campaign *c, int cell, double *epochs) {
 /* Epochs that take as long as the run that this one is compared with, kept in the folder: the first
  * answer counts, however fast the machine is later. 0: none to be run. */
 static mpno_status equal_epochs(const mpno_campaign *c, int cell, int64_t *out) {
-    char path[PATH], key[16], *text = NULL;
+    char path[PATH], key[16];
     mpno_value *kept = NULL;
     double epochs = 0, reference_epochs = 0;
     const int reference = mpno_design_reference(c->design, cell);
@@ -509,9 +506,7 @@ static mpno_status equal_epochs(const mpno_campaign *c, int cell, int64_t *out) 
         const double wanted = reference_epochs * other / own;
         if (isfinite(wanted)) *out = wanted < 1 ? 1 : llround(wanted);
         status = mpno_value_set_int(c->ctx, kept, key, *out);
-        if (status == MPNO_OK) status = mpno_json_text(c->ctx, kept, true, &text);
-        if (status == MPNO_OK) status = mpno_file_write_atomic(c->ctx, path, text, strlen(text));
-        mpno_free(c->ctx, text);
+        if (status == MPNO_OK) status = mpno_json_write(c->ctx, path, kept);
     }
     mpno_value_destroy(c->ctx, &kept);
     return status;

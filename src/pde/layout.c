@@ -185,17 +185,10 @@ static mpno_status file_attributes(mpno_ctx *ctx, const mpno_pde *pde, bool pdeb
 
 /* Puts [first, step] into map under the name of the axis. */
 static mpno_status put_places(mpno_ctx *ctx, const mpno_pde_axis *axis, mpno_value *map) {
-    const double numbers[2] = {axis->first, axis->step};
-    mpno_value *list = NULL;
-    mpno_status status = mpno_value_list(ctx, &list);
-    for (int i = 0; status == MPNO_OK && i < 2; i++) {
-        mpno_value *number = NULL;
-        status = mpno_value_real(ctx, numbers[i], &number);
-        if (status == MPNO_OK) status = mpno_value_append(ctx, list, number);
-    }
-    if (status == MPNO_OK) return mpno_value_set(ctx, map, axis->name, list);
-    mpno_value_destroy(ctx, &list);
-    return status;
+    mpno_value *list;
+    MPNO_TRY(mpno_value_set_list(ctx, map, axis->name, &list));
+    MPNO_TRY(mpno_value_append_real(ctx, list, axis->first));
+    return mpno_value_append_real(ctx, list, axis->step);
 }
 
 /* Attributes of a set: its meaning, the names of its axes, and where their points stand. */

@@ -232,9 +232,5 @@ mpno_status mpno_runlog_event(mpno_runlog *log, const char *event, int64_t epoch
 }
 
 mpno_status mpno_runlog_summary(mpno_runlog *log, const mpno_value *summary) {
-    char *json;
-    MPNO_TRY(mpno_json_text(log->ctx, summary, true, &json));
-    mpno_status status = mpno_file_write_atomic(log->ctx, log->summary, json, strlen(json));
-    mpno_free(log->ctx, json);
-    return status;
+    return mpno_json_write(log->ctx, log->summary, summary);
 }

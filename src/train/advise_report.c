@@ -180,13 +180,11 @@ static mpno_status put_diagnosis(mpno_ctx *ctx, const mpno_diagnosis *d, mpno_va
 static mpno_status put_lists(const mpno_advice *a, const mpno_trial *t, mpno_value *map) {
     mpno_value *diagnoses = NULL, *tensors = NULL;
     mpno_diagnosis d;
-    MPNO_TRY(mpno_value_list(a->ctx, &diagnoses));
-    MPNO_TRY(mpno_value_set(a->ctx, map, "diagnoses", diagnoses));
+    MPNO_TRY(mpno_value_set_list(a->ctx, map, "diagnoses", &diagnoses));
     if (t->broken[0] == '\0' && worst_floor(t, &d)) MPNO_TRY(put_diagnosis(a->ctx, &d, diagnoses));
     if (mpno_diagnose_half(&t->training, t->policy, &d))
         MPNO_TRY(put_diagnosis(a->ctx, &d, diagnoses));
-    MPNO_TRY(mpno_value_list(a->ctx, &tensors));
-    MPNO_TRY(mpno_value_set(a->ctx, map, "tensors", tensors));
+    MPNO_TRY(mpno_value_set_list(a->ctx, map, "tensors", &tensors));
     for (int i = 0; i < t->records.n; i++)
         MPNO_TRY(mpno_record_put(a->ctx, &t->records.v[i], tensors));
     return MPNO_OK;
@@ -227,8 +225,7 @@ static mpno_status fill_json(const mpno_advice *a, int chosen, const char *why, 
     MPNO_TRY(mpno_value_set_string(a->ctx, advice, "policy", a->trials[chosen].policy));
     MPNO_TRY(mpno_value_set_string(a->ctx, advice, "format", half_name(&a->trials[chosen])));
     MPNO_TRY(mpno_value_set_string(a->ctx, advice, "reason", why));
-    MPNO_TRY(mpno_value_list(a->ctx, &list));
-    MPNO_TRY(mpno_value_set(a->ctx, map, "policies", list));
+    MPNO_TRY(mpno_value_set_list(a->ctx, map, "policies", &list));
     for (int i = 0; i < a->n_trials; i++) {
         mpno_value *trial = NULL;
         MPNO_TRY(mpno_value_map(a->ctx, &trial));

@@ -69,8 +69,8 @@ static mpno_status put_phases(mpno_ctx *ctx, const mpno_settings *settings,
     mpno_value *list = NULL;
     MPNO_TRY(mpno_settings_schedule(ctx, settings, &schedule));
     mpno_schedule_fit(&schedule, state->epoch_steps);
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "phases", list)); /* the map owns the list from here on */
+    MPNO_TRY(
+        mpno_value_set_list(ctx, map, "phases", &list)); /* the map owns the list from here on */
     for (int i = 0; i < schedule.n; i++) {
         const mpno_phase *phase = &schedule.phase[i];
         const int64_t last = settings->opt.n_epochs, end = phase->end < last ? phase->end : last;

@@ -75,24 +75,17 @@ static const char *dtype(mpno_element element) {
 }
 
 static mpno_status put_shape(mpno_ctx *ctx, const mpno_named_tensor *t, mpno_value *map) {
-    mpno_value *list, *item;
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "shape", list));
-    for (int d = 0; d < t->ndim; d++) {
-        MPNO_TRY(mpno_value_int(ctx, t->shape[d], &item));
-        MPNO_TRY(mpno_value_append(ctx, list, item));
-    }
+    mpno_value *list;
+    MPNO_TRY(mpno_value_set_list(ctx, map, "shape", &list));
+    for (int d = 0; d < t->ndim; d++) MPNO_TRY(mpno_value_append_int(ctx, list, t->shape[d]));
     return MPNO_OK;
 }
 
 static mpno_status put_pair(mpno_ctx *ctx, mpno_value *map, const char *key, double re, double im) {
-    mpno_value *list, *item;
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, key, list));
-    MPNO_TRY(mpno_value_real(ctx, re, &item));
-    MPNO_TRY(mpno_value_append(ctx, list, item));
-    MPNO_TRY(mpno_value_real(ctx, im, &item));
-    return mpno_value_append(ctx, list, item);
+    mpno_value *list;
+    MPNO_TRY(mpno_value_set_list(ctx, map, key, &list));
+    MPNO_TRY(mpno_value_append_real(ctx, list, re));
+    return mpno_value_append_real(ctx, list, im);
 }
 
 /* A number, as an integer where it is one of an integer type, null where there is none. */
@@ -227,8 +220,7 @@ static mpno_status describe(mpno_ctx *ctx, const source *from, bool stats, const
                      .map = map};
     MPNO_TRY(mpno_value_set_string(ctx, map, "path", from->path));
     if (from->key) MPNO_TRY(mpno_value_set_string(ctx, map, "key", from->key));
-    MPNO_TRY(mpno_value_list(ctx, &d.list));
-    MPNO_TRY(mpno_value_set(ctx, map, "tensors", d.list));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "tensors", &d.list));
     MPNO_TRY(mpno_table_create(ctx, &d.table));
     mpno_status status = describe_tensors(&d, sink);
     mpno_table_destroy(&d.table);
@@ -320,8 +312,7 @@ static mpno_status convert(mpno_ctx *ctx, const source *from, const char *output
                            const mpno_sink *sink, mpno_value *map, mpno_tensor_file *out) {
     char name[512];
     mpno_value *left, *item;
-    MPNO_TRY(mpno_value_list(ctx, &left));
-    MPNO_TRY(mpno_value_set(ctx, map, "left_out", left));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "left_out", &left));
     for (size_t i = 0; i < from->file->n; i++) {
         const mpno_named_tensor *t = &from->file->tensors[i];
         name_of(t->name, name, sizeof name);

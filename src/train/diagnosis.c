@@ -182,12 +182,8 @@ mpno_status mpno_record_put(mpno_ctx *ctx, const mpno_tensor_record *r, mpno_val
     MPNO_TRY(mpno_value_set_int(ctx, map, "lost_to_zero", r->lost));
     MPNO_TRY(mpno_value_set_real(ctx, map, "sqnr_db", r->decibel));
     if (r->n_shells == 0) return MPNO_OK;
-    MPNO_TRY(mpno_value_list(ctx, &shells));
-    MPNO_TRY(mpno_value_set(ctx, map, "shells_db", shells));
-    for (int s = 0; s < r->n_shells; s++) {
-        mpno_value *decibel = NULL;
-        MPNO_TRY(mpno_value_real(ctx, r->shells[s], &decibel));
-        MPNO_TRY(mpno_value_append(ctx, shells, decibel));
-    }
+    MPNO_TRY(mpno_value_set_list(ctx, map, "shells_db", &shells));
+    for (int s = 0; s < r->n_shells; s++)
+        MPNO_TRY(mpno_value_append_real(ctx, shells, r->shells[s]));
     return MPNO_OK;
 }

@@ -133,8 +133,7 @@ static mpno_status put_arguments(mpno_ctx *ctx, const mpno_settings *s, const mp
     if (tanh) MPNO_TRY(mpno_value_set_string(ctx, map, "stabilizer", "tanh"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "_version", "0.1.0"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "_name", "FNO"));
-    MPNO_TRY(mpno_value_list(ctx, &args));
-    return mpno_value_set(ctx, map, "args", args);
+    return mpno_value_set_list(ctx, map, "args", &args);
 }
 
 static mpno_status put_tensor(mpno_ctx *ctx, const mpno_model *model, int param,
@@ -234,14 +233,11 @@ static mpno_status refactor(mpno_ctx *ctx, mpno_restored *r, const mpno_sink *si
 
 static mpno_status put_errors(mpno_ctx *ctx, const mpno_restored *r, const double *errors,
                               mpno_value *map) {
-    mpno_value *list, *one;
+    mpno_value *list;
     if (r->checkpoint->settings.export.factorization == 0) return MPNO_OK;
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "weight_errors", list));
-    for (int l = 0; l < (int)mpno_model_config(r->model)->n_layers; l++) {
-        MPNO_TRY(mpno_value_real(ctx, errors[l], &one));
-        MPNO_TRY(mpno_value_append(ctx, list, one));
-    }
+    MPNO_TRY(mpno_value_set_list(ctx, map, "weight_errors", &list));
+    for (int l = 0; l < (int)mpno_model_config(r->model)->n_layers; l++)
+        MPNO_TRY(mpno_value_append_real(ctx, list, errors[l]));
     return MPNO_OK;
 }
 

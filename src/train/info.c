@@ -17,13 +17,9 @@ static mpno_status put_tensor(mpno_ctx *ctx, const mpno_named_tensor *tensor, mp
     mpno_value *shape = NULL;
     MPNO_TRY(mpno_value_set_string(ctx, map, "name", tensor->name));
     MPNO_TRY(mpno_value_set_string(ctx, map, "type", mpno_element_name(tensor->element)));
-    MPNO_TRY(mpno_value_list(ctx, &shape));
-    MPNO_TRY(mpno_value_set(ctx, map, "shape", shape));
-    for (int d = 0; d < tensor->ndim; d++) {
-        mpno_value *size = NULL;
-        MPNO_TRY(mpno_value_int(ctx, tensor->shape[d], &size));
-        MPNO_TRY(mpno_value_append(ctx, shape, size));
-    }
+    MPNO_TRY(mpno_value_set_list(ctx, map, "shape", &shape));
+    for (int d = 0; d < tensor->ndim; d++)
+        MPNO_TRY(mpno_value_append_int(ctx, shape, tensor->shape[d]));
     return MPNO_OK;
 }
 
@@ -87,8 +83,7 @@ static mpno_status describe_file(mpno_ctx *ctx, const char *path, const mpno_ten
     mpno_table *table = NULL;
     MPNO_TRY(mpno_value_set_string(ctx, map, "kind", kind));
     MPNO_TRY(mpno_value_set_string(ctx, map, "path", path));
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "tensors", list));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "tensors", &list));
     mpno_say(sink, "%s: %s, %zu tensors\n", path, kind, file->n);
     MPNO_TRY(mpno_table_create(ctx, &table));
     mpno_status status = list_tensors(ctx, file, table, list);

@@ -20,14 +20,11 @@ static mpno_status put_caches(mpno_ctx *ctx, const mpno_sink *sink, mpno_value *
     static const char *const names[] = {"L1 data", "L2", "L3"};
     const mpno_caches caches = mpno_cpu_caches();
     mpno_value *list = NULL;
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "caches", list));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "caches", &list));
     mpno_say(sink, "caches:");
     for (int i = 0; i < 3; i++) {
         char bytes[MPNO_HUMAN_CAPACITY];
-        mpno_value *value = NULL;
-        MPNO_TRY(mpno_value_int(ctx, (int64_t)caches.level[i], &value));
-        MPNO_TRY(mpno_value_append(ctx, list, value));
+        MPNO_TRY(mpno_value_append_int(ctx, list, (int64_t)caches.level[i]));
         mpno_say(sink, "%s %s %s", i ? "," : "", names[i],
                  caches.level[i] ? mpno_human_bytes(caches.level[i], bytes) : "unknown");
     }
@@ -102,8 +99,7 @@ mpno_status mpno_info_machine(mpno_ctx *ctx, const mpno_sink *sink, mpno_value *
     mpno_say(sink, "processor: %s\n", model);
     MPNO_TRY(put_caches(ctx, sink, map));
     MPNO_TRY(put_threads(ctx, sink, map));
-    MPNO_TRY(mpno_value_list(ctx, &isas));
-    MPNO_TRY(mpno_value_set(ctx, map, "instruction_sets", isas));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "instruction_sets", &isas));
     MPNO_TRY(mpno_table_create(ctx, &table));
     mpno_status status = put_isas(ctx, table, isas);
     if (status == MPNO_OK) status = mpno_say_table(ctx, sink, table);

@@ -53,11 +53,8 @@ mpno_status mpno_modes_list(mpno_ctx *ctx, const mpno_model *model, mpno_value *
         mpno_model_layer_modes(model, l, n);
         status = mpno_value_list(ctx, &layer);
         if (status == MPNO_OK) status = mpno_value_append(ctx, list, layer);
-        for (int d = 0; d < c->ndim && status == MPNO_OK; d++) {
-            mpno_value *number = NULL;
-            status = mpno_value_int(ctx, n[d], &number);
-            if (status == MPNO_OK) status = mpno_value_append(ctx, layer, number);
-        }
+        for (int d = 0; d < c->ndim && status == MPNO_OK; d++)
+            status = mpno_value_append_int(ctx, layer, n[d]);
     }
     if (status != MPNO_OK) mpno_value_destroy(ctx, &list);
     *out = list;

@@ -399,8 +399,7 @@ static mpno_status layers(const planner *p, bool training, mpno_table *table, mp
     for (int i = 0; i < mpno_policy_count() && status == MPNO_OK; i++) {
         const char *name = mpno_policy_name(i);
         status = mpno_table_column(table, name, MPNO_RIGHT);
-        if (status == MPNO_OK) status = mpno_value_list(p->ctx, &lists[i]);
-        if (status == MPNO_OK) status = mpno_value_set(p->ctx, by_policy, name, lists[i]);
+        if (status == MPNO_OK) status = mpno_value_set_list(p->ctx, by_policy, name, &lists[i]);
         if (status == MPNO_OK) status = plan_finest(p, name, training, false, &networks[i]);
     }
     if (status == MPNO_OK) status = layer_rows(p, training, networks, table, lists);
@@ -574,8 +573,7 @@ static mpno_status phase_section(const planner *p, const mpno_phase *phase, bool
 static mpno_status put_grids(const planner *p, mpno_value *map) {
     mpno_value *list = NULL;
     if (p->n_sets == 1) return MPNO_OK;
-    MPNO_TRY(mpno_value_list(p->ctx, &list));
-    MPNO_TRY(mpno_value_set(p->ctx, map, "grids", list));
+    MPNO_TRY(mpno_value_set_list(p->ctx, map, "grids", &list));
     for (size_t i = 0; i < p->n_sets; i++) {
         char key[64];
         mpno_value *item = NULL;
@@ -658,8 +656,7 @@ static mpno_status plan_all(const planner *p, const mpno_schedule *schedule, mpn
     MPNO_TRY(say_section(p, training_layers, NULL, map));
     MPNO_TRY(say_section(p, inference_layers, NULL, map));
     if (p->svg) MPNO_TRY(largest_phase(p, schedule, &drawn));
-    MPNO_TRY(mpno_value_list(ctx, &phases));
-    MPNO_TRY(mpno_value_set(ctx, map, "phases", phases));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "phases", &phases));
     for (int i = 0; i < schedule->n; i++) {
         mpno_value *entry = NULL;
         if (schedule->phase[i].first >= schedule->n_epochs) break;

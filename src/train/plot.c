@@ -278,17 +278,14 @@ static mpno_status open_source(mpno_ctx *ctx, const char *file, const mpno_confi
 
 static mpno_status put_report(const mpno_plot_job *job, const char *output, mpno_value *map) {
     mpno_ctx *ctx = job->source->ctx;
-    mpno_value *list, *item;
+    mpno_value *list;
     MPNO_TRY(mpno_value_set_string(ctx, map, "output", output));
     MPNO_TRY(mpno_value_set_int(ctx, map, "width", job->width));
     MPNO_TRY(mpno_value_set_int(ctx, map, "height", job->height));
     MPNO_TRY(mpno_value_set_int(ctx, map, "frames", job->frames));
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "samples", list));
-    for (int i = 0; i < job->n_samples; i++) {
-        MPNO_TRY(mpno_value_int(ctx, job->samples[i], &item));
-        MPNO_TRY(mpno_value_append(ctx, list, item));
-    }
+    MPNO_TRY(mpno_value_set_list(ctx, map, "samples", &list));
+    for (int i = 0; i < job->n_samples; i++)
+        MPNO_TRY(mpno_value_append_int(ctx, list, job->samples[i]));
     return MPNO_OK;
 }
 

@@ -194,8 +194,7 @@ static mpno_status layers(profiler *p, mpno_table *table, mpno_value *map) {
     MPNO_TRY(mpno_table_column(table, "layer", MPNO_LEFT));
     for (int i = 0; i < p->n_policies; i++)
         MPNO_TRY(mpno_table_column(table, p->policies[i].phase.policy, MPNO_RIGHT));
-    MPNO_TRY(mpno_value_list(p->ctx, &list));
-    MPNO_TRY(mpno_value_set(p->ctx, map, "layers", list));
+    MPNO_TRY(mpno_value_set_list(p->ctx, map, "layers", &list));
     for (int l = 0; l < p->n_layers; l++) {
         MPNO_TRY(put_layer(p, l, list));
         MPNO_TRY(mpno_table_cell(table, "%s", mpno_network_layer(p->policies[0].planned, l).layer));
@@ -268,8 +267,7 @@ static mpno_status tensors(profiler *p, mpno_table *table, mpno_value *map) {
         MPNO_TRY(mpno_table_column(table, names[i], MPNO_LEFT));
     for (int i = 0; i < p->n_policies; i++)
         MPNO_TRY(mpno_table_column(table, p->policies[i].phase.policy, MPNO_RIGHT));
-    MPNO_TRY(mpno_value_list(p->ctx, &list));
-    MPNO_TRY(mpno_value_set(p->ctx, map, "tensors", list));
+    MPNO_TRY(mpno_value_set_list(p->ctx, map, "tensors", &list));
     for (int i = 0; i < p->n_policies; i++)
         for (int k = 0; k < mpno_network_n_tensors(p->policies[i].planned); k++) {
             const mpno_tensor_line line = mpno_network_tensor(p->policies[i].planned, k);

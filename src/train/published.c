@@ -34,8 +34,7 @@ mpno_status mpno_published(mpno_ctx *ctx, const char *path, const mpno_sink *sin
         const struct row *r = &ROWS[i];
         if (strncmp(name, r->begins, strlen(r->begins)) != 0) continue;
         if (!list) {
-            MPNO_TRY(mpno_value_list(ctx, &list));
-            MPNO_TRY(mpno_value_set(ctx, map, "published", list));
+            MPNO_TRY(mpno_value_set_list(ctx, map, "published", &list));
             mpno_say(sink, "published for %s (%s):\n", name, r->source);
         }
         mpno_say(sink, "    %-6s RMSE %.2g, nRMSE %.2g\n", r->model, r->rmse, r->nrmse);

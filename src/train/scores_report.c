@@ -29,17 +29,6 @@ static mpno_status put_values(mpno_ctx *ctx, const mpno_scores *s, int64_t step,
     return MPNO_OK;
 }
 
-static mpno_status put_list(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value **out) {
-    MPNO_TRY(mpno_value_list(ctx, out));
-    return mpno_value_set(ctx, map, key, *out);
-}
-
-static mpno_status append_real(mpno_ctx *ctx, mpno_value *list, double v) {
-    mpno_value *item;
-    MPNO_TRY(mpno_value_real(ctx, v, &item));
-    return mpno_value_append(ctx, list, item);
-}
-
 static mpno_status append_map(mpno_ctx *ctx, mpno_value *list, mpno_value **out) {
     MPNO_TRY(mpno_value_map(ctx, out));
     return mpno_value_append(ctx, list, *out);
@@ -47,18 +36,15 @@ static mpno_status append_map(mpno_ctx *ctx, mpno_value *list, mpno_value **out)
 
 static mpno_status put_spectrum(mpno_ctx *ctx, const mpno_scores *s, int64_t channel,
                                 mpno_value *map) {
-    mpno_value *spectrum, *list, *item;
+    mpno_value *spectrum, *list;
     const size_t n = s->spectrum.n_shells;
     MPNO_TRY(mpno_value_set_map(ctx, map, "spectrum", &spectrum));
-    MPNO_TRY(put_list(ctx, spectrum, "wave_number", &list));
-    for (size_t k = 0; k < n; k++) {
-        MPNO_TRY(mpno_value_int(ctx, (int64_t)k, &item));
-        MPNO_TRY(mpno_value_append(ctx, list, item));
-    }
+    MPNO_TRY(mpno_value_set_list(ctx, spectrum, "wave_number", &list));
+    for (size_t k = 0; k < n; k++) MPNO_TRY(mpno_value_append_int(ctx, list, (int64_t)k));
     for (int f = 0; f < MPNO_N_SCORE_FIELDS; f++) {
-        MPNO_TRY(put_list(ctx, spectrum, field_names[f], &list));
+        MPNO_TRY(mpno_value_set_list(ctx, spectrum, field_names[f], &list));
         for (size_t k = 0; k < n; k++)
-            MPNO_TRY(append_real(
+            MPNO_TRY(mpno_value_append_real(
                 ctx, list, mpno_scores_power(s, (mpno_score_field)f, MPNO_SCORES_ALL, channel, k)));
     }
     return MPNO_OK;
@@ -68,7 +54,7 @@ static mpno_status put_channels(mpno_ctx *ctx, const mpno_scores *s, int64_t ste
                                 mpno_value *map) {
     mpno_value *list, *entry;
     if (s->shape.channels == 1) return MPNO_OK;
-    MPNO_TRY(put_list(ctx, map, "channels", &list));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "channels", &list));
     for (int64_t c = 0; c < s->shape.channels; c++) {
         MPNO_TRY(append_map(ctx, list, &entry));
         MPNO_TRY(put_values(ctx, s, step, c, entry));
@@ -85,7 +71,7 @@ mpno_status mpno_scores_put(mpno_ctx *ctx, mpno_value *map, const mpno_named_sco
     MPNO_TRY(put_values(ctx, s, MPNO_SCORES_ALL, MPNO_SCORES_ALL, entry));
     MPNO_TRY(put_channels(ctx, s, MPNO_SCORES_ALL, true, entry));
     if (s->shape.n_steps > 1) {
-        MPNO_TRY(put_list(ctx, entry, "steps", &list));
+        MPNO_TRY(mpno_value_set_list(ctx, entry, "steps", &list));
         for (int64_t t = 0; t < s->shape.n_steps; t++) {
             MPNO_TRY(append_map(ctx, list, &step));
             MPNO_TRY(put_values(ctx, s, t, MPNO_SCORES_ALL, step));

@@ -126,8 +126,7 @@ static mpno_status put_step(mpno_ctx *ctx, const mpno_moment *m, mpno_value *lis
 mpno_status mpno_network_timeline_put(mpno_ctx *ctx, const mpno_network_timeline *t,
                                       mpno_value *map) {
     mpno_value *list = NULL;
-    MPNO_TRY(mpno_value_list(ctx, &list));
-    MPNO_TRY(mpno_value_set(ctx, map, "steps", list));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "steps", &list));
     for (int s = 0; s < t->drawn.n_steps; s++) MPNO_TRY(put_step(ctx, &t->steps[s], list));
     return MPNO_OK;
 }

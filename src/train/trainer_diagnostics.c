@@ -99,8 +99,7 @@ static mpno_status put_scalars(mpno_ctx *ctx, const mpno_tensor_record *r, mpno_
 static mpno_status put_records(mpno_trainer *t, mpno_value *fields, mpno_value *board) {
     mpno_value *list = NULL, *layers = NULL;
     MPNO_TRY(mpno_value_set_string(t->ctx, fields, "policy", t->schedule.phase[t->phase].policy));
-    MPNO_TRY(mpno_value_list(t->ctx, &list));
-    MPNO_TRY(mpno_value_set(t->ctx, fields, "tensors", list));
+    MPNO_TRY(mpno_value_set_list(t->ctx, fields, "tensors", &list));
     MPNO_TRY(mpno_value_set_map(t->ctx, board, "diagnostics", &layers));
     for (int i = 0; i < t->diagnostics->records.n; i++) {
         const mpno_tensor_record *r = &t->diagnostics->records.v[i];
