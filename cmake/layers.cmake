@@ -1,7 +1,7 @@
 # One static library per folder of src/, each on top of the one before (side rooms first; src/LAYERS says who may include
 # whom), so that a test of a low folder builds and links only what stands below it. `mpno_static` and
 # `mpno_shared` are all of them.
-set(LAYERS core number data report kernel transform pde graph model train experiment)
+set(LAYERS core number data report kernel transform pde graph model certify train experiment)
 
 # Experiments are YAML files that the library carries with it.
 file(GLOB experiment_grids CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/experiment/grids/*.yaml)
