@@ -6,10 +6,10 @@
  * assumed of errors of earlier products. Names of statements: docs/theory/spectral_norm.md. */
 #include "certify/spectral_norm.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
+#include "certify/upwards.h"
 #include "core/memory.h"
 #include "core/parallel.h"
 
@@ -20,11 +20,6 @@ typedef struct matrix {
     int64_t rows, cols;
     double *planes[2];
 } matrix;
-
-/* S1: not below x / (1 - u)^roundings, u = 2^-53, for roundings <= 2^51. */
-static double up(double x, int64_t roundings) {
-    return x * (1.0 + (double)(roundings + 1) * DBL_EPSILON);
-}
 
 static double largest(const matrix *m) {
     double most = 0;
@@ -53,7 +48,7 @@ static double square_bound(const matrix *m) {
     double sum = 0;
     for (int p = 0; p < 2 && m->planes[p] != NULL; p++)
         for (int64_t i = 0; i < m->rows * m->cols; i++) sum += m->planes[p][i] * m->planes[p][i];
-    return up(sum, 2 * m->rows * m->cols + 1);
+    return mpno_up(sum, 2 * m->rows * m->cols + 1);
 }
 
 /* S2: not below the product of the greatest sums of moduli of rows and of columns. sums: [cols]. */
@@ -73,7 +68,7 @@ static double sums_bound(const matrix *m, double *sums) {
     }
     for (int64_t k = 0; k < m->cols; k++)
         if (sums[k] > most_col) most_col = sums[k];
-    return up(most_row * most_col, m->rows + m->cols + 7);
+    return mpno_up(most_row * most_col, m->rows + m->cols + 7);
 }
 
 /* Row r of m^H m, from the diagonal on: one more of m's rows at a time. */
@@ -126,17 +121,17 @@ static double bound_of(matrix *a, matrix b[2], double *sums, int steps) {
         const double frobenius = square_bound(m);
         square[j] = lesser(frobenius, sums_bound(m, sums)); /* of |m|_2^2 */
         if (j == steps + 1) break;
-        error[j] = up(3.0 * (double)m->rows * (DBL_EPSILON / 2) * frobenius, 1); /* S3 */
+        error[j] = mpno_up(3.0 * (double)m->rows * (DBL_EPSILON / 2) * frobenius, 1); /* S3 */
         gram(m, &b[j % 2]);
         m = &b[j % 2];
         shift[j] = scale(m);
     }
-    double norm = up(sqrt(square[steps + 1]), 1);
+    double norm = mpno_up(sqrt(square[steps + 1]), 1);
     for (int j = steps; j >= 0; j--) { /* S4 */
-        const double from_next = up(ldexp(norm, shift[j]) + error[j], 2);
-        norm = up(sqrt(lesser(square[j], from_next)), 1);
+        const double from_next = mpno_up(ldexp(norm, shift[j]) + error[j], 2);
+        norm = mpno_up(sqrt(lesser(square[j], from_next)), 1);
     }
-    norm = ldexp(up(norm, 1), exponent); /* S5 */
+    norm = ldexp(mpno_up(norm, 1), exponent); /* S5 */
     return norm < DBL_MIN ? nextafter(norm, INFINITY) : norm;
 }
 
