@@ -50,7 +50,7 @@ static mpno_status make_network(mpno_certifier *c) {
         opts.grid[d] = c->opts.grid[d];
         opts.output_grid[d] = c->opts.output_grid[d];
     }
-    opts.unfused = true;
+    opts.unfused = opts.accurate = true;
     MPNO_TRY(mpno_network_create(c->model, &opts, &c->network));
     return mpno_running_create(c->network, c->model, &c->running);
 }
