@@ -387,8 +387,9 @@ static void units_formats_and_threads_change_nothing(void **state) {
     }
 }
 
-/* cos(4 pi x + pi / 4) has the same two values on 4 points as on 8, and so have all functions of it:
- * a model that transforms nothing but the mean sees no difference there, though 16 points make one. */
+/* cos(4 pi x + pi / 4) has the same two values on 4 points as on 8, and so have all functions of
+ * it: a model that transforms nothing but the mean sees no difference there, though 16 points make
+ * one. */
 static void what_does_not_fall_is_no_estimate(void **state) {
     mpno_ctx *ctx = *state;
     mpno_fno_config config = periodic_config(1);
