@@ -237,6 +237,10 @@ void quad_case_draw(mpno_ctx *ctx, uint64_t seed, mpno_format arithmetic, quad_c
     q->domain.ndim = c->ndim, q->domain.planes = c->complex_data ? 2 : 1;
     q->domain.channels = c->out_channels;
     quad_output_grid(c, &q->opts, q->domain.grid);
+    for (int d = 0; d < c->ndim; d++) {
+        if (chance(&rng, 0.3)) q->domain.measure[d] = exp2(between(&rng, -3, 3));
+        q->domain.one_sided[d] = q->domain.grid[d] >= MPNO_ONE_SIDED_POINTS && chance(&rng, 0.3);
+    }
     q->n_in = numbers_of(c, q->opts.grid, c->in_channels);
     q->n_out = numbers_of(c, q->domain.grid, c->out_channels);
     draw_input(&rng, arithmetic, q);

@@ -37,29 +37,23 @@ static quad derivative(const difference *f, int d, int64_t point, int64_t at, in
 
 static quad_norms norms_of(const difference *f, int64_t points) {
     const quad_domain *domain = f->domain;
-    quad l2 = 0, h1 = 0, most = 0, volume = 1;
+    quad squares = 0, slopes = 0, most = 0, volume = 1;
     for (int d = 0; d < domain->ndim; d++)
         volume *= (domain->measure[d] == 0 ? 1 : (quad)domain->measure[d]) / (quad)domain->grid[d];
-    for (int64_t c = 0; c < domain->channels; c++) {
-        quad squares = 0, slopes = 0;
-        for (int64_t p = 0; p < points; p++) {
-            quad modulus = 0;
-            for (int64_t i = c; i < f->row; i += domain->channels) {
-                int64_t rest = p;
-                modulus += f->e[p * f->row + i] * f->e[p * f->row + i];
-                for (int d = domain->ndim - 1; d >= 0; d--) {
-                    const quad slope = derivative(f, d, p, rest % domain->grid[d], i);
-                    slopes += slope * slope;
-                    rest /= domain->grid[d];
-                }
+    for (int64_t p = 0; p < points; p++)
+        for (int64_t i = 0; i < f->row; i++) {
+            const quad size = QUAD(fabs)(f->e[p * f->row + i]);
+            int64_t rest = p;
+            squares += size * size;
+            if (size > most) most = size;
+            for (int d = domain->ndim - 1; d >= 0; d--) {
+                const quad slope = derivative(f, d, p, rest % domain->grid[d], i);
+                slopes += slope * slope;
+                rest /= domain->grid[d];
             }
-            squares += modulus;
-            if (modulus > most) most = modulus;
         }
-        l2 += QUAD(sqrt)(volume * squares);
-        h1 += QUAD(sqrt)(volume * (squares + slopes));
-    }
-    return (quad_norms){(double)l2, (double)h1, (double)QUAD(sqrt)(most)};
+    const quad l2 = QUAD(sqrt)(volume * squares), h1 = QUAD(sqrt)(volume * (squares + slopes));
+    return (quad_norms){(double)l2, (double)h1, (double)most};
 }
 
 quad_norms quad_distance(const quad_domain *domain, const quad_number *exact,

@@ -41,8 +41,8 @@ void quad_output_grid(const mpno_fno_config *config, const quad_opts *opts, int6
 double quad_network_run(const mpno_model *model, const quad_opts *opts, const double *x,
                         quad_number *y);
 
-/* Norms of answer - exact, or with answer NULL of exact: (prod h sum |e|^2)^(1/2) and the same with
- * |e|^2 + sum_j |D_j e|^2, each summed over channels, and the largest modulus. */
+/* Norms of answer - exact, or with answer NULL of exact, all channels together: (prod h sum
+ * |e|^2)^(1/2), the same with |e|^2 + sum_j |D_j e|^2, and the largest size of a number. */
 typedef struct quad_norms {
     double l2, h1, most;
 } quad_norms;
