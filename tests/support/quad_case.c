@@ -10,7 +10,7 @@
 #include "core/rng.h"
 #include "number/format.h"
 
-enum { MOST_POINTS = 160 }; /* of any grid, so that a case takes milliseconds */
+enum { MOST_POINTS = 200 }; /* of any grid, so that a case takes milliseconds */
 
 static double between(mpno_rng *rng, double low, double high) {
     return low + (high - low) * mpno_rng_uniform(rng);
@@ -38,6 +38,11 @@ static void draw_modes(mpno_rng *rng, mpno_fno_config *c, quad_opts *o) {
             o->grid[d] = chance(rng, 0.05) ? 1 : whole(rng, 2, most[c->ndim - 1]);
     } while (o->grid[0] * (c->ndim > 1 ? o->grid[1] : 1) * (c->ndim > 2 ? o->grid[2] : 1) >
              MOST_POINTS / (c->ndim > 3 ? 3 : 1));
+    /* long lines: other ways to transform them */
+    if (chance(rng, 0.15)) {
+        for (int d = 0; d < c->ndim; d++) o->grid[d] = whole(rng, 1, 2);
+        o->grid[whole(rng, 0, c->ndim - 1)] = whole(rng, 13, MOST_POINTS / 2);
+    }
     c->n_layers = whole(rng, 1, 3);
     for (int d = 0; d < c->ndim; d++) {
         c->n_modes[d] = whole(rng, 1, o->grid[d] + 2 < 7 ? o->grid[d] + 2 : 7);

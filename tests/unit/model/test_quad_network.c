@@ -12,7 +12,7 @@
 #include "support/quad_case.h"
 #include "unit/model/support.h"
 
-enum { CASES = 400 };
+enum { CASES = 300 };
 
 /* A result that takes some hundred roundings of 2^-53 one after another, which mostly cancel, in
  * relative L2; norms make the ones before them larger by what the oracle says. 400 cases
