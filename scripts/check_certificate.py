@@ -26,7 +26,8 @@ from mpmath import mpf
 from exact_network import Network, Refused, distances, exact, per_axis, read_safetensors
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s"{}\[\],:]+|[{}\[\],:]')
-STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2"}
+STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "BoolStorage": "?", "ByteStorage": "u1", "CharStorage": "i1",
+            "ShortStorage": "<i2", "IntStorage": "<i4", "LongStorage": "<i8"}
 
 
 # ---- the document ----
@@ -148,13 +149,12 @@ def find(path, given, certificate):
     return next((place for place in places if place.exists()), places[0])
 
 
-def read_sample(place, entry, wide):
-    """One sample [channels, grid..] as the network reads it: rounded to its arithmetic."""
+def read_sample(place, entry):
+    """One sample [channels, grid..], the numbers as they stand in the file."""
     if entry["complex"]:
         raise Refused("complex data have no definition here")
     tensor = np.asarray(read_tensor(place, entry["key"]))
-    sample = tensor[entry["sample"]].reshape(entry["shape"])
-    return sample.astype(np.float64 if wide else np.float32).astype(np.float64)
+    return tensor[entry["sample"]].reshape(entry["shape"]).astype(np.float64)
 
 
 # ---- the claim ----
@@ -168,9 +168,9 @@ def between(report, low, value, high, what):
 
 def check_distances(report, document, network, exact_answer, answer):
     """Every distance and size, and the verdict."""
-    ndim, opt = network.ndim, network.config["opt"]
-    measure = per_axis(opt["loss_measure"], ndim, 1)
-    one_sided = [kind == "one-sided" for kind in per_axis(opt["h1_boundary"], ndim, "periodic")]
+    plan, ndim = document["plan"], network.ndim
+    measure = per_axis(plan["measure"], ndim, 1)
+    one_sided = [kind == "one-sided" for kind in per_axis(plan["boundary"], ndim, "periodic")]
     apart = distances(exact(answer) - exact_answer, measure, one_sided)
     size = distances(exact_answer, measure, one_sided)
     known = False
@@ -199,16 +199,17 @@ def check(report, args):
     content = weights.read_bytes()
     report.hold(len(content) == document["checkpoint"]["bytes"] and sha256(content) == document["checkpoint"]["sha256"],
                 f"SHA-256 of the checkpoint {weights}")
-    network = Network(weights)
-    wide = network.state["arithmetic"] == "f64"
+    plan = document["plan"]
+    network = Network(weights, averaged=plan["weights"] == "ema")
+    if plan["stabilizer"] != network.stabilizer:
+        raise Refused(f"the plan says stabiliser {plan['stabilizer']}, the checkpoint {network.stabilizer}")
     place = find(document["input"]["path"], args.input, args.certificate)
-    x, extra = read_sample(place, document["input"], wide), []
+    x, extra = read_sample(place, document["input"]), []
     if network.model["norm"] == "ada_in":
-        vector = read_tensor(place, network.config["data"]["embedding_key"])[document["input"]["sample"]]
-        extra = [np.asarray(vector, np.float64 if wide else np.float32).astype(np.float64)]
+        extra = [read_tensor(place, plan["embedding_key"])[document["input"]["sample"]].astype(np.float64)]
     report.hold(sum_of_sample(x, *extra) == document["input"]["sha256"], f"SHA-256 of the input in {place}")
     place = find(document["answer"]["path"], args.answer, args.certificate)
-    answer = read_sample(place, document["answer"], wide)
+    answer = read_sample(place, document["answer"])
     report.hold(sum_of_sample(answer) == document["answer"]["sha256"], f"SHA-256 of the answer in {place}")
     exact_answer = network.run(x, answer.shape[1:], *extra)
     check_distances(report, document, network, exact_answer, answer)

@@ -58,9 +58,10 @@ def per_axis(value, ndim, default):
 
 
 class Network:
-    """A checkpoint. run() gives the answer to an input, both in physical units."""
+    """A checkpoint. run() gives the answer to an input, both in physical units. averaged: of the averages of the weights, or
+    the trained ones; None: as its configuration says."""
 
-    def __init__(self, path):
+    def __init__(self, path, averaged=None):
         self.tensors, metadata = read_safetensors(path)
         if "config" not in metadata or "state" not in metadata:
             raise Refused(f"{path} is no checkpoint of mpno")
@@ -68,7 +69,8 @@ class Network:
         self.complex_names = set(metadata.get("mpno.complex", "").split("\n"))
         self.model = self.config["model"]
         self.ndim = len(self.model["n_modes"])
-        averaged = self.config["opt"]["ema_decay"] is not None and self.config["eval"]["weights"] != "trained"
+        if averaged is None:
+            averaged = self.config["opt"]["ema_decay"] is not None and self.config["eval"]["weights"] != "trained"
         self.prefix = "ema." if averaged else ""
         self.stabilizer = self.state["phases"][-1]["stabilizer"]
         self.rooms = {}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/cli"), str(ROOT / "scripts")]
 
 from exact_network import Network, distances, exact  # noqa: E402
-from support import Case, make_project  # noqa: E402
+from support import Case, make_project, run  # noqa: E402
 
 SCRIPT = ROOT / "scripts/check_certificate.py"
 
@@ -47,7 +47,8 @@ class CheckCertificate(Case):
 
     def make(self, x, y):
         weights = (self.folder / "run/last.safetensors").read_bytes()
-        plan = {"policy": "mixed", "arithmetic": "f32"}
+        plan = {"policy": "mixed", "stabilizer": "tanh", "weights": "trained", "boundary": ["one-sided", "periodic"],
+                "measure": [2.0, 0.5]}
         bounds = {}
         for name in ("l2", "h1", "max"):
             apart, size = float(self.apart[name]), float(self.size[name])
@@ -115,8 +116,33 @@ class CheckCertificate(Case):
         self.certificate["sha256"] = "0" * 64
         self.check(1, "WRONG +the certificate's own", signed=False)
         self.certificate.pop("sha256")
-        self.certificate["plan"] = {"policy": "mixed", "arithmetic": "f64"}
+        self.certificate["plan"] = {**self.certificate["plan"], "policy": "half"}
         self.check(1, "WRONG +SHA-256 of the plan")
+
+
+@unittest.skipUnless(run("certify", "--help").status == 0, "this program has no certify yet")
+class CertificatesOfTheProgram(Case):
+    """What `mpno certify` writes must pass a checker that shares no code with it."""
+
+    SETS = [
+        ["precision.policy=full", "data.encode_input=true", "data.encoding=pixel-wise"],
+        ["precision.policy=mixed", "model.norm=instance_norm", "model.preactivation=true"],
+        ["precision.policy=half", "precision.format=bf16", "model.factorization=tucker", "model.rank=0.3", "opt.ema_decay=0.9"],
+        ["precision.policy=mixed", "precision.storage=spectrum=f8e4m3", "model.separable=true",
+         "opt.h1_boundary=[one-sided, periodic]", "opt.loss_measure=[2, 0.5]"],
+    ]
+
+    def test_they_pass(self):
+        make_project(self.folder)
+        for i, words in enumerate(self.SETS):
+            with self.subTest(words):
+                self.mpno("train", "config.yaml", "opt.n_epochs=1", "data.test=[test8.pt]", f"output=run-{i}", *words)
+                self.mpno("certify", f"run-{i}", "--sample", i, "-o", "c.json")
+                done = subprocess.run([sys.executable, "-B", SCRIPT, "c.json"], cwd=self.folder, text=True, check=False,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                self.assertEqual(done.returncode, 0, done.stdout)
+                for name in ("l2", "h1", "max"):
+                    self.assertIn(f"ok     {name} relative", done.stdout)
 
 
 if __name__ == "__main__":
