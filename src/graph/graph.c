@@ -235,12 +235,6 @@ size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, in
     return 0;
 }
 
-void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
-                        const mpno_bound *in, mpno_bound *out) {
-    (void)graph, (void)policy, (void)in;
-    for (int i = 0; i < node->n_out; i++) out[i] = (mpno_bound){INFINITY, INFINITY};
-}
-
 mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     const mpno_edge *first = &graph->edges[node->in[0]];
     for (int i = 1; i < node->n_in; i++) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/context.h"
+#include "graph/bound.h"
 #include "graph/policy.h"
 #include "kernel/bf16_kernels.h"
 #include "kernel/codec.h"
@@ -175,12 +176,6 @@ typedef struct mpno_op_cost {
     bool useful;  /* counts as useful work (products and transforms), see docs/design/cost.md */
 } mpno_op_cost;
 
-/* Upper bounds (rounded upwards) on the maximum magnitude of a tensor and on the error it carries.
- */
-typedef struct mpno_bound {
-    double magnitude, error;
-} mpno_bound;
-
 /* Five faces; the order in an op's file is the order here. */
 struct mpno_op {
     const char *name;
@@ -203,10 +198,10 @@ struct mpno_op {
                             int *grad_in);
     mpno_op_cost (*cost)(const mpno_graph *graph, const mpno_node *node, int64_t batch);
     double flops; /* of mpno_cost_elementwise, for each value of operand 0; 0: 1 */
-    /* Bounds of the outputs from those of the operands. mpno_bound_unknown (infinity) where the
-     * theory is not written yet. */
-    void (*bound)(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
-                  const mpno_bound *in, mpno_bound *out);
+    /* A bound of the error of output 0, which is the only one: graph/bound.h, with the number of
+     * its statement in docs/theory/certificates.md. NULL: nothing is known (gradient ops, ops of
+     * training). */
+    double (*bound)(const mpno_bound_call *call);
     /* Scratch bytes beside the operands (tile ops: of one tile); NULL: none. */
     size_t (*scratch)(const mpno_graph *graph, const mpno_node *node, int64_t rows_or_batch,
                       size_t type_bytes, int n_threads);
@@ -285,8 +280,6 @@ int mpno_operand_store(const mpno_kernels *kernels, const mpno_operand *operand,
                        const void *src, int64_t n);
 
 /* Shared faces of simple ops. */
-void mpno_bound_unknown(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
-                        const mpno_bound *in, mpno_bound *out);
 mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 /* [batch][2 x channels of operand 0]: a reduction to two sums a channel for each sample. */
 mpno_status mpno_shape_columns(mpno_graph *graph, const mpno_node *node, mpno_edge *out);

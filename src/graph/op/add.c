@@ -19,16 +19,9 @@ static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, co
 
 /* |fl(a^ + b^) - (a + b)| <= ea + eb + u |a^ + b^|, |a^| <= ma + ea. nextafter: these few f64
  * operations round upwards. */
-static void bound(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
-                  const mpno_bound *in, mpno_bound *out) {
-    const double u =
-        mpno_format_unit(mpno_policy_arithmetic(policy, node->op->name, node->layer).accumulate);
-    (void)graph;
-    const double magnitude = nextafter(in[0].magnitude + in[1].magnitude, INFINITY);
-    const double error = nextafter(in[0].error + in[1].error, INFINITY);
-    const double computed = nextafter(magnitude + error, INFINITY);
-    out[0] =
-        (mpno_bound){magnitude, nextafter(error + nextafter(u * computed, INFINITY), INFINITY)};
+/* Statement B2: errors add up; one rounding. */
+static double bound(const mpno_bound_call *call) {
+    return call->in[0].error + call->in[1].error + mpno_bound_rounding(call, 1, call->out.norm);
 }
 
 const mpno_op mpno_op_add = {

@@ -27,5 +27,4 @@ const mpno_op mpno_op_average_samples = {
     .shape = shape,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

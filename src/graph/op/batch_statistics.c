@@ -29,5 +29,4 @@ const mpno_op mpno_op_batch_statistics = {
     .shape = shape,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

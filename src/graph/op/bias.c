@@ -39,5 +39,5 @@ const mpno_op mpno_op_bias = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
+    .bound = mpno_bound_rounded_once,
 };

@@ -39,6 +39,14 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
                                       n_threads);
 }
 
+/* Statement B7, for the axes but the last. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_columns *c = call->node->attr.columns;
+    const double gain = (double)c->lines;
+    return gain * call->in[0].error +
+           mpno_bound_rounding(call, mpno_columns_rest_growth(c, false), gain * call->in[0].norm);
+}
+
 const mpno_op mpno_op_columns_forward = {
     .name = "columns_forward",
     .class = MPNO_OP_WHOLE,
@@ -47,6 +55,6 @@ const mpno_op mpno_op_columns_forward = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

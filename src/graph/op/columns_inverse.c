@@ -3,6 +3,8 @@
  * per channel added to the field that the columns stand for: X [modes][batch][2][C], b [C] or left
  * out -> c [batch][lines][2][K][C] on attr.grid. Gradients: columns_forward, the adjoint;
  * columns_sum. */
+#include <math.h>
+
 #include "graph/op/columns_sums.h"
 
 static void forward(mpno_op_call *call) {
@@ -43,6 +45,15 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
            mpno_aligned((size_t)graph->edges[node->in[0]].channels * type_bytes);
 }
 
+/* Statement B7, for the axes but the last; the number of a channel is added to one frequency of
+ * each line. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_columns *c = call->node->attr.columns;
+    const double bias = call->in[1].frobenius / fabs(c->mean);
+    return call->in[0].error + mpno_bound_rounding(call, mpno_columns_rest_growth(c, true) + 2,
+                                                   call->in[0].norm + bias);
+}
+
 const mpno_op mpno_op_columns_inverse = {
     .name = "columns_inverse",
     .class = MPNO_OP_WHOLE,
@@ -52,6 +63,6 @@ const mpno_op mpno_op_columns_inverse = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

@@ -31,6 +31,5 @@ const mpno_op mpno_op_columns_sum = {
     .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = mpno_columns_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

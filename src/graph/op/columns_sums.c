@@ -131,3 +131,11 @@ mpno_op_cost mpno_columns_cost(const mpno_graph *graph, const mpno_node *node, i
                                          graph->edges[node->in[0]].channels),
                           false};
 }
+
+double mpno_columns_bound(const mpno_bound_call *call, bool inverse) {
+    const mpno_columns *columns = call->node->attr.columns;
+    const double gain = mpno_columns_gain(columns, inverse);
+    return gain * call->in[0].error +
+           mpno_bound_rounding(call, mpno_columns_line_growth(columns, inverse),
+                               gain * call->in[0].norm);
+}

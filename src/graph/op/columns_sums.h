@@ -50,5 +50,7 @@ void mpno_columns_products_run(mpno_op_call *call, const mpno_columns_products *
 size_t mpno_columns_products_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                                      size_t type_bytes, int n_threads);
 mpno_op_cost mpno_columns_cost(const mpno_graph *graph, const mpno_node *node, int64_t batch);
+/* Statement B8: a line's transform and its adjoint. */
+double mpno_columns_bound(const mpno_bound_call *call, bool inverse);
 
 #endif

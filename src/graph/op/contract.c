@@ -2,6 +2,8 @@
  * Y[k][b][o] = sum_i X[k][b][i] W[r(k)][i][o], complex: X [modes][batch][2][I], W [blocks][2][I][O]
  * -> Y [modes][batch][2][O]; r = attr.mode_rows, or 0 for all modes where that is NULL. Gradients
  * (dL/dRe + i dL/dIm): dX = dY W^H (contract_dx), dW = X^H dY (contract_dw). */
+#include <math.h>
+
 #include "graph/op/contract_modes.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -43,6 +45,15 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
+/* Statement B9: sigma of the blocks passes on; 2 I products in each part of a number. A weight that
+ * was made from factors is off by its own error. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_bound *x = &call->in[0], *w = &call->in[1];
+    const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
+    return (w->norm + w->error) * x->error + w->error * x->norm +
+           mpno_bound_rounding(call, 2 * inputs + 1, sqrt(2) * w->frobenius * x->norm);
+}
+
 const mpno_op mpno_op_contract = {
     .name = "contract",
     .class = MPNO_OP_WHOLE,
@@ -52,6 +63,6 @@ const mpno_op mpno_op_contract = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_mode_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_mode_total_scratch,
+    .bound = bound,
 };

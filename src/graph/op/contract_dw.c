@@ -112,6 +112,5 @@ const mpno_op mpno_op_contract_dw = {
     .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = mpno_mode_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

@@ -41,6 +41,5 @@ const mpno_op mpno_op_contract_dx = {
     .shape = shape,
     .forward = forward,
     .cost = mpno_mode_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_mode_total_scratch,
 };

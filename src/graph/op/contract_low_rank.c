@@ -6,6 +6,8 @@
  * the same order. A task takes some modes with all their samples and goes through the ranks block
  * by block: the block of the inner product, its matrices and the result stay in the caches (64 rows
  * x 256 ranks: 128 KiB). Each element of Y is one chain over the ranks. */
+#include <math.h>
+
 #include <string.h>
 
 #include "core/memory.h"
@@ -244,6 +246,19 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
         (8.0 * (double)(n.inputs + n.outputs) + 6) * (double)(n.modes * batch * n.rank), true};
 }
 
+/* Statement B9 for three factors: |A| |S| |B|, each of which may have been made of others. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_bound *x = &call->in[0], *a = &call->in[1], *s = &call->in[2], *b = &call->in[3];
+    const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
+    const double rank = (double)mpno_low_rank_of(call->graph, call->node, 1).rank;
+    const double computed = a->norm * s->most * b->norm;
+    const double off =
+        (a->norm + a->error) * (s->most + s->error) * (b->norm + b->error) - computed;
+    const double size = a->frobenius * s->most * b->frobenius;
+    return (computed + off) * x->error + off * x->norm +
+           mpno_bound_rounding(call, 2 * inputs + 2 * rank + 8, 2 * sqrt(2) * size * x->norm);
+}
+
 const mpno_op mpno_op_contract_low_rank = {
     .name = "contract_low_rank",
     .class = MPNO_OP_WHOLE,
@@ -252,6 +267,6 @@ const mpno_op mpno_op_contract_low_rank = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

@@ -184,6 +184,5 @@ const mpno_op mpno_op_contract_low_rank_dw = {
     .shape = shape,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

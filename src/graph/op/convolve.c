@@ -108,6 +108,16 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
+/* Statement B3 for every offset of the kernel; its matrices add up. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_bound *x = &call->in[0], *w = &call->in[1];
+    const mpno_weight *weight = &call->graph->weights[call->graph->edges[call->node->in[1]].param];
+    const double offsets = (double)weight->blocks;
+    return offsets * w->norm * x->error + mpno_bound_rounding(call,
+                                                              (double)weight->cols * offsets + 1,
+                                                              offsets * w->frobenius * x->norm);
+}
+
 const mpno_op mpno_op_convolve = {
     .name = "convolve",
     .class = MPNO_OP_WHOLE,
@@ -116,6 +126,6 @@ const mpno_op mpno_op_convolve = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_convolve_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

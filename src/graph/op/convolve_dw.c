@@ -76,6 +76,5 @@ const mpno_op mpno_op_convolve_dw = {
     .shape = shape,
     .forward = forward,
     .cost = mpno_convolve_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

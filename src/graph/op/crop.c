@@ -28,6 +28,11 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
+/* Statement B1: at most the same sum over fewer points. */
+static double bound(const mpno_bound_call *call) {
+    return mpno_op_pad.bound(call);
+}
+
 const mpno_op mpno_op_crop = {
     .name = "crop",
     .class = MPNO_OP_WHOLE,
@@ -36,6 +41,6 @@ const mpno_op mpno_op_crop = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_margins_scratch,
+    .bound = bound,
 };

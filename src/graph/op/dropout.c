@@ -34,5 +34,4 @@ const mpno_op mpno_op_dropout = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 12, /* ten rounds of two multiplications give four numbers */
-    .bound = mpno_bound_unknown,
 };

@@ -29,6 +29,11 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
+/* Statement B7. */
+static double bound(const mpno_bound_call *call) {
+    return mpno_transform_bound(call, false);
+}
+
 const mpno_op mpno_op_fft_forward = {
     .name = "fft_forward",
     .class = MPNO_OP_WHOLE,
@@ -37,6 +42,6 @@ const mpno_op mpno_op_fft_forward = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_transform_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_transform_scratch,
+    .bound = bound,
 };

@@ -35,6 +35,11 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
+/* Statement B7. */
+static double bound(const mpno_bound_call *call) {
+    return mpno_transform_bound(call, true);
+}
+
 const mpno_op mpno_op_fft_inverse = {
     .name = "fft_inverse",
     .class = MPNO_OP_WHOLE,
@@ -44,6 +49,6 @@ const mpno_op mpno_op_fft_inverse = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_transform_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_transform_scratch,
+    .bound = bound,
 };

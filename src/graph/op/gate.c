@@ -19,6 +19,11 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
+/* Statement B2. */
+static double bound(const mpno_bound_call *call) {
+    return call->in[1].most * call->in[0].error + mpno_bound_rounding(call, 1, call->out.norm);
+}
+
 const mpno_op mpno_op_gate = {
     .name = "gate",
     .class = MPNO_OP_TILE,
@@ -29,5 +34,5 @@ const mpno_op mpno_op_gate = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

@@ -19,6 +19,14 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_gelu_grad, 2, in, NULL, x, &grad_in[0]);
 }
 
+/* Statement B4: |gelu'| <= 1.1290 (at x = sqrt 2), and |gelu(x) - computed| <= c u |x|. f32: c of
+ * kernels.def, which is checked for every float; f64: the C library's erfc, 5 ulp (glibc manual),
+ * its rounded argument 2, the products 2: below 16. */
+static double bound(const mpno_bound_call *call) {
+    const double c = call->arithmetic == MPNO_F32 ? 2 : 16;
+    return 1.1290 * call->in[0].error + mpno_bound_rounding(call, c, call->in[0].norm);
+}
+
 const mpno_op mpno_op_gelu = {
     .name = "gelu",
     .class = MPNO_OP_TILE,
@@ -29,5 +37,5 @@ const mpno_op mpno_op_gelu = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 20, /* two polynomials and a division (kernel/tmpl) */
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

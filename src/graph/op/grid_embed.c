@@ -3,6 +3,8 @@
  * (attr.box, far end excluded), as further channels. x [rows][C] -> y [rows][C + d]. Gradient: the
  * first C channels of dy. Error: the coordinates carry one rounding. Source: neuraloperator
  * GridEmbeddingND. */
+#include <math.h>
+
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -26,6 +28,18 @@ static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, co
                                    &grad_in[0]);
 }
 
+/* Statement B1: a coordinate has three roundings, of numbers of the size of the box. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_box *box = &call->node->attr.box;
+    const int ndim = mpno_graph_grid(call->graph, call->node->in[0])->ndim;
+    double square = 0;
+    for (int d = 0; d < ndim; d++) {
+        const double size = fabs(box->start[d]) + fabs(box->stop[d]);
+        square += 4 * size * size;
+    }
+    return call->in[0].error + mpno_bound_rounding(call, 4, sqrt(square));
+}
+
 const mpno_op mpno_op_grid_embed = {
     .name = "grid_embed",
     .class = MPNO_OP_TILE,
@@ -34,5 +48,5 @@ const mpno_op mpno_op_grid_embed = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

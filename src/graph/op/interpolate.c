@@ -2,6 +2,8 @@
  * y = a linear map along each axis of x in turn (attr.lines), onto the grid attr.grid;
  * attr.adjoint: the transposed maps, last axis first. x [batch][points][C] -> y alike, f64 sums.
  * The PyTorch library resamples its skips so (compat, model/spectral.h). Gradient: the adjoint. */
+#include <math.h>
+
 #include "core/parallel.h"
 #include "graph/graph.h"
 
@@ -106,6 +108,36 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
     return 2 * (size_t)n_threads * (size_t)largest(graph, node) * type_bytes;
 }
 
+/* sqrt(|A|_1 |A|_inf) of a matrix [rows][columns]. */
+static double matrix_norm(const double *a, int64_t rows, int64_t columns) {
+    double by_rows = 0, by_columns = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (int64_t c = 0; c < columns; c++) sum += fabs(a[r * columns + c]);
+        by_rows = fmax(by_rows, sum);
+    }
+    for (int64_t c = 0; c < columns; c++) {
+        double sum = 0;
+        for (int64_t r = 0; r < rows; r++) sum += fabs(a[r * columns + c]);
+        by_columns = fmax(by_columns, sum);
+    }
+    return sqrt(by_rows * by_columns);
+}
+
+/* Statement B3, axis by axis: sigma <= sqrt(|A|_1 |A|_inf), of |A| as well. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_lines *lines = call->node->attr.lines;
+    const mpno_grid *from = mpno_graph_grid(call->graph, call->node->in[0]),
+                    *to = &call->graph->grids[call->node->attr.grid];
+    double gain = sqrt((double)from->points / (double)to->points), terms = 2;
+    for (int d = 0; d < lines->ndim; d++) {
+        if (lines->matrix[d] == NULL) continue;
+        gain *= matrix_norm(lines->matrix[d], lines->to[d], lines->from[d]);
+        terms += (double)(call->node->attr.adjoint ? lines->to[d] : lines->from[d]) + 1;
+    }
+    return gain * call->in[0].error + mpno_bound_rounding(call, terms, gain * call->in[0].norm);
+}
+
 const mpno_op mpno_op_interpolate = {
     .name = "interpolate",
     .class = MPNO_OP_WHOLE,
@@ -114,6 +146,6 @@ const mpno_op mpno_op_interpolate = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

@@ -33,6 +33,12 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_dot_points, 3, both, NULL, a, &grad_in[1]);
 }
 
+/* Statement B4: slope at most 1. The rounding of x / a moves tanh by at most u |tanh|, since
+ * |v| / cosh^2 v <= |tanh v|. */
+static double bound(const mpno_bound_call *call) {
+    return call->in[0].error + mpno_bound_rounding(call, 12, call->out.norm);
+}
+
 const mpno_op mpno_op_learned_tanh = {
     .name = "learned_tanh",
     .class = MPNO_OP_TILE,
@@ -43,5 +49,5 @@ const mpno_op mpno_op_learned_tanh = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 22,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

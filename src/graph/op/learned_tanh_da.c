@@ -27,6 +27,5 @@ const mpno_op mpno_op_learned_tanh_da = {
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .flops = 50,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

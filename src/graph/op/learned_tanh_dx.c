@@ -19,5 +19,4 @@ const mpno_op mpno_op_learned_tanh_dx = {
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .flops = 26,
-    .bound = mpno_bound_unknown,
 };

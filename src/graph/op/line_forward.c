@@ -48,6 +48,11 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ro
            mpno_columns_part_bytes(node->attr.columns, graph->edges[node->in[0]].channels);
 }
 
+/* Statement B8. */
+static double bound(const mpno_bound_call *call) {
+    return mpno_columns_bound(call, false);
+}
+
 const mpno_op mpno_op_line_forward = {
     .name = "line_forward",
     .class = MPNO_OP_REDUCE,
@@ -56,7 +61,7 @@ const mpno_op mpno_op_line_forward = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
     .keeps_scratch = keeps_scratch,
+    .bound = bound,
 };

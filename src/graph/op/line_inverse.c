@@ -51,6 +51,11 @@ static bool keeps_scratch(const mpno_node *node) {
     return mpno_columns_keep_parts(node->attr.columns);
 }
 
+/* Statement B8. */
+static double bound(const mpno_bound_call *call) {
+    return mpno_columns_bound(call, true);
+}
+
 const mpno_op mpno_op_line_inverse = {
     .name = "line_inverse",
     .class = MPNO_OP_TILE,
@@ -60,7 +65,7 @@ const mpno_op mpno_op_line_inverse = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
     .keeps_scratch = keeps_scratch,
+    .bound = bound,
 };

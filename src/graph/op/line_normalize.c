@@ -5,7 +5,7 @@
  * stored: dc by normalize_columns_dx, gamma and beta by normalize_dw, both from the columns of dy
  * (line_forward) and normalize_columns_sums. */
 #include "core/memory.h"
-#include "graph/graph.h"
+#include "graph/op/columns_sums.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     MPNO_TRY(mpno_op_normalize.shape(graph, node, out));
@@ -73,6 +73,15 @@ static bool keeps_scratch(const mpno_node *node) {
     return mpno_op_line_inverse.keeps_scratch(node);
 }
 
+/* Statements B8 and B6: the field of the columns, then normalize. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_columns *columns = call->node->attr.columns;
+    const double norm = mpno_columns_gain(columns, true) * call->in[0].norm,
+                 terms = (double)mpno_lines_ranges(columns) +
+                         2.0 * (double)(MPNO_COLUMNS_LINES * columns->keep);
+    return mpno_bound_normalized(call, mpno_columns_bound(call, true), norm, terms);
+}
+
 const mpno_op mpno_op_line_normalize = {
     .name = "line_normalize",
     .class = MPNO_OP_TILE,
@@ -82,7 +91,7 @@ const mpno_op mpno_op_line_normalize = {
     .backward = backward,
     .cost = cost,
     .flops = 2, /* of the norm's part */
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
     .keeps_scratch = keeps_scratch,
+    .bound = bound,
 };

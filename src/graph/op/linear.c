@@ -49,6 +49,14 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
     return (mpno_op_cost){2.0 * (double)(rows * w->rows * w->cols), true};
 }
 
+/* Statement B3: sigma(W) passes on; a chain of I multiply-adds and the bias. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_bound *x = &call->in[0], *w = &call->in[1], *b = &call->in[2];
+    const mpno_edge *edge = &call->graph->edges[call->node->in[0]];
+    return w->norm * x->error + mpno_bound_rounding(call, (double)edge->channels + 2,
+                                                    w->frobenius * x->norm + b->frobenius);
+}
+
 const mpno_op mpno_op_linear = {
     .name = "linear",
     .class = MPNO_OP_TILE,
@@ -59,5 +67,5 @@ const mpno_op mpno_op_linear = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

@@ -27,5 +27,4 @@ const mpno_op mpno_op_linear_dw = {
     .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

@@ -79,5 +79,4 @@ const mpno_op mpno_op_loss = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

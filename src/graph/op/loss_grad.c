@@ -45,5 +45,4 @@ const mpno_op mpno_op_loss_grad = {
     .shape = mpno_shape_like_first,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

@@ -3,6 +3,8 @@
  * [2C], f64. The affine part of an adaptive norm. Gradients: dx = g dy (no_shift), dm by
  * modulate_sums. Source: Huang & Belongie, "Arbitrary style transfer in real-time with adaptive
  * instance normalization" (ICCV 2017). */
+#include <math.h>
+
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -41,6 +43,20 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
+/* Statement B5: a product of two numbers that are off, and a sum. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_edge *x = &call->graph->edges[call->node->in[0]];
+    const double *m = call->values[1];
+    double gain = 0, shifts = 0;
+    for (int64_t c = 0; c < x->channels; c++) {
+        gain = fmax(gain, fabs(m[c]));
+        if (!call->node->attr.no_shift) shifts += m[x->channels + c] * m[x->channels + c];
+    }
+    const mpno_bound *a = &call->in[0], *f = &call->in[1];
+    return gain * a->error + f->error * (a->most + 1) + f->error * a->error +
+           mpno_bound_rounding(call, 4, gain * a->norm + sqrt(shifts));
+}
+
 const mpno_op mpno_op_modulate = {
     .name = "modulate",
     .class = MPNO_OP_TILE,
@@ -52,6 +68,6 @@ const mpno_op mpno_op_modulate = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 2,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

@@ -17,5 +17,4 @@ const mpno_op mpno_op_modulate_sums = {
     .shape = mpno_shape_sample_sums,
     .forward = forward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
 };

@@ -16,5 +16,5 @@ const mpno_op mpno_op_moments = {
     .shape = mpno_shape_sample_sums,
     .forward = forward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
+    .bound = mpno_bound_none,
 };

@@ -62,6 +62,13 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
+/* Statement B6. */
+static double bound(const mpno_bound_call *call) {
+    const double points = (double)mpno_graph_grid(call->graph, call->node->in[0])->points;
+    return mpno_bound_normalized(call, call->in[0].error, call->in[0].norm,
+                                 mpno_bound_sum_terms(points));
+}
+
 const mpno_op mpno_op_normalize = {
     .name = "normalize",
     .class = MPNO_OP_TILE,
@@ -72,6 +79,6 @@ const mpno_op mpno_op_normalize = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 2,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

@@ -131,6 +131,5 @@ const mpno_op mpno_op_normalize_columns_dx = {
     .shape = mpno_shape_columns,
     .forward = forward,
     .cost = mpno_columns_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

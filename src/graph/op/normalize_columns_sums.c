@@ -17,6 +17,5 @@ const mpno_op mpno_op_normalize_columns_sums = {
     .shape = mpno_shape_sample_sums,
     .forward = forward,
     .cost = mpno_columns_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_columns_products_scratch,
 };

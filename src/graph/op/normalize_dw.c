@@ -31,5 +31,4 @@ const mpno_op mpno_op_normalize_dw = {
     .shape = shape,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

@@ -37,6 +37,5 @@ const mpno_op mpno_op_normalize_dx = {
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .flops = 4,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

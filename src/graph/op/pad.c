@@ -2,6 +2,8 @@
  * y = x on the larger grid attr.grid, zero around it: attr.margin points in front on each axis.
  * x [batch][points][C] -> y alike. Gradient: crop. Exact but for the store. Source: neuraloperator
  * DomainPadding. */
+#include <math.h>
+
 #include <string.h>
 
 #include "graph/op/margins.h"
@@ -36,6 +38,13 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
+/* Statement B1: the same sum over more points. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_node *n = call->node;
+    return call->in[0].error * sqrt((double)mpno_graph_grid(call->graph, n->in[0])->points /
+                                    (double)mpno_graph_grid(call->graph, n->out[0])->points);
+}
+
 const mpno_op mpno_op_pad = {
     .name = "pad",
     .class = MPNO_OP_WHOLE,
@@ -44,6 +53,6 @@ const mpno_op mpno_op_pad = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_margins_scratch,
+    .bound = bound,
 };

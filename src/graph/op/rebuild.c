@@ -3,6 +3,8 @@
  * the factors of its decomposition (CP, Tucker, tensor train), by attr.contraction. Operands:
  * complex weights [2][numbers]; W: mpno_graph.weights[attr.weight], [blocks][2][rows][cols].
  * Gradients of all factors: rebuild_dw. */
+#include <math.h>
+
 #include "graph/op/rebuild.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -68,6 +70,15 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
            mpno_weight_count(&graph->weights[node->attr.weight]) * type_bytes;
 }
 
+/* Statement B10: every element is a sum of products, off by mpno_contract_cost.error u of the sum
+ * of their magnitudes, whose Frobenius norm is at most the product of those of the factors. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_contraction *c = call->node->attr.contraction;
+    double size = 1;
+    for (int i = 0; i < call->node->n_in; i++) size *= sqrt(2) * call->in[i].frobenius;
+    return mpno_bound_rounding(call, mpno_contract_cost_of(&c->problem, &c->path).error + 2, size);
+}
+
 const mpno_op mpno_op_rebuild = {
     .name = "rebuild",
     .class = MPNO_OP_WHOLE,
@@ -77,6 +88,6 @@ const mpno_op mpno_op_rebuild = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_rebuild_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
+    .bound = bound,
 };

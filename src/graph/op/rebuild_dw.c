@@ -48,6 +48,5 @@ const mpno_op mpno_op_rebuild_dw = {
     .shape = shape,
     .forward = forward,
     .cost = mpno_rebuild_cost,
-    .bound = mpno_bound_unknown,
     .scratch = scratch,
 };

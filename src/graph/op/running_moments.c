@@ -20,5 +20,5 @@ const mpno_op mpno_op_running_moments = {
     .shape = mpno_shape_sample_sums,
     .forward = forward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
+    .bound = mpno_bound_none,
 };

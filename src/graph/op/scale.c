@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * y = attr.scale x. Gradient: dx = attr.scale dy. */
+#include <math.h>
+
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
@@ -15,6 +17,12 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
+/* Statement B2: the factor may itself be rounded. */
+static double bound(const mpno_bound_call *call) {
+    return fabs(call->node->attr.scale) * call->in[0].error +
+           mpno_bound_rounding(call, 3, call->out.norm);
+}
+
 const mpno_op mpno_op_scale = {
     .name = "scale",
     .class = MPNO_OP_TILE,
@@ -25,5 +33,5 @@ const mpno_op mpno_op_scale = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

@@ -45,6 +45,13 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
+/* Statement B9: a complex product of each number. */
+static double bound(const mpno_bound_call *call) {
+    const mpno_bound *x = &call->in[0], *w = &call->in[1];
+    return (w->most + w->error) * x->error + w->error * x->norm +
+           mpno_bound_rounding(call, 3, w->most * x->norm);
+}
+
 const mpno_op mpno_op_scale_modes = {
     .name = "scale_modes",
     .class = MPNO_OP_WHOLE,
@@ -53,6 +60,6 @@ const mpno_op mpno_op_scale_modes = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_mode_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_mode_total_scratch,
+    .bound = bound,
 };

@@ -33,6 +33,5 @@ const mpno_op mpno_op_scale_modes_dw = {
     .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = mpno_mode_cost,
-    .bound = mpno_bound_unknown,
     .scratch = mpno_mode_total_scratch,
 };

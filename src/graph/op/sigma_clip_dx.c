@@ -20,5 +20,4 @@ const mpno_op mpno_op_sigma_clip_dx = {
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .flops = 4,
-    .bound = mpno_bound_unknown,
 };

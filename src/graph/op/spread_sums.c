@@ -39,5 +39,4 @@ const mpno_op mpno_op_spread_sums = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
 };

@@ -18,6 +18,13 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
+/* Statement B4: slopes at most 1; the C library's functions (exp, asinh: 2 ulp, glibc manual) and
+ * two operations, relative to the result but for the sigmoid, whose e^-x may be large: 1 / (1 + e).
+ */
+static double bound(const mpno_bound_call *call) {
+    return call->in[0].error + mpno_bound_rounding(call, 8, call->out.norm);
+}
+
 const mpno_op mpno_op_squash = {
     .name = "squash",
     .class = MPNO_OP_TILE,
@@ -28,5 +35,5 @@ const mpno_op mpno_op_squash = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 20,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

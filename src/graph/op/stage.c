@@ -16,12 +16,6 @@ static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, co
     return MPNO_OK;
 }
 
-static void bound(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
-                  const mpno_bound *in, mpno_bound *out) {
-    (void)graph, (void)node, (void)policy;
-    out[0] = in[0]; /* the store is accounted for where tensors are stored */
-}
-
 const mpno_op mpno_op_stage = {
     .name = "stage",
     .class = MPNO_OP_TILE,
@@ -31,5 +25,5 @@ const mpno_op mpno_op_stage = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = bound,
+    .bound = mpno_bound_same,
 };

@@ -23,5 +23,4 @@ const mpno_op mpno_op_sum_points = {
     .shape = mpno_shape_weight_gradient,
     .forward = forward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
 };

@@ -17,12 +17,6 @@ static void forward(mpno_op_call *call) {
                                 call->in[0].channels, call->node->attr.channels);
 }
 
-static void bound(const mpno_graph *graph, const mpno_node *node, const mpno_policy *policy,
-                  const mpno_bound *in, mpno_bound *out) {
-    (void)graph, (void)node, (void)policy;
-    out[0] = in[0]; /* maxima over fewer values */
-}
-
 const mpno_op mpno_op_take_channels = {
     .name = "take_channels",
     .class = MPNO_OP_TILE,
@@ -31,5 +25,5 @@ const mpno_op mpno_op_take_channels = {
     .shape = shape,
     .forward = forward,
     .cost = mpno_cost_elementwise,
-    .bound = bound,
+    .bound = mpno_bound_same,
 };

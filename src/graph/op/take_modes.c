@@ -3,6 +3,8 @@
  * modes. What becomes of modes when a grid is changed other than by keeping their frequencies
  * (compat, model/spectral.h). attr.give is the same relation seen from X, each mode used at most
  * once: the gradient swaps the two. Exact. */
+#include <math.h>
+
 #include <string.h>
 
 #include "core/memory.h"
@@ -85,6 +87,11 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
     return (mpno_op_cost){values * (double)node->attr.n_modes, false};
 }
 
+/* Statement B1. A mode may weigh twice as much among those it comes to. */
+static double bound(const mpno_bound_call *call) {
+    return sqrt(2) * call->in[0].error;
+}
+
 const mpno_op mpno_op_take_modes = {
     .name = "take_modes",
     .class = MPNO_OP_WHOLE,
@@ -93,5 +100,5 @@ const mpno_op mpno_op_take_modes = {
     .forward = forward,
     .backward = backward,
     .cost = cost,
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

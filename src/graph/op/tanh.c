@@ -14,6 +14,12 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_tanh_grad, 2, in, NULL, x, &grad_in[0]);
 }
 
+/* Statement B4: slope at most 1, and |tanh(x) - computed| <= c u |computed|, c as for gelu; f64:
+ * the C library's, 2 ulp (glibc manual). */
+static double bound(const mpno_bound_call *call) {
+    return call->in[0].error + mpno_bound_rounding(call, 6, call->out.norm);
+}
+
 const mpno_op mpno_op_tanh = {
     .name = "tanh",
     .class = MPNO_OP_TILE,
@@ -24,5 +30,5 @@ const mpno_op mpno_op_tanh = {
     .backward = backward,
     .cost = mpno_cost_elementwise,
     .flops = 20, /* two polynomials and a division (kernel/tmpl) */
-    .bound = mpno_bound_unknown,
+    .bound = bound,
 };

@@ -17,5 +17,4 @@ const mpno_op mpno_op_tanh_grad = {
     .forward = forward,
     .cost = mpno_cost_elementwise,
     .flops = 25,
-    .bound = mpno_bound_unknown,
 };

@@ -33,5 +33,5 @@ const mpno_op mpno_op_times_i = {
     .forward = forward,
     .backward = backward,
     .cost = mpno_cost_elementwise,
-    .bound = mpno_bound_unknown,
+    .bound = mpno_bound_same,
 };

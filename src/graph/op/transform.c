@@ -2,6 +2,8 @@
  * Shared faces of fft_forward and fft_inverse, see transform.h. */
 #include "graph/op/transform.h"
 
+#include <math.h>
+
 mpno_status mpno_transform_fits(const mpno_graph *graph, const mpno_fft *fft, int grid) {
     const mpno_grid *g = &graph->grids[grid];
     const int64_t points = g->points / (g->planes > 1 ? g->planes : 1);
@@ -35,4 +37,17 @@ size_t mpno_transform_scratch(const mpno_graph *graph, const mpno_node *node, in
                               size_t type_bytes, int n_threads) {
     (void)batch, (void)type_bytes;
     return mpno_fft_scratch_bytes(node->attr.fft, graph->edges[node->in[0]].channels, n_threads);
+}
+
+double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {
+    const mpno_attr *attr = &call->node->attr;
+    const mpno_fft_problem *problem = mpno_fft_get_problem(attr->fft);
+    double gain = fabs(attr->scale);
+    if (problem->arithmetic != call->arithmetic) return INFINITY;
+    if (!inverse) gain *= (double)mpno_fft_points(attr->fft);
+    if (!inverse && attr->weighting == MPNO_FFT_HERMITIAN) gain *= 2;
+    /* a complex point is two rows of a field's mean */
+    if (problem->kind == MPNO_FFT_COMPLEX) gain *= inverse ? sqrt(0.5) : sqrt(2);
+    return gain * call->in[0].error +
+           mpno_bound_rounding(call, mpno_fft_growth(attr->fft, inverse), gain * call->in[0].norm);
 }

@@ -14,5 +14,7 @@ mpno_fft_call mpno_transform_call(const mpno_op_call *call, const mpno_operand *
 mpno_op_cost mpno_transform_cost(const mpno_graph *graph, const mpno_node *node, int64_t batch);
 size_t mpno_transform_scratch(const mpno_graph *graph, const mpno_node *node, int64_t batch,
                               size_t type_bytes, int n_threads);
+/* Statement B7: the norm of the transform passes on. INFINITY with 16-bit arithmetic. */
+double mpno_transform_bound(const mpno_bound_call *call, bool inverse);
 
 #endif

@@ -3,6 +3,8 @@
  * channels are the frequencies and channels of a line together, as groups. */
 #include "transform/columns/columns.h"
 
+#include <math.h>
+
 #include <stdatomic.h>
 
 #include "core/memory.h"
@@ -69,6 +71,30 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns) {
     mpno_free(ctx, (*columns)->owned);
     mpno_free(ctx, *columns);
     *columns = NULL;
+}
+
+/* T' = scale w F' with the plain transform of a line, whose norm is n in these norms; in T the
+ * weights are those of the norm. */
+double mpno_columns_gain(const mpno_columns *c, bool inverse) {
+    const double scale = fabs(c->mean);
+    if (inverse) return scale;
+    const double weight = sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / c->square[MPNO_COLUMNS_MEAN]);
+    return scale * (double)c->n * (c->middle_count > 0 ? fmax(1, 1.0001 * weight) : 1);
+}
+
+/* A product with T whose rows are folded at most twice: depth times the Frobenius norm, which is
+ * sqrt(sum of w) in units of the gain. Parts of a line are turned to its origin: a complex product
+ * with a rounded root mixes two sums. */
+double mpno_columns_line_growth(const mpno_columns *c, bool inverse) {
+    const double keep = (double)c->keep, n = (double)c->n,
+                 parts = ceil(n / (double)(c->part < c->n ? c->part : c->n));
+    const double depth = inverse ? 2 * keep : c->method == MPNO_LINES_PLAIN ? n : n / 2 + 1;
+    const double turned = c->method == MPNO_LINES_TURNED ? sqrt(2) : 1;
+    return 1.01 * turned * (depth + 2 * parts + 8) * sqrt(2 * keep);
+}
+
+double mpno_columns_rest_growth(const mpno_columns *c, bool inverse) {
+    return c->rest == NULL ? 2 : mpno_fft_growth(c->rest, inverse);
 }
 
 double mpno_columns_rest_flops(const mpno_columns *columns) {

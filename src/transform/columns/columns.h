@@ -87,6 +87,13 @@ void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, c
                        int64_t channels, void *points, void *scratch);
 size_t mpno_columns_part_bytes(const mpno_columns *plan, int64_t channels);
 bool mpno_columns_keep_parts(const mpno_columns *plan);
+/* Norms of what lines become. Columns of a line: root of the sum of w |c|^2, w = 2 for the middle
+ * class and else 1; points: root of the mean square. Gain: the operator norm of T (inverse) or of
+ * T' is at most this. Growth: their errors in units u, times gain and norm, and those of the
+ * transforms over the other axes: as mpno_fft_growth. */
+double mpno_columns_gain(const mpno_columns *columns, bool inverse);
+double mpno_columns_line_growth(const mpno_columns *columns, bool inverse);
+double mpno_columns_rest_growth(const mpno_columns *columns, bool inverse);
 /* Additions and multiplications of one sample and channel: over the other axes; of one line. */
 double mpno_columns_rest_flops(const mpno_columns *columns);
 double mpno_columns_line_flops(const mpno_columns *columns);

@@ -26,6 +26,7 @@
 #ifndef MPNO_TRANSFORM_FFT_H
 #define MPNO_TRANSFORM_FFT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/context.h"
@@ -68,6 +69,12 @@ size_t mpno_fft_groups_scratch_bytes(const mpno_fft *fft, int64_t channels, int6
                                      int n_threads);
 /* Additions and multiplications of one sample and channel, as executed (pruned). */
 double mpno_fft_flops(const mpno_fft *fft);
+/* Rounding errors in units u of f32 or f64 arithmetic: a transform divided by the square root of
+ * its points, whose operator norm is then at most 1, is off by at most growth u times the norm of
+ * what it is given (modes weigh 2 where they stand for their conjugates as well), but for
+ * second-order terms of roundings, for which `growth` is enlarged. docs/theory/transform.md, error.
+ */
+double mpno_fft_growth(const mpno_fft *fft, bool inverse);
 /* One line: sizes, kept modes, algorithm per axis; n bytes with the final zero. */
 void mpno_fft_describe(const mpno_fft *fft, char *text, size_t n);
 

@@ -39,6 +39,9 @@ void mpno_line_destroy(mpno_ctx *ctx, mpno_line *line);
 const char *mpno_line_name(const mpno_line *line, char *text,
                            size_t size); /* "direct", "fft 4.8.8", "chirp 2048" */
 
+/* See mpno_fft_growth: of the transform divided by sqrt(n). */
+double mpno_line_growth(const mpno_line *line);
+
 /* Elements of scratch for rows of `width` channels. */
 int64_t mpno_line_scratch(const mpno_line *line, const mpno_fft_kernels *kernels, int64_t width);
 /* in and out do not overlap. DIRECT: planes are `width` apart. */

@@ -4,6 +4,8 @@
  * FFTs" (1982). */
 #include "transform/fft/passes.h"
 
+#include <math.h>
+
 #include <string.h>
 
 #include "core/memory.h"
@@ -90,6 +92,19 @@ double mpno_passes_flops(int64_t n, int largest) {
 double mpno_passes_cost(int64_t n, int largest) {
     int radix[MPNO_FFT_MAX_PASSES], count = mpno_passes_factor(n, largest, radix);
     return mpno_passes_flops(n, largest) + 8.0 * (double)n * count;
+}
+
+/* A pass is sqrt(radix) times a unitary map. Radix 2: the product with a root, sqrt(5) u and its
+ * own rounding u / sqrt(2), and one addition: at most 4 u; 4 and 8 are two and three such passes
+ * with fewer roots. Odd radices sum up (r + 1) / 2 folded products in each part of a number: depth
+ * times the sum of the magnitudes, sqrt(2 r) times the norm at most, after the roots. */
+double mpno_passes_growth(const mpno_passes *passes) {
+    double growth = 0;
+    for (int s = 0; s < passes->n_passes; s++) {
+        const int r = passes->pass[s].radix;
+        growth += r % 2 == 0 ? 4 * log2(r) : sqrt(2.0 * r) * ((r + 1) / 2 + 4) + 3;
+    }
+    return growth;
 }
 
 mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, mpno_passes *out) {

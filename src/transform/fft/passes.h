@@ -28,6 +28,9 @@ double mpno_passes_flops(int64_t n, int largest);
 /* The same with loads and stores: proportional to measured time. */
 double mpno_passes_cost(int64_t n, int largest);
 
+/* See mpno_fft_growth: of the transform divided by sqrt(n). */
+double mpno_passes_growth(const mpno_passes *passes);
+
 MPNO_WARN_UNUSED mpno_status mpno_passes_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
                                                 mpno_passes *out);
 void mpno_passes_destroy(mpno_ctx *ctx, mpno_passes *passes);

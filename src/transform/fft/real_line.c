@@ -4,6 +4,8 @@
  * drown in a large one's rounding errors. */
 #include "transform/fft/real_line.h"
 
+#include <math.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +77,22 @@ const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t s
                  mpno_line_name(&line->line, inner, sizeof inner));
     }
     return text;
+}
+
+/* DIRECT as a complex line, with cosines and sines of k frequencies that weigh at most 2. HALF: a
+ * line of n/2 points, and a pass of radix 2 that parts its two interleaved transforms; FULL: a line
+ * of real numbers. Of both the half that is kept weighs twice. */
+double mpno_real_line_growth(const mpno_real_line *line) {
+    const double n = (double)line->n, k = (double)line->k;
+    switch (line->method) {
+        case MPNO_REAL_DIRECT:
+            return ((line->inverse ? 2 * k : n / 2 + 1) + 8) * sqrt(2 * k);
+        case MPNO_REAL_HALF:
+            return sqrt(2) * (mpno_line_growth(&line->line) + 6);
+        case MPNO_REAL_FULL:
+            return sqrt(2) * mpno_line_growth(&line->line);
+    }
+    return INFINITY;
 }
 
 int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernels *kernels,

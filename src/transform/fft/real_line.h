@@ -29,6 +29,9 @@ MPNO_WARN_UNUSED mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format ar
 void mpno_real_line_destroy(mpno_ctx *ctx, mpno_real_line *line);
 const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t size);
 
+/* See mpno_fft_growth: of the transform divided by sqrt(n). */
+double mpno_real_line_growth(const mpno_real_line *line);
+
 /* Elements of scratch for rows of `width` channels. */
 int64_t mpno_real_line_scratch(const mpno_real_line *line, const mpno_fft_kernels *kernels,
                                int64_t width);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Every op of ops.def, by its faces: gradients against differences, adjoints against inner
- * products, linearity, cost, bound, refusals. One row of `signatures` describes an op's operands;
+ * products, linearity, cost, refusals. One row of `signatures` describes an op's operands;
  * an op without a row fails the tests. All in f64, where formulas and rounding are far apart. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,8 +113,7 @@ static void every_op_has_a_row(void **state) {
     for (int i = 0; i < mpno_op_count(); i++) {
         const mpno_op *op = mpno_op_get(i);
         assert_non_null(signature_of(op));
-        assert_true(op->shape != NULL && op->forward != NULL && op->cost != NULL &&
-                    op->bound != NULL);
+        assert_true(op->shape != NULL && op->forward != NULL && op->cost != NULL);
         for (int k = 0; k < i; k++) assert_string_not_equal(op->name, mpno_op_get(k)->name);
     }
 }
@@ -576,7 +575,7 @@ static void gradient_of_blocks(void **state) {
             fail_msg("op %s is part of no checked gradient", mpno_op_get(i)->name);
 }
 
-/* ---- cost, bound, refusals ---- */
+/* ---- cost, refusals ---- */
 
 static void costs_are_positive(void **state) {
     (void)state;
@@ -608,87 +607,6 @@ static void costs_are_positive(void **state) {
     assert_true(mpno_op_contract.cost(r.graph, &r.graph->nodes[1], 3).flops ==
                 8.0 * 3 * modes * 3 * 5);
     rig_destroy(&r);
-}
-
-/* Nothing is free of error by default: a bound is infinite, or contains what came in. */
-static void bounds_are_never_small_by_default(void **state) {
-    (void)state;
-    int finite = 0;
-    for (int i = 0; i < mpno_op_count(); i++) {
-        rig r;
-        pool p = {0};
-        int in[MPNO_OP_MAX_IN];
-        const mpno_op *op = mpno_op_get(i);
-        mpno_bound given[MPNO_OP_MAX_IN], out[MPNO_OP_MAX_OUT];
-        rig_create(&r, ctx, 2, rig_sizes[2].size, MPNO_FFT_PLAIN);
-        const int edge = make_node(&r, &p, op, in);
-        const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
-        for (int k = 0; k < MPNO_OP_MAX_IN; k++) given[k] = (mpno_bound){2.0, 1e-3};
-        op->bound(r.graph, node, &full, given, out);
-        for (int k = 0; k < node->n_out; k++) {
-            assert_true(out[k].error >= 1e-3 && out[k].magnitude >= 2.0);
-            finite += isfinite(out[k].error);
-        }
-        rig_destroy(&r);
-    }
-    assert_int_equal(finite, 3); /* those that the next test observes */
-}
-
-/* The f32 op on operands that are off by up to e_k, against the f64 op on the true ones. */
-static void observe_bound(const mpno_op *op, double size, const double *errors) {
-    enum { ROWS = 64, MOST = ROWS * 8 };
-    rig r;
-    pool p = {0};
-    int in[MPNO_OP_MAX_IN];
-    mpno_policy policy;
-    mpno_bound given[2], out[MPNO_OP_MAX_OUT];
-    double truth[2][MOST];
-    _Alignas(64) float off[2][MOST], y[MOST];
-    assert_int_equal(mpno_policy_make(ctx, "full", MPNO_F32, MPNO_F16, &policy), MPNO_OK);
-    rig_create(&r, ctx, 1, &(int64_t){ROWS}, MPNO_FFT_PLAIN);
-    const int edge = make_node(&r, &p, op, in);
-    const mpno_node *node = &r.graph->nodes[r.graph->edges[edge].producer];
-    mpno_op_call call = {.kernels = mpno_kernels_get(ctx->isa, MPNO_F32),
-                         .fields = mpno_field_kernels_get(MPNO_F32),
-                         .graph = r.graph,
-                         .node = node,
-                         .rows = ROWS};
-    const int64_t from = r.graph->edges[in[0]].channels, to = r.graph->edges[edge].channels;
-    for (int k = 0; k < node->n_in; k++) {
-        given[k] = (mpno_bound){0, 0};
-        for (int64_t i = 0; i < ROWS * from; i++) {
-            truth[k][i] = size * mpno_rng_normal(&r.rng);
-            off[k][i] = (float)(truth[k][i] + errors[k] * (2 * mpno_rng_uniform(&r.rng) - 1));
-            given[k].magnitude = fmax(given[k].magnitude, fabs(truth[k][i]));
-            given[k].error = fmax(given[k].error, fabs((double)off[k][i] - truth[k][i]));
-        }
-        call.in[k] = (mpno_operand){off[k], MPNO_F32, from, NULL};
-    }
-    call.out[0] = (mpno_operand){y, MPNO_F32, to, NULL};
-    op->forward(&call);
-    op->bound(r.graph, node, &policy, given, out);
-    double error = 0, magnitude = 0;
-    for (int64_t i = 0; i < ROWS * to; i++) {
-        const int64_t at = i / to * from + i % to;
-        const double exact = truth[0][at] + (op == &mpno_op_add ? truth[1][at] : 0.0);
-        error = fmax(error, fabs((double)y[i] - exact));
-        magnitude = fmax(magnitude, fabs(exact));
-    }
-    assert_true(error <= out[0].error && magnitude <= out[0].magnitude);
-    assert_true(out[0].error <= 4 * error && out[0].magnitude <= 3 * magnitude); /* and useful */
-    rig_destroy(&r);
-}
-
-static void bounds_contain_what_is_observed(void **state) {
-    (void)state;
-    static const double errors[][2] = {{1e-3, 1e-3}, {1e-7, 3e-8}, {1e-2, 1e-9}, {1e-8, 1e-8}};
-    for (int i = 0; i < 4; i++)
-        for (int k = -3; k <= 3; k += 3) {
-            const double size = pow(10, k), scaled[] = {size * errors[i][0], size * errors[i][1]};
-            observe_bound(&mpno_op_add, size, scaled);
-            observe_bound(&mpno_op_stage, size, scaled);
-            observe_bound(&mpno_op_take_channels, size, scaled);
-        }
 }
 
 static void refuse(rig *r, const mpno_op *op, int n, const int *in, const char *sentence) {
@@ -736,8 +654,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(gradient_of_every_op, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gradient_of_blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(costs_are_positive, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(bounds_are_never_small_by_default, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(bounds_contain_what_is_observed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(shapes_that_do_not_fit, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
