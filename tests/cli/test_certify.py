@@ -377,6 +377,10 @@ class Certify(Case):
         self.mpno("train", "config.yaml", "model.n_modes=[6]", "data.train=lines.pt", "data.test=[lines.pt]", "output=line", "-q")
         told = self.mpno("certify", "line", "--sample", "5", "-o", "l.json", "--json").json()
         self.assertEqual((told["input"]["shape"], told["answer"]["shape"]), ([3, 16], [2, 16]))
+        data = (self.folder / "lines.pt").read_bytes()
+        x = struct.unpack_from("<48f", data, data.index(b"data/data/0") + len(b"data/data/0") + 5 * 4 * 48)
+        self.assertEqual(digest(b"f64 [3, 16]\n" + struct.pack("<48d", *x)), told["input"]["sha256"])
+        self.assertLess(told["distances"]["l2"]["relative_upper"], 1e-3)  # its channels are those of the exact answer
         self.mpno("predict", "line", "lines.pt", "-o", "l.npy", "-q")
         self.assertEqual(self.mpno("certify", "line", "--sample", "5", "--answer", "l.npy", "--json").json()["distances"],
                          told["distances"])
@@ -389,7 +393,7 @@ class Certify(Case):
             with h5py.File("u.h5", "w") as f:
                 f["u"] = u.astype("f4")
                 f["x"] = np.array([u[s, t:t + 2] for s in range(3) for t in range(4)]).astype("f4")
-            z = np.exp(1j * (np.arange(4)[:, None] + 2 * np.pi * np.arange(16) / 16)).astype("c8")
+            z = np.exp(1j * (np.arange(8).reshape(4, 2, 1) + 2 * np.pi * np.arange(16) / 16)).astype("c8")
             np.savez("z.npz", x=z, y=z * 1j)
             """, self.folder)
         words = ("model.n_modes=[6]", "opt.n_epochs=1", "-q")
@@ -407,9 +411,10 @@ class Certify(Case):
         self.mpno("train", "config.yaml", "data.train=z.npz", "data.test=[z.npz]", "model.complex_data=true",
                   "data.encode_output=false", "output=complex", *words)
         told = self.mpno("certify", "complex", "--sample", "1", "-o", "z.json", "--json").json()
-        self.assertEqual((told["answer"]["complex"], told["answer"]["shape"]), (True, [1, 16]))
+        self.assertEqual((told["answer"]["complex"], told["answer"]["shape"]), (True, [2, 16]))
+        self.assertLess(told["distances"]["l2"]["relative_upper"], 1e-3)
         numbers = run_peer('print(json.dumps(np.load("z_answer.npy").astype("<c16").tobytes().hex()))', self.folder)
-        self.assertEqual(told["answer"]["sha256"], digest(b"c128 [1, 16]\n" + bytes.fromhex(numbers)))
+        self.assertEqual(told["answer"]["sha256"], digest(b"c128 [2, 16]\n" + bytes.fromhex(numbers)))
         self.mpno("predict", "complex", "z.npz", "-o", "z.npy", "-q")
         again = self.mpno("certify", "complex", "--sample", "1", "--answer", "z.npy", "--json").json()
         self.assertEqual(again["distances"], told["distances"])
