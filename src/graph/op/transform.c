@@ -49,5 +49,6 @@ double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {
     /* a complex point is two rows of a field's mean */
     if (problem->kind == MPNO_FFT_COMPLEX) gain *= inverse ? sqrt(0.5) : sqrt(2);
     return gain * call->in[0].error +
-           mpno_bound_rounding(call, mpno_fft_growth(attr->fft, inverse), gain * call->in[0].norm);
+           mpno_bound_rounding_or_captured(call, mpno_fft_growth(attr->fft, inverse),
+                                           gain * call->in[0].norm);
 }
