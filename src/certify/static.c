@@ -91,7 +91,7 @@ static mpno_static_line line_of(const question *q, const mpno_range_walk *w, int
 static mpno_static_line inside_of(const question *q, const mpno_range_walk *w, int n) {
     mpno_static_line l = line_of(q, w, q->graph->nodes[n].out[0]);
     char name[sizeof l.name];
-    snprintf(name, sizeof name, "sums of %.39s", l.name);
+    snprintf(name, sizeof name, "sums of %.50s", l.name);
     memcpy(l.name, name, sizeof name);
     l.inside = true;
     l.format = mpno_range_format(w, q->policy.transforms), l.scaling = MPNO_SCALING_NONE;
@@ -114,16 +114,40 @@ static mpno_static_sum sum_of(const question *q, const mpno_range_walk *w, int n
     return s;
 }
 
-/* Lines of a walk; and sums of points where `c` wants them. */
+/* The copies of weights that node n reads, where they are not the master weights themselves. */
+static void copies_of(const question *q, const mpno_range_walk *w, const mpno_node *node,
+                      mpno_static *c) {
+    for (int i = 0; i < node->n_in; i++) {
+        const int edge = node->in[i];
+        if (edge < 0 || q->graph->edges[edge].kind != MPNO_EDGE_PARAM) continue;
+        const int param = q->graph->edges[edge].param;
+        const mpno_storage s = mpno_range_copy(w, node, param);
+        if (s.format == q->policy.base) continue;
+        mpno_static_line l = {.edge = edge,
+                              .format = s.format,
+                              .scaling = s.scaling,
+                              .bound = mpno_range_copy_most(w, node, param),
+                              .most = most_of(s.format, s.scaling, q->policy.base)};
+        snprintf(l.layer, sizeof l.layer, "%s", q->graph->layers[node->layer]);
+        snprintf(l.name, sizeof l.name, "%s", q->model->params[param].name);
+        snprintf(l.role, sizeof l.role, "%s",
+                 mpno_role_text(q->model->params[param].weight.role, false));
+        judge(&l);
+        c->lines[c->n_lines++] = l;
+    }
+}
+
+/* Lines and sums of a walk. */
 static mpno_status collect(const question *q, const mpno_range_walk *w, mpno_static *c) {
     const mpno_graph *g = q->graph;
-    const size_t most = (size_t)g->n_nodes * (MPNO_OP_MAX_OUT + 1);
+    const size_t most = (size_t)g->n_nodes * (MPNO_OP_MAX_IN + MPNO_OP_MAX_OUT + 1);
     MPNO_TRY(mpno_alloc_array(c->ctx, most, sizeof *c->lines, &c->lines));
     MPNO_TRY(mpno_alloc_array(c->ctx, (size_t)g->n_nodes, sizeof *c->sums, &c->sums));
     c->closes = true, c->first = -1;
     for (int n = 0; n < g->n_nodes; n++) {
         const mpno_node *node = &g->nodes[n];
         if (node->backward) continue;
+        copies_of(q, w, node, c);
         if (w->inside[n] > 0) {
             c->lines[c->n_lines++] = inside_of(q, w, n);
             if (node->op == &mpno_op_fft_forward) c->sums[c->n_sums++] = sum_of(q, w, n);

@@ -20,11 +20,12 @@ typedef struct mpno_static_opts {
     double embedding; /* norm ada_in: of the vectors that steer it; 0: not known */
 } mpno_static_opts;
 
-/* One stored tensor; inside: the numbers that a transform with 16-bit arithmetic makes on its way
- * to the tensor, rounded to its format, before any scale is applied. */
+/* One stored tensor, or the copy of a weight in the format that the network reads; inside: the
+ * numbers that a transform with 16-bit arithmetic makes on its way to the tensor, rounded to its
+ * format, before any scale is applied. */
 typedef struct mpno_static_line {
     int edge;
-    char layer[16], name[48], role[32];
+    char layer[16], name[64], role[32];
     mpno_format format;
     mpno_scaling scaling;
     bool inside;

@@ -127,12 +127,16 @@ mpno_status mpno_range_sigma_clip(mpno_range_walk *w, const mpno_node *node) {
     const double up = 1 + 4 * mpno_range_unit(w), channels = (double)x->channels,
                  n = mpno_range_points(w->graph, node->in[0]) * channels *
                      (node->attr.batch ? (double)w->capacity : 1);
-    double mean = 0, squares = 0;
-    for (int64_t c = 0; c < x->channels; c++)
+    double mean = 0, squares = 0, low = 0, high = 0;
+    for (int64_t c = 0; c < x->channels; c++) {
         mean += mpno_range_mean(x, c) / channels, squares += x->rms[c] * x->rms[c] / channels;
+        low += x->low[c] / channels, high += x->high[c] / channels;
+    }
+    const double off = (sums_error(n) + 4 * mpno_range_unit(w)) * mean;
     mean *= 1 + sums_error(n);
     const double limit = sqrt(5 * squares) + 2 * sqrt(2 * sums_error(n) * squares);
     for (int64_t c = 0; c < x->channels; c++) {
+        y->low[c] = fmin(x->low[c], low - off), y->high[c] = fmax(x->high[c], high + off);
         y->most[c] = up * fmin(fmax(x->most[c], mean), limit);
         y->rms[c] = up * sqrt(x->rms[c] * x->rms[c] + mean * mean);
     }
@@ -141,24 +145,29 @@ mpno_status mpno_range_sigma_clip(mpno_range_walk *w, const mpno_node *node) {
 
 /* ---- norms ---- */
 
-/* y = gamma (x - m) r + beta with m and r known: those of running statistics. */
+/* y = f x + beta - f m, f = gamma r, with m and r known: those of running statistics, found again
+ * as sums and differences in f64. */
+static void fixed_channel(mpno_range_walk *w, const mpno_node *node, const mpno_range *x, int64_t c,
+                          double gamma, double beta, double mean, double variance) {
+    const double u = mpno_range_unit(w), lost = ldexp(1, -49) * (variance + mean * mean);
+    const double f = gamma / sqrt(fmax(variance - lost, 0) + node->attr.eps),
+                 least = gamma / sqrt(variance + lost + node->attr.eps), add = beta - f * mean;
+    const double size = fabs(f) * (x->most[c] + fabs(mean)) + fabs(beta),
+                 off = 16 * u * size + fabs(f - least) * (x->most[c] + fabs(mean));
+    const double a = f * x->low[c], b = f * x->high[c];
+    mpno_range_set(mpno_range_out(w, node), c, fmin(a, b) + add - off, fmax(a, b) + add + off,
+                   fabs(f) * x->rms[c] + fabs(add) + off);
+}
+
 static mpno_status fixed(mpno_range_walk *w, const mpno_node *node, const mpno_range *x,
                          const double *gamma, const double *beta) {
     const mpno_node *from = &w->graph->nodes[w->graph->edges[node->in[1]].producer];
-    mpno_range *y = mpno_range_out(w, node);
-    const double u = mpno_range_unit(w);
     double *mean, *variance;
     if (from->op != &mpno_op_running_moments || node->attr.groups != x->channels) return MPNO_OK;
-    MPNO_TRY(mpno_range_magnitudes(w, from, 1, &mean));
-    const mpno_status status = mpno_range_magnitudes(w, from, 2, &variance);
-    for (int64_t c = 0; status == MPNO_OK && c < y->channels; c++) {
-        /* found again as the difference of two sums, in f64 */
-        const double lost = ldexp(1, -49) * (variance[c] + mean[c] * mean[c]),
-                     v = fmax(variance[c] - lost, 0), factor = gamma[c] / sqrt(v + node->attr.eps);
-        const double add = factor * mean[c] * (1 + 8 * u) + beta[c] * (1 + 4 * u);
-        y->most[c] = factor * x->most[c] * (1 + 8 * u) + add;
-        y->rms[c] = factor * x->rms[c] * (1 + 8 * u) + add;
-    }
+    MPNO_TRY(mpno_range_values(w, from, 1, &mean, NULL));
+    const mpno_status status = mpno_range_values(w, from, 2, &variance, NULL);
+    for (int64_t c = 0; status == MPNO_OK && c < x->channels; c++)
+        fixed_channel(w, node, x, c, gamma[c], beta[c], mean[c], variance[c]);
     mpno_free(w->ctx, mean);
     if (status == MPNO_OK) mpno_free(w->ctx, variance);
     return status;
@@ -195,7 +204,8 @@ static void ratios(const mpno_node *node, const mpno_range *x, int64_t c, const 
     *rms = fmin(sqrt(g->n / points) * up, (x->rms[c] + mean) / root) + more;
 }
 
-/* fl(a x + b), a = gamma r, b = beta - m a, all rounded: 8 u of |gamma| (|x - m| r + 2 |m| r). */
+/* fl(a x + b), a = gamma r, b = beta - m a, all rounded: 8 u of |gamma| (|x - m| r + 2 |m| r) and
+ * of |beta|. */
 static void by_group(mpno_range_walk *w, const mpno_node *node, const mpno_range *x, double off,
                      const double *gamma, const double *beta) {
     mpno_range *y = mpno_range_out(w, node);
@@ -207,17 +217,17 @@ static void by_group(mpno_range_walk *w, const mpno_node *node, const mpno_range
         for (int64_t c = first; c < first + width; c++) {
             double most, rms;
             ratios(node, x, c, &g, points, off, &most, &rms);
-            const double error = 8 * u * (gamma[c] * (most + shift) + beta[c]);
-            y->most[c] = gamma[c] * most + beta[c] + error;
-            y->rms[c] = gamma[c] * rms + beta[c] + error;
+            const double by = fabs(gamma[c]), error = 8 * u * (by * (most + shift) + fabs(beta[c]));
+            mpno_range_set(y, c, beta[c] - by * most - error, beta[c] + by * most + error,
+                           by * rms + fabs(beta[c]) + error);
         }
     }
 }
 
-/* The magnitudes of a vector operand; `otherwise` where it was left out. */
+/* A vector operand, of the arithmetic format; `otherwise` where it was left out. */
 static mpno_status vector(const mpno_range_walk *w, const mpno_node *node, int i, int64_t n,
                           double otherwise, double **out) {
-    if (node->in[i] >= 0) return mpno_range_magnitudes(w, node, i, out);
+    if (node->in[i] >= 0) return mpno_range_values(w, node, i, out, NULL);
     MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)n, sizeof(double), out));
     for (int64_t c = 0; c < n; c++) (*out)[c] = otherwise;
     return MPNO_OK;

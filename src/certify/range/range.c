@@ -77,9 +77,11 @@ static mpno_status make_range(mpno_range_walk *w, int edge) {
     mpno_range *r = &w->edges[edge];
     const bool blocks = e->kind == MPNO_EDGE_BLOCKS;
     r->channels = blocks ? 1 : e->channels;
-    MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)(3 * r->channels), sizeof(double), &r->most));
+    MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)(5 * r->channels), sizeof(double), &r->most));
     r->rms = r->most + r->channels, r->field = r->rms + r->channels;
-    for (int64_t i = 0; i < 3 * r->channels; i++) r->most[i] = INFINITY;
+    r->high = r->field + r->channels, r->low = r->high + r->channels;
+    for (int64_t i = 0; i < 5 * r->channels; i++)
+        r->most[i] = i < 4 * r->channels ? INFINITY : -INFINITY;
     if (e->kind == MPNO_EDGE_SPECTRUM)
         MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)e->modes, sizeof(double), &r->weights));
     for (int64_t k = 0; r->weights != NULL && k < e->modes; k++) r->weights[k] = 1;
@@ -165,7 +167,7 @@ void mpno_range_close(mpno_range_walk *w) {
 
 void mpno_range_input(mpno_range_walk *w, int edge, double most) {
     mpno_range *r = &w->edges[edge];
-    for (int64_t c = 0; c < r->channels; c++) r->most[c] = r->rms[c] = most;
+    for (int64_t c = 0; c < r->channels; c++) mpno_range_set(r, c, -most, most, most);
 }
 
 double mpno_range_most(const mpno_range_walk *w, int edge) {
@@ -186,6 +188,25 @@ static double weight_sum(const mpno_range_walk *w, int edge) {
     return e->kind == MPNO_EDGE_COLUMNS ? 2 * (double)e->modes : sum;
 }
 
+/* Rounding to nearest is monotone: what is at most x becomes at most what x becomes (S1). */
+static double raised(const mpno_range_walk *w, int edge, const mpno_range_rounding *r, double x) {
+    const mpno_format format = mpno_range_format(w, mpno_exec_format(w->exec, edge));
+    const bool plain = w->policy.rounding == MPNO_ROUND_NEAREST_EVEN &&
+                       mpno_exec_scaling(w->exec, edge) == MPNO_SCALING_NONE &&
+                       fabs(x) <= mpno_format_max(format);
+    return plain ? fmax(x, mpno_format_round(x, format)) : x + r->u * fabs(x) + r->eta;
+}
+
+/* Numbers that saturate may come nearer to 0 than a bound by sign says. */
+static void store_signs(mpno_range_walk *w, int edge, const mpno_range_rounding *r, int64_t c) {
+    mpno_range *range = &w->edges[edge];
+    range->high[c] = raised(w, edge, r, range->high[c]);
+    range->low[c] = -raised(w, edge, r, -range->low[c]);
+    if (r->saturates) range->high[c] = fmax(range->high[c], 0);
+    if (r->saturates) range->low[c] = fmin(range->low[c], 0);
+    range->most[c] = fmax(range->high[c], -range->low[c]);
+}
+
 /* What is stored is no larger than this; its consumers may read it rounded or not (S1). */
 static void store(mpno_range_walk *w, int edge) {
     const mpno_edge_kind kind = w->graph->edges[edge].kind;
@@ -195,10 +216,23 @@ static void store(mpno_range_walk *w, int edge) {
     mpno_range *range = &w->edges[edge];
     if (r.u == 0 || kind == MPNO_EDGE_BLOCKS) return;
     for (int64_t c = 0; c < range->channels; c++) {
-        range->most[c] += r.u * range->most[c] + eta;
+        if (kind == MPNO_EDGE_FIELD)
+            store_signs(w, edge, &r, c);
+        else
+            range->most[c] += r.u * range->most[c] + eta;
         range->rms[c] += r.u * range->rms[c] + eta * sqrt(sum);
         range->field[c] += r.u * range->field[c] + eta * sum;
     }
+}
+
+/* Bounds by sign, raised as others are, and never beyond the one that knows none; what is no number
+ * is no bound. */
+static void tidy_signs(mpno_range *r, int64_t c) {
+    const double low = r->low[c] - 1e-9 * fabs(r->low[c]),
+                 high = r->high[c] + 1e-9 * fabs(r->high[c]);
+    r->low[c] = low >= -r->most[c] ? low : -r->most[c];
+    r->high[c] = high <= r->most[c] ? high : r->most[c];
+    r->most[c] = fmax(r->high[c], -r->low[c]);
 }
 
 /* The mean of squares is at most the largest one, and no square more than all of them. */
@@ -213,9 +247,22 @@ static void tidy(mpno_range_walk *w, int edge) {
         if (field)
             r->most[c] = fmin(r->most[c], sqrt(mpno_range_points(w->graph, edge)) * r->rms[c]);
         r->most[c] = mpno_range_finish(w, r->most[c]);
+        if (field) tidy_signs(r, c);
         r->rms[c] = mpno_range_finish(w, field ? fmin(r->rms[c], r->most[c]) : r->rms[c]);
         r->field[c] = mpno_range_finish(w, r->field[c]);
     }
+}
+
+/* Whether an operand is of unknown size, and no line of its own says so: then neither is a result
+ * known, even of a function that bounds all numbers, since what came may be none. */
+static bool unknown(const mpno_range_walk *w, const mpno_node *node) {
+    for (int i = 0; i < node->n_in; i++) {
+        const int e = node->in[i];
+        const bool data =
+            e >= 0 && wanted(&w->graph->edges[e]) && w->graph->edges[e].kind != MPNO_EDGE_BLOCKS;
+        if (data && !w->stored[e] && !(mpno_range_most(w, e) < INFINITY)) return true;
+    }
+    return false;
 }
 
 mpno_status mpno_range_run(mpno_range_walk *w) {
@@ -223,7 +270,7 @@ mpno_status mpno_range_run(mpno_range_walk *w) {
         const mpno_node *node = &w->graph->nodes[n];
         mpno_range_rule *rule = mpno_range_rule_of(node->op);
         if (node->backward) continue;
-        if (rule != NULL && !node->attr.adjoint) MPNO_TRY(rule(w, node));
+        if (rule != NULL && !node->attr.adjoint && !unknown(w, node)) MPNO_TRY(rule(w, node));
         for (int i = 0; i < node->n_out; i++) {
             if (!wanted(&w->graph->edges[node->out[i]])) continue;
             tidy(w, node->out[i]);

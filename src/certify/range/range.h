@@ -16,15 +16,14 @@
 
 /* Of an edge, as its consumers read it: rounded or not. Arrays of one number per channel; INFINITY
  * where nothing is known.
- *   FIELD     most: |x| of every number; rms: sqrt of the mean of x^2 over the rows of a sample
- *   SPECTRUM  most: |X[k]| of every mode; rms: sqrt(sum_k w[k] |X[k]|^2), w = weights
- *   COLUMNS   most: |c[line][k]|; rms: sqrt of the mean over lines of sum_k w[k] |c|^2;
- *             field: sum_k w[k] |c[line][k]| of every line
- *   SUMS      most: of every number
- *   BLOCKS    most[0]: of every number; values and slack: what they are and how far off */
+ *   FIELD     most: |x| of every number; low <= x <= high: the same by sign; rms: sqrt of the mean
+ * of x^2 over the rows of a sample SPECTRUM  most: |X[k]| of every mode; rms: sqrt(sum_k w[k]
+ * |X[k]|^2), w = weights COLUMNS   most: |c[line][k]|; rms: sqrt of the mean over lines of sum_k
+ * w[k] |c|^2; field: sum_k w[k] |c[line][k]| of every line SUMS      most: of every number BLOCKS
+ * most[0]: of every number; values and slack: what they are and how far off */
 typedef struct mpno_range {
     int64_t channels;
-    double *most, *rms, *field;
+    double *most, *rms, *field, *low, *high;
     double *weights;        /* SPECTRUM: [modes]; 0: the mode is zero. Else NULL */
     double *values, *slack; /* BLOCKS: [blocks][2][rows][cols], [blocks][rows][cols] */
 } mpno_range;
@@ -112,6 +111,12 @@ static inline double mpno_range_points(const mpno_graph *graph, int edge) {
 static inline double mpno_range_planes(const mpno_graph *graph, int edge) {
     return mpno_graph_grid(graph, edge)->planes > 1 ? 2 : 1;
 }
+/* What is known of one channel of a field: bounds by sign and the rms; most follows from them. */
+static inline void mpno_range_set(mpno_range *y, int64_t c, double low, double high, double rms) {
+    y->low[c] = low, y->high[c] = high, y->rms[c] = rms;
+    y->most[c] = -low > high ? -low : high;
+}
+
 /* min(most, rms): a bound on the mean of |x| over a channel. */
 static inline double mpno_range_mean(const mpno_range *r, int64_t c) {
     return r->most[c] < r->rms[c] ? r->most[c] : r->rms[c];
@@ -124,9 +129,18 @@ static inline double mpno_range_mean(const mpno_range *r, int64_t c) {
  * are not known. */
 void mpno_range_block(const mpno_range_walk *walk, const mpno_node *node, int i, int64_t block,
                       double *values, double *slack);
-/* All of a weight that is not complex: |w| + slack per element; count of them. */
+/* All of a weight that is not complex, [blocks][rows][cols]; slack may be NULL. Owned by the
+ * caller, both by *values. */
+MPNO_WARN_UNUSED mpno_status mpno_range_values(const mpno_range_walk *walk, const mpno_node *node,
+                                               int i, double **values, double **slack);
+/* |w| + slack of each. */
 MPNO_WARN_UNUSED mpno_status mpno_range_magnitudes(const mpno_range_walk *walk,
                                                    const mpno_node *node, int i, double **out);
+/* How the copy of a weight that this node reads is stored. */
+mpno_storage mpno_range_copy(const mpno_range_walk *walk, const mpno_node *node, int param);
+/* Its largest magnitude as it is stored; INFINITY where that is not finite, 0 where the master
+ * weight is read. */
+double mpno_range_copy_most(const mpno_range_walk *walk, const mpno_node *node, int param);
 
 /* The rule of a norm of a field x; off: how far what it reads may be from what the sums are of. */
 MPNO_WARN_UNUSED mpno_status mpno_range_normalized(mpno_range_walk *walk, const mpno_node *node,

@@ -5,24 +5,24 @@
 #include "certify/range/range.h"
 
 /* Zeros around a field, or a part of it: the squares add up to no more than before. */
-static void other_grid(mpno_range_walk *w, const mpno_node *node) {
+static void other_grid(mpno_range_walk *w, const mpno_node *node, bool zeros) {
     const mpno_range *x = mpno_range_in(w, node, 0);
     mpno_range *y = mpno_range_out(w, node);
     const double from = mpno_range_points(w->graph, node->in[0]),
                  to = mpno_range_points(w->graph, node->out[0]);
     for (int64_t c = 0; c < y->channels; c++) {
-        y->most[c] = x->most[c];
-        y->rms[c] = x->rms[c] * sqrt(from / to);
+        mpno_range_set(y, c, zeros ? fmin(x->low[c], 0) : x->low[c],
+                       zeros ? fmax(x->high[c], 0) : x->high[c], x->rms[c] * sqrt(from / to));
     }
 }
 
 mpno_status mpno_range_pad(mpno_range_walk *w, const mpno_node *node) {
-    other_grid(w, node);
+    other_grid(w, node, true);
     return MPNO_OK;
 }
 
 mpno_status mpno_range_crop(mpno_range_walk *w, const mpno_node *node) {
-    other_grid(w, node);
+    other_grid(w, node, false);
     return MPNO_OK;
 }
 

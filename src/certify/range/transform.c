@@ -270,11 +270,14 @@ mpno_status mpno_range_line_normalize(mpno_range_walk *w, const mpno_node *node)
     const mpno_range *x = mpno_range_in(w, node, 0);
     mpno_range field = {.channels = x->channels};
     if (!hermitian(node->attr.columns)) return MPNO_OK;
-    MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)(2 * x->channels), sizeof(double), &field.most));
+    MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)(4 * x->channels), sizeof(double), &field.most));
     field.rms = field.most + x->channels;
+    field.low = field.rms + x->channels, field.high = field.low + x->channels;
     double off = 0; /* of the points from those whose sums were taken */
     for (int64_t c = 0; c < x->channels; c++) {
-        field_of(node->attr.columns, x, c, &field.most[c], &field.rms[c]);
+        double most, rms;
+        field_of(node->attr.columns, x, c, &most, &rms);
+        mpno_range_set(&field, c, -most, most, rms);
         off = fmax(off, 2 * line_error(node->attr.columns) * field.most[c]);
     }
     const mpno_status status = mpno_range_normalized(w, node, &field, off);

@@ -9,8 +9,7 @@
 #include "kernel/kernel.h"
 #include "number/format.h"
 
-/* How the copy that this node reads is stored. */
-static mpno_storage storage_of(const mpno_range_walk *w, const mpno_node *node, int param) {
+mpno_storage mpno_range_copy(const mpno_range_walk *w, const mpno_node *node, int param) {
     mpno_storage s = mpno_policy_storage(&w->policy, w->graph->weights[param].role, false,
                                          w->graph->layers[node->layer]);
     s.format = mpno_range_format(w, s.format);
@@ -35,7 +34,7 @@ static double largest(const mpno_range_walk *w, int param) {
 static void read_numbers(const mpno_range_walk *w, const mpno_node *node, int param, size_t first,
                          size_t n, double *values, mpno_range_rounding *off) {
     const mpno_range_weight *from = &w->weights[param];
-    const mpno_storage s = storage_of(w, node, param);
+    const mpno_storage s = mpno_range_copy(w, node, param);
     *off = (mpno_range_rounding){0, 0, false};
     mpno_cast(values, MPNO_F64, (const char *)from->data + first * mpno_format_bytes(from->format),
               from->format, n);
@@ -73,19 +72,35 @@ void mpno_range_block(const mpno_range_walk *w, const mpno_node *node, int i, in
     for (size_t k = 0; !known && k < count; k++) values[k] = 0;
 }
 
-mpno_status mpno_range_magnitudes(const mpno_range_walk *w, const mpno_node *node, int i,
-                                  double **out) {
+mpno_status mpno_range_values(const mpno_range_walk *w, const mpno_node *node, int i,
+                              double **values, double **slack) {
     const mpno_weight *weight = &w->graph->weights[w->graph->edges[node->in[i]].param];
     const size_t one = (size_t)(weight->rows * weight->cols), n = (size_t)weight->blocks * one;
-    double *slack;
-    MPNO_TRY(mpno_alloc_array(w->ctx, n + one, sizeof(double), out));
-    slack = *out + n;
-    for (int64_t b = 0; b < weight->blocks; b++) {
-        double *values = *out + (size_t)b * one;
-        mpno_range_block(w, node, i, b, values, slack);
-        for (size_t k = 0; k < one; k++) values[k] = fabs(values[k]) + slack[k];
-    }
+    MPNO_TRY(mpno_alloc_array(w->ctx, 2 * n, sizeof(double), values));
+    for (int64_t b = 0; b < weight->blocks; b++)
+        mpno_range_block(w, node, i, b, *values + (size_t)b * one, *values + n + (size_t)b * one);
+    if (slack != NULL) *slack = *values + n;
     return MPNO_OK;
+}
+
+mpno_status mpno_range_magnitudes(const mpno_range_walk *w, const mpno_node *node, int i,
+                                  double **out) {
+    const size_t n = mpno_weight_count(&w->graph->weights[w->graph->edges[node->in[i]].param]);
+    double *slack;
+    MPNO_TRY(mpno_range_values(w, node, i, out, &slack));
+    for (size_t k = 0; k < n; k++) (*out)[k] = fabs((*out)[k]) + slack[k];
+    return MPNO_OK;
+}
+
+double mpno_range_copy_most(const mpno_range_walk *w, const mpno_node *node, int param) {
+    const mpno_storage s = mpno_range_copy(w, node, param);
+    if (s.format == w->policy.base || param >= w->n_weights || w->weights[param].data == NULL)
+        return 0;
+    const double most = largest(w, param);
+    if (s.scaling == MPNO_SCALING_NONE && s.rounding == MPNO_ROUND_NEAREST_EVEN)
+        return mpno_format_round(most, s.format) < INFINITY ? most : INFINITY;
+    const mpno_range_rounding r = mpno_range_format_rounding(s.format, s.rounding, s.scaling, most);
+    return most + r.u * most + r.eta;
 }
 
 /* ---- rebuild ---- */
@@ -137,7 +152,7 @@ static bool known(const mpno_range_walk *w, const mpno_node *node) {
         const int param = w->graph->edges[node->in[i]].param;
         all = all && param < w->n_weights && w->weights[param].data != NULL &&
               w->graph->weights[param].blocks == 1 && w->graph->weights[param].is_complex &&
-              storage_of(w, node, param).format == w->policy.base;
+              mpno_range_copy(w, node, param).format == w->policy.base;
     }
     return all;
 }
