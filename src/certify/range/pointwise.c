@@ -127,6 +127,10 @@ mpno_status mpno_range_gelu(mpno_range_walk *w, const mpno_node *node) {
     return MPNO_OK;
 }
 
+static double within(double x, double limit) {
+    return fmax(-limit, fmin(x, limit));
+}
+
 /* Of odd functions that grow, with no slope above 1: f at both ends; the rms is at most that of x.
  * Never above `limit`, to which rounding is monotone. */
 static void squashed(mpno_range_walk *w, const mpno_node *node, double (*f)(double), double limit) {
@@ -135,8 +139,8 @@ static void squashed(mpno_range_walk *w, const mpno_node *node, double (*f)(doub
     const double u = 16 * mpno_range_unit(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = f(x->low[c]), high = f(x->high[c]);
-        mpno_range_set(y, c, fmax(low - u * fabs(low), -limit), fmin(high + u * fabs(high), limit),
-                       (1 + u) * x->rms[c]);
+        mpno_range_set(y, c, within(low - u * fabs(low), limit),
+                       within(high + u * fabs(high), limit), (1 + u) * x->rms[c]);
     }
 }
 

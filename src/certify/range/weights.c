@@ -97,8 +97,10 @@ double mpno_range_copy_most(const mpno_range_walk *w, const mpno_node *node, int
     if (s.format == w->policy.base || param >= w->n_weights || w->weights[param].data == NULL)
         return 0;
     const double most = largest(w, param);
-    if (s.scaling == MPNO_SCALING_NONE && s.rounding == MPNO_ROUND_NEAREST_EVEN)
-        return mpno_format_round(most, s.format) < INFINITY ? most : INFINITY;
+    if (s.scaling == MPNO_SCALING_NONE && s.rounding == MPNO_ROUND_NEAREST_EVEN) {
+        const double rounded = mpno_format_round(most, s.format);
+        return rounded < INFINITY ? fmax(most, rounded) : INFINITY;
+    }
     const mpno_range_rounding r = mpno_range_format_rounding(s.format, s.rounding, s.scaling, most);
     return most + r.u * most + r.eta;
 }
