@@ -53,8 +53,9 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
 static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *w = &call->in[1], *b = &call->in[2];
     const mpno_edge *edge = &call->graph->edges[call->node->in[0]];
-    return w->norm * x->error + mpno_bound_rounding(call, (double)edge->channels + 2,
-                                                    w->frobenius * x->norm + b->frobenius);
+    return w->norm * x->error +
+           mpno_bound_rounding_or_captured(call, (double)edge->channels + 2,
+                                           w->frobenius * x->norm + b->frobenius);
 }
 
 const mpno_op mpno_op_linear = {
