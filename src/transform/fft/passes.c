@@ -94,16 +94,16 @@ double mpno_passes_cost(int64_t n, int largest) {
     return mpno_passes_flops(n, largest) + 8.0 * (double)n * count;
 }
 
-/* A pass is sqrt(radix) times a unitary map. The product with a root is off by sqrt(5) u and the
- * root by u / sqrt(2): below 3 u. Radices 2, 4 and 8 then add in 1, 2 and 3 steps, u each; the
- * third one turns some of the numbers by 45 degrees, a sum and a product with a rounded number. Odd
- * radices sum up (r + 1) / 2 folded products in each part of a number: depth times the sum of the
- * magnitudes, at most sqrt(2 r) times the norm. */
+/* A pass is sqrt(radix) times a unitary map. Between two passes numbers are multiplied by roots:
+ * off by sqrt(5) u, and a root by u / sqrt(2): below 3 u. Radices 2, 4 and 8 then add in 1, 2 and 3
+ * steps, u each; the third one turns some of the numbers by 45 degrees, a sum and a product with a
+ * rounded number. Odd radices sum up (r + 1) / 2 folded products in each part of a number: depth
+ * times the sum of the magnitudes, at most sqrt(2 r) times the norm. */
 double mpno_passes_growth(const mpno_passes *passes) {
-    double growth = 0;
+    double growth = passes->n_passes > 1 ? 3 * (passes->n_passes - 1) : 0;
     for (int s = 0; s < passes->n_passes; s++) {
         const int r = passes->pass[s].radix;
-        growth += 3 + (r % 2 == 0 ? log2(r) + (r == 8 ? 2 : 0) : sqrt(2.0 * r) * ((r + 1) / 2 + 4));
+        growth += r % 2 == 0 ? log2(r) + (r == 8 ? 2.5 : 0) : sqrt(2.0 * r) * ((r + 1) / 2 + 4);
     }
     return growth;
 }
