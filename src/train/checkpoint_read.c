@@ -193,6 +193,18 @@ static mpno_status parse_entry(mpno_ctx *ctx, const mpno_checkpoint *c, const ch
     return mpno_json_parse(ctx, key, text->string, strlen(text->string), out);
 }
 
+/* The level of an adaptive policy is one of those that the (resolved) settings list: phases are
+ * looked up by it. */
+static mpno_status check_level(mpno_ctx *ctx, const mpno_checkpoint *c) {
+    mpno_schedule schedule;
+    MPNO_TRY(mpno_settings_schedule(ctx, &c->settings, &schedule));
+    MPNO_CHECK(ctx, c->state.level < schedule.n, MPNO_E_FORMAT,
+               "the training state has level = %lld, but precision.phases lists %d levels, counted "
+               "from 0: the file was changed after it was written; use an older checkpoint",
+               (long long)c->state.level, schedule.n);
+    return MPNO_OK;
+}
+
 static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
     mpno_value *config = NULL, *state = NULL;
     const mpno_value *version = mpno_value_get(c->file->metadata, "version");
@@ -212,7 +224,8 @@ static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
     status = read_state(ctx, state, c);
     mpno_value_destroy(ctx, &state);
     MPNO_TRY(status);
-    return mpno_settings_resolve(ctx, &c->settings);
+    MPNO_TRY(mpno_settings_resolve(ctx, &c->settings));
+    return check_level(ctx, c);
 }
 
 static bool ends_with(const char *text, const char *end) {

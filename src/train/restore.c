@@ -35,7 +35,7 @@ static mpno_status last_phase(mpno_ctx *ctx, const mpno_checkpoint *c, mpno_phas
     mpno_schedule schedule;
     MPNO_TRY(mpno_settings_schedule(ctx, &c->settings, &schedule));
     const int64_t epoch = c->state.epoch > 0 ? c->state.epoch - 1 : 0;
-    schedule.level = c->state.level < schedule.n ? (int)c->state.level : schedule.n - 1;
+    schedule.level = (int)c->state.level;
     mpno_schedule_fit(&schedule, c->state.epoch_steps);
     *out =
         mpno_settings_phase(&c->settings, &schedule, mpno_schedule_at_end(&schedule, epoch), epoch);
