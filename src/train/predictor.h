@@ -43,6 +43,12 @@ void mpno_predictor_destroy(mpno_predictor *predictor);
 MPNO_WARN_UNUSED mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first,
                                                 int64_t batch);
 
+/* What a predictor's network is made from, but for its micro-batch. */
+mpno_network_opts mpno_predictor_network(const mpno_dataset *data, int64_t n,
+                                         const mpno_predictor_opts *opts);
+/* Gives a network the embeddings of the samples from `first` on, where the data have them. */
+void mpno_predictor_steer(mpno_network *network, const mpno_dataset *data, int64_t first);
+
 /* Errors on a set, through a predictor made for it. */
 MPNO_WARN_UNUSED mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,
                                            const mpno_predictor_opts *opts, mpno_metrics *out);
