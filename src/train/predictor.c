@@ -6,6 +6,19 @@
 
 #include "core/memory.h"
 #include "train/budget.h"
+#include "train/objective.h"
+
+mpno_predictor_opts mpno_predictor_opts_of(const mpno_settings *s, const char *policy,
+                                           const mpno_train_state *state) {
+    return (mpno_predictor_opts){.policy = policy,
+                                 .half = mpno_settings_half(s),
+                                 .arithmetic = mpno_settings_arithmetic_of_transforms(s),
+                                 .storage = mpno_settings_storage(s, policy),
+                                 .batch = s->data.test_batch_size,
+                                 .memory_limit = mpno_settings_memory_limit(s),
+                                 .y = state->encode_y ? &state->y : NULL,
+                                 .norms = mpno_settings_norms(s)};
+}
 
 mpno_network_opts mpno_predictor_network(const mpno_dataset *data, int64_t n,
                                          const mpno_predictor_opts *opts) {

@@ -17,6 +17,11 @@ typedef struct mpno_predictor_opts {
     mpno_objective norms;     /* boundary and measure of the errors */
 } mpno_predictor_opts;
 
+/* What the settings say of the use of a model under a policy, in the physical units that the state
+ * knows. Borrows from both. */
+mpno_predictor_opts mpno_predictor_opts_of(const mpno_settings *settings, const char *policy,
+                                           const mpno_train_state *state);
+
 /* Borrows the model. One thread at a time. */
 typedef struct mpno_predictor {
     mpno_ctx *ctx;

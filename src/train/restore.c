@@ -6,7 +6,6 @@
 
 #include "core/memory.h"
 #include "train/foreign.h"
-#include "train/objective.h"
 
 /* Architecture and normalisers are the checkpoint's: a key that says otherwise is a mistake. */
 static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *overrides,
@@ -108,14 +107,7 @@ void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored) {
 
 mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
     const mpno_checkpoint *c = restored->checkpoint;
-    return (mpno_predictor_opts){.policy = restored->policy,
-                                 .half = restored->half,
-                                 .arithmetic = mpno_settings_arithmetic_of_transforms(&c->settings),
-                                 .storage = mpno_settings_storage(&c->settings, restored->policy),
-                                 .batch = c->settings.data.test_batch_size,
-                                 .memory_limit = mpno_settings_memory_limit(&c->settings),
-                                 .y = c->state.encode_y ? &c->state.y : NULL,
-                                 .norms = mpno_settings_norms(&c->settings)};
+    return mpno_predictor_opts_of(&c->settings, restored->policy, &c->state);
 }
 
 /* Predictions lie where the truth does, else where predict.output_shape says, else where the model

@@ -13,7 +13,6 @@
 #include "report/human.h"
 #include "train/budget.h"
 #include "train/modes.h"
-#include "train/objective.h"
 #include "train/precision.h"
 #include "train/sink.h"
 
@@ -147,18 +146,6 @@ static mpno_status check_output_grid(const mpno_trainer *t, size_t set) {
     return MPNO_OK;
 }
 
-static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phase *phase) {
-    const mpno_settings *s = t->settings;
-    return (mpno_predictor_opts){.policy = phase->policy,
-                                 .half = mpno_settings_half(s),
-                                 .arithmetic = mpno_settings_arithmetic_of_transforms(s),
-                                 .storage = mpno_settings_storage(s, phase->policy),
-                                 .batch = s->data.test_batch_size,
-                                 .memory_limit = mpno_settings_memory_limit(s),
-                                 .y = t->state.encode_y ? &t->state.y : NULL,
-                                 .norms = mpno_settings_norms(s)};
-}
-
 enum { LOG_BYTES = 1 << 16 }; /* of the logs, more than enough */
 
 /* What a look of the diagnostics writes into the log is put together in memory: as measured 1.3 KiB
@@ -173,7 +160,7 @@ static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, 
     const mpno_set *finest = mpno_sets_finest(&t->sets);
     mpno_network_opts training;
     MPNO_TRY(network_opts(t, (size_t)(finest - t->sets.train), phase, &training));
-    const mpno_predictor_opts opts = predictor_opts(t, phase);
+    const mpno_predictor_opts opts = mpno_predictor_opts_of(t->settings, phase->policy, &t->state);
     const size_t states = (size_t)mpno_optimizer_n_states(t->optimizer) + (t->ema ? 1 : 0);
     size_t comparing;
     MPNO_TRY(mpno_modes_need(t->settings, t->model, &training, training.capacity, bytes));
@@ -496,7 +483,8 @@ static mpno_status validate(mpno_trainer *t, const mpno_predictor_opts *opts) {
 
 /* Errors of the weights that the model holds: on the validation data, and on the tests if asked. */
 static mpno_status evaluate_model(mpno_trainer *t, bool tests) {
-    const mpno_predictor_opts opts = predictor_opts(t, &t->schedule.phase[t->phase]);
+    const mpno_predictor_opts opts =
+        mpno_predictor_opts_of(t->settings, t->schedule.phase[t->phase].policy, &t->state);
     MPNO_TRY(validate(t, &opts));
     for (size_t i = 0; tests && i < t->sets.n_tests; i++) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.tests[i], &opts, &t->tests[i]));
