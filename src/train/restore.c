@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "data/select.h"
 #include "train/foreign.h"
 
 /* Architecture and normalisers are the checkpoint's: a key that says otherwise is a mistake. */
@@ -163,6 +164,26 @@ mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const c
     MPNO_TRY(mpno_dataset_from_tensors(ctx, name, file, &opts, out));
     mpno_status status = fit_dataset(ctx, r, name, *has_truth, *out);
     if (status != MPNO_OK) mpno_dataset_destroy(ctx, out);
+    return status;
+}
+
+mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *r, const char *path,
+                               int64_t n_samples, bool *has_truth, mpno_dataset **out) {
+    const mpno_settings *s = &r->checkpoint->settings;
+    mpno_tensor_file *file = NULL;
+    const char *keys[3] = {s->data.x_key};
+    size_t n = 1;
+    if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
+    keys[n] = s->data.y_key; /* the truth may be missing */
+    mpno_select_opts wanted = {.axes = s->data.axes,
+                               .time = s->data.time_in != MPNO_UNSET,
+                               .n = n + 1,
+                               .n_required = n,
+                               .keys = keys,
+                               .n_samples = n_samples};
+    MPNO_TRY(mpno_tensor_file_select(ctx, path, &wanted, &file));
+    const mpno_status status = mpno_restored_dataset(ctx, r, path, file, has_truth, out);
+    mpno_tensor_file_destroy(ctx, &file);
     return status;
 }
 
