@@ -33,7 +33,7 @@ static mpno_status read_data(mpno_advice *a, const mpno_advise_opts *opts) {
 /* -------- networks -------- */
 
 static mpno_status network_opts(const mpno_advice *a, const mpno_trial *t, bool training,
-                                mpno_network_opts *out) {
+                                int64_t capacity, mpno_network_opts *out) {
     const mpno_settings *s = &a->restored->checkpoint->settings;
     MPNO_TRY(mpno_settings_network(a->ctx, s, t->policy, out));
     for (int d = 0; d < a->data->ndim && d < MPNO_MAX_AXES; d++) out->grid[d] = a->data->grid[d];
@@ -42,15 +42,14 @@ static mpno_status network_opts(const mpno_advice *a, const mpno_trial *t, bool 
     out->policy = t->policy;
     out->half_format = t->half;
     out->training = training;
-    out->capacity = a->batch;
+    out->capacity = capacity;
     return MPNO_OK;
 }
 
 static mpno_status make_network(const mpno_advice *a, const mpno_trial *t, bool training,
                                 int64_t capacity, mpno_network **out) {
     mpno_network_opts opts;
-    MPNO_TRY(network_opts(a, t, training, &opts));
-    opts.capacity = capacity;
+    MPNO_TRY(network_opts(a, t, training, capacity, &opts));
     MPNO_TRY(mpno_network_create(a->restored->model, &opts, out));
     mpno_network_set_embedding(*out, a->data->embedding);
     return MPNO_OK;
@@ -72,8 +71,7 @@ static mpno_status plan_training(const mpno_advice *a, mpno_trial *t) {
     mpno_network_opts opts;
     mpno_network *network;
     double *seconds, bandwidth;
-    MPNO_TRY(network_opts(a, t, true, &opts));
-    opts.capacity = s->data.batch_size;
+    MPNO_TRY(network_opts(a, t, true, s->data.batch_size, &opts));
     MPNO_TRY(mpno_network_plan(a->restored->model, &opts, &network));
     const mpno_exec *exec = mpno_network_exec(network);
     const int n = mpno_exec_n_steps(exec);

@@ -6,7 +6,6 @@
 #include "train/modes.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"

@@ -380,7 +380,6 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
     const size_t twin = mpno_sets_twin(&t->sets, batch->set);
     mpno_network *network = t->networks[twin], *ahead = t->ahead[twin];
     const void *target;
-    t->batch = index;
     mpno_network_set_embedding(network, batches->embedding);
     if (ahead) mpno_network_set_embedding(ahead, batches->embedding);
     MPNO_TRY(mpno_rollout_advance(&t->rollout, &t->batches, batch, index, ahead, &target));
