@@ -17,9 +17,7 @@
 #include "train/sink.h"
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
-    const char *policy = t->schedule.phase[t->phase < 0 ? 0 : t->phase].policy;
-    bool needed = mpno_settings_scale_loss(t->ctx, t->settings, policy);
-    return needed ? t->state.loss_scale.scale : 1;
+    return t->scaled ? t->state.loss_scale.scale : 1;
 }
 
 static mpno_status open_model(mpno_trainer *t) {
@@ -331,6 +329,7 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch, int64_t step) {
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
     t->phase = phase;
+    t->scaled = mpno_settings_scale_loss(t->ctx, t->settings, p->policy);
     say_parts(t);
     const bool begins = mpno_schedule_begins(&t->schedule, phase, epoch, step);
     if (begins || p->blend > 0) MPNO_TRY(mpno_trainer_log_phase(t, epoch));
@@ -346,7 +345,6 @@ static double reduction(const mpno_trainer *t, int64_t samples) {
 }
 
 static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, double scale) {
-    const char *policy = t->schedule.phase[t->phase].policy;
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
     mpno_optimizer_step(t->optimizer, network, t->rate, scale * reduction(t, t->step_samples));
     for (size_t i = 0; i < t->sets.n_train; i++)
@@ -362,9 +360,7 @@ static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, dou
         t->clipping.steps++;
         t->clipping.clipped += norm > t->settings->opt.grad_clip_norm;
     }
-    if (mpno_settings_scale_loss(t->ctx, t->settings, policy)) {
-        mpno_loss_scale_good(&t->state.loss_scale);
-    }
+    if (t->scaled) mpno_loss_scale_good(&t->state.loss_scale);
 }
 
 /* Batch `index` of an epoch. opt.accumulate batches, or what is left of an epoch, make a step; an

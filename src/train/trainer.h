@@ -39,6 +39,7 @@ typedef struct mpno_trainer {
     mpno_network **networks; /* [sets.n_train], of the current phase; NULL: that of the twin */
     mpno_network **ahead;    /* the same for inference, which predict the steps of a roll-out */
     int phase;               /* -1: no network yet */
+    bool scaled;             /* the loss, in this phase */
     mpno_batches batches;
     mpno_rollout rollout;
     mpno_runlog *log;
