@@ -129,8 +129,8 @@ static mpno_status read_modes(mpno_ctx *ctx, const mpno_value *map, const mpno_s
                               mpno_mode_state *modes) {
     const mpno_value *entry = NULL, *layers = NULL;
     const size_t axes = settings->model.n_modes.n;
-    *modes = mpno_mode_state_start();
-    if (settings->modes.rule == 0) return MPNO_OK;
+    *modes = mpno_modes_begin(settings);
+    if (settings->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
     MPNO_TRY(want(ctx, map, "modes", MPNO_VALUE_MAP, &entry));
     MPNO_TRY(want(ctx, entry, "layers", MPNO_VALUE_LIST, &layers));
     modes->loss[0] = mpno_value_get_real(entry, "loss");
@@ -361,7 +361,8 @@ static mpno_status take_weight(void *user, int param, const double *values) {
 mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
                                        mpno_model *model) {
     MPNO_TRY(load(ctx, checkpoint, "", model, take_weight, model));
-    MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
+    if (checkpoint->settings.modes.rule != MPNO_MODES_FIXED)
+        MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
     return check_surplus(ctx, checkpoint, model);
 }
 

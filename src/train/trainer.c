@@ -26,7 +26,7 @@ static mpno_status open_model(mpno_trainer *t) {
     const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
-    MPNO_TRY(mpno_modes_start(t->ctx, s, t->model));
+    MPNO_TRY(mpno_modes_zero_unused(t->ctx, s, t->model));
     const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
     MPNO_TRY(mpno_optimizer_create(t->model, &opts, &t->optimizer));
     return isnan(s->opt.ema_decay) ? MPNO_OK : mpno_ema_create(t->model, s->opt.ema_decay, &t->ema);
@@ -198,28 +198,20 @@ static mpno_status plan_phase(const mpno_trainer *t, const mpno_phase *phase,
     return mpno_budget_divide(&budget, t->model, opts, n);
 }
 
-/* The model's modes are those of the state. */
-static mpno_status set_modes(const mpno_trainer *t) {
-    const mpno_fno_config *c = mpno_model_config(t->model);
-    for (int64_t l = 0; l < c->n_layers; l++)
-        MPNO_TRY(mpno_model_set_layer_modes(
-            t->model, l, t->state.modes.n[l][0] > 0 ? t->state.modes.n[l] : c->n_modes));
-    return MPNO_OK;
-}
-
 /* Whether the networks of all phases fit into the memory, with all modes that they may get, asked
  * before the run folder is made. */
 static mpno_status check_memory(const mpno_trainer *t) {
+    const bool changes = t->settings->modes.rule != MPNO_MODES_FIXED;
     mpno_network_opts *opts;
     mpno_status status = MPNO_OK;
     if (mpno_settings_memory_limit(t->settings) == 0) return MPNO_OK;
     MPNO_TRY(mpno_alloc_array(t->ctx, 2 * t->sets.n_train, sizeof *opts, &opts));
-    if (t->settings->modes.rule != MPNO_MODES_FIXED) status = mpno_modes_apply_most(t->model);
+    if (changes) status = mpno_modes_apply_most(t->model);
     for (int i = 0; i < t->schedule.n && status == MPNO_OK; i++)
         status = plan_phase(t, &t->schedule.phase[i], opts);
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
-    return t->settings->modes.rule != MPNO_MODES_FIXED ? set_modes(t) : MPNO_OK;
+    return changes ? mpno_modes_apply(&t->state.modes, t->model) : MPNO_OK;
 }
 
 /* Steps of an epoch before batch `index`: opt.accumulate batches make one. */
@@ -236,7 +228,7 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     t->state.best_error = NAN;
     t->state.lr = mpno_lr_start(&t->lr);
     t->state.early = mpno_early_stopping_start();
-    t->state.modes = mpno_mode_state_start();
+    t->state.modes = mpno_modes_begin(s);
     t->state.loss_scale =
         mpno_loss_scale_make(s->precision.loss_scale, s->precision.growth_interval);
     size_t bytes;
