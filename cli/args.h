@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mpno/experiment.h"
+
 #define CLI_MAX_ARGUMENTS 3
 
 /* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --tuned,
@@ -45,9 +47,7 @@ typedef struct cli_page {
     int n_required;                           /* how many of them must be there */
 } cli_page;
 
-typedef struct cli_override {
-    const char *key, *value;
-} cli_override;
+typedef mpno_experiment_override cli_override; /* so that experiments take them as they are */
 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {

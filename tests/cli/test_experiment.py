@@ -221,6 +221,9 @@ class Experiment(Case):
     def test_what_comes_with_the_library_runs(self):
         names = [line.split()[0] for line in self.mpno("experiment", "--list").out.splitlines()]
         self.assertIn("post-training", names)
+        listed = self.mpno("experiment", "modes", "--list")  # a name more starts nothing
+        self.assertEqual([line.split()[0] for line in listed.out.splitlines()], names)
+        self.assertFalse((self.folder / "experiments").exists())
         small = {"post-training": (), "breaking": ("opt.n_epochs=1",), "modes": ("opt.n_epochs=2",),
                  "profile": ("opt.n_epochs=1",), "frequency": (), "stabilisers": ("opt.n_epochs=1",), "formats": ("opt.n_epochs=1",),
                  "contraction": (), "schedule": ("opt.n_epochs=2",),
