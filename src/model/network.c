@@ -173,8 +173,7 @@ static mpno_status keep_exceptions(mpno_network *net) {
     const char *text = net->opts.storage.exceptions;
     net->opts.storage.exceptions = NULL;
     if (text == NULL) return MPNO_OK;
-    MPNO_TRY(mpno_alloc(net->ctx, strlen(text) + 1, &net->exceptions));
-    memcpy(net->exceptions, text, strlen(text) + 1);
+    MPNO_TRY(mpno_strdup(net->ctx, text, &net->exceptions));
     net->opts.storage.exceptions = net->exceptions;
     return MPNO_OK;
 }

@@ -101,10 +101,6 @@ void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft) {
     *fft = NULL;
 }
 
-const mpno_fft_problem *mpno_fft_get_problem(const mpno_fft *fft) {
-    return &fft->problem;
-}
-
 int64_t mpno_fft_square(const mpno_fft *fft, int64_t m) {
     int64_t square = 0;
     for (int d = fft->problem.ndim - 1; d >= 0; m /= fft->problem.keep[d], d--) {

@@ -53,7 +53,6 @@ MPNO_WARN_UNUSED mpno_status mpno_fft_create(mpno_ctx *ctx, const mpno_fft_probl
                                              mpno_fft **out);
 void mpno_fft_destroy(mpno_ctx *ctx, mpno_fft **fft);
 
-const mpno_fft_problem *mpno_fft_get_problem(const mpno_fft *fft);
 int64_t mpno_fft_modes(const mpno_fft *fft);   /* product of keep */
 /* |k|^2 of kept mode m, in the order of spectra. */
 int64_t mpno_fft_square(const mpno_fft *fft, int64_t m);
