@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mpno/experiment.h"
+
 #define CLI_MAX_ARGUMENTS 3
 
 /* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --tuned,
@@ -50,9 +52,7 @@ typedef struct cli_page {
     int failure; /* its exit status when the work failed; 0: CLI_FAILURE */
 } cli_page;
 
-typedef struct cli_override {
-    const char *key, *value;
-} cli_override;
+typedef mpno_experiment_override cli_override; /* so that experiments take them as they are */
 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
