@@ -256,9 +256,10 @@ static mpno_status capture(mpno_running *r, int edge, const double *y) {
                                 data_of(r, node->in[2]), y, &r->captured[edge]);
 }
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void look(void *user, const mpno_sight *sight) {
     mpno_running *r = user;
-    (void)format, (void)batch;
+    const int edge = sight->edge;
+    const void *data = sight->data;
     if (r->status != MPNO_OK || edge >= r->graph->n_edges) return;
     if (r->graph->edges[edge].kind == MPNO_EDGE_SUMS) {
         r->status = keep_sums(r, edge, data);
