@@ -668,6 +668,33 @@ static void bounds_hold_and_are_near(void **state) {
     }
 }
 
+/* Among large numbers the variance of one that differs by a little is lost, and what is left of its
+ * deviation is divided by the root of eps alone. */
+static void a_variance_that_is_lost_is_counted(void **state) {
+    static const int64_t size[] = {9};
+    const double range = 4e7;
+    double past = 0;
+    job j;
+    (void)state;
+    begin(&j, "instance norm", instance_norm, ITSELF, 1, size, range);
+    const mpno_range *r = &j.walk.edges[j.out];
+    const mpno_node *node = &j.b.r.graph->nodes[j.b.r.graph->n_nodes - 1];
+    for (int trial = 0; trial < 500; trial++) {
+        const double value = range * (0.5 + mpno_rng_uniform(&j.b.r.rng) / 2),
+                     more = 2 * mpno_rng_uniform(&j.b.r.rng);
+        for (size_t i = 0; i < inputs_of(&j); i++)
+            *input(&j, i) = value - (i / RIG_INPUTS % 9 == 4 ? more : 0);
+        try_it(&j);
+    }
+    for (int64_t c = 0; c < r->channels; c++) {
+        const double gamma = fabs(j.b.r.data[node->in[2]][c]);
+        assert_true(j.most[c] <= r->most[c]);
+        past = fmax(past, (j.high[c] - j.low[c]) / (2 * sqrt(8) * gamma));
+    }
+    assert_true(past > 3);
+    end(&j);
+}
+
 /* After the cases. What has no rule is infinite, never small. */
 static void every_op_has_a_rule_or_is_infinite(void **state) {
     (void)state;
@@ -711,6 +738,7 @@ static void what_is_not_known_is_infinite(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_hold_and_are_near),
+        cmocka_unit_test(a_variance_that_is_lost_is_counted),
         cmocka_unit_test(every_op_has_a_rule_or_is_infinite),
         cmocka_unit_test(what_is_not_known_is_infinite),
     };

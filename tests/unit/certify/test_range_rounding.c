@@ -371,9 +371,13 @@ static double hard_numbers(mpno_rng *rng, int kind, double *v) {
     v[4] = mpno_rng_uniform(rng) < 0.5 ? 0 : 16.001 * MEAN_BACK; /* 24 + 16 in columns is 48 */
     if (kind == 0 && mpno_rng_uniform(rng) < 0.5) v[3] = 1;
     if (kind < 2) return ldexp(v[0], kind == 1 ? -16 : 2);
-    /* all exact but one product, which is half a step of the format */
-    for (int i = 1; i < 4; i++) v[i] = 1;
-    v[1 + (int)(3 * mpno_rng_uniform(rng))] = 1.00001 * 0x1p-16 / 1.5;
+    /* one product is half a step of the format, the others are rounded up as far as can be */
+    const int which = (int)(3 * mpno_rng_uniform(rng));
+    double z = 1.5;
+    for (int i = 0; i < 3; i++) {
+        v[1 + i] = 1.00001 * (i == which ? 0x1p-16 / z : 5.0 / 3);
+        z = mpno_format_round(z * v[1 + i], MPNO_FORMAT_SIMULATED(5, 1));
+    }
     v[4] = 0;
     return 1.5;
 }
