@@ -414,11 +414,11 @@ static void make_ffts(bench *b, mpno_fft_problem problem) {
     assert_int_equal(mpno_fft_create(ctx, &finer, &b->finer), MPNO_OK);
 }
 
-/* How a case gets x: itself; gelu(x), which is not as large on either side of 0; or x plus more
- * than itself, so that it has a sign. */
+/* How a case gets x: itself; gelu(x), which is not as large on either side of 0; or x plus
+ * what gives it a sign or moves it a little. */
 enum { ITSELF, BEHIND_GELU, WITH_SIGN, PLACES };
 static int place(bench *b, int where) {
-    static const double signs[RIG_INPUTS] = {5, -4, 6};
+    static const double signs[RIG_INPUTS] = {5, -4, 1};
     if (where == ITSELF) return b->x;
     if (where == BEHIND_GELU) return gelu(b);
     const int in[] = {b->x, rig_operand(&b->r, 'u')};
@@ -650,12 +650,6 @@ static void bounds_hold_and_are_near(void **state) {
         const int number = i / PLACES, where = i % PLACES;
         double ratio[3] = {0, 0, 0};
         for (int g = 0; g < 3; g++) one_case(number, where, grids[g].ndim, grids[g].size, ratio);
-        if (getenv("MPNO_TEST_VERBOSE") != NULL)
-            print_message("%-32s %s %6.3f %6.3f %6.3f\n", cases[number].name,
-                          where == ITSELF        ? "       "
-                          : where == BEHIND_GELU ? "of gelu"
-                                                 : "signed ",
-                          ratio[0], ratio[1], ratio[2]);
         /* behind gelu bounds by sign are near too; what counts squares knows nothing of signs */
         const double loose = (where == BEHIND_GELU ? 1.5 : 1) * cases[number].loose;
         if (where == WITH_SIGN) continue;

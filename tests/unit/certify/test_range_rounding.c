@@ -375,7 +375,7 @@ static double hard_numbers(mpno_rng *rng, int kind, double *v) {
     const int which = (int)(3 * mpno_rng_uniform(rng));
     double z = 1.5;
     for (int i = 0; i < 3; i++) {
-        v[1 + i] = 1.00001 * (i == which ? 0x1p-16 / z : 5.0 / 3);
+        v[1 + i] = 1.00001 * (i == which ? 0x1p-16 / z : i == which + 1 ? 0x1p8 * 1.25 : 5.0 / 3);
         z = mpno_format_round(z * v[1 + i], MPNO_FORMAT_SIMULATED(5, 1));
     }
     v[4] = 0;
