@@ -79,15 +79,14 @@ static int few_add(few *f, const mpno_op *op, int n_in, const int *in, const mpn
     return out;
 }
 
-/* Largest number of edge `out` when it is run. */
-static double few_run(few *f, int out, double range) {
+/* Plans the run of edge `out`, and walks. */
+static void few_walk(few *f, int out, double range) {
     const mpno_exec_opts opts = {.policy = &f->policy,
                                  .capacity = 1,
                                  .n_threads = 1,
                                  .requested = &out,
                                  .n_requested = 1,
                                  .external_output = -1};
-    double most = 0;
     assert_int_equal(mpno_exec_create(f->graph, &opts, &f->exec), MPNO_OK);
     assert_int_equal(mpno_exec_realise(f->exec), MPNO_OK);
     mpno_exec_bind(f->exec, f->input, f->x, MPNO_F32);
@@ -98,6 +97,12 @@ static double few_run(few *f, int out, double range) {
                      MPNO_OK);
     mpno_range_input(&f->walk, f->input, range);
     assert_int_equal(mpno_range_run(&f->walk), MPNO_OK);
+}
+
+/* Largest number of edge `out` when it is run. */
+static double few_run(few *f, int out, double range) {
+    double most = 0;
+    few_walk(f, out, range);
     assert_int_equal(mpno_exec_run(f->exec, MPNO_PASS_FORWARD, 0, 1, 1.0), -1);
     const mpno_format format = mpno_exec_format(f->exec, out);
     for (int i = 0; i < POINTS * WIDE; i++) {
@@ -117,6 +122,29 @@ static void few_end(few *f) {
     mpno_graph_destroy(&f->graph);
     for (int i = 0; i < MOST_WEIGHTS; i++) free(f->data[i]);
     free(f->x);
+}
+
+/* Terms that cancel leave a small result, and a sum of half of them that is none of f32. */
+static void sums_on_the_way_are_in_range_too(void **state) {
+    const mpno_weight weight = {1, WIDE, WIDE, false, MPNO_ROLE_WEIGHT_VECTOR},
+                      vector = {1, 1, WIDE, false, MPNO_ROLE_WEIGHT_VECTOR};
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        few f;
+        few_begin(&f, "full", MPNO_F16);
+        few_param(&f, 0, vector, 10);
+        few_param(&f, 1, weight, 0);
+        for (int i = 0; i < WIDE * WIDE; i++)
+            f.data[1][i] = (i % 2 ? 1.0f : -1.0f) * (large ? 3e37f : 3e35f);
+        few_input(&f, 0);
+        const int bias[] = {f.input, f.param[0]};
+        const int in[] = {few_add(&f, &mpno_op_bias, 2, bias, NULL), f.param[1]};
+        const int out = few_add(&f, &mpno_op_linear, 2, in, NULL);
+        few_walk(&f, out, 0.01);
+        const double most = mpno_range_most(&f.walk, out);
+        assert_true(large ? isinf(most) : most > 1e34 && most < 1e36);
+        few_end(&f);
+    }
 }
 
 /* ---- copies of weights ---- */
@@ -399,6 +427,7 @@ static void a_norm_may_read_what_its_statistics_did_not(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_on_the_way_are_in_range_too),
         cmocka_unit_test(weights_are_read_as_they_are_stored),
         cmocka_unit_test(factors_give_the_weight_that_the_network_makes),
         cmocka_unit_test(operands_that_become_bf16_are_counted),
