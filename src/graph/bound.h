@@ -41,8 +41,12 @@ typedef struct mpno_bound_call {
 } mpno_bound_call;
 
 /* The error of `terms` roundings one after the other in every value of the result, each of at most
- * `unit` of magnitudes whose norm is `size`, and of as many products that may underflow. */
+ * `unit` of magnitudes whose norm is `size`, and of as many products that may underflow. A size of
+ * 0 gives the latter alone, for products whose results are multiplied by something large. */
 double mpno_bound_rounding(const mpno_bound_call *call, double terms, double size);
+
+/* So many roundings of f64, in which some ops compute whatever the arithmetic, in units of it. */
+double mpno_bound_wide(const mpno_bound_call *call, double terms);
 
 /* Additions one after the other when a program sums up a field of so many rows (graph/lower.h). */
 double mpno_bound_sum_terms(double rows);

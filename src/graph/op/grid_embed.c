@@ -28,16 +28,19 @@ static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, co
                                    &grad_in[0]);
 }
 
-/* Statement B1: a coordinate has three roundings, of numbers of the size of the box. */
+/* Statement B1. A coordinate is rounded once to the arithmetic; before, in f64, its share, the
+ * width of the box, their product and the sum with the start. */
 static double bound(const mpno_bound_call *call) {
     const mpno_box *box = &call->node->attr.box;
     const int ndim = mpno_graph_grid(call->graph, call->node->in[0])->ndim;
-    double square = 0;
+    double ends = 0, widths = 0;
     for (int d = 0; d < ndim; d++) {
-        const double size = fabs(box->start[d]) + fabs(box->stop[d]);
-        square += 4 * size * size;
+        const double end = fmax(fabs(box->start[d]), fabs(box->stop[d])),
+                     width = fabs(box->start[d]) + fabs(box->stop[d]);
+        ends += end * end, widths += width * width;
     }
-    return call->in[0].error + mpno_bound_rounding(call, 4, sqrt(square));
+    return call->in[0].error + mpno_bound_rounding(call, 1, sqrt(ends)) +
+           mpno_bound_rounding(call, mpno_bound_wide(call, 4), sqrt(widths));
 }
 
 const mpno_op mpno_op_grid_embed = {

@@ -39,6 +39,14 @@ size_t mpno_transform_scratch(const mpno_graph *graph, const mpno_node *node, in
     return mpno_fft_scratch_bytes(node->attr.fft, graph->edges[node->in[0]].channels, n_threads);
 }
 
+/* A number in the midst of a line of n points meets roots of modulus 1, in a chirp 8 n^2 at most
+ * (two transforms of m < 4 n points and a filter of 2 n / m). */
+double mpno_transform_underflow(const mpno_bound_call *call, double growth, double points,
+                                double scale) {
+    const double chirps = 4096; /* 8 an axis */
+    return fmax(1, scale) * chirps * points * points * mpno_bound_rounding(call, growth, 0);
+}
+
 double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {
     const mpno_attr *attr = &call->node->attr;
     const mpno_fft_problem *problem = mpno_fft_get_problem(attr->fft);
@@ -48,6 +56,8 @@ double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {
     if (!inverse && attr->weighting == MPNO_FFT_HERMITIAN) gain *= 2;
     /* a complex point is two rows of a field's mean */
     if (problem->kind == MPNO_FFT_COMPLEX) gain *= inverse ? sqrt(0.5) : sqrt(2);
-    return gain * call->in[0].error +
-           mpno_bound_rounding(call, mpno_fft_growth(attr->fft, inverse), gain * call->in[0].norm);
+    const double growth = mpno_fft_growth(attr->fft, inverse);
+    return gain * call->in[0].error + mpno_bound_rounding(call, growth, gain * call->in[0].norm) +
+           mpno_transform_underflow(call, growth, (double)mpno_fft_points(attr->fft),
+                                    2 * fabs(attr->scale));
 }

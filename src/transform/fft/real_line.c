@@ -79,16 +79,17 @@ const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t s
     return text;
 }
 
-/* DIRECT as a complex line, with cosines and sines of k frequencies that weigh at most 2. HALF: a
- * line of n/2 points, and a pass of radix 2 that parts its two interleaved transforms; FULL: a line
- * of real numbers. Of both the half that is kept weighs twice. */
+/* DIRECT as a complex line; of the weights of k frequencies the sum is at most 2 k - 1. HALF: a
+ * line of n/2 points, and what parts its two interleaved transforms or joins them: two sums, a
+ * product with a root and another sum. FULL: a line of real numbers, whose kept half weighs twice.
+ */
 double mpno_real_line_growth(const mpno_real_line *line) {
-    const double n = (double)line->n, k = (double)line->k;
+    const double k = (double)line->k;
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            return ((line->inverse ? 2 * k : n / 2 + 1) + 8) * sqrt(2 * k);
+            return (line->inverse ? k + 3 : mpno_direct_depth(line->n)) * sqrt(2 * k - 1);
         case MPNO_REAL_HALF:
-            return sqrt(2) * (mpno_line_growth(&line->line) + 6);
+            return mpno_line_growth(&line->line) + 8;
         case MPNO_REAL_FULL:
             return sqrt(2) * mpno_line_growth(&line->line);
     }
