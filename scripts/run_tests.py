@@ -43,7 +43,7 @@ class Tally:
 def find_python():
     """A Python that has what the tests compare with (packages.txt: Debian's has), where another comes first in the path."""
     for python in (sys.executable, "/usr/bin/python3"):
-        has = subprocess.run([python, "-c", "import numpy, h5py"], check=False, stderr=subprocess.DEVNULL)
+        has = subprocess.run([python, "-c", "import numpy, h5py, mpmath"], check=False, stderr=subprocess.DEVNULL)
         if has.returncode == 0:
             return python
     return sys.executable

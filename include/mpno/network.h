@@ -66,14 +66,14 @@ typedef struct mpno_network_opts {
     mpno_format transform_arithmetic;
     bool keep_spectra; /* what spectral weights multiply stays readable: mpno_network_spectrum */
     mpno_storage_opts storage;
+    bool accurate; /* transforms with the least bound of their rounding errors, not the fastest: for
+                      certificates */
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT                                                                    \
     {                                                                                             \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full",      \
             MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32, false, \
-        {                                                                                         \
-            NULL, MPNO_ROUND_NEAREST_EVEN, MPNO_SCALING_AUTO, false                               \
-        }                                                                                         \
+            {NULL, MPNO_ROUND_NEAREST_EVEN, MPNO_SCALING_AUTO, false}, false                      \
     }
 
 typedef struct mpno_network mpno_network;

@@ -32,7 +32,9 @@ const char *mpno_distance_name(mpno_distance distance) {
 static mpno_status copy_model(const mpno_model *from, mpno_model **out) {
     mpno_ctx *ctx = from->ctx;
     mpno_status status = mpno_model_create(ctx, mpno_model_config(from), MPNO_F64, 0, out);
-    for (int p = 0; p < mpno_model_n_params(from) && status == MPNO_OK; p++) {
+    if (status != MPNO_OK) return status;
+    /* gains of a stabiliser that it has no longer would come last */
+    for (int p = 0; p < mpno_model_n_params(*out) && status == MPNO_OK; p++) {
         double *values;
         status =
             mpno_alloc_array(ctx, mpno_model_param_info(from, p).count, sizeof *values, &values);
@@ -50,7 +52,7 @@ static mpno_status make_network(mpno_certifier *c) {
         opts.grid[d] = c->opts.grid[d];
         opts.output_grid[d] = c->opts.output_grid[d];
     }
-    opts.unfused = true;
+    opts.unfused = opts.accurate = true;
     MPNO_TRY(mpno_network_create(c->model, &opts, &c->network));
     return mpno_running_create(c->network, c->model, &c->running);
 }

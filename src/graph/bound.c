@@ -39,6 +39,10 @@ double mpno_bound_wide(const mpno_bound_call *call, double terms) {
     return terms * SUM_UNIT / call->unit;
 }
 
+double mpno_bound_rounding_or_captured(const mpno_bound_call *call, double terms, double size) {
+    return call->captured >= 0 ? call->captured : mpno_bound_rounding(call, terms, size);
+}
+
 double mpno_bound_sum_terms(double rows) {
     const double chunks = ceil(rows / MPNO_CHUNK_ROWS);
     return fmin(rows, MPNO_CHUNK_ROWS) + chunks;

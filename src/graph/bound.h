@@ -35,6 +35,8 @@ typedef struct mpno_bound_call {
     const struct mpno_node *node;
     mpno_format arithmetic;  /* f32 or f64, in which operands and result are stored as well */
     double unit, eta;        /* its unit roundoff, and what underflow may take from a product */
+    double captured;         /* a bound of the op's own roundings that was found by looking at the
+                                result (linear, contract); negative: none */
     mpno_bound in[8];        /* MPNO_OP_MAX_IN; zero where left out */
     mpno_bound out;          /* all but its error */
     const double *values[8]; /* of vectors and sums; NULL: left out, or neither */
@@ -47,6 +49,9 @@ double mpno_bound_rounding(const mpno_bound_call *call, double terms, double siz
 
 /* So many roundings of f64, in which some ops compute whatever the arithmetic, in units of it. */
 double mpno_bound_wide(const mpno_bound_call *call, double terms);
+
+/* The same, or what was captured. */
+double mpno_bound_rounding_or_captured(const mpno_bound_call *call, double terms, double size);
 
 /* Additions one after the other when a program sums up a field of so many rows (graph/lower.h). */
 double mpno_bound_sum_terms(double rows);

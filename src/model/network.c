@@ -44,7 +44,7 @@ static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
     opts.transforms.forward = mpno_policy_arithmetic(&net->policy, "fft_forward", 0).multiply;
     opts.transforms.inverse = mpno_policy_arithmetic(&net->policy, "fft_inverse", 0).multiply;
     memcpy(opts.output_grid, net->opts.output_grid, sizeof opts.output_grid);
-    MPNO_TRY(mpno_plans_create(net->ctx, &net->plans));
+    MPNO_TRY(mpno_plans_create(net->ctx, net->opts.accurate, &net->plans));
     MPNO_TRY(mpno_graph_create(net->ctx, grid, &net->graph));
     net->first_param = net->graph->n_edges;
     MPNO_TRY(mpno_fno_build(net->model, &opts, net->plans, net->graph, &net->edges));

@@ -15,6 +15,7 @@ enum { MAX_FFTS = 4 * MPNO_MAX_BLOCKS };
 
 struct mpno_plans {
     mpno_ctx *ctx;
+    bool accurate;
     mpno_fft_problem problems[MAX_FFTS];
     mpno_fft *ffts[MAX_FFTS];
     mpno_columns *columns[MAX_FFTS][2]; /* forward, inverse; made when first asked for */
@@ -23,9 +24,10 @@ struct mpno_plans {
     int n_tables;
 };
 
-mpno_status mpno_plans_create(mpno_ctx *ctx, mpno_plans **out) {
+mpno_status mpno_plans_create(mpno_ctx *ctx, bool accurate, mpno_plans **out) {
     MPNO_TRY(mpno_alloc(ctx, sizeof **out, out));
     (*out)->ctx = ctx;
+    (*out)->accurate = accurate;
     return MPNO_OK;
 }
 
@@ -71,13 +73,15 @@ static mpno_status find_fft(mpno_plans *plans, const mpno_fft_problem *problem, 
     if (i == plans->n_ffts) {
         MPNO_CHECK(plans->ctx, i < MAX_FFTS, MPNO_E_ARGUMENT,
                    "a network has at most %d different transforms", MAX_FFTS);
-        MPNO_TRY(mpno_fft_create(plans->ctx, problem, &plans->ffts[i]));
-        plans->problems[plans->n_ffts++] = *problem;
+        plans->problems[i] = *problem;
+        plans->problems[i].accurate = plans->accurate;
+        MPNO_TRY(mpno_fft_create(plans->ctx, &plans->problems[i], &plans->ffts[i]));
+        plans->n_ffts++;
     }
     *out = plans->ffts[i];
     mpno_columns **parts = &plans->columns[i][inverse];
     const bool wide = problem->arithmetic == MPNO_F32 || problem->arithmetic == MPNO_F64;
-    if (*parts == NULL && problem->kind == MPNO_FFT_REAL && wide &&
+    if (*parts == NULL && problem->kind == MPNO_FFT_REAL && wide && !plans->accurate &&
         problem->size[problem->ndim - 1] <= MAX_LINE)
         MPNO_TRY(mpno_columns_create(plans->ctx, problem,
                                      mpno_tile_rows(problem->size[problem->ndim - 1]),

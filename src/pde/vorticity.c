@@ -88,10 +88,10 @@ static mpno_status plan(mpno_ctx *ctx, mpno_vorticity *flow) {
     MPNO_TRY(mpno_alloc_array(ctx, rows, sizeof(int32_t), &flow->mirror));
     fill_tables(flow);
     for (int t = 0; t < 2; t++) {
-        MPNO_TRY(
-            mpno_line_create(ctx, MPNO_F64, o->size[t], first[t], k[t], false, &flow->forward[t]));
-        MPNO_TRY(
-            mpno_line_create(ctx, MPNO_F64, o->size[t], first[t], k[t], true, &flow->inverse[t]));
+        MPNO_TRY(mpno_line_create(ctx, MPNO_F64, o->size[t], first[t], k[t], false, false,
+                                  &flow->forward[t]));
+        MPNO_TRY(mpno_line_create(ctx, MPNO_F64, o->size[t], first[t], k[t], true, false,
+                                  &flow->inverse[t]));
     }
     return MPNO_OK;
 }

@@ -51,7 +51,7 @@ static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *w = &call->in[1];
     const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
     return (w->norm + w->error) * x->error + w->error * x->norm +
-           mpno_bound_rounding(call, 2 * inputs, sqrt(2) * w->frobenius * x->norm);
+           mpno_bound_rounding_or_captured(call, 2 * inputs, sqrt(2) * w->frobenius * x->norm);
 }
 
 const mpno_op mpno_op_contract = {

@@ -3,6 +3,7 @@
  * (attr.box, far end excluded), as further channels. x [rows][C] -> y [rows][C + d]. Gradient: the
  * first C channels of dy. Error: the coordinates carry one rounding. Source: neuraloperator
  * GridEmbeddingND. */
+#include <float.h>
 #include <math.h>
 
 #include "graph/graph.h"
@@ -28,19 +29,27 @@ static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, co
                                    &grad_in[0]);
 }
 
-/* Statement B1. A coordinate is rounded once to the arithmetic; before, in f64, its share, the
- * width of the box, their product and the sum with the start. */
+/* Statement B1. What coordinates are off by is found by forming them with 64 bits (where long
+ * double has them; else three roundings of numbers of the size of the box). */
 static double bound(const mpno_bound_call *call) {
     const mpno_box *box = &call->node->attr.box;
-    const int ndim = mpno_graph_grid(call->graph, call->node->in[0])->ndim;
-    double ends = 0, widths = 0;
-    for (int d = 0; d < ndim; d++) {
-        const double end = fmax(fabs(box->start[d]), fabs(box->stop[d])),
-                     width = fabs(box->start[d]) + fabs(box->stop[d]);
-        ends += end * end, widths += width * width;
+    const mpno_grid *grid = mpno_graph_grid(call->graph, call->node->in[0]);
+    double square = 0;
+    for (int d = 0; d < grid->ndim; d++) {
+        const double size = fabs(box->start[d]) + fabs(box->stop[d]), n = (double)grid->size[d];
+        const double rest = 8 * (double)LDBL_EPSILON * size;
+        double sum = 0;
+        for (int64_t i = 0; i < grid->size[d]; i++) {
+            const double at = box->start[d] + (box->stop[d] - box->start[d]) * ((double)i / n);
+            const double stored = call->arithmetic == MPNO_F32 ? (double)(float)at : at;
+            const long double exact = box->start[d] + ((long double)box->stop[d] - box->start[d]) *
+                                                          ((long double)i / (long double)n);
+            const double off = (double)fabsl(stored - exact) + rest;
+            sum += off * off;
+        }
+        square += sum / n;
     }
-    return call->in[0].error + mpno_bound_rounding(call, 1, sqrt(ends)) +
-           mpno_bound_rounding(call, mpno_bound_wide(call, 4), sqrt(widths));
+    return call->in[0].error + 1.001 * sqrt(square);
 }
 
 const mpno_op mpno_op_grid_embed = {

@@ -55,7 +55,7 @@ static double bound(const mpno_bound_call *call) {
     const mpno_edge *edge = &call->graph->edges[call->node->in[0]];
     const double terms = (double)edge->channels + (call->node->in[2] >= 0 ? 1 : 0);
     return w->norm * x->error +
-           mpno_bound_rounding(call, terms, w->frobenius * x->norm + b->frobenius);
+           mpno_bound_rounding_or_captured(call, terms, w->frobenius * x->norm + b->frobenius);
 }
 
 const mpno_op mpno_op_linear = {

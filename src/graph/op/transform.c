@@ -56,7 +56,10 @@ double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {
     if (!inverse && attr->weighting == MPNO_FFT_HERMITIAN) gain *= 2;
     /* a complex point is two rows of a field's mean */
     if (problem->kind == MPNO_FFT_COMPLEX) gain *= inverse ? sqrt(0.5) : sqrt(2);
-    const double growth = mpno_fft_growth(attr->fft, inverse);
+    int exponent;
+    const bool exact = frexp(fabs(attr->scale), &exponent) == 0.5; /* weights are powers of two */
+    const double growth = mpno_fft_growth(attr->fft, inverse) + (exact ? 0 : 2);
+    if (call->captured >= 0) return gain * call->in[0].error + call->captured;
     return gain * call->in[0].error + mpno_bound_rounding(call, growth, gain * call->in[0].norm) +
            mpno_transform_underflow(call, growth, (double)mpno_fft_points(attr->fft),
                                     2 * fabs(attr->scale));

@@ -8,9 +8,11 @@ static void gelu_f64(void *dst_, const void *x_, int64_t n) {
     double *dst = dst_;
     for (int64_t i = 0; i < n; i++) {
         const double v = x[i];
-        /* erfc, not 1 + erf: the left tail keeps its relative accuracy. -inf times 0 would be NaN.
-         */
-        dst[i] = v == -(double)INFINITY ? 0.0 : 0.5 * v * erfc(-v * 0.70710678118654752440);
+        const double z = v * 0.70710678118654752440;
+        /* On the left erfc, not 1 + erf: the tail keeps its relative accuracy. -inf times 0 would
+         * be NaN. */
+        const double twice = v > 0 ? 1 + erf(z) : erfc(-z);
+        dst[i] = v == -(double)INFINITY ? 0.0 : 0.5 * v * twice;
     }
 }
 

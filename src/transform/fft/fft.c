@@ -45,11 +45,15 @@ static mpno_status plan_axes(mpno_ctx *ctx, mpno_fft *fft) {
     for (int d = 0; d < p->ndim; d++) {
         int64_t n = p->size[d], k = p->keep[d];
         if (mpno_fft_is_last_real(fft, d)) {
-            MPNO_TRY(mpno_real_line_create(ctx, p->arithmetic, n, k, false, &fft->real_forward));
-            MPNO_TRY(mpno_real_line_create(ctx, p->arithmetic, n, k, true, &fft->real_inverse));
+            MPNO_TRY(mpno_real_line_create(ctx, p->arithmetic, n, k, false, p->accurate,
+                                           &fft->real_forward));
+            MPNO_TRY(mpno_real_line_create(ctx, p->arithmetic, n, k, true, p->accurate,
+                                           &fft->real_inverse));
         } else {
-            MPNO_TRY(mpno_line_create(ctx, p->arithmetic, n, -(k / 2), k, false, &fft->forward[d]));
-            MPNO_TRY(mpno_line_create(ctx, p->arithmetic, n, -(k / 2), k, true, &fft->inverse[d]));
+            MPNO_TRY(mpno_line_create(ctx, p->arithmetic, n, -(k / 2), k, false, p->accurate,
+                                      &fft->forward[d]));
+            MPNO_TRY(mpno_line_create(ctx, p->arithmetic, n, -(k / 2), k, true, p->accurate,
+                                      &fft->inverse[d]));
         }
     }
     return MPNO_OK;
@@ -132,7 +136,7 @@ double mpno_fft_flops(const mpno_fft *fft) {
 }
 
 double mpno_fft_growth(const mpno_fft *fft, bool inverse) {
-    double growth = 2; /* scale and weights */
+    double growth = 0;
     for (int d = 0; d < fft->problem.ndim; d++) {
         if (mpno_fft_is_last_real(fft, d)) {
             growth += mpno_real_line_growth(inverse ? &fft->real_inverse : &fft->real_forward);

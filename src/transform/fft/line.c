@@ -40,7 +40,7 @@ static void consider_direct(mpno_line *line) {
 }
 
 /* largest: radix of the kernels, 2 of those with 16-bit arithmetic, which know only passes. */
-static void choose(mpno_line *line, int largest) {
+static void choose(mpno_line *line, int largest, bool accurate) {
     double copies = line->k == line->n && line->first == 0 ? 0 : 1;
     if (largest == 2 || mpno_passes_suit(line->n)) {
         line->method = MPNO_LINE_PASSES;
@@ -55,7 +55,7 @@ static void choose(mpno_line *line, int largest) {
         line->cost =
             2 * mpno_passes_cost(line->m, largest) + 12.0 * (double)(line->n + line->k + line->m);
     }
-    if (largest > 2) consider_direct(line);
+    if (largest > 2 && !(accurate && line->method == MPNO_LINE_PASSES)) consider_direct(line);
 }
 
 /* exp(-pi i j^2 / n) */
@@ -130,9 +130,9 @@ static mpno_status plan_chirp(mpno_ctx *ctx, mpno_format arithmetic, mpno_line *
 }
 
 mpno_status mpno_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t first,
-                             int64_t k, bool inverse, mpno_line *out) {
+                             int64_t k, bool inverse, bool accurate, mpno_line *out) {
     mpno_line line = {.n = n, .first = first, .k = k, .inverse = inverse};
-    choose(&line, mpno_fft_kernels_get(ctx->isa, arithmetic)->largest_radix);
+    choose(&line, mpno_fft_kernels_get(ctx->isa, arithmetic)->largest_radix, accurate);
     mpno_status status = MPNO_OK;
     switch (line.method) {
         case MPNO_LINE_DIRECT:

@@ -5,6 +5,9 @@
  *   forward   out[r] = sum_j in[j] exp(-2 pi i (first + r) j / n)     n rows to k rows
  *   inverse   out[j] = sum_r in[r] exp(+2 pi i (first + r) j / n)     k rows to n rows
  *
+ * accurate: the method with the least bound of its rounding errors (mpno_line_growth) where the
+ * points suit passes, not the fastest.
+ *
  * DIRECT: folded matrix product (few modes, small n). PASSES: mixed radix. CHIRP: large prime
  * factors, as a convolution. */
 #ifndef MPNO_TRANSFORM_FFT_LINE_H
@@ -33,7 +36,7 @@ typedef struct mpno_line {
 } mpno_line;
 
 MPNO_WARN_UNUSED mpno_status mpno_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
-                                              int64_t first, int64_t k, bool inverse,
+                                              int64_t first, int64_t k, bool inverse, bool accurate,
                                               mpno_line *out);
 void mpno_line_destroy(mpno_ctx *ctx, mpno_line *line);
 const char *mpno_line_name(const mpno_line *line, char *text,

@@ -16,17 +16,18 @@
 
 #define DIRECT_MAX_ROWS 1024 /* as in line.c */
 
-static mpno_status plan_fast(mpno_ctx *ctx, mpno_format arithmetic, mpno_real_line *line) {
+static mpno_status plan_fast(mpno_ctx *ctx, mpno_format arithmetic, bool accurate,
+                             mpno_real_line *line) {
     if (line->n % 2 != 0) {
         line->method = MPNO_REAL_FULL;
-        MPNO_TRY(
-            mpno_line_create(ctx, arithmetic, line->n, 0, line->k, line->inverse, &line->line));
+        MPNO_TRY(mpno_line_create(ctx, arithmetic, line->n, 0, line->k, line->inverse, accurate,
+                                  &line->line));
         line->flops = line->line.flops;
         return MPNO_OK;
     }
     int64_t m = line->n / 2, rows = line->inverse ? m : line->k;
     line->method = MPNO_REAL_HALF;
-    MPNO_TRY(mpno_line_create(ctx, arithmetic, m, 0, m, line->inverse, &line->line));
+    MPNO_TRY(mpno_line_create(ctx, arithmetic, m, 0, m, line->inverse, accurate, &line->line));
     MPNO_TRY(
         mpno_alloc_array(ctx, 2 * (size_t)rows, mpno_table_bytes(arithmetic), &line->twiddles));
     for (int64_t k = 0; k < rows; k++) {
@@ -40,13 +41,14 @@ static mpno_status plan_fast(mpno_ctx *ctx, mpno_format arithmetic, mpno_real_li
 }
 
 mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n, int64_t k,
-                                  bool inverse, mpno_real_line *out) {
+                                  bool inverse, bool accurate, mpno_real_line *out) {
     mpno_real_line line = {.n = n, .k = k, .inverse = inverse};
-    mpno_status status = plan_fast(ctx, arithmetic, &line);
+    mpno_status status = plan_fast(ctx, arithmetic, accurate, &line);
     int64_t fold = n % 2 == 0 ? n / 4 + 1 : n / 2 + 1;
     double flops = mpno_direct_flops(n, k - 1), cost = 0.7 * mpno_direct_cost(n, k - 1);
     double split = line.method == MPNO_REAL_HALF ? 20.0 * (double)(inverse ? n / 2 : k) : 0;
-    const bool wide = arithmetic == MPNO_F32 || arithmetic == MPNO_F64;
+    const bool wide = (arithmetic == MPNO_F32 || arithmetic == MPNO_F64) &&
+                      !(accurate && line.line.method == MPNO_LINE_PASSES);
     if (status == MPNO_OK && wide && fold <= DIRECT_MAX_ROWS && cost < line.line.cost + split) {
         mpno_real_line_destroy(ctx, &line);
         line = (mpno_real_line){
@@ -80,16 +82,16 @@ const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t s
 }
 
 /* DIRECT as a complex line; of the weights of k frequencies the sum is at most 2 k - 1. HALF: a
- * line of n/2 points, and what parts its two interleaved transforms or joins them: two sums, a
- * product with a root and another sum. FULL: a line of real numbers, whose kept half weighs twice.
- */
+ * line of n/2 points, and a pass of radix 2 after its two interleaved transforms were parted: a map
+ * that is orthogonal between all of the modes, of which each that is kept stands for two. FULL: a
+ * line of real numbers, any of whose errors may be in the half that is kept and weighs twice. */
 double mpno_real_line_growth(const mpno_real_line *line) {
     const double k = (double)line->k;
     switch (line->method) {
         case MPNO_REAL_DIRECT:
             return (line->inverse ? k + 3 : mpno_direct_depth(line->n)) * sqrt(2 * k - 1);
         case MPNO_REAL_HALF:
-            return mpno_line_growth(&line->line) + 8;
+            return mpno_line_growth(&line->line) + 6;
         case MPNO_REAL_FULL:
             return sqrt(2) * mpno_line_growth(&line->line);
     }

@@ -25,7 +25,8 @@ typedef struct mpno_real_line {
 } mpno_real_line;
 
 MPNO_WARN_UNUSED mpno_status mpno_real_line_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
-                                                   int64_t k, bool inverse, mpno_real_line *out);
+                                                   int64_t k, bool inverse, bool accurate,
+                                                   mpno_real_line *out);
 void mpno_real_line_destroy(mpno_ctx *ctx, mpno_real_line *line);
 const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t size);
 

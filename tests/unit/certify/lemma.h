@@ -216,6 +216,7 @@ static inline double lemma_bound(lemma_run *run, const rig *r, const double *y,
                             .node = &r->graph->nodes[r->graph->edges[run->out].producer],
                             .arithmetic = format,
                             .unit = mpno_format_unit(format),
+                            .captured = -1,
                             .eta = format == MPNO_F32 ? 0x1p-150 : 0x1p-1074};
     const size_t n = rig_count(r, run->out);
     for (int i = 0; i < run->n_in; i++) {

@@ -348,8 +348,7 @@ static void damaged_envelopes_are_refused(void **state) {
         "{\"samples\": 3, \"layers\": [{\"name\": \"a\", \"norm\": 1}]}",
         "{\"samples\": 3, \"layers\": [{\"name\": \"a\", \"norm\": null, \"largest\": 1}]}",
         "{\"samples\": 3, \"layers\": [{\"name\": \"a\", \"norm\": -1, \"largest\": 1}]}",
-        "{\"samples\": 3, \"layers\": [{\"name\": \"sixteen letters.\", \"norm\": 1, \"largest\": "
-        "1}]}"};
+        "{\"samples\":3,\"layers\":[{\"name\":\"sixteen letters.\",\"norm\":1,\"largest\":1}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         mpno_value *value;
         mpno_envelope e;

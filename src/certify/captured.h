@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * Captured rounding errors: how far a computed product is from the exact product of its operands,
+ * by splitting the operands so that the product of the leading parts is exact in f64 (the sums keep
+ * within 53 bits) and the rest is small. Where a bound has to reckon with as many roundings as a
+ * sum has terms, one after the other in the worst direction, the captured error is what happened, a
+ * few u: hundreds of times less. Source of the splitting: Rump, Ogita, Oishi, "Accurate
+ * floating-point summation, part I" (SIAM J. Sci. Comput. 31, 2008); here in one step. Theory:
+ * docs/theory/certificates.md, statement B11. */
+#ifndef MPNO_CERTIFY_CAPTURED_H
+#define MPNO_CERTIFY_CAPTURED_H
+
+#include "core/context.h"
+#include "kernel/kernel.h"
+
+/* y [rows][outputs] for x [rows][inputs] times w' + b, w [outputs][inputs], b [outputs] or NULL;
+ * all f64. Gives a bound of the root of the mean over rows of |y - exact|^2. */
+MPNO_WARN_UNUSED mpno_status mpno_captured_linear(mpno_ctx *ctx, int64_t rows, int64_t inputs,
+                                                  int64_t outputs, const double *x, const double *w,
+                                                  const double *b, const double *y, double *error);
+
+/* Of a spectrum times a matrix for each mode, y[k] = x[k] W[block k]: x [modes][2][inputs], w
+ * [blocks][2][inputs][outputs], y [modes][2][outputs]. blocks NULL: all meet the first. weights: w
+ * of each mode, or NULL for 1. Gives a bound of the root of the weighted sum of |y - exact|^2. */
+typedef struct mpno_captured_modes {
+    int64_t modes, inputs, outputs;
+    const int32_t *blocks;
+    const double *weights;
+    const double *x, *w, *y;
+} mpno_captured_modes;
+MPNO_WARN_UNUSED mpno_status mpno_captured_contract(mpno_ctx *ctx, const mpno_captured_modes *modes,
+                                                    double *error);
+
+#endif
