@@ -6,12 +6,14 @@
  * point) COLUMNS   root of the mean over lines of the sum of w |c|^2 over kept frequencies and
  * channels SPECTRUM  root of the sum of w |z|^2 over modes and channels SUMS      2-norm
  *
- * w is 2 where a stored frequency of real data stands for itself and its conjugate, else 1: so a
- * forward transform scaled by 1/N and the inverse one have the operator norm 1 (Bessel). Of the
- * graph that is asked the operands' errors are known; the face adds how they are passed on and what
- * the op's own roundings add, both of computed numbers only, without first-order approximations.
- * Theory: docs/theory/certificates.md. Values are f64 and carry roundings of their own; whoever
- * walks the graph makes up for them. */
+ * w is 2 where the last frequency of real data is above 0, and stands for its conjugate as well,
+ * else 1: so a forward transform scaled by 1/N and the inverse one have the operator norm 1
+ * (Bessel). A Nyquist frequency stands for itself alone and weighs 2 all the same, since it may
+ * stand for two on the grid to which a spectrum goes; a forward transform that keeps it has the
+ * norm sqrt 2. Of the graph that is asked the operands' errors are known; the face adds how they
+ * are passed on and what the op's own roundings add, both of computed numbers only, without
+ * first-order approximations. Theory: docs/theory/certificates.md. Values are f64 and carry
+ * roundings of their own; whoever walks the graph makes up for them. */
 #ifndef MPNO_GRAPH_BOUND_H
 #define MPNO_GRAPH_BOUND_H
 

@@ -47,13 +47,20 @@ double mpno_transform_underflow(const mpno_bound_call *call, double growth, doub
     return fmax(1, scale) * chirps * points * points * mpno_bound_rounding(call, growth, 0);
 }
 
+/* The last frequency of a line of an even number of points stands for itself alone, but weighs 2.
+ */
+static double nyquist_gain(const mpno_fft_problem *problem) {
+    const int64_t n = problem->size[problem->ndim - 1], keep = problem->keep[problem->ndim - 1];
+    return problem->kind == MPNO_FFT_REAL && n > 1 && 2 * (keep - 1) == n ? sqrt(2) : 1;
+}
+
 double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {
     const mpno_attr *attr = &call->node->attr;
     const mpno_fft_problem *problem = mpno_fft_get_problem(attr->fft);
     double gain = fabs(attr->scale);
     if (problem->arithmetic != call->arithmetic) return INFINITY;
     if (!inverse) gain *= (double)mpno_fft_points(attr->fft);
-    if (!inverse && attr->weighting == MPNO_FFT_HERMITIAN) gain *= 2;
+    if (!inverse) gain *= attr->weighting == MPNO_FFT_HERMITIAN ? 2 : nyquist_gain(problem);
     /* a complex point is two rows of a field's mean */
     if (problem->kind == MPNO_FFT_COMPLEX) gain *= inverse ? sqrt(0.5) : sqrt(2);
     int exponent;

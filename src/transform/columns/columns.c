@@ -73,13 +73,17 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns) {
     *columns = NULL;
 }
 
-/* T' = scale w F' with the plain transform of a line, whose norm is n in these norms; in T the
- * weights are those of the norm. */
+/* T' = scale w F' with the plain transform F' of a line, whose norm is n in these norms, but for
+ * the last frequency of an even line, which stands for itself alone and weighs 2. Inverse: T =
+ * scale w Re F, the weights at most those of the norm. */
 double mpno_columns_gain(const mpno_columns *c, bool inverse) {
     const double scale = fabs(c->mean);
     if (inverse) return scale;
-    const double weight = sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / c->square[MPNO_COLUMNS_MEAN]);
-    return scale * (double)c->n * (c->middle_count > 0 ? fmax(1, 1.0001 * weight) : 1);
+    const double mean = c->square[MPNO_COLUMNS_MEAN]; /* scale^2 n */
+    const double middle =
+        c->middle_count > 0 ? 1.0001 * sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / mean) : 1;
+    const double last = c->has_nyquist ? sqrt(2) : 1;
+    return scale * (double)c->n * fmax(fmax(1, last), middle);
 }
 
 /* Roundings one after the other: a chain of products, the table's and the product's own, and those

@@ -54,12 +54,12 @@ enum { LEMMA_GRIDS = sizeof lemma_grids / sizeof lemma_grids[0] };
 static inline double lemma_weight(const rig *r, const mpno_node *node, int edge, int64_t at) {
     const mpno_edge *e = &r->graph->edges[edge];
     const mpno_fft_problem *p = mpno_fft_get_problem(r->fft);
-    const int64_t n = p->size[p->ndim - 1], keep = p->keep[p->ndim - 1];
+    const int64_t keep = p->keep[p->ndim - 1];
     const int64_t k = e->kind == MPNO_EDGE_COLUMNS ? at / e->channels % keep
                                                    : at / (2 * e->channels) % keep;
     if (p->kind == MPNO_FFT_COMPLEX) return 1;
     if (node->op == &mpno_op_take_modes && edge == node->out[0]) return 2;
-    return k > 0 && 2 * k != n ? 2 : 1;
+    return k > 0 ? 2 : 1;
 }
 
 static inline double lemma_norm(const rig *r, const mpno_node *node, int edge, const double *v) {

@@ -108,12 +108,12 @@ static double check(const numbers *out, const double *out_weights, const numbers
 
 /* w of the rows [modes][2] of a spectrum. */
 static double *weights_of(const mpno_fft_problem *p, int64_t modes) {
-    const int64_t keep = p->keep[p->ndim - 1], n = p->size[p->ndim - 1];
+    const int64_t keep = p->keep[p->ndim - 1];
     double *w = malloc((size_t)(2 * modes) * sizeof *w);
     assert_non_null(w);
     for (int64_t r = 0; r < 2 * modes; r++) {
         const int64_t k = r / 2 % keep;
-        w[r] = p->kind == MPNO_FFT_REAL && k > 0 && 2 * k != n ? 2 : 1;
+        w[r] = p->kind == MPNO_FFT_REAL && k > 0 ? 2 : 1;
     }
     return w;
 }
@@ -154,11 +154,14 @@ static void check_fft(mpno_fft_problem problem, bool inverse) {
     fill(inverse ? &spectrum : &field);
     for (int wide = 0; wide < 2; wide++)
         run(fft[wide], inverse, inverse && is_real, &field, &spectrum, wide != 0);
+    const int64_t last = problem.size[problem.ndim - 1];
+    const bool whole = is_real && last > 1 && 2 * (problem.keep[problem.ndim - 1] - 1) == last;
+    const double nyquist = whole ? sqrt(2) : 1;
     const bool exact = inverse || (points & (points - 1)) == 0;
     const double growth = mpno_fft_growth(fft[0], inverse) + (exact ? 0 : 2),
                  rms = sqrt(1 / (double)points);
     const double near = inverse ? check(&field, NULL, &spectrum, w, 1 / rms, growth, what)
-                                : check(&spectrum, w, &field, NULL, rms, growth, what);
+                                : check(&spectrum, w, &field, NULL, nyquist * rms, growth, what);
     const int method = strstr(what, "chirp") != NULL ? 2 : strstr(what, "direct") != NULL ? 0 : 1;
     nearest[inverse][method] = fmax(nearest[inverse][method], near);
     free(w), drop(&field), drop(&spectrum);
@@ -251,7 +254,7 @@ static double check_columns(int64_t n, int64_t keep, int64_t part, mpno_fft_weig
     assert_true(w != NULL && mean != NULL);
     snprintf(what, sizeof what, "%d of a line of %d points in parts of %d%s", (int)keep, (int)n,
              (int)part, inverse ? ", inverse" : "");
-    for (int64_t r = 0; r < 2 * keep; r++) w[r] = r % keep > 0 && 2 * (r % keep) != n ? 2 : 1;
+    for (int64_t r = 0; r < 2 * keep; r++) w[r] = r % keep > 0 ? 2 : 1;
     for (int64_t r = 0; r < n; r++) mean[r] = 1 / (double)n;
     fill(inverse ? &columns : &line);
     for (int wide = 0; wide < 2; wide++)
