@@ -102,7 +102,7 @@ double mpno_bound_normalized(const mpno_bound_call *call, double x_error, double
     for (int64_t first = 0; first < channels; first += width) {
         const group g = group_of(call, first, width, terms);
         const double least = attr->fixed ? g.deviation : g.deviation - one;
-        if (!(least > 0)) return INFINITY;
+        if (!(least > 1e-3 * g.deviation)) return INFINITY; /* less is what the bounds are off by */
         const double values = attr->fixed ? x_norm / spread : sqrt(g.square),
                      centred = attr->fixed ? values + fabs(g.mean) : g.deviation;
         const double moved =

@@ -66,7 +66,7 @@ double mpno_bound_none(const mpno_bound_call *call);
 
 /* y = gamma (x - mean) / s + beta with sums of x, as the operands x, sums, gamma, beta of
  * normalize: statement B6. x_error, x_norm: of the field x; terms: additions one after the other in
- * the sums. INFINITY where the error may reach the deviation of a group. */
+ * the sums. INFINITY where the error may come near the deviation of a group. */
 double mpno_bound_normalized(const mpno_bound_call *call, double x_error, double x_norm,
                              double terms);
 
