@@ -30,6 +30,7 @@ typedef enum option_id {
     OPTION_NUMBER,
     OPTION_ANSWER,
     OPTION_TOLERANCE,
+    OPTION_HTML,
     OPTION_LAYERS,
     OPTION_WEIGHTS,
     OPTION_OTHER_INPUT,
@@ -91,6 +92,8 @@ static const option options[OPTION_COUNT] = {
                        "                       where not given"},
     [OPTION_TOLERANCE] = {"--tolerance", NULL, "T", CLI_OPTION_CERTIFY,
                           "claim that the relative L2 distance is at most T, such as 1e-3"},
+    [OPTION_HTML] = {"--html", NULL, "FILE", CLI_OPTION_CERTIFY,
+                     "draw where the error comes from into FILE"},
     [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer"},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
                         "the checkpoint, in place of the path in CERTIFICATE"},
@@ -304,6 +307,9 @@ static int apply(const option *o, const char *value, cli_args *args) {
             break;
         case OPTION_TOLERANCE:
             return read_tolerance(value, &args->tolerance);
+        case OPTION_HTML:
+            args->html = value;
+            break;
         case OPTION_LAYERS:
             args->layers = true;
             break;

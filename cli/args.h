@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mpno/experiment.h"
+
 #define CLI_MAX_ARGUMENTS 3
 
 /* Options that only some commands take; the rest (--json, --quiet, --threads, --isa, --tuned,
@@ -25,7 +27,7 @@ enum cli_option_set {
     CLI_OPTION_ROLLOUT = 1024,
     CLI_OPTION_SIZES = 2048,   /* --quick, --full, --list */
     CLI_OPTION_ADVISE = 4096,  /* --data, --format */
-    CLI_OPTION_CERTIFY = 8192, /* --input, --sample, --answer, --tolerance, --layers */
+    CLI_OPTION_CERTIFY = 8192, /* --input, --sample, --answer, --tolerance, --html, --layers */
     CLI_OPTION_VERIFY = 16384, /* --weights, --input, --answer */
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
 };
@@ -50,9 +52,7 @@ typedef struct cli_page {
     int failure; /* its exit status when the work failed; 0: CLI_FAILURE */
 } cli_page;
 
-typedef struct cli_override {
-    const char *key, *value;
-} cli_override;
+typedef mpno_experiment_override cli_override; /* so that experiments take them as they are */
 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
@@ -62,7 +62,7 @@ typedef struct cli_args {
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
     const char *data, *format;
-    const char *input, *answer, *weights;
+    const char *input, *answer, *weights, *html;
     int64_t number;   /* of a sample */
     double tolerance; /* negative: not said */
     const char *arguments[CLI_MAX_ARGUMENTS];

@@ -5,7 +5,7 @@
 const cli_page cli_certify_page = {
     .synopsis =
         "certify CHECKPOINT [--input FILE] [--sample N] [--answer FILE] [--tolerance T] "
-        "[-o OUT.json] [--layers] [OPTIONS] [KEY=VALUE...]",
+        "[-o OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
     .description =
         "    Proves how far an answer of a trained model (CHECKPOINT as for eval) is from the "
         "answer\n"
@@ -19,6 +19,9 @@ const cli_page cli_certify_page = {
         "    of the checkpoint or of precision.policy. With --tolerance the claim is that the\n"
         "    relative L2 distance is at most T, and the verdict is VERIFIED, REFUTED or, where T\n"
         "    lies between the bounds, UNKNOWN; without, that the bounds hold.\n"
+        "    --html writes a page with bars of where the error comes from: the network is run once "
+        "for\n"
+        "    each layer and kind of tensor that it stores in few bits, with all others in full.\n"
         "    -o writes a certificate that mpno verify checks, on another machine too. With --json\n"
         "    standard output is that certificate and nothing else.\n",
     .examples =
@@ -28,7 +31,8 @@ const cli_page cli_certify_page = {
     .files =
         "    Reads CHECKPOINT, the input and the answer. OUT.json appears whole or not at all, "
         "and\n"
-        "    before it OUT_answer.npy beside it with the answer, where that was computed.\n",
+        "    before it OUT_answer.npy beside it with the answer, where that was computed.\n"
+        "    FILE (must end in .html) needs no other file.\n",
     .options = CLI_OPTION_CERTIFY | CLI_OPTION_OUTPUT,
     .overrides = true,
     .arguments = {"CHECKPOINT"},
@@ -50,6 +54,7 @@ mpno_status cli_certify(mpno_ctx *ctx, const cli_args *args, cli_output *output,
     opts.answer = args->answer;
     opts.tolerance = args->tolerance;
     opts.certificate = args->output;
+    opts.html = args->html;
     opts.layers = args->layers;
     mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
     if (status == MPNO_OK)

@@ -23,8 +23,8 @@ typedef enum mpno_verdict {
  * this sample alone; NULL: the model is run as mpno_predict runs it on the sample. tolerance: the
  * claim is that the relative L2 distance is at most so large; negative: that the distances have the
  * bounds which are found. certificate: file to write, ".json"; an answer that was computed is then
- * stored beside it as NAME_answer.npy. NULL: nothing is written. layers: the text shows every
- * layer. */
+ * stored beside it as NAME_answer.npy. NULL: nothing is written. html: a page, ".html", that
+ * shows where the error comes from; NULL: none. layers: the text shows every layer. */
 typedef struct mpno_certify_opts {
     size_t size;
     const char *input;
@@ -32,10 +32,11 @@ typedef struct mpno_certify_opts {
     const char *answer;
     double tolerance;
     const char *certificate;
+    const char *html;
     bool layers;
 } mpno_certify_opts;
 #define MPNO_CERTIFY_OPTS_INIT \
-    { sizeof(mpno_certify_opts), NULL, 0, NULL, -1, NULL, false }
+    { sizeof(mpno_certify_opts), NULL, 0, NULL, -1, NULL, NULL, false }
 
 /* checkpoint, overrides, sink and json as for mpno_eval; opts may be NULL. json: the certificate.
  * What no bound is known of (or a processor that flushes small numbers to zero) gives a certificate

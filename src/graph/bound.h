@@ -38,7 +38,7 @@ typedef struct mpno_bound_call {
     mpno_format arithmetic;  /* f32 or f64, in which operands and result are stored as well */
     double unit, eta;        /* its unit roundoff, and what underflow may take from a product */
     double captured;         /* a bound of the op's own roundings that was found by looking at the
-                                result (linear, contract); negative: none */
+                                result (linear, contract, transforms); negative: none */
     mpno_bound in[8];        /* MPNO_OP_MAX_IN; zero where left out */
     mpno_bound out;          /* all but its error */
     const double *values[8]; /* of vectors and sums; NULL: left out, or neither */

@@ -27,6 +27,8 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_certify_opts *o) {
                "tolerance is %g; expected a number such as 1e-3", o->tolerance);
     MPNO_CHECK(ctx, o->certificate == NULL || ends_with(o->certificate, ".json"), MPNO_E_ARGUMENT,
                "%s does not end in .json: certificates are JSON files", o->certificate);
+    MPNO_CHECK(ctx, o->html == NULL || ends_with(o->html, ".html"), MPNO_E_ARGUMENT,
+               "%s does not end in .html: pages are HTML files", o->html);
     return MPNO_OK;
 }
 
@@ -66,12 +68,14 @@ static mpno_status deliver(const mpno_proof *p, const mpno_certify_opts *opts,
     MPNO_TRY(mpno_certificate_tree(p->ctx, &p->certificate, &document));
     mpno_status status =
         opts->certificate ? mpno_json_write(p->ctx, opts->certificate, document) : MPNO_OK;
+    if (status == MPNO_OK && opts->html) status = mpno_proof_page(p, opts->html);
     if (status == MPNO_OK) status = mpno_proof_say(p->ctx, &p->certificate, opts->layers, sink);
     if (status == MPNO_OK)
         mpno_say(sink, "%s: %s\n", mpno_verdict_name((mpno_verdict)p->certificate.verdict),
                  p->certificate.reason);
     if (status == MPNO_OK && opts->certificate)
         mpno_say(sink, "certificate in %s\n", opts->certificate);
+    if (status == MPNO_OK && opts->html) mpno_say(sink, "page in %s\n", opts->html);
     if (status == MPNO_OK && json) status = mpno_json_text(p->ctx, document, false, json);
     mpno_value_destroy(p->ctx, &document);
     return status;

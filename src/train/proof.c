@@ -9,13 +9,15 @@
 #include "core/memory.h"
 #include "data/readers.h"
 #include "data/select.h"
+#include "graph/policy.h"
 #include "train/objective.h"
 
 void mpno_proof_clear(mpno_proof *p) {
     mpno_certificate_clear(p->ctx, &p->certificate);
     mpno_dataset_destroy(p->ctx, &p->input);
     mpno_free(p->ctx, p->answer);
-    p->answer = NULL;
+    mpno_free(p->ctx, p->exact);
+    p->answer = p->exact = NULL;
     mpno_restored_clear(p->ctx, &p->restored);
 }
 
@@ -282,6 +284,108 @@ mpno_status mpno_proof_write_answer(const mpno_proof *p, const char *path) {
     return status;
 }
 
+/* -------- where the error comes from -------- */
+
+/* Site by site; a network of the sample for each. */
+typedef struct trial {
+    const mpno_proof *proof;
+    mpno_dataset *encoded; /* owned */
+    int64_t at;
+    mpno_predictor_opts opts; /* of the answer's network */
+} trial;
+
+static mpno_status open_trial(const mpno_proof *p, trial *t) {
+    const mpno_certified_sample *s = &p->certificate.input;
+    *t = (trial){.proof = p, .opts = mpno_restored_opts(&p->restored)};
+    MPNO_TRY(read_sample(p, s->path, s->sample, true, &t->encoded, &t->at));
+    memcpy(t->encoded->out_grid, p->output_grid, sizeof p->output_grid);
+    return MPNO_OK;
+}
+
+/* L2 with the measure of the norms, of what the predictor gave from the exact answer. */
+static double distance_of(const trial *t, const mpno_predictor *predictor) {
+    const mpno_proof *p = t->proof;
+    const mpno_dataset *d = t->encoded;
+    const int64_t n = predictor->points * d->out_channels, points = predictor->points / d->planes;
+    double sum = 0, cell = 1;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t c = i % d->out_channels, row = i / d->out_channels,
+                      file = (c * points + row / d->planes) * d->planes + row % d->planes;
+        double value;
+        mpno_cast(&value, MPNO_F64, mpno_sample(predictor->y, d->format, 1, i), d->format, 1);
+        sum += (value - p->exact[file]) * (value - p->exact[file]);
+    }
+    for (int a = 0; a < d->ndim; a++)
+        cell *= (t->opts.norms.measure[a] > 0 ? t->opts.norms.measure[a] : 1) /
+                (double)predictor->grid[a];
+    return sqrt(cell * sum);
+}
+
+/* exceptions: to `full`; NULL: none. */
+static mpno_status try_storage(const trial *t, const char *exceptions, double *distance) {
+    const mpno_proof *p = t->proof;
+    mpno_predictor_opts opts = t->opts;
+    mpno_predictor predictor;
+    opts.policy = "full";
+    opts.storage.exceptions = exceptions;
+    MPNO_TRY(mpno_predictor_create(p->restored.model, p->ctx, t->encoded, 1, &opts, &predictor));
+    const mpno_status status = mpno_predictor_run(&predictor, t->at, 1);
+    *distance = status == MPNO_OK ? distance_of(t, &predictor) : NAN;
+    mpno_predictor_destroy(&predictor);
+    return status == MPNO_E_NUMERIC ? MPNO_OK : status;
+}
+
+/* Kinds of tensors that the answer's network stores otherwise than in full, layer by layer: by its
+ * policy, which may speak of some that a layer does not have. */
+static mpno_status list_sites(const trial *t, mpno_proof_site *sites, int *n) {
+    static const mpno_role roles[] = {MPNO_ROLE_TRANSFORM_IN,    MPNO_ROLE_COLUMNS,
+                                      MPNO_ROLE_WEIGHT_SPECTRAL, MPNO_ROLE_SPECTRUM,
+                                      MPNO_ROLE_TRANSFORM_OUT,   MPNO_ROLE_WEIGHT_LINEAR,
+                                      MPNO_ROLE_ACTIVATION};
+    const mpno_proof *p = t->proof;
+    const mpno_format base = mpno_model_arithmetic(p->restored.model);
+    const mpno_storage_opts *storage = &t->opts.storage;
+    mpno_policy policy;
+    mpno_predictor predictor;
+    *n = 0;
+    MPNO_TRY(mpno_policy_make(p->ctx, t->opts.policy, base, t->opts.half, &policy));
+    MPNO_TRY(mpno_policy_override(p->ctx, &policy, storage->exceptions, storage->rounding,
+                                  storage->scaling));
+    MPNO_TRY(mpno_predictor_create(p->restored.model, p->ctx, t->encoded, 1, &t->opts, &predictor));
+    for (int i = 0; i < mpno_network_n_layers(predictor.network); i++)
+        for (size_t k = 0; k < sizeof roles / sizeof roles[0] && *n < MPNO_MOST_SITES; k++) {
+            const char *layer = mpno_network_layer(predictor.network, i).layer;
+            const mpno_storage s = mpno_policy_storage(&policy, roles[k], false, layer);
+            mpno_proof_site *site = &sites[*n];
+            if (s.format == base) continue;
+            snprintf(site->layer, sizeof site->layer, "%s", layer);
+            snprintf(site->role, sizeof site->role, "%s", mpno_role_text(roles[k], false));
+            site->format = mpno_format_get(s.format)->name;
+            (*n)++;
+        }
+    mpno_predictor_destroy(&predictor);
+    return MPNO_OK;
+}
+
+mpno_status mpno_proof_sites(const mpno_proof *p, mpno_proof_site *sites, int *n,
+                             double *arithmetic) {
+    trial t;
+    int listed = 0;
+    *n = 0;
+    mpno_status status = open_trial(p, &t);
+    if (status == MPNO_OK) status = try_storage(&t, NULL, arithmetic);
+    if (status == MPNO_OK) status = list_sites(&t, sites, &listed);
+    for (int i = 0; i < listed && status == MPNO_OK; i++) {
+        char exception[96];
+        snprintf(exception, sizeof exception, "%s/%s=%s", sites[i].layer, sites[i].role,
+                 sites[i].format);
+        status = try_storage(&t, exception, &sites[i].distance);
+        if (sites[i].distance != *arithmetic) sites[(*n)++] = sites[i]; /* else there is none */
+    }
+    mpno_dataset_destroy(p->ctx, &t.encoded);
+    return status;
+}
+
 /* -------- the plan -------- */
 
 /* Keys that say where files are and how fast something runs change no answer. */
@@ -440,6 +544,11 @@ static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
     reorder(d, n / d->out_channels, d->out_channels, true, p->answer, answer);
     mpno_status status = mpno_certifier_create(p->restored.model, &opts, &certifier);
     if (status == MPNO_OK) status = mpno_certifier_run(certifier, input_values(p), answer, out);
+    if (status == MPNO_OK)
+        status = mpno_alloc_array(p->ctx, (size_t)n, sizeof *p->exact, &p->exact);
+    if (status == MPNO_OK)
+        reorder(d, n / d->out_channels, d->out_channels, false, mpno_certifier_answer(certifier),
+                p->exact);
     mpno_certifier_destroy(&certifier);
     mpno_free(p->ctx, answer);
     return status;

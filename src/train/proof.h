@@ -7,6 +7,7 @@
 
 #include "certify/certificate.h"
 #include "core/float_environment.h"
+#include "report/table.h"
 #include "train/restore.h"
 
 typedef struct mpno_proof {
@@ -15,6 +16,7 @@ typedef struct mpno_proof {
     mpno_dataset *input; /* owned: f64, as it stands in the file */
     int64_t at;          /* sample of it that counts */
     int64_t output_grid[MPNO_MAX_AXES];
+    double *exact;       /* owned: the f64 run's answer, likewise; NULL: nothing was measured */
     double *answer;      /* owned: in the order of data files; NULL: none yet */
     const char *trouble; /* why nothing can be proved in this process; NULL: nothing is known */
     mpno_certificate certificate; /* owned */
@@ -52,6 +54,25 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_overrides(mpno_ctx *ctx, const mpno_valu
                                                   mpno_config **out);
 
 const char *mpno_verdict_name(mpno_verdict verdict); /* "VERIFIED", "REFUTED", "UNKNOWN" */
+/* A tensor that the answer's network stores in few bits: how far the answer of a network is from
+ * the exact one that stores this one so and all others in full, in L2. */
+typedef struct mpno_proof_site {
+    char layer[16], role[32];
+    const char *format;
+    double distance; /* NaN: not finite */
+} mpno_proof_site;
+enum { MPNO_MOST_SITES = 512 };
+/* Runs the network once for each, and once with none of them: *arithmetic. After measuring. sites:
+ * room for MPNO_MOST_SITES. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_sites(const mpno_proof *proof, mpno_proof_site *sites,
+                                              int *n, double *arithmetic);
+/* One HTML document about the certificate and its sites, written whole. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_page(const mpno_proof *proof, const char *path);
+
+MPNO_WARN_UNUSED mpno_status mpno_proof_fill_distances(const mpno_certificate *certificate,
+                                                       mpno_table *table);
+MPNO_WARN_UNUSED mpno_status mpno_proof_fill_layers(const mpno_certificate *certificate,
+                                                    mpno_table *table);
 /* Text for a person: claim, distances, layers where asked for. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_say(mpno_ctx *ctx, const mpno_certificate *certificate,
                                             bool layers, const mpno_sink *sink);

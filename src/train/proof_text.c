@@ -23,7 +23,7 @@ static mpno_status bound(mpno_table *table, double value, bool up) {
     return mpno_table_cell(table, "%s", text);
 }
 
-static mpno_status fill_distances(const mpno_certificate *c, mpno_table *table) {
+mpno_status mpno_proof_fill_distances(const mpno_certificate *c, mpno_table *table) {
     static const char *const names[MPNO_N_DISTANCES] = {"L2", "H1", "maximum"};
     static const char *const columns[] = {"distance",      "at least",     "at most",
                                           "rel. at least", "rel. at most", "exact answer",
@@ -43,7 +43,7 @@ static mpno_status fill_distances(const mpno_certificate *c, mpno_table *table) 
     return MPNO_OK;
 }
 
-static mpno_status fill_layers(const mpno_certificate *c, mpno_table *table) {
+mpno_status mpno_proof_fill_layers(const mpno_certificate *c, mpno_table *table) {
     static const char *const columns[] = {"layer", "size", "largest", "f64 run off by at most",
                                           "of it"};
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
@@ -79,6 +79,6 @@ mpno_status mpno_proof_say(mpno_ctx *ctx, const mpno_certificate *c, bool layers
                            const mpno_sink *sink) {
     mpno_say(sink, "claim: %s\n", c->claim.text);
     if (isnan(c->distance[0].lower)) return MPNO_OK;
-    MPNO_TRY(say_rows(ctx, c, sink, fill_distances));
-    return layers ? say_rows(ctx, c, sink, fill_layers) : MPNO_OK;
+    MPNO_TRY(say_rows(ctx, c, sink, mpno_proof_fill_distances));
+    return layers ? say_rows(ctx, c, sink, mpno_proof_fill_layers) : MPNO_OK;
 }

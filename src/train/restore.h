@@ -31,6 +31,10 @@ MPNO_WARN_UNUSED mpno_status mpno_restored_fields(mpno_ctx *ctx, const mpno_rest
                                                   const char *name, const mpno_tensor_file *file,
                                                   mpno_format format, bool *has_truth,
                                                   mpno_dataset **out);
+/* The same of a data file; n_samples: at most so many, 0: all. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *restored,
+                                                const char *path, int64_t n_samples,
+                                                bool *has_truth, mpno_dataset **out);
 /* What a report says of it: checkpoint, epoch, weights, policy, format, stabilizer, arithmetic,
  * parameters, isa, threads. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *restored,

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import random
+import re
 import shutil
 import struct
 import unittest
@@ -78,7 +79,6 @@ def matches(schema, value, root=None):
     if isinstance(value, list):
         return len(value) >= schema.get("minItems", 0) and all(matches(schema.get("items", {}), v, root) for v in value)
     if isinstance(value, str):
-        import re  # pylint: disable=import-outside-toplevel
         return re.search(schema.get("pattern", ""), value) is not None
     return not isinstance(value, (int, float)) or value >= schema.get("minimum", value)
 
@@ -179,6 +179,42 @@ class Certify(Case):
                 self.assertIn(reason, json.loads((self.folder / "t.json").read_text())["reason"])
                 self.assertIn(reason, self.verify(status, "t.json"))
 
+    def sites(self, run_folder, *words, status=VERIFIED):
+        """A page of certify --html, and the distance of each site on it."""
+        self.mpno("certify", run_folder, "--html", "c.html", "-q", *words, status=status)
+        page = (self.folder / "c.html").read_text()
+        self.assertEqual([word for word in ("<script", "http:", "https:", 'src="/', "url(") if word in page], [])
+        self.assertTrue(digest((self.folder / run_folder / "last.safetensors").read_bytes()) in page)
+        rows = re.findall(r"<tr>(.*?)</tr>", page, re.S)
+        cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.S) for row in rows]
+        return page, {row[0]: float(row[2]) for row in cells if len(row) == 4}
+
+    def check_one_site(self, run_folder, site):
+        """Where one is all there is, its distance is the answer's."""
+        words = ("precision.policy=full", f"precision.storage={site}")
+        _, found = self.sites(run_folder, *words)
+        told = self.mpno("certify", run_folder, *words, "--json").json()["distances"]["l2"]
+        self.assertEqual(list(found), [site.split("=")[0].replace("/", ", ")])
+        self.assertAlmostEqual(*found.values(), told["upper"], delta=5e-3 * told["upper"])
+
+    def test_the_page(self):
+        page, found = self.sites("run")
+        self.assertTrue("data:image/png;base64," in page)
+        for site in ("lifting, activation", "block 0, spectrum", "block 1, spectral weight copy", "projection, weight copy"):
+            self.assertIn(site, found)
+        for site in ("lifting, spectrum", "lifting, spectral weight copy", "projection, transform columns"):
+            self.assertNotIn(site, found)  # a layer that has none
+        self.assertGreater(max(found.values()), self.certificate["distances"]["l2"]["upper"] / 4)
+        self.check_one_site("run", "lifting/activation=f16")
+        self.check_one_site("run", "block 1/spectrum=bf16")
+        _, found = self.sites("run", "precision.policy=full")
+        self.assertEqual(found, {})
+        answer = self.folder / "c_answer.npy"
+        answer.write_bytes(answer.read_bytes()[:-4] + struct.pack("<f", math.nan))
+        page, _ = self.sites("run", "--answer", "c_answer.npy", status=UNKNOWN)
+        self.assertFalse("data:image/png;base64," in page)
+        self.assertTrue("needs finite numbers" in page)
+
     # ---- which answer ----
 
     def test_answers_of_predict(self):
@@ -208,7 +244,8 @@ class Certify(Case):
         self.assertEqual(told["answer"]["shape"], [1, 16, 16])
         self.verify(VERIFIED, "g.json")
         make_data(self.folder / "x.pt", samples=2, grid=8, truth=False)
-        told = self.mpno("certify", "run", "--input", "x.pt", "predict.output_shape=[12, 10]", "-o", "o.json", "--json").json()
+        told = self.mpno("certify", "run", "--input", "x.pt", "predict.output_shape=[12, 10]", "-o", "o.json",
+                         "--json").json()
         self.assertEqual((told["answer"]["shape"], told["plan"]["output_grid"]), ([1, 12, 10], [12, 10]))
         self.verify(VERIFIED, "o.json")
         (self.folder / "o_answer.npy").unlink()
@@ -293,7 +330,8 @@ class Certify(Case):
         for name in DISTANCES:
             for factor in (0.9, 1.1):
                 self.assertIn(f"the {name} distance is between", self.forged(scale(name, ("lower", "upper"), factor)))
-                self.assertIn(f"the {name} size of the exact answer", self.forged(scale(name, ("size_lower", "size_upper"), factor)))
+                self.assertIn(f"the {name} size of the exact answer",
+                              self.forged(scale(name, ("size_lower", "size_upper"), factor)))
 
         def layer(key, factor):
             def change(c):
@@ -374,7 +412,8 @@ class Certify(Case):
 
     def test_lines_with_channels(self):
         make_lines(self.folder / "lines.pt", samples=8, channels=(3, 2))
-        self.mpno("train", "config.yaml", "model.n_modes=[6]", "data.train=lines.pt", "data.test=[lines.pt]", "output=line", "-q")
+        self.mpno("train", "config.yaml", "model.n_modes=[6]", "data.train=lines.pt", "data.test=[lines.pt]", "output=line",
+                  "-q")
         told = self.mpno("certify", "line", "--sample", "5", "-o", "l.json", "--json").json()
         self.assertEqual((told["input"]["shape"], told["answer"]["shape"]), ([3, 16], [2, 16]))
         data = (self.folder / "lines.pt").read_bytes()
@@ -385,6 +424,7 @@ class Certify(Case):
         self.assertEqual(self.mpno("certify", "line", "--sample", "5", "--answer", "l.npy", "--json").json()["distances"],
                          told["distances"])
         self.verify(VERIFIED, "l.json")
+        self.check_one_site("line", "lifting/activation=f16")
 
     def test_trajectories_and_complex_fields(self):
         """Sample i of trajectories is window i of all; complex answers are pairs."""
@@ -419,6 +459,7 @@ class Certify(Case):
         again = self.mpno("certify", "complex", "--sample", "1", "--answer", "z.npy", "--json").json()
         self.assertEqual(again["distances"], told["distances"])
         self.verify(VERIFIED, "z.json")
+        self.check_one_site("complex", "lifting/activation=f16")
 
     # ---- words ----
 
@@ -427,7 +468,8 @@ class Certify(Case):
                 (("--sample", "-1"), ("--sample", "whole number")), (("--sample", "1.5"), ("--sample", "whole number")),
                 (("--sample", "9"), ("there is no sample 9", "has 4")), (("--tolerance", "small"), ("--tolerance", "1e-3")),
                 (("--tolerance", "nan"), ("--tolerance",)), (("--tolerance", "-1"), ("--tolerance",)),
-                (("-o", "c.txt"), ("c.txt", ".json")), (("--input", "nowhere.pt"), ("nowhere.pt",)),
+                (("-o", "c.txt"), ("c.txt", ".json")),
+                (("--html", "c.txt"), ("c.txt", ".html")), (("--input", "nowhere.pt"), ("nowhere.pt",)),
                 (("--answer", "nowhere.npy"), ("nowhere.npy",)), (("--answer", "test8.pt"), ("test8.pt", "shape")),
                 (("--input", "config.yaml"), ("config.yaml",)), (("--weights", "x"), ("weights",)),
                 (("-o", "no/folder/c.json"), ("no/folder",)), (("data.test=[]",), ("--input FILE",))):
@@ -439,8 +481,8 @@ class Certify(Case):
         self.assert_error(self.mpno("certify", status=2), "CHECKPOINT is missing")
         self.assert_error(self.mpno("verify", status=2), "CERTIFICATE is missing")
         self.assert_error(self.mpno("verify", "c.json", "precision.policy=full", status=2), "too many")
-        for command in ("certify", "verify"):
-            self.assertIn("VERIFIED\n" if command == "certify" else "VERIFIED: the claim holds\n", self.mpno(command, "--help").out)
+        for command, line in (("certify", "VERIFIED\n"), ("verify", "VERIFIED: the claim holds\n")):
+            self.assertIn(line, self.mpno(command, "--help").out)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@
 #include "mpno/certify.h"
 #include "unit/train/project.h"
 
-static char run[128], certificate[160], answer[192];
+static char run[128], certificate[160], page[160];
+static bool with_page;
 
 static int train_once(void **state) {
     const char *const plain[] = {"opt.n_epochs", "2", "report.html", "false", NULL};
@@ -26,7 +27,7 @@ static int train_once(void **state) {
     train("run", plain, false, NULL, MPNO_OK);
     snprintf(run, sizeof run, "%s/run", folder);
     snprintf(certificate, sizeof certificate, "%s/c.json", folder);
-    snprintf(answer, sizeof answer, "%s/c_answer.npy", folder);
+    snprintf(page, sizeof page, "%s/c.html", folder);
     return 0;
 }
 
@@ -34,6 +35,7 @@ static int train_once(void **state) {
 static mpno_status certify(mpno_verdict *verdict, char **json) {
     mpno_certify_opts opts = MPNO_CERTIFY_OPTS_INIT;
     opts.certificate = certificate;
+    if (with_page) opts.html = page;
     return mpno_certify(ctx, run, NULL, &opts, NULL, verdict, json);
 }
 static mpno_status verify(mpno_verdict *verdict, char **json) {
@@ -82,6 +84,7 @@ static void memory_may_fail(void **state) {
     (void)state;
     mpno_status (*const jobs[])(mpno_verdict *, char **) = {certify, verify};
     const size_t before = mpno_ctx_bytes(ctx);
+    with_page = true;
     for (int job = 0; job < 2; job++) {
         mpno_status status = MPNO_E_MEMORY;
         int tries = 0;
@@ -103,6 +106,8 @@ static void memory_may_fail(void **state) {
         assert_true(tries > 40);
         expect(verify, MPNO_VERDICT_VERIFIED, "VERIFIED"); /* what is there is whole */
     }
+    with_page = false;
+    assert_true(mpno_path_exists(page));
 }
 
 static void arguments(void **state) {
