@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Every bound of an op is the formula of its statement in docs/theory/certificates.md, which stands
- * here once more: random norms, errors and sums, a unit and an eta so large that every term counts.
+ * here once more: random norms, errors and sums, units and an eta so large that every term counts.
  * That errors keep to these formulas is what test_lemmas looks for; that a term is in the code for
  * which no worst case was found is seen here. An op with a bound and without a formula fails. */
 #include <setjmp.h>
@@ -482,7 +482,7 @@ static void check(const formula *f, int grid, int variant, mpno_format format) {
     mpno_bound_call c = {.graph = r.graph,
                          .node = &r.graph->nodes[r.graph->edges[out].producer],
                          .arithmetic = format,
-                         .unit = 0x1p-51,
+                         .unit = variant / 4 % 2 == 0 ? 0x1p-51 : 0x1p-20,
                          .eta = variant % 2 == 0 ? 0x1p-60 : 0x1p-1074,
                          .captured = variant % 4 == 3 ? 1e-3 * draw() : -1,
                          .out = draw_bound()};
