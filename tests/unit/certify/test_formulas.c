@@ -448,12 +448,12 @@ static void draw_values(const rig *r, mpno_bound_call *c, int variant) {
             continue;
         const double n = points(c, 0);
         for (size_t k = 0; k + 1 < rig_count(r, edge); k += 2) {
-            const double mean = draw(), deviation = variant % 3 == 0 ? 1e-9 * draw() : draw();
+            const double mean = draw(), deviation = variant % 3 == 0 ? 1e-6 * draw() : draw();
             r->data[edge][k] = n * mean;
             r->data[edge][k + 1] = n * (mean * mean + deviation * deviation);
         }
     }
-    if (variant % 3 == 0) c->in[0].error *= 1e-4;
+    if (variant % 3 == 0) c->in[0].error *= 1e-8;
 }
 
 static void vary(rig *r, int variant) {
@@ -463,6 +463,7 @@ static void vary(rig *r, int variant) {
     r->attr.uncentred = variant % 5 == 1;
     r->attr.fixed = variant % 5 == 2;
     r->attr.no_shift = variant % 3 == 1;
+    r->attr.eps = variant % 3 == 0 ? 1e-13 : 1e-5; /* less than what a variance may be off by */
 }
 
 static void check(const formula *f, int grid, int variant, mpno_format format) {
