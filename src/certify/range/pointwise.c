@@ -120,7 +120,7 @@ mpno_status mpno_range_gelu(mpno_range_walk *w, const mpno_node *node) {
     const double u = ldexp(1, -17) + 16 * mpno_range_unit(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = gelu(x->low[c]), high = gelu(x->high[c]), off = u * x->most[c];
-        const bool falls = x->low[c]<-0.75, rises = x->high[c]> - 0.752;
+        const bool falls = x->low[c] + 0.75 < 0, rises = x->high[c] + 0.752 > 0;
         mpno_range_set(y, c, (falls && rises ? -0.16998 : fmin(low, high)) - off,
                        fmax(low, high) + off, (1 + u) * x->rms[c]);
     }

@@ -65,6 +65,10 @@ double mpno_range_axis_error(double u, int64_t n) {
     return 16 * u * ((double)n + 32);
 }
 
+double mpno_range_guard(const mpno_range_walk *walk, double on_the_way) {
+    return on_the_way <= mpno_format_max(walk->policy.base) / 2 ? 0 : INFINITY;
+}
+
 double mpno_range_finish(const mpno_range_walk *walk, double bound) {
     const double raised = bound * (1 + 1e-9);
     return raised <= mpno_format_max(walk->policy.base) ? raised : INFINITY;

@@ -79,15 +79,14 @@ static int few_add(few *f, const mpno_op *op, int n_in, const int *in, const mpn
     return out;
 }
 
-/* Largest number of edge `out` when it is run. */
-static double few_run(few *f, int out, double range) {
+/* Plans the run of edge `out`, and walks. */
+static void few_walk(few *f, int out, double range) {
     const mpno_exec_opts opts = {.policy = &f->policy,
                                  .capacity = 1,
                                  .n_threads = 1,
                                  .requested = &out,
                                  .n_requested = 1,
                                  .external_output = -1};
-    double most = 0;
     assert_int_equal(mpno_exec_create(f->graph, &opts, &f->exec), MPNO_OK);
     assert_int_equal(mpno_exec_realise(f->exec), MPNO_OK);
     mpno_exec_bind(f->exec, f->input, f->x, MPNO_F32);
@@ -98,6 +97,12 @@ static double few_run(few *f, int out, double range) {
                      MPNO_OK);
     mpno_range_input(&f->walk, f->input, range);
     assert_int_equal(mpno_range_run(&f->walk), MPNO_OK);
+}
+
+/* Largest number of edge `out` when it is run. */
+static double few_run(few *f, int out, double range) {
+    double most = 0;
+    few_walk(f, out, range);
     assert_int_equal(mpno_exec_run(f->exec, MPNO_PASS_FORWARD, 0, 1, 1.0), -1);
     const mpno_format format = mpno_exec_format(f->exec, out);
     for (int i = 0; i < POINTS * WIDE; i++) {
@@ -117,6 +122,29 @@ static void few_end(few *f) {
     mpno_graph_destroy(&f->graph);
     for (int i = 0; i < MOST_WEIGHTS; i++) free(f->data[i]);
     free(f->x);
+}
+
+/* Terms that cancel leave a small result, and a sum of half of them that is none of f32. */
+static void sums_on_the_way_are_in_range_too(void **state) {
+    const mpno_weight weight = {1, WIDE, WIDE, false, MPNO_ROLE_WEIGHT_VECTOR},
+                      vector = {1, 1, WIDE, false, MPNO_ROLE_WEIGHT_VECTOR};
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        few f;
+        few_begin(&f, "full", MPNO_F16);
+        few_param(&f, 0, vector, 10);
+        few_param(&f, 1, weight, 0);
+        for (int i = 0; i < WIDE * WIDE; i++)
+            f.data[1][i] = (i % 2 ? 1.0f : -1.0f) * (large ? 3e37f : 3e35f);
+        few_input(&f, 0);
+        const int bias[] = {f.input, f.param[0]};
+        const int in[] = {few_add(&f, &mpno_op_bias, 2, bias, NULL), f.param[1]};
+        const int out = few_add(&f, &mpno_op_linear, 2, in, NULL);
+        few_walk(&f, out, 0.01);
+        const double most = mpno_range_most(&f.walk, out);
+        assert_true(large ? isinf(most) : most > 1e34 && most < 1e36);
+        few_end(&f);
+    }
 }
 
 /* ---- copies of weights ---- */
@@ -291,6 +319,82 @@ static void operands_that_become_bf16_are_counted(void **state) {
     few_end(&f);
 }
 
+/* ---- copies that are only known roughly ---- */
+
+/* Stochastic rounding made 1.5 of every 1.01, and nobody can know. */
+static void what_a_copy_may_be_is_counted(void **state) {
+    static const int32_t rows[] = {0};
+    (void)state;
+    for (int spectral = 0; spectral < 2; spectral++) {
+        const mpno_weight weight = {1, WIDE, WIDE, spectral,
+                                    spectral ? MPNO_ROLE_WEIGHT_SPECTRAL : MPNO_ROLE_WEIGHT_LINEAR};
+        const mpno_fft_problem problem = {.kind = MPNO_FFT_REAL,
+                                          .arithmetic = MPNO_F32,
+                                          .ndim = 1,
+                                          .size = {POINTS},
+                                          .keep = {1}};
+        float master[2 * WIDE * WIDE] = {0};
+        mpno_fft *fft;
+        few f;
+        few_begin(&f, "full", MPNO_F16);
+        assert_int_equal(
+            mpno_policy_override(ctx, &f.policy, "weight copy=e5m1, spectral weight copy=e5m1",
+                                 MPNO_ROUND_STOCHASTIC, MPNO_SCALING_NONE),
+            MPNO_OK);
+        assert_int_equal(mpno_fft_create(ctx, &problem, &fft), MPNO_OK);
+        few_param(&f, 0, weight, 1.5);
+        for (int i = 0; i < WIDE * WIDE; i++) master[i] = 1.01f;
+        for (int i = WIDE * WIDE; spectral && i < 2 * WIDE * WIDE; i++) f.data[0][i] = 0;
+        f.weights[0].data = master;
+        few_input(&f, 1);
+        const mpno_attr there = {.fft = fft, .scale = 1.0 / POINTS}, by = {.mode_rows = rows},
+                        back = {.fft = fft, .scale = 1, .weighting = MPNO_FFT_HERMITIAN};
+        int x = f.input;
+        if (spectral) x = few_add(&f, &mpno_op_stage, 1, &x, NULL);
+        if (spectral) x = few_add(&f, &mpno_op_fft_forward, 1, &x, &there);
+        const int in[] = {x, f.param[0]};
+        int out = few_add(&f, spectral ? &mpno_op_contract : &mpno_op_linear, 2, in, &by);
+        if (spectral) out = few_add(&f, &mpno_op_fft_inverse, 1, &out, &back);
+        const double reached = few_run(&f, out, 1), bound = mpno_range_most(&f.walk, out);
+        assert_true(fabs(reached - 1.5 * WIDE) < 1e-3);
+        if (!(reached <= bound && bound <= 1.1 * reached)) fail_msg("%g, bound %g", reached, bound);
+        few_end(&f);
+        mpno_fft_destroy(ctx, &fft);
+    }
+}
+
+/* ---- norms in f32 ---- */
+
+/* One number of a channel differs from the others, by so little that its variance is lost in that
+ * of large numbers, or by enough to come to the root of n - 1, past which f32 may round. */
+static void a_norm_loses_what_arithmetic_loses(void **state) {
+    mpno_rng rng = mpno_rng_make(8, MPNO_STREAM_TEST, 2);
+    double lost = 0, past = 0;
+    (void)state;
+    for (int trial = 0; trial < 400; trial++) {
+        const mpno_attr norm = {.groups = WIDE, .eps = 1e-5};
+        const bool large = trial % 2;
+        const double value =
+            large ? 2e7 * (1 + mpno_rng_uniform(&rng)) : 1e5 * mpno_rng_uniform(&rng);
+        few f;
+        few_begin(&f, "full", MPNO_F16);
+        few_input(&f, value);
+        for (int c = 0; c < WIDE; c++)
+            f.x[3 * WIDE + c] += (float)(large ? 2 + 2 * c : 50 * (1 + mpno_rng_uniform(&rng)));
+        double most = 0;
+        for (int i = 0; i < POINTS * WIDE; i++) most = fmax(most, fabs((double)f.x[i]));
+        const int sums = few_add(&f, &mpno_op_moments, 1, &f.input, &norm);
+        const int of[] = {f.input, sums, -1, -1};
+        const int out = few_add(&f, &mpno_op_normalize, 4, of, &norm);
+        const double reached = few_run(&f, out, most), bound = mpno_range_most(&f.walk, out);
+        if (!(reached <= bound)) fail_msg("%g: %.9g, bound %.9g", value, reached, bound);
+        if (large) lost = fmax(lost, reached / sqrt(POINTS - 1));
+        if (!large) past = fmax(past, reached / sqrt(POINTS - 1));
+        few_end(&f);
+    }
+    assert_true(lost > 10 && past > 1 + 1e-5);
+}
+
 /* ---- norms of rounded fields ---- */
 
 /* A constant field has no variance: what a norm makes of it is only what rounding left, over the
@@ -322,9 +426,12 @@ static void a_norm_may_read_what_its_statistics_did_not(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_on_the_way_are_in_range_too),
         cmocka_unit_test(weights_are_read_as_they_are_stored),
         cmocka_unit_test(factors_give_the_weight_that_the_network_makes),
         cmocka_unit_test(operands_that_become_bf16_are_counted),
+        cmocka_unit_test(what_a_copy_may_be_is_counted),
+        cmocka_unit_test(a_norm_loses_what_arithmetic_loses),
         cmocka_unit_test(a_norm_may_read_what_its_statistics_did_not),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
