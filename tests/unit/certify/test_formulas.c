@@ -484,7 +484,7 @@ static void check(const formula *f, int grid, int variant, mpno_format format) {
                          .node = &r.graph->nodes[r.graph->edges[out].producer],
                          .arithmetic = format,
                          .unit = variant / 4 % 2 == 0 ? 0x1p-51 : 0x1p-20,
-                         .eta = variant % 2 == 0 ? 0x1p-60 : 0x1p-1074,
+                         .eta = variant / 2 % 3 == 2 ? 0x1p-1074 : 0x1p-60,
                          .captured = variant % 4 == 3 ? 1e-3 * draw() : -1,
                          .out = draw_bound()};
     draw_values(&r, &c, variant);
