@@ -253,8 +253,9 @@ static double bound(const mpno_bound_call *call) {
     const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
     const double rank = (double)mpno_low_rank_of(call->graph, call->node, 1).rank;
     const double computed = a->norm * s->most * b->norm;
-    const double off =
-        (a->norm + a->error) * (s->most + s->error) * (b->norm + b->error) - computed;
+    /* (A + e_A)(S + e_S)(B + e_B) - A S B, without the digits that a difference would lose */
+    const double off = a->error * (s->most + s->error) * (b->norm + b->error) +
+                       a->norm * s->error * (b->norm + b->error) + a->norm * s->most * b->error;
     const double size = a->frobenius * s->most * b->frobenius;
     const double terms = sqrt(2) * (2 * inputs + 2 + 2 * rank),
                  after = sqrt(rank) * (s->most + 1) * b->frobenius;

@@ -41,10 +41,11 @@ static double bound(const mpno_bound_call *call) {
     const double n = points * channels, square = squares / n;
     const double terms = mpno_bound_sum_terms(points) + channels + 4;
     const double off = 3 * terms * 0x1p-53 * square, variance = square - sum / n * (sum / n);
-    /* sqrt is increasing with falling slope: it moves by most from the least it may have been */
+    /* sqrt is increasing with falling slope: it moves by most from the least it may have been, by
+     * 2 off / (the sum of both roots) */
     const double least = variance > off ? variance - off : 0;
-    const double limits =
-        terms * 0x1p-53 * sqrt(square) + 2 * (sqrt(least + 2 * off) - sqrt(least));
+    const double roots = sqrt(least + 2 * off) + sqrt(least);
+    const double limits = terms * 0x1p-53 * sqrt(square) + (roots > 0 ? 4 * off / roots : 0);
     return 1.5 * call->in[0].error + sqrt(channels) * limits +
            mpno_bound_rounding(call, 1 + mpno_bound_wide(call, 3),
                                sqrt(channels) * (fabs(sum / n) + 2 * sqrt(square)));

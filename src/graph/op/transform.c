@@ -51,7 +51,7 @@ double mpno_transform_underflow(const mpno_bound_call *call, double growth, doub
  */
 static double nyquist_gain(const mpno_fft_problem *problem) {
     const int64_t n = problem->size[problem->ndim - 1], keep = problem->keep[problem->ndim - 1];
-    return problem->kind == MPNO_FFT_REAL && n > 1 && 2 * (keep - 1) == n ? sqrt(2) : 1;
+    return problem->kind == MPNO_FFT_REAL && 2 * (keep - 1) == n ? sqrt(2) : 1;
 }
 
 double mpno_transform_bound(const mpno_bound_call *call, bool inverse) {

@@ -81,8 +81,8 @@ double mpno_columns_gain(const mpno_columns *c, bool inverse) {
     if (inverse) return scale;
     const double mean = c->square[MPNO_COLUMNS_MEAN]; /* scale^2 n */
     const double middle =
-        c->middle_count > 0 ? 1.0001 * sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / mean) : 1;
-    const double last = c->has_nyquist ? sqrt(2) : 1;
+        c->middle_count > 0 ? 1.0001 * sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / mean) : 0;
+    const double last = c->has_nyquist ? sqrt(2) : 0;
     return scale * (double)c->n * fmax(fmax(1, last), middle);
 }
 

@@ -19,6 +19,7 @@
 #include "core/rng.h"
 #include "transform/columns/columns.h"
 #include "transform/fft/fft.h"
+#include "transform/fft/passes.h"
 
 enum { CASES = 24 };
 #define U 0x1p-24
@@ -219,7 +220,111 @@ static void several_axes(void **state) {
     }
 }
 
+/* -------- growth as statement B7 has it -------- */
+
+static double passes_growth(const int *radix, int count) {
+    double growth = 0;
+    for (int i = 0; i < count; i++) {
+        const double r = radix[i];
+        growth += radix[i] == 2   ? 1
+                  : radix[i] == 4 ? 2
+                  : radix[i] == 8 ? 6
+                                  : sqrt(r) * (r - 1 + 8) / 2;
+        if (i + 1 < count) growth += 3;
+    }
+    return growth;
+}
+
+static double rows_of(int64_t n) {
+    return n % 2 == 0 ? (double)(n / 4) : (double)((n - 1) / 2);
+}
+
+/* Of a line by its name; `last`: largest frequency. */
+static double line_growth(const char *name, int64_t n, int64_t k, int64_t last, bool inverse) {
+    int radix[64], count = 0;
+    if (strncmp(name, "direct", 6) == 0)
+        return inverse ? (double)(last + 5) * 2 * sqrt((double)last + 1)
+                       : (rows_of(n) + 5) * sqrt((double)(2 * last + 1));
+    if (strncmp(name, "chirp ", 6) == 0) {
+        const int most = mpno_fft_kernels_get(ctx->isa, MPNO_F32)->largest_radix;
+        count = mpno_passes_factor(strtoll(name + 6, NULL, 10), most, radix);
+        return (double)(n + k) / sqrt((double)n) * 4 * (passes_growth(radix, count) + 3);
+    }
+    for (name += 3; *name == ' ' || *name == '.'; count++)
+        radix[count] = (int)strtol(name + 1, (char **)(uintptr_t)&name, 10);
+    return passes_growth(radix, count);
+}
+
+/* A real line may be direct itself, or as a whole a complex one that is: either will do. */
+static bool is_stated(double growth, const char *name, bool is_real, int64_t n, int64_t k,
+                      bool inverse) {
+    double expected[2];
+    growth /= 1.01; /* of axes together */
+    const double sum = sqrt((double)(2 * k - 1));
+    if (!is_real) {
+        const int64_t last = k / 2 > k - 1 - k / 2 ? k / 2 : k - 1 - k / 2;
+        expected[0] = expected[1] = line_growth(name, n, k, last, inverse);
+    } else if (strncmp(name, "half ", 5) == 0) {
+        expected[0] = expected[1] = line_growth(name + 5, n / 2, n / 2, n / 2 - 1, inverse) + 6;
+    } else {
+        expected[0] = sqrt(2) * line_growth(name, n, k, k - 1, inverse);
+        expected[1] = strncmp(name, "direct", 6) != 0 ? expected[0]
+                      : inverse                       ? (double)(k + 3) * sum
+                                                      : (rows_of(n) + 4) * sum;
+    }
+    for (int i = 0; i < 2; i++)
+        if (fabs(growth - expected[i]) <= 1e-12 * expected[i]) return true;
+    return false;
+}
+
+static void growth_is_as_stated(void **state) {
+    (void)state;
+    for (int64_t n = 1; n <= 1100; n += n < 150 ? 1 : 37)
+        for (int part = 0; part < 12; part++) {
+            const bool is_real = part % 2 == 0, accurate = part / 2 % 2 == 1;
+            const int64_t all = is_real ? n / 2 + 1 : n,
+                          k = (all + part / 4 * 3) / (1 + part / 4 * 3);
+            const mpno_fft_problem problem = {.kind = is_real ? MPNO_FFT_REAL : MPNO_FFT_COMPLEX,
+                                              .arithmetic = MPNO_F32,
+                                              .ndim = 1,
+                                              .size = {n},
+                                              .keep = {k},
+                                              .accurate = accurate};
+            mpno_fft *fft;
+            char text[512];
+            assert_int_equal(mpno_fft_create(ctx, &problem, &fft), MPNO_OK);
+            mpno_fft_describe(fft, text, sizeof text);
+            const char *there = strstr(strchr(text, '('), ": ") + 2,
+                       *back = strstr(there, "back ") + 5;
+            for (int inverse = 0; inverse < 2; inverse++)
+                if (!is_stated(mpno_fft_growth(fft, inverse != 0), inverse ? back : there, is_real,
+                               n, k, inverse != 0))
+                    fail_msg("%s: growth %.9g", text, mpno_fft_growth(fft, inverse != 0));
+            mpno_fft_destroy(ctx, &fft);
+        }
+}
+
 /* -------- lines to columns -------- */
+
+/* Statement B8. */
+static double stated_growth(const mpno_columns *c, bool inverse) {
+    const double k = (double)c->keep, n = (double)c->n, sum = sqrt(2 * k - 1);
+    const double m = (double)(c->part < c->n ? c->part : c->n), p = ceil(n / m);
+    if (c->method == MPNO_LINES_PLAIN) return (inverse ? 2 * k + 2 : n + 2) * sum;
+    if (c->method == MPNO_LINES_TURNED)
+        return sqrt(2) * (inverse ? k + 8 : m / 2 + 2 * p + 7) * sum;
+    if (inverse) return (k + 4) * sum;
+    return (c->method == MPNO_LINES_FOURS ? n / 4 + 5 : n / 2 + 4) * sum;
+}
+
+static double stated_gain(const mpno_columns *c, mpno_fft_weighting weighting, bool inverse) {
+    const bool middle = c->keep > 1 && c->n > 2, whole = c->n > 1 && 2 * (c->keep - 1) == c->n;
+    if (inverse) return 0.7;
+    return 0.7 * (double)c->n *
+           (middle && weighting == MPNO_FFT_HERMITIAN ? 2
+            : whole                                   ? sqrt(2)
+                                                      : 1);
+}
 
 static void take_or_give(const mpno_columns *plan, bool inverse, const numbers *line,
                          const numbers *columns, bool wide) {
@@ -261,6 +366,11 @@ static double check_columns(int64_t n, int64_t keep, int64_t part, mpno_fft_weig
         take_or_give(plan[wide], inverse, &line, &columns, wide != 0);
     const double gain = mpno_columns_gain(plan[0], inverse),
                  growth = mpno_columns_line_growth(plan[0], inverse);
+    assert_true(fabs(growth - stated_growth(plan[0], inverse)) <= 1e-12 * growth);
+    const double stated =
+        stated_gain(plan[0], weighting, inverse); /* 1.0001: where k may be alone */
+    if (!(gain >= stated * (1 - 1e-12) && gain <= 1.00011 * stated))
+        fail_msg("%s: the gain is %.9g, not %.9g", what, gain, stated);
     for (int64_t c = 0; c < CASES; c++) { /* the gain is a norm */
         const double from = inverse ? norm(&columns, c, false, w) : norm(&line, c, false, mean),
                      to = inverse ? norm(&line, c, false, mean) : norm(&columns, c, false, w);
@@ -303,6 +413,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_all_sizes),
         cmocka_unit_test(several_axes),
+        cmocka_unit_test(growth_is_as_stated),
         cmocka_unit_test(lines_and_their_parts),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
