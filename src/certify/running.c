@@ -35,6 +35,7 @@ struct mpno_running {
     double **values;   /* owned: [n_edges], of vectors and sums; NULL: none */
     bool *made;        /* owned: [n_edges], blocks whose norms are known */
     double *captured;  /* owned: [n_edges], see captured.h; -1: not */
+    double *saved;     /* owned: [n_nodes], see centre */
     int input, embedding, output;
     mpno_status status; /* of what the observer does */
 };
@@ -302,6 +303,47 @@ static mpno_status measure_weights(mpno_running *r) {
     return MPNO_OK;
 }
 
+static const mpno_node *made_by(const mpno_graph *g, int edge, const mpno_op *op) {
+    const int producer = g->edges[edge].producer;
+    return producer >= 0 && g->nodes[producer].op == op ? &g->nodes[producer] : NULL;
+}
+
+/* The linear map before the GELU before this one; NULL: there is none. */
+static const mpno_node *inner_linear(const mpno_graph *g, const mpno_node *node) {
+    const mpno_node *gelu =
+        node->op == &mpno_op_linear ? made_by(g, node->in[0], &mpno_op_gelu) : NULL;
+    return gelu != NULL ? made_by(g, gelu->in[0], &mpno_op_linear) : NULL;
+}
+
+/* Statement B12: between two linear maps the slopes of GELU are 1/2 + d, |d| <= 0.629, so that of
+ * sigma(B) sigma(A) of the operand's error only 0.629 are passed on so, and the half of sigma(B A):
+ * what this is less than 1.129 sigma(B) sigma(A) is saved. */
+static mpno_status centre(mpno_running *r, int index) {
+    const mpno_node *outer = &r->graph->nodes[index], *inner = inner_linear(r->graph, outer);
+    if (inner == NULL) return MPNO_OK;
+    const mpno_bound *of_a = &r->edges[inner->in[1]], *of_b = &r->edges[outer->in[1]];
+    const mpno_weight *a = &r->graph->weights[r->graph->edges[inner->in[1]].param],
+                      *b = &r->graph->weights[r->graph->edges[outer->in[1]].param];
+    const size_t n = mpno_weight_count(a), m = mpno_weight_count(b),
+                 k = (size_t)(b->rows * a->cols);
+    const mpno_kernels *kernels = mpno_kernels_get(r->ctx->isa, MPNO_F64);
+    double *values = NULL, norm = INFINITY;
+    MPNO_TRY(mpno_alloc_array(r->ctx, n + m + k, sizeof *values, &values));
+    double *product = values + n + m;
+    kernels->load(values, mpno_model_raw(r->model, r->graph->edges[inner->in[1]].param).data,
+                  r->format, (int64_t)n);
+    kernels->load(values + n, mpno_model_raw(r->model, r->graph->edges[outer->in[1]].param).data,
+                  r->format, (int64_t)m);
+    kernels->gemm(b->rows, a->cols, a->rows, values + n, a->rows, values, a->cols, product, a->cols,
+                  0);
+    const mpno_status status =
+        mpno_spectral_norm(r->ctx, b->rows, a->cols, product, NULL, GRAM_STEPS, &norm);
+    mpno_free(r->ctx, values);
+    norm += (double)(a->rows + 2) * 0x1p-53 * of_a->frobenius * of_b->frobenius;
+    r->saved[index] = fmax(0, 0.5 * (of_a->norm * of_b->norm - ENLARGED * norm));
+    return status;
+}
+
 static mpno_status prepare(mpno_running *r) {
     const size_t n = (size_t)r->graph->n_edges;
     MPNO_TRY(check_ops(r));
@@ -311,6 +353,7 @@ static mpno_status prepare(mpno_running *r) {
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->made, &r->made));
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->captured, &r->captured));
     for (size_t e = 0; e < n; e++) r->captured[e] = -1;
+    MPNO_TRY(mpno_alloc_array(r->ctx, (size_t)r->graph->n_nodes, sizeof *r->saved, &r->saved));
     for (int e = 0; e < r->graph->n_edges; e++) {
         const mpno_edge *edge = &r->graph->edges[e];
         if (edge->kind != MPNO_EDGE_FIELD || edge->producer >= 0) continue;
@@ -319,7 +362,9 @@ static mpno_status prepare(mpno_running *r) {
     }
     for (int i = 0; i < r->graph->n_nodes; i++) r->output = r->graph->nodes[i].out[0];
     find_axes(r);
-    return measure_weights(r);
+    MPNO_TRY(measure_weights(r));
+    for (int i = 0; i < r->graph->n_nodes; i++) MPNO_TRY(centre(r, i));
+    return MPNO_OK;
 }
 
 mpno_status mpno_running_create(mpno_network *network, const mpno_model *model,
@@ -354,13 +399,15 @@ void mpno_running_destroy(mpno_running **running) {
     mpno_free(r->ctx, r->axes);
     mpno_free(r->ctx, r->made);
     mpno_free(r->ctx, r->captured);
+    mpno_free(r->ctx, r->saved);
     mpno_free(r->ctx, r);
     *running = NULL;
 }
 
 /* -------- a run -------- */
 
-static mpno_status bound_node(mpno_running *r, const mpno_node *node) {
+static mpno_status bound_node(mpno_running *r, int index) {
+    const mpno_node *node = &r->graph->nodes[index];
     mpno_bound_call call = {.graph = r->graph,
                             .node = node,
                             .arithmetic = r->format,
@@ -373,7 +420,10 @@ static mpno_status bound_node(mpno_running *r, const mpno_node *node) {
         call.in[i] = r->edges[node->in[i]];
         call.values[i] = r->values[node->in[i]];
     }
-    const double error = ENLARGED * node->op->bound(&call);
+    const double saved = r->saved[index] > 0
+                             ? r->saved[index] * r->edges[inner_linear(r->graph, node)->in[0]].error
+                             : 0;
+    const double error = ENLARGED * (node->op->bound(&call) - saved);
     MPNO_CHECK(r->ctx, isfinite(error), MPNO_E_NUMERIC,
                "%s: no finite bound of the error of %s is found", r->graph->layers[node->layer],
                r->graph->edges[node->out[0]].name);
@@ -395,7 +445,7 @@ mpno_status mpno_running_run(mpno_running *r, const void *x, const void *embeddi
     r->edges[r->input].error = input_error;
     if (r->embedding >= 0) MPNO_TRY(measure_edge(r, r->embedding, embedding));
     MPNO_TRY(measure_edge(r, r->output, y));
-    for (int n = 0; n < r->graph->n_nodes; n++) MPNO_TRY(bound_node(r, &r->graph->nodes[n]));
+    for (int n = 0; n < r->graph->n_nodes; n++) MPNO_TRY(bound_node(r, n));
     return MPNO_OK;
 }
 

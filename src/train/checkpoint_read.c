@@ -220,8 +220,7 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* The file itself, or the last checkpoint of a run folder. */
-static mpno_status find_file(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
+mpno_status mpno_checkpoint_find(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
     struct stat info;
     MPNO_CHECK(ctx, stat(path, &info) == 0, MPNO_E_IO,
                "%s: no such file or folder: give a checkpoint or the folder of a run", path);
@@ -244,7 +243,7 @@ mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path, mpno_checkpoin
     mpno_checkpoint *c = NULL;
     MPNO_TRY(mpno_alloc(ctx, sizeof *c, &c));
     mpno_status status = mpno_settings_default(ctx, &c->settings);
-    if (status == MPNO_OK) status = find_file(ctx, path, c->path, sizeof c->path);
+    if (status == MPNO_OK) status = mpno_checkpoint_find(ctx, path, c->path, sizeof c->path);
     if (status == MPNO_OK) status = mpno_tensor_file_read(ctx, c->path, NULL, &c->file);
     if (status == MPNO_OK) {
         c->foreign = !ends_with(c->path, ".safetensors");

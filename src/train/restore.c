@@ -149,29 +149,37 @@ static mpno_status fit_dataset(mpno_ctx *ctx, const mpno_restored *r, const char
                (long long)data->out_channels, (long long)s->model.out_channels);
     data->out_channels = s->model.out_channels;
     MPNO_TRY(choose_grid(ctx, s, has_truth, data));
-    if (c->state.encode_x) {
-        const mpno_status fits =
-            mpno_normalizer_check_grid(ctx, &c->state.x, "inputs", data->ndim, data->grid);
-        if (fits != MPNO_OK) return mpno_fail_in(ctx, fits, "%s", name);
-        mpno_normalizer_encode(&c->state.x, data->format, data->x,
-                               data->n * data->points * data->in_channels);
-    }
-    return MPNO_OK;
+    if (!c->state.encode_x) return MPNO_OK;
+    const mpno_status fits =
+        mpno_normalizer_check_grid(ctx, &c->state.x, "inputs", data->ndim, data->grid);
+    return fits == MPNO_OK ? MPNO_OK : mpno_fail_in(ctx, fits, "%s", name);
 }
 
-mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const char *name,
-                                  const mpno_tensor_file *file, bool *has_truth,
-                                  mpno_dataset **out) {
+mpno_status mpno_restored_fields(mpno_ctx *ctx, const mpno_restored *r, const char *name,
+                                 const mpno_tensor_file *file, mpno_format format, bool *has_truth,
+                                 mpno_dataset **out) {
     const mpno_settings *s = &r->checkpoint->settings;
     mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
     *has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
     if (!*has_truth) opts.y_key = s->data.x_key;
     opts.other_grid = true;
-    opts.format = mpno_model_arithmetic(r->model);
+    opts.format = format;
     MPNO_TRY(mpno_dataset_from_tensors(ctx, name, file, &opts, out));
     mpno_status status = fit_dataset(ctx, r, name, *has_truth, *out);
     if (status != MPNO_OK) mpno_dataset_destroy(ctx, out);
     return status;
+}
+
+mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const char *name,
+                                  const mpno_tensor_file *file, bool *has_truth,
+                                  mpno_dataset **out) {
+    const mpno_train_state *state = &r->checkpoint->state;
+    const mpno_format format = mpno_model_arithmetic(r->model);
+    MPNO_TRY(mpno_restored_fields(ctx, r, name, file, format, has_truth, out));
+    if (state->encode_x)
+        mpno_normalizer_encode(&state->x, format, (*out)->x,
+                               (*out)->n * (*out)->points * (*out)->in_channels);
+    return MPNO_OK;
 }
 
 mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {
