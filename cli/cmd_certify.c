@@ -29,7 +29,7 @@ const cli_page cli_certify_page = {
         "    Reads CHECKPOINT, the input and the answer. OUT.json appears whole or not at all, "
         "and\n"
         "    before it OUT_answer.npy beside it with the answer, where that was computed.\n",
-    .options = CLI_OPTION_CERTIFY | CLI_OPTION_OUTPUT,
+    .options = CLI_OPTION_CERTIFY | CLI_OPTION_OUTPUT | CLI_OPTION_CONFIG,
     .overrides = true,
     .arguments = {"CHECKPOINT"},
     .n_required = 1,

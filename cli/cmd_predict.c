@@ -22,7 +22,7 @@ const cli_page cli_predict_page = {
     .files =
         "    OUTPUT appears whole or not at all. FOLDER is made where it does not exist and gets\n"
         "    sample_0000.png and so on, in place of files of these names.\n",
-    .options = CLI_OPTION_OUTPUT | CLI_OPTION_PICTURES,
+    .options = CLI_OPTION_OUTPUT | CLI_OPTION_PICTURES | CLI_OPTION_CONFIG,
     .required_options = CLI_OPTION_OUTPUT,
     .overrides = true,
     .arguments = {"CHECKPOINT", "INPUT"},
