@@ -94,9 +94,10 @@ static const option options[OPTION_COUNT] = {
                        "                       where not given"},
     [OPTION_TOLERANCE] = {"--tolerance", NULL, "T", CLI_OPTION_CERTIFY,
                           "claim that the relative L2 distance is at most T, such as 1e-3"},
-    [OPTION_WITHIN] = {"--tolerance", NULL, "T", CLI_OPTION_TOLERANCE,
-                       "plan for answers within T of the exact ones, relative L2 distance, such as\n"
-                       "                       1e-3"},
+    [OPTION_WITHIN] =
+        {"--tolerance", NULL, "T", CLI_OPTION_TOLERANCE,
+         "plan for answers within T of the exact ones, relative L2 distance, such as\n"
+         "                       1e-3"},
     [OPTION_MINIMISE] = {"--minimise", NULL, "WHAT", CLI_OPTION_TOLERANCE,
                          "memory (where not given) or time"},
     [OPTION_CONFIG] = {"--config", NULL, "FILE", CLI_OPTION_CONFIG,

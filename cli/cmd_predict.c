@@ -8,11 +8,13 @@ const cli_page cli_predict_page = {
         "    Applies a trained model (CHECKPOINT as for eval) to the samples of INPUT, a data "
         "file\n"
         "    of any resolution with the inputs under data.x_key (x), and writes the predictions,\n"
-        "    in physical units, to OUTPUT (.safetensors, .h5 or .npy; key y). Where INPUT holds the\n"
+        "    in physical units, to OUTPUT (.safetensors, .h5 or .npy; key y). Where INPUT holds "
+        "the\n"
         "    truth too (data.y_key, y), errors are printed.\n"
         "    With --pictures every sample becomes a PNG: input and prediction, and between and\n"
         "    beside them truth (on the prediction's colour scale) and error where INPUT has it; a\n"
-        "    row for each of the first four channels, lines for 1-D fields, three middle planes for\n"
+        "    row for each of the first four channels, lines for 1-D fields, three middle planes "
+        "for\n"
         "    3-D and 4-D fields. report.input_unit and report.output_unit name units in headings.\n"
         "    precision.policy changes formats only; the stabiliser is the checkpoint's.\n",
     .examples =

@@ -32,7 +32,7 @@ static mpno_status read_file(const mpno_tolerance_job *j, int64_t samples, mpno_
     return mpno_tensor_file_select(j->ctx, j->file, &wanted, out);
 }
 
-/* A third of few samples is measured on, the others are held out. */
+/* Half of the samples are measured on, the others are held out. */
 static mpno_status divide(mpno_tolerance_job *j) {
     const int64_t most = MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT,
                   n = j->data->n < most ? j->data->n : most;
@@ -40,7 +40,7 @@ static mpno_status divide(mpno_tolerance_job *j) {
                "%s has 1 sample; a plan is made on some and proved on others: give 2 or more, best "
                "%lld",
                j->file, (long long)most);
-    j->calibration = n / 3 > 0 ? n / 3 : 1;
+    j->calibration = n / 2;
     j->held_out = n - j->calibration;
     return MPNO_OK;
 }

@@ -15,8 +15,8 @@ enum {
     MPNO_TOLERANCE_FORMATS = 4,
     MPNO_TOLERANCE_SITES = 160,
     MPNO_TOLERANCE_POLICIES = 16,
-    MPNO_TOLERANCE_CALIBRATION = 4, /* samples, where the file has enough */
-    MPNO_TOLERANCE_HELD_OUT = 8,
+    MPNO_TOLERANCE_CALIBRATION = 16, /* samples, where the file has enough */
+    MPNO_TOLERANCE_HELD_OUT = 16,
     MPNO_TOLERANCE_STORAGE = 4096 /* characters of a plan as text */
 };
 /* From wide to narrow; the first one is that of the arithmetic. */
@@ -71,6 +71,7 @@ typedef struct mpno_tolerance_job {
     mpno_tolerance_use plan;
     char storage[MPNO_TOLERANCE_STORAGE]; /* of the plan */
     double predicted;                     /* error of the plan, by the sum of squares */
+    double same; /* the same measured on the samples that sites were measured on */
     double safety;                        /* the plan kept to tolerance / safety */
     int n_tries;
     const mpno_tolerance_use *standard; /* the policy that was taken in its place; NULL: none */
@@ -81,15 +82,23 @@ typedef struct mpno_tolerance_job {
 /* Options of a network that stores things so, of as many samples as evaluations have. */
 mpno_predictor_opts mpno_tolerance_storage(const mpno_tolerance_job *job,
                                            const mpno_tolerance_use *use);
-/* Fills the memory and, where it is minimised, the time of a use. */
+/* Fills the memory of a use; its time is not known. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_cost(const mpno_tolerance_job *job,
                                                  mpno_tolerance_use *use);
+/* Estimated times of n uses, in turns: the least of some, since other programs disturb them. */
+MPNO_WARN_UNUSED mpno_status mpno_tolerance_times(const mpno_tolerance_job *job,
+                                                  mpno_tolerance_use *uses, int n);
 /* Sites, with what each format does; the tensors that they are of. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_measure(mpno_tolerance_job *job);
 /* n answers from sample `first` on, in physical units, to out; *finite: whether they are. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_answer(const mpno_tolerance_job *job,
                                                    const mpno_tolerance_use *use, int64_t first,
                                                    int64_t n, double *out, bool *finite);
+/* How far answers to the calibration samples move from those in f32: root mean square, INFINITY
+ * where one is not finite. room: for these answers. */
+MPNO_WARN_UNUSED mpno_status mpno_tolerance_moved(const mpno_tolerance_job *job,
+                                                  const mpno_tolerance_use *use, double *room,
+                                                  double *out);
 /* |a - b| / |b|. */
 double mpno_tolerance_distance(const double *a, const double *b, int64_t n);
 

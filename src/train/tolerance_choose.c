@@ -14,6 +14,8 @@
 /* A plan that others' samples are to keep to leaves room: their errors vary. */
 static const double FIRST_SAFETY = 1.1, MORE_SAFETY = 1.02;
 enum { MOST_TRIES = 12 };
+/* Estimates of time that differ by less are the same. */
+static const double FASTER = 0.97;
 
 static int64_t sample_of(const mpno_tolerance_job *j, int64_t held_out) {
     return j->calibration + held_out;
@@ -34,8 +36,10 @@ static mpno_status certify(const mpno_tolerance_job *j, int64_t held_out, const 
     return mpno_certifier_run(j->certifier, fields_of(j, held_out), answer, out);
 }
 
+/* Rounded up, as certificates have it. */
 static double relative(const mpno_point *point) {
-    return point->distance[MPNO_DISTANCE_L2].upper / point->size[MPNO_DISTANCE_L2].lower;
+    return nextafter(point->distance[MPNO_DISTANCE_L2].upper / point->size[MPNO_DISTANCE_L2].lower,
+                     INFINITY);
 }
 
 /* -------- the samples held out -------- */
@@ -67,6 +71,12 @@ static mpno_status run_shadows(mpno_tolerance_job *j, const double *full) {
         if (status != MPNO_OK) break;
         memcpy(j->shadow + i * j->values, mpno_certifier_answer(j->certifier),
                (size_t)j->values * sizeof *j->shadow);
+        if (!(point->size[MPNO_DISTANCE_L2].lower > 0))
+            status = mpno_fail(j->ctx, MPNO_E_NUMERIC,
+                               "%s: the exact answer to sample %lld may be zero, so that there is "
+                               "no relative distance from it: leave the sample out",
+                               j->file, (long long)sample_of(j, i));
+        if (status != MPNO_OK) break;
         j->bound[i] = point->shadow[MPNO_DISTANCE_L2] / point->size[MPNO_DISTANCE_L2].lower;
         if (mpno_stop_wanted(j->sink))
             status = mpno_fail(j->ctx, MPNO_E_STOPPED, "stopped before the plan was made");
@@ -76,8 +86,8 @@ static mpno_status run_shadows(mpno_tolerance_job *j, const double *full) {
 }
 
 /* A bound from the shadows that are kept: with d the distance from one and b how far that is from
- * the exact answer, both relative to the latter at most (1 + b) d + b; sums are rounded by less
- * than the factor. */
+ * the exact answer, both relative to the latter at most (1 + b) d + b. The factor is more than any
+ * rounding, so that the certifier, which has the last word, finds no more. */
 static void judge(const mpno_tolerance_job *j, const double *answers, mpno_tolerance_use *use) {
     double sum = 0;
     use->worst = 0;
@@ -86,7 +96,7 @@ static void judge(const mpno_tolerance_job *j, const double *answers, mpno_toler
                      d = mpno_tolerance_distance(answers + i * j->values, j->shadow + i * j->values,
                                                  j->values);
         sum += d * d;
-        use->worst = fmax(use->worst, ((1 + b) * d + b) * (1 + 1e-9));
+        use->worst = fmax(use->worst, ((1 + b) * d + b) * (1 + 1e-6));
     }
     use->error = sqrt(sum / (double)j->held_out);
 }
@@ -191,8 +201,20 @@ static mpno_status search(mpno_tolerance_job *j, double *room) {
 
 static bool is_better(const mpno_tolerance_job *j, const mpno_tolerance_use *a,
                       const mpno_tolerance_use *b) {
-    if (j->opts->minimise == MPNO_MINIMISE_TIME) return a->seconds < b->seconds;
+    if (j->opts->minimise == MPNO_MINIMISE_TIME) return a->seconds < FASTER * b->seconds;
     return a->activation_bytes < b->activation_bytes;
+}
+
+/* Of the plan beside policies. */
+static mpno_status time_all(mpno_tolerance_job *j) {
+    mpno_tolerance_use uses[MPNO_TOLERANCE_POLICIES + 1];
+    if (j->opts->minimise != MPNO_MINIMISE_TIME) return MPNO_OK;
+    memcpy(uses, j->policies, (size_t)j->n_policies * sizeof *uses);
+    uses[j->n_policies] = j->plan;
+    MPNO_TRY(mpno_tolerance_times(j, uses, j->n_policies + 1));
+    memcpy(j->policies, uses, (size_t)j->n_policies * sizeof *uses);
+    j->plan = uses[j->n_policies];
+    return MPNO_OK;
 }
 
 /* A policy that keeps to the tolerance and costs less. */
@@ -227,13 +249,26 @@ static mpno_status prove(mpno_tolerance_job *j, double *room) {
     return MPNO_OK;
 }
 
+/* The plan on the samples that its sites were measured on, so that what the sum of squares misses
+ * can be told from how samples differ. */
+static mpno_status measure_same(mpno_tolerance_job *j, double *room) {
+    double moved;
+    if (j->standard != NULL) return MPNO_OK;
+    MPNO_TRY(mpno_tolerance_moved(j, &j->plan, room, &moved));
+    j->same = hypot(moved, j->policies[0].error);
+    return MPNO_OK;
+}
+
 mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
+    const int64_t most = j->held_out > j->calibration ? j->held_out : j->calibration;
     double *room;
-    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(j->held_out * j->values), sizeof *room, &room));
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(most * j->values), sizeof *room, &room));
     mpno_status status = look_at_held_out(j, room);
     if (status == MPNO_OK) status = mpno_tolerance_measure(j);
     if (status == MPNO_OK) status = search(j, room);
+    if (status == MPNO_OK) status = time_all(j);
     if (status == MPNO_OK) compare_with_policies(j);
+    if (status == MPNO_OK) status = measure_same(j, room);
     if (status == MPNO_OK) status = prove(j, room);
     mpno_free(j->ctx, room);
     return status;

@@ -209,8 +209,11 @@ static mpno_status say(const mpno_tolerance_job *j) {
                  p->policy, mpno_format_get(p->half)->name);
     MPNO_TRY(say_table(j, fill_uses));
     if (j->standard == NULL)
-        mpno_say(j->sink, "error: %.3e predicted, %.3e measured (%+.1f %%); ", j->predicted,
-                 p->error, 100 * (j->predicted / p->error - 1));
+        mpno_say(j->sink,
+                 "error: %.3e predicted; measured %.3e on the same samples (predicted %+.1f %%), "
+                 "%.3e on the others (%+.1f %%)\n",
+                 j->predicted, j->same, 100 * (j->predicted / j->same - 1), p->error,
+                 100 * (j->predicted / p->error - 1));
     mpno_say(j->sink, "proved: at most %.3e in each of %lld samples\n", p->worst,
              (long long)j->held_out);
     mpno_say(j->sink, "activations of a batch of %lld: %s instead of %s (%.0f %%)\n",
@@ -266,6 +269,8 @@ static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
     MPNO_TRY(put_use(ctx, &j->plan, plan));
     MPNO_TRY(mpno_value_set_bool(ctx, plan, "is_policy", j->standard != NULL));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted", j->predicted));
+    MPNO_TRY(
+        mpno_value_set_real(ctx, plan, "error_same_samples", j->standard == NULL ? j->same : NAN));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "safety", j->safety));
     MPNO_TRY(mpno_value_set_int(ctx, plan, "tries", j->n_tries));
     if (j->opts->policy_file != NULL)
