@@ -97,7 +97,7 @@ static const option options[OPTION_COUNT] = {
     [OPTION_WITHIN] =
         {"--tolerance", NULL, "T", CLI_OPTION_TOLERANCE,
          "plan for answers within T of the exact ones, relative L2 distance, such as\n"
-         "                       1e-3"},
+         "                       1e-3; auto: a tenth of the model's own error"},
     [OPTION_MINIMISE] = {"--minimise", NULL, "WHAT", CLI_OPTION_TOLERANCE,
                          "memory (where not given) or time"},
     [OPTION_CONFIG] = {"--config", NULL, "FILE", CLI_OPTION_CONFIG,
@@ -317,7 +317,9 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_TOLERANCE:
             return read_tolerance(value, &args->tolerance);
         case OPTION_WITHIN:
-            return read_tolerance(value, &args->tolerance);
+            args->within = true;
+            args->tolerance = NAN;
+            return strcmp(value, "auto") ? read_tolerance(value, &args->tolerance) : 0;
         case OPTION_MINIMISE:
             args->minimise = value;
             if (!strcmp(value, "memory") || !strcmp(value, "time")) break;

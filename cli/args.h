@@ -59,14 +59,14 @@ typedef struct cli_override {
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
-    bool quick, full, list, layers;
+    bool quick, full, list, layers, within;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
     const char *data, *format;
     const char *input, *answer, *weights, *config, *minimise;
     int64_t number;   /* of a sample */
-    double tolerance; /* negative: not said */
+    double tolerance; /* negative: not said; NaN: auto */
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

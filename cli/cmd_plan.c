@@ -23,14 +23,15 @@ const cli_page cli_plan_page = {
         "    With --tolerance: a format (f32, f16, bf16, f8e4m3 with a scale a block) for the\n"
         "    tensors of every role and layer of a trained model (CHECKPOINT as for eval), with\n"
         "    which predictions take the least memory of activations, or the least time, and\n"
-        "    answers are within T of those of exact arithmetic, relative L2 distance. Each place\n"
-        "    is stored in each format alone on some samples of FILE; these errors add up in\n"
-        "    squares. The plan is run on other samples of FILE, and of each the distance is\n"
-        "    proved as mpno certify does; where one is larger than T the plan becomes more\n"
-        "    careful. -o writes it as a policy that train, eval, predict and certify take with\n"
-        "    --config. The table says of the plan and of every policy: memory of activations of\n"
-        "    a batch of evaluation, copies of weights, the error (root mean square over the\n"
-        "    samples), the largest one proved, and whether that is within T.\n",
+        "    answers are within T (auto: a tenth of the model's own error) of those of exact\n"
+        "    arithmetic, relative L2 distance. Each place is stored in each format alone on some\n"
+        "    samples of FILE; these errors add up in squares. The plan is run on other samples of\n"
+        "    FILE, and of each the distance is proved as mpno certify does; where one is larger\n"
+        "    than T the plan becomes more careful. -o writes it as a policy that train, eval,\n"
+        "    predict and certify take with --config. The table says of the plan and of every\n"
+        "    policy: memory of activations of a batch of evaluation, copies of weights, the error\n"
+        "    (root mean square over the samples), the largest one proved, and whether that is\n"
+        "    within T.\n",
     .examples =
         "    mpno plan examples/darcy16.yaml\n"
         "    mpno plan examples/darcy16.yaml model.hidden_channels=64 --json\n"
@@ -76,6 +77,6 @@ static mpno_status plan_precision(mpno_ctx *ctx, const cli_args *args, cli_outpu
 }
 
 mpno_status cli_plan(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
-    return args->tolerance >= 0 ? plan_precision(ctx, args, output, json)
-                                : plan_run(ctx, args, output, json);
+    return args->within ? plan_precision(ctx, args, output, json)
+                        : plan_run(ctx, args, output, json);
 }

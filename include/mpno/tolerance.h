@@ -15,10 +15,12 @@ typedef enum mpno_minimise {
     MPNO_MINIMISE_TIME    /* of a prediction, as estimated from pieces of its steps */
 } mpno_minimise;
 
-/* tolerance: of the relative L2 distance of an answer from the one in exact arithmetic. data: a
- * file with inputs, of which some are measured on and others are held out for the proof; NULL: the
- * first test file of the checkpoint's configuration. policy_file: where the plan is written to,
- * YAML that mpno_config_override_file takes; NULL: nowhere. */
+/* tolerance: of the relative L2 distance of an answer from the one in exact arithmetic;
+ * NaN: a tenth of the model's own error, from the truth on the data where they have it, else as its
+ * training found on validation data. data: a file with inputs, of which some are measured on and
+ * others are held out for the proof; NULL: the first test file of the checkpoint's configuration.
+ * policy_file: where the plan is written to, YAML that mpno_config_override_file takes; NULL:
+ * nowhere. */
 typedef struct mpno_tolerance_opts {
     size_t size;
     double tolerance;

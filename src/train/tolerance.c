@@ -48,16 +48,15 @@ static mpno_status divide(mpno_tolerance_job *j) {
 static mpno_status read_data(mpno_tolerance_job *j) {
     const mpno_settings *s = &j->restored->checkpoint->settings;
     mpno_tensor_file *file = NULL;
-    bool has_truth;
     j->file = j->opts->data != NULL ? j->opts->data : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
     MPNO_CHECK(j->ctx, j->file != NULL, MPNO_E_CONFIG,
                "there are no data to measure errors on: give --data FILE; the checkpoint's "
                "configuration names no test data");
     MPNO_TRY(read_file(j, MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT, &file));
     mpno_status status =
-        mpno_restored_dataset(j->ctx, j->restored, j->file, file, &has_truth, &j->data);
+        mpno_restored_dataset(j->ctx, j->restored, j->file, file, &j->has_truth, &j->data);
     if (status == MPNO_OK)
-        status = mpno_restored_fields(j->ctx, j->restored, j->file, file, MPNO_F64, &has_truth,
+        status = mpno_restored_fields(j->ctx, j->restored, j->file, file, MPNO_F64, &j->has_truth,
                                       &j->fields);
     mpno_tensor_file_destroy(j->ctx, &file);
     return status == MPNO_OK ? divide(j) : status;
@@ -102,6 +101,44 @@ static mpno_status find_shape(mpno_tolerance_job *j) {
     return MPNO_OK;
 }
 
+/* Mean over all samples of the relative distance of answers in f32 from the truth. */
+static mpno_status find_model_error(const mpno_tolerance_job *j, double *out) {
+    const int64_t n = j->calibration + j->held_out;
+    double *room, *truth;
+    bool finite = false;
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(n + 1) * (size_t)j->values, sizeof *room, &room));
+    truth = room + n * j->values;
+    const mpno_status status = mpno_tolerance_answer(j, &j->policies[0], 0, n, room, &finite);
+    *out = finite ? 0 : NAN;
+    for (int64_t i = 0; i < n && finite; i++) {
+        mpno_cast(truth, MPNO_F64, mpno_sample(j->data->y, j->data->format, j->values, i),
+                  j->data->format, (size_t)j->values);
+        *out += mpno_tolerance_distance(room + i * j->values, truth, j->values) / (double)n;
+    }
+    mpno_free(j->ctx, room);
+    return status;
+}
+
+/* A tenth of what the model itself is wrong by: of the samples where they have the truth, else as
+ * its training found. */
+static mpno_status find_tolerance(mpno_tolerance_job *j) {
+    const mpno_checkpoint *c = j->restored->checkpoint;
+    double error = c->state.best_error;
+    j->tolerance = j->opts->tolerance;
+    if (!isnan(j->tolerance)) return MPNO_OK;
+    j->tolerance_from = "a tenth of the model's error on the samples";
+    if (j->has_truth)
+        MPNO_TRY(find_model_error(j, &error));
+    else
+        j->tolerance_from = "a tenth of the model's validation error";
+    MPNO_CHECK(j->ctx, error > 0 && isfinite(error), MPNO_E_CONFIG,
+               "%s has no '%s' and the checkpoint no validation error, of which the tolerance is "
+               "to be a tenth: give --tolerance a number such as 1e-3",
+               j->file, c->settings.data.y_key);
+    j->tolerance = error / 10;
+    return MPNO_OK;
+}
+
 static mpno_status run(mpno_tolerance_job *j, char **json) {
     MPNO_CHECK(j->ctx, mpno_model_arithmetic(j->restored->model) == MPNO_F32, MPNO_E_CONFIG,
                "%s computes in f64 and stores nothing narrower: give precision.policy=full to plan "
@@ -112,6 +149,7 @@ static mpno_status run(mpno_tolerance_job *j, char **json) {
     j->base = base_policy(j->restored);
     list_policies(j);
     MPNO_TRY(mpno_tolerance_cost(j, &j->policies[0]));
+    MPNO_TRY(find_tolerance(j));
     MPNO_TRY(mpno_tolerance_choose(j));
     return mpno_tolerance_report(j, json);
 }
@@ -135,7 +173,8 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_tolerance_opts *opts) {
                "mpno_tolerance_opts: size is %zu, expected %zu; start from "
                "MPNO_TOLERANCE_OPTS_INIT",
                opts->size, sizeof *opts);
-    MPNO_CHECK(ctx, opts->tolerance > 0 && isfinite(opts->tolerance), MPNO_E_ARGUMENT,
+    MPNO_CHECK(ctx, isnan(opts->tolerance) || (opts->tolerance > 0 && isfinite(opts->tolerance)),
+               MPNO_E_ARGUMENT,
                "the tolerance is %g; expected a number above 0 such as 1e-3, of the relative L2 "
                "distance from the exact answer",
                opts->tolerance);

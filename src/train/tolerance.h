@@ -50,6 +50,9 @@ typedef struct mpno_tolerance_job {
     const mpno_tolerance_opts *opts;
     const mpno_sink *sink;
     const char *file;              /* of the data */
+    bool has_truth;
+    double tolerance;
+    const char *tolerance_from;    /* in words; NULL: it was given */
     const char *base;              /* the policy that a plan makes exceptions to */
     mpno_dataset *data, *fields;   /* owned: encoded inputs; the same in f64 as the file has them */
     int64_t calibration, held_out; /* samples; those held out come last */

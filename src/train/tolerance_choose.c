@@ -128,10 +128,10 @@ static mpno_status look_at_held_out(mpno_tolerance_job *j, double *room) {
     MPNO_CHECK(j->ctx, finite, MPNO_E_NUMERIC, "%s", mpno_ctx_error(j->ctx));
     MPNO_TRY(run_shadows(j, room));
     judge(j, room, full);
-    MPNO_CHECK(j->ctx, full->worst <= j->opts->tolerance, MPNO_E_NUMERIC,
+    MPNO_CHECK(j->ctx, full->worst <= j->tolerance, MPNO_E_NUMERIC,
                "tolerance %g: with everything stored in f32 answers of this model are up to %.3g "
                "from the exact ones, relative L2 distance; give a tolerance of %.2g or more",
-               j->opts->tolerance, full->worst, 1.1 * full->worst);
+               j->tolerance, full->worst, 1.1 * full->worst);
     return try_policies(j, room);
 }
 
@@ -168,7 +168,7 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites)
     const mpno_planner_problem problem = {
         j->n_sites, MPNO_TOLERANCE_FORMATS, j->n_tensors, j->n_steps, sites, j->tensors,
         j->scratch};
-    const double within = j->opts->tolerance / j->safety, f32 = j->policies[0].error,
+    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
                  budget = fmax(0, within * within - f32 * f32);
     mpno_planner_answer answer = {.choice = choice};
     MPNO_TRY(j->opts->minimise == MPNO_MINIMISE_TIME
@@ -191,7 +191,7 @@ static mpno_status search(mpno_tolerance_job *j, double *room) {
         if (j->n_tries == MOST_TRIES) j->safety = INFINITY; /* everything in f32 */
         status = choose(j, sites);
         if (status == MPNO_OK) status = try_use(j, &j->plan, room);
-        if (status != MPNO_OK || j->plan.worst <= j->opts->tolerance || !isfinite(j->safety)) break;
+        if (status != MPNO_OK || j->plan.worst <= j->tolerance || !isfinite(j->safety)) break;
         const double found = j->plan.worst / j->predicted; /* how far off the model is */
         j->safety = fmax(MORE_SAFETY * j->safety, isfinite(found) ? found : 2 * j->safety);
     }
@@ -221,7 +221,7 @@ static mpno_status time_all(mpno_tolerance_job *j) {
 static void compare_with_policies(mpno_tolerance_job *j) {
     for (int i = 0; i < j->n_policies; i++) {
         const mpno_tolerance_use *p = &j->policies[i];
-        if (!(p->worst <= j->opts->tolerance) || !is_better(j, p, &j->plan)) continue;
+        if (!(p->worst <= j->tolerance) || !is_better(j, p, &j->plan)) continue;
         j->plan = *p;
         j->standard = p;
         j->predicted = NAN; /* nothing was */
@@ -242,10 +242,10 @@ static mpno_status prove(mpno_tolerance_job *j, double *room) {
     }
     mpno_free(j->ctx, point);
     MPNO_TRY(status);
-    MPNO_CHECK(j->ctx, j->plan.worst <= j->opts->tolerance, MPNO_E_NUMERIC,
+    MPNO_CHECK(j->ctx, j->plan.worst <= j->tolerance, MPNO_E_NUMERIC,
                "the plan's answers are proved to be within %.3g of the exact ones, which is more "
                "than the tolerance %g; give a tolerance of %.2g or more",
-               j->plan.worst, j->opts->tolerance, 1.1 * j->plan.worst);
+               j->plan.worst, j->tolerance, 1.1 * j->plan.worst);
     return MPNO_OK;
 }
 

@@ -101,7 +101,7 @@ static mpno_status write_policy(const mpno_tolerance_job *j) {
             &text,
             "# A plan of precision by mpno plan: answers within %.3g of the exact ones (relative "
             "L2\n# distance), proved of %lld samples to be at most %.4g.\n%s",
-            j->opts->tolerance, (long long)j->held_out, j->plan.worst, yaml);
+            j->tolerance, (long long)j->held_out, j->plan.worst, yaml);
     if (status == MPNO_OK)
         status = mpno_file_write_atomic(j->ctx, j->opts->policy_file, text.data, text.size);
     mpno_text_discard(&text);
@@ -176,7 +176,7 @@ static mpno_status row_of_use(const mpno_tolerance_job *j, const char *name, con
         MPNO_TRY(mpno_table_cell(table, "%.3e", u->error));
         MPNO_TRY(mpno_table_cell(table, "%.3e", u->worst));
     }
-    return mpno_table_cell(table, "%s", u->worst <= j->opts->tolerance ? "yes" : "no");
+    return mpno_table_cell(table, "%s", u->worst <= j->tolerance ? "yes" : "no");
 }
 
 static mpno_status fill_uses(const mpno_tolerance_job *j, mpno_table *table) {
@@ -197,11 +197,13 @@ static mpno_status fill_uses(const mpno_tolerance_job *j, mpno_table *table) {
 static mpno_status say(const mpno_tolerance_job *j) {
     char bytes[MPNO_HUMAN_CAPACITY], full[MPNO_HUMAN_CAPACITY];
     const mpno_tolerance_use *p = &j->plan;
-    mpno_say(j->sink,
-             "%s: answers within %.3g of the exact ones (relative L2); measured on %lld samples of "
-             "%s, proved on %lld others\n",
-             j->restored->checkpoint->path, j->opts->tolerance, (long long)j->calibration, j->file,
-             (long long)j->held_out);
+    mpno_say(
+        j->sink,
+        "%s: answers within %.3g of the exact ones (relative L2)%s%s; measured on %lld samples "
+        "of %s, proved on %lld others\n",
+        j->restored->checkpoint->path, j->tolerance, j->tolerance_from ? ", " : "",
+        j->tolerance_from ? j->tolerance_from : "", (long long)j->calibration, j->file,
+        (long long)j->held_out);
     if (j->standard == NULL)
         MPNO_TRY(say_table(j, fill_sites));
     else
@@ -262,7 +264,7 @@ static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
     MPNO_TRY(mpno_value_set_string(ctx, map, "data", j->file));
     MPNO_TRY(mpno_value_set_int(ctx, map, "calibration_samples", j->calibration));
     MPNO_TRY(mpno_value_set_int(ctx, map, "held_out_samples", j->held_out));
-    MPNO_TRY(mpno_value_set_real(ctx, map, "tolerance", j->opts->tolerance));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "tolerance", j->tolerance));
     MPNO_TRY(mpno_value_set_string(ctx, map, "minimise",
                                    j->opts->minimise == MPNO_MINIMISE_TIME ? "time" : "memory"));
     MPNO_TRY(mpno_value_set_map(ctx, map, "plan", &plan));

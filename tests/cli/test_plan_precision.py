@@ -130,6 +130,20 @@ class PlanPrecision(Case):
             self.assertIsNone(site["error"]["f16"])
             self.assertNotEqual(site["format"], "f16")
 
+    def test_a_tenth_of_the_error(self):
+        told = self.plan("auto", "-q").json()
+        make_data(self.folder / "blind.pt", samples=ALL, grid=16, seed=5, truth=False)
+        error = self.mpno("eval", "run", "data.test=[data.pt]", "precision.policy=full", "--json", "-q").json()["test"]["16"]["l2"]
+        self.assertAlmostEqual(told["tolerance"] / error, 0.1, delta=1e-6)
+        self.check(told, told["tolerance"])
+        self.assertIn("a tenth of the model's error", self.plan("auto").err)
+        self.assert_error(self.mpno("plan", "run", "--data", "blind.pt", "--tolerance=auto", status=2), "blind.pt", "no 'y'",
+                          "validation error")
+        self.mpno("train", "config.yaml", "data.validation=test8.pt", "output=validated", "--quiet")
+        found = self.mpno("info", "validated", "--json").json()["state"]["best"]["error"]
+        self.assertAlmostEqual(self.mpno("plan", "validated", "--data", "blind.pt", "--tolerance=auto", "--json",
+                                         "-q").json()["tolerance"], found / 10, delta=1e-12)
+
     def test_time(self):
         told = self.plan(3e-3, "-q", "--minimise", "time").json()
         self.assertEqual(told["minimise"], "time")
