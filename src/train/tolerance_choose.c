@@ -162,23 +162,67 @@ static void make_sites(const mpno_tolerance_job *j, mpno_planner_site *sites) {
     }
 }
 
-/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
-static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites) {
-    int choice[MPNO_TOLERANCE_SITES];
-    const mpno_planner_problem problem = {
-        j->n_sites, MPNO_TOLERANCE_FORMATS, j->n_tensors, j->n_steps, sites, j->tensors,
-        j->scratch};
-    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
-                 budget = fmax(0, within * within - f32 * f32);
-    mpno_planner_answer answer = {.choice = choice};
-    MPNO_TRY(j->opts->minimise == MPNO_MINIMISE_TIME
-                 ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
-                 : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
-    for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
-    j->predicted = sqrt(answer.square + f32 * f32);
+/* The plan that the choices of the sites are, with its memory. */
+static mpno_status make_plan(mpno_tolerance_job *j) {
     MPNO_TRY(mpno_tolerance_text(j, j->storage));
     j->plan = (mpno_tolerance_use){.policy = j->base, .half = MPNO_F16, .storage = j->storage};
     return mpno_tolerance_cost(j, &j->plan);
+}
+
+static double square_of(const mpno_tolerance_job *j, const mpno_planner_site *sites) {
+    double sum = 0;
+    for (int i = 0; i < j->n_sites; i++) sum += sites[i].square[j->sites[i].choice];
+    return sum;
+}
+
+/* Site `site`, or all of its role, in another format, where that keeps to the budget and takes less
+ * memory. */
+static mpno_status try_move(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                            int site, bool all, int format) {
+    int before[MPNO_TOLERANCE_SITES];
+    const size_t bytes = j->plan.activation_bytes;
+    for (int i = 0; i < j->n_sites; i++) {
+        before[i] = j->sites[i].choice;
+        if (i == site || (all && j->sites[i].role == j->sites[site].role))
+            j->sites[i].choice = format;
+    }
+    if (square_of(j, sites) <= budget) MPNO_TRY(make_plan(j));
+    if (j->plan.activation_bytes < bytes) return MPNO_OK;
+    for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = before[i];
+    return make_plan(j);
+}
+
+/* Tensors can lie so that gaps are left between them, and more memory is taken than they need: what
+ * is elsewhere may then be worth storing in less. */
+static mpno_status close_gaps(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                              size_t needed) {
+    for (int move = 0; move < 2 * j->n_sites; move++)
+        for (int f = 1; f < MPNO_TOLERANCE_FORMATS && j->plan.activation_bytes > needed; f++)
+            MPNO_TRY(try_move(j, sites, budget, move % j->n_sites, move < j->n_sites, f));
+    return MPNO_OK;
+}
+
+/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
+static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites) {
+    int choice[MPNO_TOLERANCE_SITES];
+    const mpno_planner_problem problem = {.n_sites = j->n_sites,
+                                          .n_choices = MPNO_TOLERANCE_FORMATS,
+                                          .n_tensors = j->n_tensors,
+                                          .n_steps = j->n_steps,
+                                          .sites = sites,
+                                          .tensors = j->tensors,
+                                          .scratch = j->scratch};
+    const bool time = j->opts->minimise == MPNO_MINIMISE_TIME;
+    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
+                 budget = fmax(0, within * within - f32 * f32);
+    mpno_planner_answer answer = {.choice = choice};
+    MPNO_TRY(time ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
+                  : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
+    for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
+    MPNO_TRY(make_plan(j));
+    if (!time) MPNO_TRY(close_gaps(j, sites, budget, answer.bytes));
+    j->predicted = sqrt(square_of(j, sites) + f32 * f32);
+    return MPNO_OK;
 }
 
 static mpno_status search(mpno_tolerance_job *j, double *room) {

@@ -144,6 +144,29 @@ class PlanPrecision(Case):
         self.assertAlmostEqual(self.mpno("plan", "validated", "--data", "blind.pt", "--tolerance=auto", "--json",
                                          "-q").json()["tolerance"], found / 10, delta=1e-12)
 
+    def test_gaps_are_closed(self):
+        """With six layers of four channels tensors lie with gaps unless spectra off the peak are narrow too."""
+        self.mpno("train", "config.yaml", "model.n_layers=6", "model.norm=group_norm", "precision.policy=mixed", "output=gaps",
+                  "--quiet")
+        told = self.mpno("plan", "gaps", "--data", "data.pt", "--tolerance=1e-4", "--json", "-q").json()
+        plan = self.check(told, 1e-4)
+        mixed = next(p for p in told["policies"] if p["policy"] == "mixed")
+        self.assertFalse(plan["is_policy"])
+        self.assertEqual(plan["activation_bytes"], mixed["activation_bytes"])
+        self.assertEqual({s["format"] for s in told["sites"]}, {"f16"})
+        self.assertLess(plan["error"], mixed["error"])
+
+    def test_weights_made_of_factors(self):
+        """The spectral weights are tensors of the prediction, without scales."""
+        self.mpno("train", "config.yaml", "model.factorization=tucker", "model.rank=0.5", "output=factors", "--quiet")
+        told = self.mpno("plan", "factors", "--data", "data.pt", "--tolerance=1e-2", "--json", "-q").json()
+        self.check(told, 1e-2)
+        weights = [s for s in told["sites"] if s["role"] == "spectral weight copy"]
+        self.assertEqual([s["layer"] for s in weights], ["block 0", "block 1"])
+        for site in weights:
+            self.assertIsNone(site["error"]["f8e4m3"])
+            self.assertGreater(site["error"]["f16"], 0)
+
     def test_time(self):
         told = self.plan(3e-3, "-q", "--minimise", "time").json()
         self.assertEqual(told["minimise"], "time")
