@@ -32,6 +32,9 @@ typedef enum option_id {
     OPTION_TOLERANCE,
     OPTION_HTML,
     OPTION_LAYERS,
+    OPTION_WITHIN,
+    OPTION_MINIMISE,
+    OPTION_CONFIG,
     OPTION_WEIGHTS,
     OPTION_OTHER_INPUT,
     OPTION_OTHER_ANSWER,
@@ -78,7 +81,7 @@ static const option options[OPTION_COUNT] = {
     [OPTION_ROLLOUT] = {"--rollout", NULL, "N", CLI_OPTION_ROLLOUT,
                         "predict N steps of trajectories (all: as many as there are), each from\n"
                         "                       the predictions before it"},
-    [OPTION_DATA] = {"--data", NULL, "FILE", CLI_OPTION_ADVISE,
+    [OPTION_DATA] = {"--data", NULL, "FILE", CLI_OPTION_ADVISE | CLI_OPTION_TOLERANCE,
                      "data to try on; the first test file of the configuration where not given"},
     [OPTION_FORMAT] = {"--format", NULL, "NAME", CLI_OPTION_ADVISE,
                        "16-bit format to try, f16 or bf16; both where not given"},
@@ -94,6 +97,15 @@ static const option options[OPTION_COUNT] = {
                           "claim that the relative L2 distance is at most T, such as 1e-3"},
     [OPTION_HTML] = {"--html", NULL, "FILE", CLI_OPTION_CERTIFY,
                      "draw where the error comes from into FILE"},
+    [OPTION_WITHIN] =
+        {"--tolerance", NULL, "T", CLI_OPTION_TOLERANCE,
+         "plan for answers within T of the exact ones, relative L2 distance, such as\n"
+         "                       1e-3; auto: a tenth of the model's own error"},
+    [OPTION_MINIMISE] = {"--minimise", NULL, "WHAT", CLI_OPTION_TOLERANCE,
+                         "memory (where not given) or time"},
+    [OPTION_CONFIG] = {"--config", NULL, "FILE", CLI_OPTION_CONFIG,
+                       "take the keys that stand in FILE, YAML such as mpno plan writes; those of\n"
+                       "                       the command line win"},
     [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer"},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
                         "the checkpoint, in place of the path in CERTIFICATE"},
@@ -309,6 +321,17 @@ static int apply(const option *o, const char *value, cli_args *args) {
             return read_tolerance(value, &args->tolerance);
         case OPTION_HTML:
             args->html = value;
+            break;
+        case OPTION_WITHIN:
+            args->within = true;
+            args->tolerance = NAN;
+            return strcmp(value, "auto") ? read_tolerance(value, &args->tolerance) : 0;
+        case OPTION_MINIMISE:
+            args->minimise = value;
+            if (!strcmp(value, "memory") || !strcmp(value, "time")) break;
+            return cli_usage_error("--minimise is '%s': expected memory or time", value);
+        case OPTION_CONFIG:
+            args->config = value;
             break;
         case OPTION_LAYERS:
             args->layers = true;

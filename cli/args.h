@@ -25,10 +25,12 @@ enum cli_option_set {
     CLI_OPTION_TABLE = 128,
     CLI_OPTION_CSV = 256,
     CLI_OPTION_ROLLOUT = 1024,
-    CLI_OPTION_SIZES = 2048,   /* --quick, --full, --list */
-    CLI_OPTION_ADVISE = 4096,  /* --data, --format */
-    CLI_OPTION_CERTIFY = 8192, /* --input, --sample, --answer, --tolerance, --html, --layers */
-    CLI_OPTION_VERIFY = 16384, /* --weights, --input, --answer */
+    CLI_OPTION_SIZES = 2048,      /* --quick, --full, --list */
+    CLI_OPTION_ADVISE = 4096,     /* --data, --format */
+    CLI_OPTION_CERTIFY = 8192,    /* --input, --sample, --answer, --tolerance, --html, --layers */
+    CLI_OPTION_VERIFY = 16384,    /* --weights, --input, --answer */
+    CLI_OPTION_TOLERANCE = 32768, /* --tolerance, --data, --minimise */
+    CLI_OPTION_CONFIG = 65536,
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
 };
 
@@ -57,14 +59,14 @@ typedef mpno_experiment_override cli_override; /* so that experiments take them 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
-    bool quick, full, list, layers;
+    bool quick, full, list, layers, within;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
     const char *data, *format;
-    const char *input, *answer, *weights, *html;
+    const char *input, *answer, *weights, *html, *config, *minimise;
     int64_t number;   /* of a sample */
-    double tolerance; /* negative: not said */
+    double tolerance; /* negative: not said; NaN: auto */
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

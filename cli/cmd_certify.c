@@ -33,7 +33,7 @@ const cli_page cli_certify_page = {
         "and\n"
         "    before it OUT_answer.npy beside it with the answer, where that was computed.\n"
         "    FILE (must end in .html) needs no other file.\n",
-    .options = CLI_OPTION_CERTIFY | CLI_OPTION_OUTPUT,
+    .options = CLI_OPTION_CERTIFY | CLI_OPTION_OUTPUT | CLI_OPTION_CONFIG,
     .overrides = true,
     .arguments = {"CHECKPOINT"},
     .n_required = 1,

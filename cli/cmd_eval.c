@@ -36,7 +36,8 @@ const cli_page cli_eval_page = {
         "    gets a line for each test set and channel, FILE without .csv and with _spectra.csv "
         "one\n"
         "    for each wave number too; each appears whole or not at all.\n",
-    .options = CLI_OPTION_TABLE | CLI_OPTION_CSV | CLI_OPTION_ROLLOUT | CLI_OPTION_OUTPUT,
+    .options = CLI_OPTION_TABLE | CLI_OPTION_CSV | CLI_OPTION_ROLLOUT | CLI_OPTION_OUTPUT |
+               CLI_OPTION_CONFIG,
     .overrides = true,
     .arguments = {"CHECKPOINT"},
     .n_required = 1,

@@ -8,11 +8,13 @@ const cli_page cli_predict_page = {
         "    Applies a trained model (CHECKPOINT as for eval) to the samples of INPUT, a data "
         "file\n"
         "    of any resolution with the inputs under data.x_key (x), and writes the predictions,\n"
-        "    in physical units, to OUTPUT (.safetensors, .h5 or .npy; key y). Where INPUT holds the\n"
+        "    in physical units, to OUTPUT (.safetensors, .h5 or .npy; key y). Where INPUT holds "
+        "the\n"
         "    truth too (data.y_key, y), errors are printed.\n"
         "    With --pictures every sample becomes a PNG: input and prediction, and between and\n"
         "    beside them truth (on the prediction's colour scale) and error where INPUT has it; a\n"
-        "    row for each of the first four channels, lines for 1-D fields, three middle planes for\n"
+        "    row for each of the first four channels, lines for 1-D fields, three middle planes "
+        "for\n"
         "    3-D and 4-D fields. report.input_unit and report.output_unit name units in headings.\n"
         "    precision.policy changes formats only; the stabiliser is the checkpoint's.\n",
     .examples =
@@ -22,7 +24,7 @@ const cli_page cli_predict_page = {
     .files =
         "    OUTPUT appears whole or not at all. FOLDER is made where it does not exist and gets\n"
         "    sample_0000.png and so on, in place of files of these names.\n",
-    .options = CLI_OPTION_OUTPUT | CLI_OPTION_PICTURES,
+    .options = CLI_OPTION_OUTPUT | CLI_OPTION_PICTURES | CLI_OPTION_CONFIG,
     .required_options = CLI_OPTION_OUTPUT,
     .overrides = true,
     .arguments = {"CHECKPOINT", "INPUT"},

@@ -3,7 +3,7 @@
 #include "command.h"
 
 const cli_page cli_train_page = {
-    .synopsis = "train CONFIG [--resume] [OPTIONS] [KEY=VALUE...]",
+    .synopsis = "train CONFIG [--resume] [--config FILE] [OPTIONS] [KEY=VALUE...]",
     .description =
         "    Trains the model that the YAML file CONFIG describes and writes a run folder (key\n"
         "    output). The configuration with every default filled in is printed first. On a\n"
@@ -23,7 +23,7 @@ const cli_page cli_train_page = {
         "    epoch), log.jsonl (events), best.safetensors and last.safetensors (checkpoints) and\n"
         "    summary.json (what --json prints), events.out.tfevents.mpno (for TensorBoard) and\n"
         "    report.html (keys report.tensorboard and report.html).\n",
-    .options = CLI_OPTION_RESUME,
+    .options = CLI_OPTION_RESUME | CLI_OPTION_CONFIG,
     .overrides = true,
     .arguments = {"CONFIG"},
     .n_required = 1,

@@ -14,7 +14,8 @@
 #include "commands.def"
 #undef COMMAND
 
-/* Loads `path` (NULL: all defaults) and applies the overrides and --threads. *out is NULL on
+/* Loads `path` (NULL: all defaults) and applies --threads, the file of --config and
+ * the overrides, the later ones last. *out is NULL on
  * failure. */
 MPNO_WARN_UNUSED mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *args,
                                              mpno_config **out);

@@ -180,6 +180,7 @@ mpno_status cli_load_config(mpno_ctx *ctx, const char *path, const cli_args *arg
     snprintf(threads, sizeof threads, "%d", args->n_threads);
     if (status == MPNO_OK && args->n_threads)
         status = mpno_config_override(*out, "n_threads", threads);
+    if (status == MPNO_OK && args->config) status = mpno_config_override_file(*out, args->config);
     for (size_t i = 0; status == MPNO_OK && i < args->n_overrides; ++i)
         status = mpno_config_override(*out, args->overrides[i].key, args->overrides[i].value);
     if (status != MPNO_OK) mpno_config_destroy(out);

@@ -30,6 +30,7 @@
 #include "mpno/plot.h"
 #include "mpno/run.h"
 #include "mpno/status.h"
+#include "mpno/tolerance.h"
 #include "mpno/trained.h"
 #include "mpno/tune.h"
 

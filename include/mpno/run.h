@@ -20,6 +20,9 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_load(mpno_ctx *ctx, const char
 /* key: "opt.learning_rate"; text: "1e-3". Unknown keys: E_CONFIG with "did you mean". Data paths given here are relative to
  * the current folder. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_override(mpno_config *config, const char *key, const char *text);
+/* The keys that stand in a YAML file, such as a plan of precision, as if each were given by mpno_config_override; data paths are
+ * taken relative to that file. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_override_file(mpno_config *config, const char *path);
 /* Fills defaults and checks the whole; the resolved YAML text is owned by the config. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_config_resolve(mpno_config *config, const char **yaml);
 MPNO_API void mpno_config_destroy(mpno_config **config);

@@ -33,7 +33,7 @@ typedef struct mpno_override {
     bool plain, gradient; /* of which of the two it speaks */
     mpno_format format;
 } mpno_override;
-#define MPNO_MAX_OVERRIDES 32
+#define MPNO_MAX_OVERRIDES 128 /* a plan has some for each layer */
 
 /* How one tensor is stored. */
 typedef struct mpno_storage {

@@ -207,11 +207,24 @@ static mpno_status make_data_absolute(mpno_ctx *ctx, const char *folder, mpno_se
     return MPNO_OK;
 }
 
-static mpno_status load_file(mpno_config *config, const char *path) {
+/* Whether the dotted key stands in a tree of sections. */
+static bool stands_in(const mpno_value *tree, const char *key) {
+    const char *dot = strchr(key, '.');
+    char section[64];
+    if (dot == NULL) return mpno_value_get(tree, key) != NULL;
+    snprintf(section, sizeof section, "%.*s", (int)(dot - key), key);
+    const mpno_value *inner = mpno_value_get(tree, section);
+    return inner != NULL && stands_in(inner, dot + 1);
+}
+
+/* touch: its keys count as overrides. */
+static mpno_status load_file(mpno_config *config, const char *path, bool touch) {
     mpno_ctx *ctx = config->ctx;
     mpno_value *tree = NULL;
     MPNO_TRY(mpno_yaml_read(ctx, path, &tree));
     const mpno_status status = mpno_settings_parse(ctx, path, tree, &config->settings);
+    for (size_t i = 0; i < N_FIELDS && touch && status == MPNO_OK; i++)
+        if (stands_in(tree, fields[i].key)) config->touched[i] = true;
     mpno_value_destroy(ctx, &tree);
     if (status != MPNO_OK) return status;
     char folder[MAX_PATH];
@@ -231,7 +244,7 @@ mpno_status mpno_config_load(mpno_ctx *ctx, const char *path, mpno_config **out)
     if (status == MPNO_OK) {
         status = mpno_strdup(ctx, path ? path : "configuration", &config->file);
     }
-    if (status == MPNO_OK && path) status = load_file(config, path);
+    if (status == MPNO_OK && path) status = load_file(config, path, false);
     if (status != MPNO_OK) {
         mpno_config_destroy(&config);
         return status;
@@ -279,6 +292,10 @@ mpno_status mpno_config_override(mpno_config *config, const char *key, const cha
         MPNO_TRY(make_data_absolute(ctx, NULL, &config->settings));
     }
     return MPNO_OK;
+}
+
+mpno_status mpno_config_override_file(mpno_config *config, const char *path) {
+    return load_file(config, path, true);
 }
 
 bool mpno_config_touched(const mpno_config *config, const char *key) {

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * The plan: choices within the tolerance by the model of squares (certify/planner.h), run on the
+ * samples held out, whose distance from the exact answer is proved (POINT, certify/point.h); where
+ * one is above the tolerance, a smaller budget and again. Policies are tried on the same samples: a
+ * plan is never worse than the best of them. See tolerance.h. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "train/sink.h"
+#include "train/tolerance.h"
+
+/* A plan that others' samples are to keep to leaves room: their errors vary. */
+static const double FIRST_SAFETY = 1.1, MORE_SAFETY = 1.02;
+enum { MOST_TRIES = 12 };
+/* Estimates of time that differ by less are the same. */
+static const double FASTER = 0.97;
+
+static int64_t sample_of(const mpno_tolerance_job *j, int64_t held_out) {
+    return j->calibration + held_out;
+}
+
+static const double *fields_of(const mpno_tolerance_job *j, int64_t held_out) {
+    const mpno_dataset *d = j->fields;
+    return mpno_sample(d->x, MPNO_F64, d->points * d->in_channels, sample_of(j, held_out));
+}
+
+static mpno_status certify(const mpno_tolerance_job *j, int64_t held_out, const double *answer,
+                           mpno_point *out) {
+    const mpno_dataset *d = j->fields;
+    if (j->embedding != NULL)
+        memcpy(j->embedding,
+               mpno_sample(d->embedding, MPNO_F64, d->n_features, sample_of(j, held_out)),
+               (size_t)d->n_features * sizeof *j->embedding);
+    return mpno_certifier_run(j->certifier, fields_of(j, held_out), answer, out);
+}
+
+/* Rounded up, as certificates have it. */
+static double relative(const mpno_point *point) {
+    return nextafter(point->distance[MPNO_DISTANCE_L2].upper / point->size[MPNO_DISTANCE_L2].lower,
+                     INFINITY);
+}
+
+/* -------- the samples held out -------- */
+
+static mpno_status make_certifier(mpno_tolerance_job *j) {
+    const mpno_restored *r = j->restored;
+    const mpno_train_state *state = &r->checkpoint->state;
+    mpno_certifier_opts opts = {.x = state->encode_x ? &state->x : NULL,
+                                .y = state->encode_y ? &state->y : NULL,
+                                .norms = mpno_restored_opts(r).norms};
+    for (int i = 0; i < j->fields->ndim; i++) {
+        opts.grid[i] = j->fields->grid[i];
+        opts.output_grid[i] = j->grid[i];
+    }
+    if (j->fields->embedding != NULL)
+        MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->fields->n_features, sizeof *j->embedding,
+                                  &j->embedding));
+    opts.embedding = j->embedding;
+    return mpno_certifier_create(r->model, &opts, &j->certifier);
+}
+
+/* What the shadow run of each sample gave, kept: to judge other answers by without another run. */
+static mpno_status run_shadows(mpno_tolerance_job *j, const double *full) {
+    mpno_point *point;
+    MPNO_TRY(mpno_alloc(j->ctx, sizeof *point, &point));
+    mpno_status status = MPNO_OK;
+    for (int64_t i = 0; i < j->held_out && status == MPNO_OK; i++) {
+        status = certify(j, i, full + i * j->values, point);
+        if (status != MPNO_OK) break;
+        memcpy(j->shadow + i * j->values, mpno_certifier_answer(j->certifier),
+               (size_t)j->values * sizeof *j->shadow);
+        if (!(point->size[MPNO_DISTANCE_L2].lower > 0))
+            status = mpno_fail(j->ctx, MPNO_E_NUMERIC,
+                               "%s: the exact answer to sample %lld may be zero, so that there is "
+                               "no relative distance from it: leave the sample out",
+                               j->file, (long long)sample_of(j, i));
+        if (status != MPNO_OK) break;
+        j->bound[i] = point->shadow[MPNO_DISTANCE_L2] / point->size[MPNO_DISTANCE_L2].lower;
+        if (mpno_stop_wanted(j->sink))
+            status = mpno_fail(j->ctx, MPNO_E_STOPPED, "stopped before the plan was made");
+    }
+    mpno_free(j->ctx, point);
+    return status;
+}
+
+/* A bound from the shadows that are kept: with d the distance from one and b how far that is from
+ * the exact answer, both relative to the latter at most (1 + b) d + b. The factor is more than any
+ * rounding, so that the certifier, which has the last word, finds no more. */
+static void judge(const mpno_tolerance_job *j, const double *answers, mpno_tolerance_use *use) {
+    double sum = 0;
+    use->worst = 0;
+    for (int64_t i = 0; i < j->held_out; i++) {
+        const double b = j->bound[i],
+                     d = mpno_tolerance_distance(answers + i * j->values, j->shadow + i * j->values,
+                                                 j->values);
+        sum += d * d;
+        use->worst = fmax(use->worst, ((1 + b) * d + b) * (1 + 1e-6));
+    }
+    use->error = sqrt(sum / (double)j->held_out);
+}
+
+static mpno_status try_use(const mpno_tolerance_job *j, mpno_tolerance_use *use, double *room) {
+    bool finite = false;
+    MPNO_TRY(mpno_tolerance_answer(j, use, j->calibration, j->held_out, room, &finite));
+    use->error = NAN, use->worst = INFINITY;
+    if (finite) judge(j, room, use);
+    return MPNO_OK;
+}
+
+static mpno_status try_policies(mpno_tolerance_job *j, double *room) {
+    for (int i = 1; i < j->n_policies; i++) {
+        MPNO_TRY(mpno_tolerance_cost(j, &j->policies[i]));
+        MPNO_TRY(try_use(j, &j->policies[i], room));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status look_at_held_out(mpno_tolerance_job *j, double *room) {
+    bool finite = false;
+    const size_t n = (size_t)j->held_out;
+    mpno_tolerance_use *full = &j->policies[0];
+    MPNO_TRY(mpno_alloc_array(j->ctx, n * (size_t)j->values, sizeof *j->shadow, &j->shadow));
+    MPNO_TRY(mpno_alloc_array(j->ctx, n, sizeof *j->bound, &j->bound));
+    MPNO_TRY(make_certifier(j));
+    MPNO_TRY(mpno_tolerance_answer(j, full, j->calibration, j->held_out, room, &finite));
+    MPNO_CHECK(j->ctx, finite, MPNO_E_NUMERIC, "%s", mpno_ctx_error(j->ctx));
+    MPNO_TRY(run_shadows(j, room));
+    judge(j, room, full);
+    MPNO_CHECK(j->ctx, full->worst <= j->tolerance, MPNO_E_NUMERIC,
+               "tolerance %g: with everything stored in f32 answers of this model are up to %.3g "
+               "from the exact ones, relative L2 distance; give a tolerance of %.2g or more",
+               j->tolerance, full->worst, 1.1 * full->worst);
+    return try_policies(j, room);
+}
+
+/* -------- the plan -------- */
+
+/* What is as large as something more accurate, and no faster, is never chosen. */
+static void drop_inferior(const mpno_tolerance_job *j, int site, mpno_planner_site *s) {
+    for (int f = 1; f < MPNO_TOLERANCE_FORMATS; f++)
+        for (int other = 0; other < MPNO_TOLERANCE_FORMATS; other++) {
+            bool inferior = other != f && s->square[other] <= s->square[f] &&
+                            (other < f || s->square[other] < s->square[f]) &&
+                            s->cost[other] <= s->cost[f];
+            for (int i = 0; i < j->n_tensors; i++)
+                if (j->tensors[i].site == site &&
+                    j->tensors[i].bytes[other] != j->tensors[i].bytes[f])
+                    inferior = false;
+            if (inferior) s->square[f] = INFINITY;
+        }
+}
+
+static void make_sites(const mpno_tolerance_job *j, mpno_planner_site *sites) {
+    for (int i = 0; i < j->n_sites; i++) {
+        for (int f = 0; f < MPNO_TOLERANCE_FORMATS; f++) {
+            sites[i].square[f] = j->sites[i].error[f] * j->sites[i].error[f];
+            sites[i].cost[f] = j->sites[i].seconds[f];
+        }
+        drop_inferior(j, i, &sites[i]);
+    }
+}
+
+/* The plan that the choices of the sites are, with its memory. */
+static mpno_status make_plan(mpno_tolerance_job *j) {
+    MPNO_TRY(mpno_tolerance_text(j, j->storage));
+    j->plan = (mpno_tolerance_use){.policy = j->base, .half = MPNO_F16, .storage = j->storage};
+    return mpno_tolerance_cost(j, &j->plan);
+}
+
+static double square_of(const mpno_tolerance_job *j, const mpno_planner_site *sites) {
+    double sum = 0;
+    for (int i = 0; i < j->n_sites; i++) sum += sites[i].square[j->sites[i].choice];
+    return sum;
+}
+
+/* Site `site`, or all of its role, in another format, where that keeps to the budget and takes less
+ * memory. */
+static mpno_status try_move(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                            int site, bool all, int format) {
+    int before[MPNO_TOLERANCE_SITES];
+    const size_t bytes = j->plan.activation_bytes;
+    for (int i = 0; i < j->n_sites; i++) {
+        before[i] = j->sites[i].choice;
+        if (i == site || (all && j->sites[i].role == j->sites[site].role))
+            j->sites[i].choice = format;
+    }
+    if (square_of(j, sites) <= budget) MPNO_TRY(make_plan(j));
+    if (j->plan.activation_bytes < bytes) return MPNO_OK;
+    for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = before[i];
+    return make_plan(j);
+}
+
+/* Tensors can lie so that gaps are left between them, and more memory is taken than they need: what
+ * is elsewhere may then be worth storing in less. */
+static mpno_status close_gaps(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                              size_t needed) {
+    for (int move = 0; move < 2 * j->n_sites; move++)
+        for (int f = 1; f < MPNO_TOLERANCE_FORMATS && j->plan.activation_bytes > needed; f++)
+            MPNO_TRY(try_move(j, sites, budget, move % j->n_sites, move < j->n_sites, f));
+    return MPNO_OK;
+}
+
+/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
+static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites) {
+    int choice[MPNO_TOLERANCE_SITES];
+    const mpno_planner_problem problem = {.n_sites = j->n_sites,
+                                          .n_choices = MPNO_TOLERANCE_FORMATS,
+                                          .n_tensors = j->n_tensors,
+                                          .n_steps = j->n_steps,
+                                          .sites = sites,
+                                          .tensors = j->tensors,
+                                          .scratch = j->scratch};
+    const bool time = j->opts->minimise == MPNO_MINIMISE_TIME;
+    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
+                 budget = fmax(0, within * within - f32 * f32);
+    mpno_planner_answer answer = {.choice = choice};
+    MPNO_TRY(time ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
+                  : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
+    for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
+    MPNO_TRY(make_plan(j));
+    if (!time) MPNO_TRY(close_gaps(j, sites, budget, answer.bytes));
+    j->predicted = sqrt(square_of(j, sites) + f32 * f32);
+    return MPNO_OK;
+}
+
+static mpno_status search(mpno_tolerance_job *j, double *room) {
+    mpno_planner_site *sites;
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->n_sites + 1, sizeof *sites, &sites));
+    make_sites(j, sites);
+    mpno_status status = MPNO_OK;
+    j->safety = FIRST_SAFETY;
+    for (j->n_tries = 1; status == MPNO_OK; j->n_tries++) {
+        if (j->n_tries == MOST_TRIES) j->safety = INFINITY; /* everything in f32 */
+        status = choose(j, sites);
+        if (status == MPNO_OK) status = try_use(j, &j->plan, room);
+        if (status != MPNO_OK || j->plan.worst <= j->tolerance || !isfinite(j->safety)) break;
+        const double found = j->plan.worst / j->predicted; /* how far off the model is */
+        j->safety = fmax(MORE_SAFETY * j->safety, isfinite(found) ? found : 2 * j->safety);
+    }
+    mpno_free(j->ctx, sites);
+    return status;
+}
+
+static bool is_better(const mpno_tolerance_job *j, const mpno_tolerance_use *a,
+                      const mpno_tolerance_use *b) {
+    if (j->opts->minimise == MPNO_MINIMISE_TIME) return a->seconds < FASTER * b->seconds;
+    return a->activation_bytes < b->activation_bytes;
+}
+
+/* Of the plan beside policies. */
+static mpno_status time_all(mpno_tolerance_job *j) {
+    mpno_tolerance_use uses[MPNO_TOLERANCE_POLICIES + 1];
+    if (j->opts->minimise != MPNO_MINIMISE_TIME) return MPNO_OK;
+    memcpy(uses, j->policies, (size_t)j->n_policies * sizeof *uses);
+    uses[j->n_policies] = j->plan;
+    MPNO_TRY(mpno_tolerance_times(j, uses, j->n_policies + 1));
+    memcpy(j->policies, uses, (size_t)j->n_policies * sizeof *uses);
+    j->plan = uses[j->n_policies];
+    return MPNO_OK;
+}
+
+/* A policy that keeps to the tolerance and costs less. */
+static void compare_with_policies(mpno_tolerance_job *j) {
+    for (int i = 0; i < j->n_policies; i++) {
+        const mpno_tolerance_use *p = &j->policies[i];
+        if (!(p->worst <= j->tolerance) || !is_better(j, p, &j->plan)) continue;
+        j->plan = *p;
+        j->standard = p;
+        j->predicted = NAN; /* nothing was */
+    }
+}
+
+/* The proof of what is handed out, by the certifier itself. */
+static mpno_status prove(mpno_tolerance_job *j, double *room) {
+    bool finite = false;
+    mpno_point *point;
+    MPNO_TRY(mpno_tolerance_answer(j, &j->plan, j->calibration, j->held_out, room, &finite));
+    MPNO_TRY(mpno_alloc(j->ctx, sizeof *point, &point));
+    mpno_status status = MPNO_OK;
+    j->plan.worst = 0;
+    for (int64_t i = 0; i < j->held_out && status == MPNO_OK; i++) {
+        status = certify(j, i, room + i * j->values, point);
+        if (status == MPNO_OK) j->plan.worst = fmax(j->plan.worst, relative(point));
+    }
+    mpno_free(j->ctx, point);
+    MPNO_TRY(status);
+    MPNO_CHECK(j->ctx, j->plan.worst <= j->tolerance, MPNO_E_NUMERIC,
+               "the plan's answers are proved to be within %.3g of the exact ones, which is more "
+               "than the tolerance %g; give a tolerance of %.2g or more",
+               j->plan.worst, j->tolerance, 1.1 * j->plan.worst);
+    return MPNO_OK;
+}
+
+/* The plan on the samples that its sites were measured on, so that what the sum of squares misses
+ * can be told from how samples differ. */
+static mpno_status measure_same(mpno_tolerance_job *j, double *room) {
+    double moved;
+    if (j->standard != NULL) return MPNO_OK;
+    MPNO_TRY(mpno_tolerance_moved(j, &j->plan, room, &moved));
+    j->same = hypot(moved, j->policies[0].error);
+    return MPNO_OK;
+}
+
+mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
+    const int64_t most = j->held_out > j->calibration ? j->held_out : j->calibration;
+    double *room;
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(most * j->values), sizeof *room, &room));
+    mpno_status status = look_at_held_out(j, room);
+    if (status == MPNO_OK) status = mpno_tolerance_measure(j);
+    if (status == MPNO_OK) status = search(j, room);
+    if (status == MPNO_OK) status = time_all(j);
+    if (status == MPNO_OK) compare_with_policies(j);
+    if (status == MPNO_OK) status = measure_same(j, room);
+    if (status == MPNO_OK) status = prove(j, room);
+    mpno_free(j->ctx, room);
+    return status;
+}
