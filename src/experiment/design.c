@@ -8,9 +8,9 @@
 #include "core/files.h"
 #include "core/memory.h"
 
-static const char *const known_keys[] = {"title",   "asks",  "finds",    "made",      "base",
-                                         "axes",    "seeds", "evaluate", "reference", "equal_time",
-                                         "spectra", "quick", "full"};
+static const char *const known_keys[] = {
+    "title",    "asks",      "finds",      "made",    "base",    "axes",  "seeds",
+    "evaluate", "reference", "equal_time", "spectra", "theorem", "quick", "full"};
 enum { N_KNOWN = sizeof known_keys / sizeof *known_keys, MOST_DEPTH = 8 };
 
 /* ---- the text ---- */
@@ -169,12 +169,30 @@ static mpno_status check_reference(const mpno_design *d) {
     return MPNO_OK;
 }
 
+/* "theorem.KEY": there are no runs that other keys could be for. */
+static mpno_status override_theorem(mpno_design *d, const mpno_experiment_override *override) {
+    mpno_value *value = NULL, *theorem = NULL;
+    MPNO_CHECK(d->ctx, strncmp(override->key, "theorem.", 8) == 0, MPNO_E_CONFIG,
+               "%s: %s trains nothing and has no such key; give theorem.functions, theorem.formats "
+               "or theorem.points",
+               override->key, d->name);
+    for (size_t k = 0; k < d->tree->n; k++)
+        if (strcmp(d->tree->keys[k], "theorem") == 0) theorem = d->tree->items[k];
+    MPNO_TRY(mpno_value_from_text(d->ctx, override->value, &value));
+    return mpno_value_set(d->ctx, theorem, override->key + 8, value);
+}
+
 /* "made.SET.PARAMETER" and "seeds" change the tree; other keys are for the runs. */
 static mpno_status apply_overrides(mpno_design *d, const mpno_experiment_opts *opts) {
     for (size_t i = 0; i < opts->n_overrides; i++) {
         const char *key = opts->overrides[i].key;
         const bool made = strncmp(key, "made.", 5) == 0;
         mpno_value *value = NULL, *at = d->tree;
+        const mpno_value *theorem = mpno_value_get(d->tree, "theorem");
+        if (theorem != NULL && theorem->kind == MPNO_VALUE_MAP) {
+            MPNO_TRY(override_theorem(d, &opts->overrides[i]));
+            continue;
+        }
         if (!made && strcmp(key, "seeds") != 0) continue;
         MPNO_TRY(mpno_value_from_text(d->ctx, opts->overrides[i].value, &value));
         const char *last = made ? strrchr(key, '.') + 1 : key;
@@ -219,7 +237,11 @@ static mpno_status read(mpno_design *d, const char *name, const mpno_experiment_
     MPNO_TRY(text_of(d, "asks", &d->asks));
     MPNO_TRY(text_of(d, "finds", &d->finds));
     MPNO_TRY(map_of(d, "made", false, &d->made));
-    MPNO_TRY(map_of(d, "base", true, &d->base));
+    MPNO_TRY(map_of(d, "theorem", false, &d->theorem));
+    MPNO_TRY(map_of(d, "base", d->theorem == NULL, &d->base));
+    MPNO_CHECK(d->ctx, d->theorem == NULL || d->base == NULL, MPNO_E_CONFIG,
+               "%s: theorem trains nothing, but there is a base: leave out one of the two",
+               d->name);
     MPNO_TRY(map_of(d, "evaluate", false, &d->evaluate));
     MPNO_TRY(map_of(d, "reference", false, &d->reference));
     MPNO_TRY(truth_of(d, "equal_time", &d->equal_time));

@@ -10,7 +10,9 @@
  *   reference            axis -> label: what others are compared with ("evaluated", "time" too)
  *   equal_time           true: runs of as many seconds as the reference takes, too
  *   spectra              true: precision errors by frequency of each evaluation, too
- *   quick, full          parts of the above that replace them in the two sizes */
+ *   theorem              in the place of base and axes: nothing is trained, the paper's theorems
+ * are measured (theorem.h) quick, full          parts of the above that replace them in the two
+ * sizes */
 #ifndef MPNO_EXPERIMENT_DESIGN_H
 #define MPNO_EXPERIMENT_DESIGN_H
 
@@ -28,6 +30,7 @@ typedef struct mpno_design {
     mpno_value *tree;                                            /* owned; the rest lies in it */
     const char *title, *asks, *finds;                            /* "" where they are left out */
     const mpno_value *made, *base, *axes, *evaluate, *reference; /* NULL: left out, but for base */
+    const mpno_value *theorem;                                   /* NULL: trainings */
     bool equal_time, spectra;
     int n_axes, n_cells;
     int64_t n_seeds, seeds[MPNO_MAX_SEEDS];

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "experiment/results.h"
+#include "experiment/theorem.h"
 #include "train/sink.h"
 
 static const struct {
@@ -45,9 +46,14 @@ mpno_status mpno_experiment(mpno_ctx *ctx, const char *name, const mpno_experime
                "MPNO_EXPERIMENT_OPTS_INIT",
                opts->size, sizeof *opts);
     MPNO_TRY(mpno_design_read(ctx, name, opts, &design));
-    mpno_status status = mpno_campaign_run(ctx, &design, opts, sink, &campaign);
-    if (status == MPNO_OK) status = mpno_results_write(&campaign, &tree);
-    if (status == MPNO_OK) mpno_say(sink, "report in %s/report.md\n", campaign.folder);
+    mpno_status status = MPNO_OK;
+    if (design.theorem != NULL) {
+        status = mpno_theorem_run(&design, opts, sink, &tree);
+    } else {
+        status = mpno_campaign_run(ctx, &design, opts, sink, &campaign);
+        if (status == MPNO_OK) status = mpno_results_write(&campaign, &tree);
+        if (status == MPNO_OK) mpno_say(sink, "report in %s/report.md\n", campaign.folder);
+    }
     if (status == MPNO_OK && json != NULL) status = mpno_json_text(ctx, tree, false, json);
     mpno_value_destroy(ctx, &tree);
     mpno_campaign_clear(&campaign);

@@ -228,10 +228,54 @@ class Experiment(Case):
                  "profile": ("opt.n_epochs=1",), "frequency": (), "stabilisers": ("opt.n_epochs=1",), "formats": ("opt.n_epochs=1",),
                  "contraction": (), "schedule": ("opt.n_epochs=2",),
                  "super-resolution": ("opt.n_epochs=1",)}
-        self.assertEqual(set(names), set(small))
+        self.assertEqual(set(names), {*small, "theorem"})
         for name, words in small.items():
             self.mpno("experiment", name, "-o", name, "model.hidden_channels=8", *words)
             self.assertIn("## Test set", (self.folder / name / "report.md").read_text())
+
+    def test_theorems_are_measured_without_training(self):
+        """No measured number above its bound; what is said to be free is; closed forms of the hat."""
+        tree = self.mpno("experiment", "theorem", "-o", "out", 'theorem.points={"1": [8, 64], "3": [8]}',
+                         "theorem.formats=[f16, e4m3]", "--json").json()
+        self.assertEqual(tree, json.loads((self.folder / "out/results.json").read_text()))
+        self.assertEqual(len(tree["rows"]), 4 * (4 + 5 + 4) * 2)  # n/8 is 1 on 8 points
+        for row in tree["rows"]:
+            self.assertLessEqual(row["disc"], row["disc_bound"] + 1e-13)
+            self.assertLessEqual(row["disc_bound"], row["disc_class"])
+            self.assertLessEqual(row["prec"], row["prec_bound"])
+            self.assertLessEqual(row["samples"], row["samples_bound"])
+            if "butterflies" in row:
+                self.assertLessEqual(row["butterflies"], row["butterflies_bound"])
+            if row["disc"] > 1e-12:
+                self.assertEqual(row["free"], row["disc"] > row["prec"])
+        for row in tree["rows"]:
+            if (row["function"], row["axes"], row["format"]) == ("hat", 1, "f16"):
+                n, k = row["points"], row["k"]
+                total = sum(min(x / n / 0.3, (1 - x / n) / 0.7) * complex(
+                    math.cos(2 * math.pi * k * x / n), -math.sin(2 * math.pi * k * x / n))
+                    for x in range(n)) / n
+                w = 2 * math.pi * k
+                exact = 0.5 if k == 0 else -(1 - complex(math.cos(0.3 * w), -math.sin(0.3 * w))) / (
+                    w * w * 0.21)
+                self.assertAlmostEqual(row["disc"], abs(total - exact), delta=1e-14)
+                self.assertAlmostEqual(row["coefficient"], abs(exact), delta=1e-14)
+        report = (self.folder / "out/report.md").read_text()
+        for text in ("## Bounds", "## Discretisation", "## Where half precision is free", "points_1.png"):
+            self.assertIn(text, report)
+        above = [line.split("|")[3].strip() for line in report.splitlines()
+                 if line.startswith("|") and ("(T2" in line or "(F" in line)]
+        self.assertEqual(above, ["0"] * 5)
+        self.assertEqual(len(self.rows()), len(tree["rows"]))
+        self.assertEqual((self.folder / "out/points_1.png").read_bytes()[:4], b"\x89PNG")
+        for words, fragments in ((("opt.n_epochs=1",), ("opt.n_epochs", "theorem.points")),
+                                 (("theorem.functions=[hut]",), ("theorem.functions", "hat")),
+                                 (("theorem.formats=f16",), ("theorem.formats", "list")),
+                                 (('theorem.points={"1": [7]}',), ("theorem.points.1", "even")),
+                                 (('theorem.points={"4": [8]}',), ("theorem.points.4", "axes")),
+                                 (('theorem.points={"3": [8192]}',), ("8192 points",))):
+            self.assert_error(self.mpno("experiment", "theorem", "-o", "out", *words, status=2), *fragments)
+        self.write("theorem: {}\nbase: {}\n")
+        self.assert_error(self.run_grid(status=2), "leave out one of the two")
 
     def test_wrong_grids_are_named(self):
         for text, fragments in (
