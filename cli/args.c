@@ -32,6 +32,8 @@ typedef enum option_id {
     OPTION_TOLERANCE,
     OPTION_HTML,
     OPTION_LAYERS,
+    OPTION_STATIC,
+    OPTION_RANGE,
     OPTION_WEIGHTS,
     OPTION_OTHER_INPUT,
     OPTION_OTHER_ANSWER,
@@ -95,6 +97,11 @@ static const option options[OPTION_COUNT] = {
     [OPTION_HTML] = {"--html", NULL, "FILE", CLI_OPTION_CERTIFY,
                      "draw where the error comes from into FILE"},
     [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer"},
+    [OPTION_STATIC] = {"--static", NULL, NULL, CLI_OPTION_CERTIFY,
+                       "prove that nothing overflows, for every input"},
+    [OPTION_RANGE] = {"--range", NULL, "A", CLI_OPTION_CERTIFY,
+                      "of inputs with |a| <= A, as the network gets them; 6 where not given and\n"
+                      "                       inputs are encoded"},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
                         "the checkpoint, in place of the path in CERTIFICATE"},
     [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise"},
@@ -262,6 +269,14 @@ static int read_tolerance(const char *text, double *out) {
     return 0;
 }
 
+static int read_range(const char *text, double *out) {
+    char *rest = NULL;
+    *out = strtod(text, &rest);
+    if (rest == text || *rest || !isfinite(*out) || *out <= 0)
+        return cli_usage_error("--range is '%s': expected a number above 0, such as 6", text);
+    return 0;
+}
+
 static int apply(const option *o, const char *value, cli_args *args) {
     int count;
     switch ((option_id)(o - options)) {
@@ -313,6 +328,11 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_LAYERS:
             args->layers = true;
             break;
+        case OPTION_STATIC:
+            args->is_static = true;
+            break;
+        case OPTION_RANGE:
+            return read_range(value, &args->range);
         case OPTION_WEIGHTS:
             args->weights = value;
             break;

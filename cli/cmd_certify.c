@@ -5,7 +5,7 @@
 const cli_page cli_certify_page = {
     .synopsis =
         "certify CHECKPOINT [--input FILE] [--sample N] [--answer FILE] [--tolerance T] "
-        "[-o OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
+        "[--static [--range A]] [-o OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
     .description =
         "    Proves how far an answer of a trained model (CHECKPOINT as for eval) is from the "
         "answer\n"
@@ -22,11 +22,19 @@ const cli_page cli_certify_page = {
         "    --html writes a page with bars of where the error comes from: the network is run once "
         "for\n"
         "    each layer and kind of tensor that it stores in few bits, with all others in full.\n"
+        "    --static proves something of every input instead: that no stored tensor overflows for "
+        "any "
+        "input\n"
+        "    with |a| <= A, as the network gets it; FILE tells the grid alone. VERIFIED, or "
+        "UNKNOWN "
+        "with the\n"
+        "    layer and tensor where no proof was found and what would close it.\n"
         "    -o writes a certificate that mpno verify checks, on another machine too. With --json\n"
         "    standard output is that certificate and nothing else.\n",
     .examples =
         "    mpno certify runs/mixed\n"
         "    mpno certify runs/mixed --tolerance 1e-3 -o certificate.json\n"
+        "    mpno certify runs/mixed --static --range 8 precision.policy=half\n"
         "    mpno certify runs/mixed --input in.pt --sample 7 --answer y.safetensors --json\n",
     .files =
         "    Reads CHECKPOINT, the input and the answer. OUT.json appears whole or not at all, "
@@ -56,6 +64,8 @@ mpno_status cli_certify(mpno_ctx *ctx, const cli_args *args, cli_output *output,
     opts.certificate = args->output;
     opts.html = args->html;
     opts.layers = args->layers;
+    opts.kind = args->is_static ? MPNO_CERTIFICATE_STATIC : MPNO_CERTIFICATE_POINT;
+    opts.range = args->range;
     mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
     if (status == MPNO_OK)
         status =

@@ -45,6 +45,11 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_look_around(mpno_proof *proof,
                                                     const mpno_float_environment *around);
 /* Why nothing can be proved under it; NULL: things can. */
 const char *mpno_proof_trouble(const mpno_float_environment *around);
+/* The network that the sample runs through, made for it alone; encoded (owned) goes with it. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_network(const mpno_proof *proof, mpno_dataset **encoded,
+                                                mpno_predictor *out);
+/* The vector that steers the model on the sample, input->n_features numbers; NULL: none does. */
+const double *mpno_proof_steering(const mpno_proof *proof);
 /* The bounds, and the verdict on the certificate's claim. What no bound is known of, or a processor
  * that does not round as it should, is no failure but a verdict of UNKNOWN with no numbers. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_measure(mpno_proof *proof);
@@ -54,6 +59,16 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_overrides(mpno_ctx *ctx, const mpno_valu
                                                   mpno_config **out);
 
 const char *mpno_verdict_name(mpno_verdict verdict); /* "VERIFIED", "REFUTED", "UNKNOWN" */
+
+/* The other kinds: verdict, reason and claim go into the certificate, the whole into the document
+ * (owned by the caller), and the text to the sink. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_static(mpno_proof *proof, const mpno_config *overrides,
+                                               const mpno_certify_opts *opts, const mpno_sink *sink,
+                                               mpno_value **document);
+/* Takes copies of the texts. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_decide(mpno_proof *proof, mpno_verdict verdict,
+                                               const char *claim, const char *reason);
+
 /* A tensor that the answer's network stores in few bits: how far the answer of a network is from
  * the exact one that stores this one so and all others in full, in L2. */
 typedef struct mpno_proof_site {

@@ -94,6 +94,7 @@ class Certify(Case):
         cls.made = made.folder
         make_project(cls.made)
         made.mpno("train", "config.yaml", "precision.policy=mixed", "--quiet")
+        made.mpno("train", "config.yaml", "precision.policy=half", "data.encode_input=true", "output=encoded", "--quiet")
         made.mpno("certify", "run", "--input", "test8.pt", "-o", "c.json", "--quiet")
 
     def setUp(self):
@@ -250,6 +251,71 @@ class Certify(Case):
         self.verify(VERIFIED, "o.json")
         (self.folder / "o_answer.npy").unlink()
         self.verify(VERIFIED, "o.json")
+
+    # ---- every input ----
+
+    encoded = "encoded"  # a run without stabiliser whose inputs are encoded
+
+    def static(self, *words, status=VERIFIED):
+        """A document of certify --static, whose sum is looked at."""
+        told = self.mpno("certify", self.encoded, "--static", "--json", *words, status=status).json()
+        self.assertEqual((told["kind"], told["verdict"]), ("static", ("VERIFIED", "REFUTED", "UNKNOWN")[status]))
+        self.assertEqual(sign(dict(told)), one_line(told))
+        return told
+
+    def test_nothing_overflows(self):
+        told = self.static()
+        self.assertEqual((told["static"]["range"], told["static"]["encoded"], told["static"]["fails"]), (6, True, None))
+        rows = told["static"]["table"]
+        self.assertEqual(told["static"]["tensors"], len(rows))
+        self.assertEqual({row["layer"] for row in rows}, {"lifting", "block 0", "block 1", "projection"})
+        for row in rows:
+            self.assertTrue(row["closes"] and row["bound"] <= row["maximum"], row)
+            self.assertEqual(row["maximum"], 65504 if row["format"] == "f16" else 3.4028234663852886e38)
+        self.assertIn("f16", {row["format"] for row in rows})
+        tightest = min(rows, key=lambda row: row["headroom"])
+        self.assertEqual(told["static"]["least_headroom"], tightest["headroom"])
+        text = self.mpno("certify", "encoded", "--static").out
+        for word in ("6 standard deviations", f"| {tightest['layer']} ", f"all {len(rows)}\n", "VERIFIED: for |a| <= 6"):
+            self.assertIn(word, text)
+        lines = text.count("\n|"), self.mpno("certify", "encoded", "--static", "--layers").out.count("\n|")
+        self.assertEqual(lines, (1 + 4, 1 + len(rows)))
+        full = self.static("precision.policy=full", "--range", "1e9")
+        self.assertEqual({row["format"] for row in full["static"]["table"]}, {"f32"})
+
+    def test_where_it_is_not_proved(self):
+        words = ("precision.format=f16",)
+        told = self.static(*words, "--range", "1e7", status=UNKNOWN)
+        fails, remedies = told["static"]["fails"], told["static"]["remedies"]
+        self.assertGreater(fails["bound"], fails["maximum"])
+        self.assertIn(f"{fails['layer']}: {fails['tensor']}", told["reason"])
+        self.assertTrue(remedies["stabilizer_tanh"] and remedies["format_bf16"])
+        self.static("precision.format=bf16", "--range", "1e7")
+        self.assertTrue(1 < remedies["range"] < 1e7)
+        self.static(*words, "--range", repr(remedies["range"]))
+        self.static(*words, "--range", repr(2 * remedies["range"]), status=UNKNOWN)
+        self.assertIn("| not proved |", self.mpno("certify", "encoded", "--static", "--range", "1e7", *words, status=2).out)
+        sums = self.static("precision.arithmetic=f16")["static"]["transform_sums"]
+        self.assertEqual([s["points"] for s in sums], [64, 64])
+        self.assertTrue(all(s["limit_rounded"] < s["limit"] <= 65504 / s["mean"] for s in sums))
+        self.assertIn("transforms in f16", self.mpno("certify", "encoded", "--static", "precision.arithmetic=f16").out)
+
+    def test_static_words(self):
+        self.mpno("certify", "encoded", "--static", "-o", "s.json", "-q")
+        told = json.loads((self.folder / "s.json").read_text())
+        self.assertEqual(sign(dict(told)), one_line(told))
+        self.assertFalse((self.folder / "s_answer.npy").exists())
+        self.assertIn("kind 'static'", self.verify(UNKNOWN, "s.json"))
+        for words, fragments in (
+                (("--static", "--answer", "c_answer.npy"), ("--static", "--answer")), (("--static", "--sample", "1"), ("--sample",)),
+                (("--static", "--tolerance", "1"), ("--tolerance",)), (("--static", "--html", "s.html"), ("--html",)),
+                (("--range", "6"), ("--range", "--static")), (("--static", "--range", "0"), ("--range", "above 0")),
+                (("--static", "--range", "inf"), ("--range",)), (("--static", "--range", "6x"), ("--range",))):
+            with self.subTest(words=words):
+                self.assert_error(self.mpno("certify", "run", *words, status=2), *fragments)
+        self.assert_error(self.mpno("certify", "run", "--static", status=2), "run", "--range A")
+        told = self.mpno("certify", "run", "--static", "--range", "1e4", "--json").json()  # tanh
+        self.assertEqual((told["static"]["encoded"], told["claim"]["text"].count("encoded")), (False, 0))
 
     # ---- it is the same everywhere ----
 
