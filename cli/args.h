@@ -65,7 +65,9 @@ typedef struct cli_args {
     const char *input, *answer, *weights, *html;
     int64_t number;   /* of a sample */
     double tolerance; /* negative: not said */
-    double range;     /* 0: not said */
+    double range, coverage; /* 0: not said */
+    double confidence;      /* negative: not said */
+    int samples;            /* 0: not said */
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

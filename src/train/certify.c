@@ -24,6 +24,13 @@ static mpno_status check_kind(mpno_ctx *ctx, const mpno_certify_opts *o) {
                         : o->tolerance >= 0 ? "--tolerance"
                         : o->html != NULL   ? "--html"
                                             : NULL;
+    MPNO_CHECK(ctx,
+               o->kind == MPNO_CERTIFICATE_POPULATION ||
+                   (o->samples == 0 && o->coverage == 0 && o->confidence < 0),
+               MPNO_E_ARGUMENT, "--%s belongs to the bound of new samples: give --data FILE",
+               o->samples != 0    ? "samples"
+               : o->coverage != 0 ? "coverage"
+                                  : "confidence");
     if (o->kind == MPNO_CERTIFICATE_STATIC) {
         MPNO_CHECK(ctx, other == NULL, MPNO_E_ARGUMENT,
                    "--static speaks of every input, %s of one answer: leave one of the two out",
@@ -31,6 +38,12 @@ static mpno_status check_kind(mpno_ctx *ctx, const mpno_certify_opts *o) {
         MPNO_CHECK(ctx, o->range >= 0 && isfinite(o->range), MPNO_E_ARGUMENT,
                    "--range is %g; expected a number above 0, such as 6", o->range);
         return MPNO_OK;
+    }
+    if (o->kind == MPNO_CERTIFICATE_POPULATION) {
+        if (o->tolerance >= 0) other = o->answer || o->sample > 0 || o->html ? other : NULL;
+        MPNO_CHECK(ctx, other == NULL, MPNO_E_ARGUMENT,
+                   "--data speaks of new samples, %s of one answer: leave one of the two out",
+                   other);
     }
     MPNO_CHECK(ctx, o->range == 0, MPNO_E_ARGUMENT,
                "--range is the size of the inputs that --static speaks of: give --static too");
@@ -97,6 +110,8 @@ static mpno_status prove(mpno_proof *p, const mpno_config *overrides, const mpno
     switch (opts->kind) {
         case MPNO_CERTIFICATE_STATIC:
             return mpno_proof_static(p, overrides, opts, sink, document);
+        case MPNO_CERTIFICATE_POPULATION:
+            return mpno_proof_population(p, overrides, opts, sink, document);
         case MPNO_CERTIFICATE_POINT:
             break;
     }

@@ -12,12 +12,22 @@
 #include "graph/policy.h"
 #include "train/objective.h"
 
-void mpno_proof_clear(mpno_proof *p) {
-    mpno_certificate_clear(p->ctx, &p->certificate);
+void mpno_proof_next(mpno_proof *p) {
     mpno_dataset_destroy(p->ctx, &p->input);
     mpno_free(p->ctx, p->answer);
     mpno_free(p->ctx, p->exact);
     p->answer = p->exact = NULL;
+    for (int i = 0; i < MPNO_N_DISTANCES; i++) {
+        mpno_certified_distance *d = &p->certificate.distance[i];
+        d->lower = d->upper = d->size_lower = d->size_upper = d->shadow = NAN;
+    }
+    p->certificate.n_layers = 0;
+}
+
+void mpno_proof_clear(mpno_proof *p) {
+    mpno_proof_next(p);
+    mpno_certifier_destroy(&p->certifier);
+    mpno_certificate_clear(p->ctx, &p->certificate);
     mpno_restored_clear(p->ctx, &p->restored);
 }
 
@@ -530,8 +540,11 @@ const char *mpno_proof_trouble(const mpno_float_environment *around) {
     return NULL;
 }
 
-static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
+/* One serves all samples of a grid, but where a vector steers the model it is that of one. */
+static mpno_status make_certifier(mpno_proof *p) {
     const mpno_dataset *d = p->input;
+    if (p->certifier != NULL && mpno_proof_steering(p) == NULL) return MPNO_OK;
+    mpno_certifier_destroy(&p->certifier);
     const mpno_train_state *state = &p->restored.checkpoint->state;
     mpno_certifier_opts opts = {.x = state->encode_x ? &state->x : NULL,
                                 .y = state->encode_y ? &state->y : NULL,
@@ -541,19 +554,22 @@ static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
         opts.grid[i] = d->grid[i];
         opts.output_grid[i] = p->output_grid[i];
     }
+    return mpno_certifier_create(p->restored.model, &opts, &p->certifier);
+}
+
+static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
+    const mpno_dataset *d = p->input;
     const int64_t n = answer_values(p);
-    mpno_certifier *certifier = NULL;
     double *answer = NULL;
     MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)n, sizeof *answer, &answer));
     reorder(d, n / d->out_channels, d->out_channels, true, p->answer, answer);
-    mpno_status status = mpno_certifier_create(p->restored.model, &opts, &certifier);
-    if (status == MPNO_OK) status = mpno_certifier_run(certifier, input_values(p), answer, out);
+    mpno_status status = make_certifier(p);
+    if (status == MPNO_OK) status = mpno_certifier_run(p->certifier, input_values(p), answer, out);
     if (status == MPNO_OK)
         status = mpno_alloc_array(p->ctx, (size_t)n, sizeof *p->exact, &p->exact);
     if (status == MPNO_OK)
-        reorder(d, n / d->out_channels, d->out_channels, false, mpno_certifier_answer(certifier),
+        reorder(d, n / d->out_channels, d->out_channels, false, mpno_certifier_answer(p->certifier),
                 p->exact);
-    mpno_certifier_destroy(&certifier);
     mpno_free(p->ctx, answer);
     return status;
 }

@@ -317,6 +317,92 @@ class Certify(Case):
         told = self.mpno("certify", "run", "--static", "--range", "1e4", "--json").json()  # tanh
         self.assertEqual((told["static"]["encoded"], told["claim"]["text"].count("encoded")), (False, 0))
 
+    # ---- new samples ----
+
+    def make_many(self, change=""):
+        """many.npz: 200 times the first test sample, but for what `change` does to x."""
+        data = (self.folder / "test8.pt").read_bytes()
+        x = data[data.index(b"data/data/0") + len(b"data/data/0"):][:4 * 64].hex()
+        run_peer(f"""
+            x = np.tile(np.frombuffer(bytes.fromhex("{x}"), "<f4").reshape(1, 8, 8), (200, 1, 1))
+            {change}
+            np.savez("many.npz", x=x, y=x)
+            """, self.folder)
+
+    def population(self, run_folder, *words, status=VERIFIED):
+        """A document of certify --data many.npz, whose sum is looked at."""
+        told = self.mpno("certify", run_folder, "--data", "many.npz", "--json", *words, status=status).json()
+        self.assertEqual((told["kind"], told["verdict"]), ("population", ("VERIFIED", "REFUTED", "UNKNOWN")[status]))
+        self.assertEqual(sign(dict(told)), one_line(told))
+        return told
+
+    def test_a_population_of_equals(self):
+        """What is said of 200 equal samples is what is said of one."""
+        self.make_many()
+        told = self.population("run")
+        for name in DISTANCES:
+            found, upper = told["distances"][name], self.certificate["distances"][name]["relative_upper"]
+            for value in (found["median"], found["largest"], found["marginal"]["bound"], found["confident"]["bound"]):
+                self.assertEqual(value, upper)
+            self.assertEqual((found["samples"], found["infinite"], found["marginal"]["rank"]), (200, 0, 191))
+            self.assertGreaterEqual(found["marginal"]["coverage"], 0.95)
+            self.assertLessEqual(found["confident"]["risk"], 0.05)
+        self.assertEqual(told["envelope"]["layers"], [{"name": layer["name"], "norm": layer["norm"], "largest": layer["max"]}
+                                                      for layer in self.certificate["layers"]])
+        self.assertEqual(told["data"], {"path": "many.npz", "key": "x", "samples": 200,
+                                        "sha256": digest(200 * (self.certificate["input"]["sha256"] + "\n"))})
+        self.assertEqual(len(told["assumptions"]), 5)
+        upper = self.certificate["distances"]["l2"]["relative_upper"]
+        self.assertIn("at most", self.population("run", "--tolerance", repr(upper))["reason"])
+        below = self.population("run", "--tolerance", repr(math.nextafter(upper, 0)), status=UNKNOWN)
+        self.assertIn("above", below["reason"])
+        self.assertEqual(below["claim"]["tolerance"], math.nextafter(upper, 0))
+
+    def test_a_population_with_outliers(self):
+        """Answers that are not finite have no bound: as many as the ranks allow may be among the samples."""
+        self.make_many("x[5:14] *= 1e9")
+        told = self.population("encoded", "--confidence", "0")
+        self.assertEqual((told["distances"]["l2"]["infinite"], told["distances"]["l2"]["largest"]), (9, None))
+        self.assertNotIn("confident", told["distances"]["l2"])
+        self.assertEqual(told["envelope"]["samples"], 191)
+        self.assertEqual(self.population("encoded", status=UNKNOWN)["distances"]["l2"]["marginal"]["bounded"], True)
+        self.make_many("x[5:15] *= 1e9")
+        told = self.population("encoded", "--confidence", "0", status=UNKNOWN)
+        self.assertEqual((told["distances"]["h1"]["marginal"]["bounded"], told["distances"]["h1"]["marginal"]["bound"]),
+                         (False, None))
+        text = self.mpno("certify", "encoded", "--data", "many.npz", "--layers", status=UNKNOWN).out
+        for word in ("10 samples have no bound; the first, sample 5:", "not bounded", "| projection ", "1. Calibration samples",
+                     "200 of 200 samples", "UNKNOWN: too many samples have no bound; the first: "):
+            self.assertIn(word, text)
+        self.make_many("x[:10] *= 0.25")
+        low = self.population("encoded", "--coverage", "0.9")["distances"]["l2"]
+        self.assertEqual(low["marginal"]["rank"], 181)
+        self.assertEqual(low["largest"], max(low["largest"], low["marginal"]["bound"], low["median"]))
+
+    def test_population_words(self):
+        self.make_many()
+        for words, fragments in (
+                (("--data", "test8.pt"), ("test8.pt", "no sample 199")), (("--data", "./train.pt", "data.train=train.pt"), ("train.pt", "took no part")),
+                (("--data", "many.npz", "--samples", "199"), ("199", "200")), (("--data", "many.npz", "--samples", "x"), ("--samples",)),
+                (("--data", "many.npz", "--samples", "201"), ("no sample 200",)),
+                (("--data", "many.npz", "--coverage", "0.999"), ("too few", "999")),
+                (("--data", "many.npz", "--coverage", "95"), ("--coverage", "below 1")),
+                (("--data", "many.npz", "--coverage", "1"), ("level",)),
+                (("--data", "many.npz", "--confidence", "-1"), ("--confidence",)),
+                (("--data", "many.npz", "--confidence", "1"), ("confidence",)),
+                (("--data", "many.npz", "--static"), ("--data", "--static")),
+                (("--data", "many.npz", "--input", "many.npz"), ("--data", "--input")),
+                (("--data", "many.npz", "--answer", "c_answer.npy", "--tolerance", "1"), ("--data", "--answer")),
+                (("--data", "many.npz", "--html", "c.html"), ("--html",)), (("--data", "many.npz", "--sample", "1"), ("--sample",)),
+                (("--data", "many.npz", "--range", "1"), ("--range", "--static")),
+                (("--samples", "200"), ("--samples", "--data FILE")), (("--coverage", "0.9"), ("--coverage", "--data FILE")),
+                (("--confidence", "0"), ("--confidence", "--data FILE")), (("--static", "--samples", "200"), ("--samples",)),
+                (("--data", "nowhere.pt"), ("nowhere.pt",))):
+            with self.subTest(words=words):
+                self.assert_error(self.mpno("certify", "run", *words, status=2), *fragments)
+        self.mpno("certify", "run", "--data", "many.npz", "-o", "p.json", "-q")
+        self.assertIn("kind 'population'", self.verify(UNKNOWN, "p.json"))
+
     # ---- it is the same everywhere ----
 
     def test_threads_and_instruction_sets(self):
