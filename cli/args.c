@@ -35,6 +35,12 @@ typedef enum option_id {
     OPTION_WITHIN,
     OPTION_MINIMISE,
     OPTION_CONFIG,
+    OPTION_STATIC,
+    OPTION_RANGE,
+    OPTION_CALIBRATION,
+    OPTION_SAMPLES,
+    OPTION_COVERAGE,
+    OPTION_CONFIDENCE,
     OPTION_WEIGHTS,
     OPTION_OTHER_INPUT,
     OPTION_OTHER_ANSWER,
@@ -107,6 +113,20 @@ static const option options[OPTION_COUNT] = {
                        "take the keys that stand in FILE, YAML such as mpno plan writes; those of\n"
                        "                       the command line win"},
     [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer"},
+    [OPTION_STATIC] = {"--static", NULL, NULL, CLI_OPTION_CERTIFY,
+                       "prove that nothing overflows, for every input"},
+    [OPTION_RANGE] = {"--range", NULL, "A", CLI_OPTION_CERTIFY,
+                      "of inputs with |a| <= A, as the network gets them; 6 where not given and\n"
+                      "                       inputs are encoded"},
+    [OPTION_CALIBRATION] =
+        {"--data", NULL, "FILE", CLI_OPTION_CERTIFY,
+         "bound new samples, from those of FILE, which took no part in training"},
+    [OPTION_SAMPLES] = {"--samples", NULL, "N", CLI_OPTION_CERTIFY,
+                        "how many of FILE, 200 or more; 200 where not given"},
+    [OPTION_COVERAGE] = {"--coverage", NULL, "P", CLI_OPTION_CERTIFY,
+                         "part of new samples to bound; 0.95 where not given"},
+    [OPTION_CONFIDENCE] = {"--confidence", NULL, "P", CLI_OPTION_CERTIFY,
+                           "whatever the samples of FILE are; 0.95 where not given, 0: not asked"},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
                         "the checkpoint, in place of the path in CERTIFICATE"},
     [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise"},
@@ -265,12 +285,14 @@ static int read_number(const char *text, int64_t *out) {
     return 0;
 }
 
-static int read_tolerance(const char *text, double *out) {
+/* A number from `least` on, or above it, to `most`. */
+static int read_real(const char *name, const char *text, double least, bool above, double most,
+                     const char *expected, double *out) {
     char *rest = NULL;
     *out = strtod(text, &rest);
-    if (rest == text || *rest || !isfinite(*out) || *out < 0)
-        return cli_usage_error("--tolerance is '%s': expected a number such as 1e-3, 0 or more",
-                               text);
+    if (rest == text || *rest || !isfinite(*out) || *out < least || (above && *out <= least) ||
+        *out > most)
+        return cli_usage_error("%s is '%s': expected %s", name, text, expected);
     return 0;
 }
 
@@ -301,6 +323,7 @@ static int apply(const option *o, const char *value, cli_args *args) {
             return cli_usage_error(
                 "--rollout is '%s': expected a whole number of steps, 1 or more, or all", value);
         case OPTION_DATA:
+        case OPTION_CALIBRATION:
             args->data = value;
             break;
         case OPTION_FORMAT:
@@ -318,7 +341,8 @@ static int apply(const option *o, const char *value, cli_args *args) {
             args->answer = value;
             break;
         case OPTION_TOLERANCE:
-            return read_tolerance(value, &args->tolerance);
+            return read_real("--tolerance", value, 0, false, HUGE_VAL,
+                             "a number such as 1e-3, 0 or more", &args->tolerance);
         case OPTION_HTML:
             args->html = value;
             break;
@@ -336,6 +360,22 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_LAYERS:
             args->layers = true;
             break;
+        case OPTION_STATIC:
+            args->is_static = true;
+            break;
+        case OPTION_RANGE:
+            return read_real("--range", value, 0, true, HUGE_VAL, "a number above 0, such as 6",
+                             &args->range);
+        case OPTION_SAMPLES:
+            if (cli_read_count(value, INT_MAX, NULL, &args->samples)) break;
+            return cli_usage_error("--samples is '%s': expected a whole number, 200 or more",
+                                   value);
+        case OPTION_COVERAGE:
+            return read_real("--coverage", value, 0, true, 1, "a number below 1, such as 0.95",
+                             &args->coverage);
+        case OPTION_CONFIDENCE:
+            return read_real("--confidence", value, 0, false, 1,
+                             "a number below 1, such as 0.99, or 0", &args->confidence);
         case OPTION_WEIGHTS:
             args->weights = value;
             break;
@@ -463,7 +503,7 @@ static int add_argument(const cli_page *page, const char *word, cli_args *args) 
 
 int cli_args_read(const char *command, const cli_page *page, int argc, char **argv,
                   cli_args *args) {
-    *args = (cli_args){.tolerance = -1};
+    *args = (cli_args){.tolerance = -1, .confidence = -1};
     args->overrides = calloc((size_t)argc + 1, sizeof *args->overrides);
     if (!args->overrides) {
         cli_error("out of memory while reading the command line");
@@ -501,6 +541,9 @@ int cli_args_read(const char *command, const cli_page *page, int argc, char **ar
     if (args->quick && args->full)
         return cli_usage_error("--quick and --full exclude each other; usage: mpno %s",
                                page->synopsis);
+    if (args->data && (args->is_static || args->input))
+        return cli_usage_error("--data and %s exclude each other; usage: mpno %s",
+                               args->is_static ? "--static" : "--input", page->synopsis);
     if (args->show && args->reset)
         return cli_usage_error("--show and --reset exclude each other; usage: mpno %s",
                                page->synopsis);

@@ -27,7 +27,7 @@ enum cli_option_set {
     CLI_OPTION_ROLLOUT = 1024,
     CLI_OPTION_SIZES = 2048,      /* --quick, --full, --list */
     CLI_OPTION_ADVISE = 4096,     /* --data, --format */
-    CLI_OPTION_CERTIFY = 8192,    /* --input, --sample, --answer, --tolerance, --html, --layers */
+    CLI_OPTION_CERTIFY = 8192,    /* --input, --sample, --answer and what else certify takes */
     CLI_OPTION_VERIFY = 16384,    /* --weights, --input, --answer */
     CLI_OPTION_TOLERANCE = 32768, /* --tolerance, --data, --minimise */
     CLI_OPTION_CONFIG = 65536,
@@ -59,7 +59,7 @@ typedef mpno_experiment_override cli_override; /* so that experiments take them 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
-    bool quick, full, list, layers, within;
+    bool quick, full, list, layers, is_static, within;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
@@ -67,6 +67,9 @@ typedef struct cli_args {
     const char *input, *answer, *weights, *html, *config, *minimise;
     int64_t number;   /* of a sample */
     double tolerance; /* negative: not said; NaN: auto */
+    double range, coverage; /* 0: not said */
+    double confidence;      /* negative: not said */
+    int samples;            /* 0: not said */
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

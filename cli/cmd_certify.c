@@ -5,7 +5,8 @@
 const cli_page cli_certify_page = {
     .synopsis =
         "certify CHECKPOINT [--input FILE] [--sample N] [--answer FILE] [--tolerance T] "
-        "[-o OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
+        "[--static [--range A]] [--data FILE [--samples N] [--coverage P] [--confidence P]] [-o "
+        "OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
     .description =
         "    Proves how far an answer of a trained model (CHECKPOINT as for eval) is from the "
         "answer\n"
@@ -22,11 +23,30 @@ const cli_page cli_certify_page = {
         "    --html writes a page with bars of where the error comes from: the network is run once "
         "for\n"
         "    each layer and kind of tensor that it stores in few bits, with all others in full.\n"
+        "    --static proves something of every input instead: that no stored tensor overflows for "
+        "any "
+        "input\n"
+        "    with |a| <= A, as the network gets it; FILE tells the grid alone. VERIFIED, or "
+        "UNKNOWN "
+        "with the\n"
+        "    layer and tensor where no proof was found and what would close it.\n"
+        "    --data speaks of inputs that nobody has looked at: the first N samples of FILE, which "
+        "took "
+        "no\n"
+        "    part in training, are certified one by one, and from their upper bounds follows one "
+        "for "
+        "new\n"
+        "    samples, with a probability of P whatever the distribution of errors is. What that "
+        "assumes is\n"
+        "    printed. With --tolerance the claim is that a new sample's relative L2 distance is at "
+        "most T.\n"
         "    -o writes a certificate that mpno verify checks, on another machine too. With --json\n"
         "    standard output is that certificate and nothing else.\n",
     .examples =
         "    mpno certify runs/mixed\n"
         "    mpno certify runs/mixed --tolerance 1e-3 -o certificate.json\n"
+        "    mpno certify runs/mixed --static --range 8 precision.policy=half\n"
+        "    mpno certify runs/mixed --data more.h5 --samples 500 --coverage 0.99\n"
         "    mpno certify runs/mixed --input in.pt --sample 7 --answer y.safetensors --json\n",
     .files =
         "    Reads CHECKPOINT, the input and the answer. OUT.json appears whole or not at all, "
@@ -56,6 +76,14 @@ mpno_status cli_certify(mpno_ctx *ctx, const cli_args *args, cli_output *output,
     opts.certificate = args->output;
     opts.html = args->html;
     opts.layers = args->layers;
+    opts.kind = args->is_static ? MPNO_CERTIFICATE_STATIC
+                : args->data    ? MPNO_CERTIFICATE_POPULATION
+                                : MPNO_CERTIFICATE_POINT;
+    if (args->data) opts.input = args->data;
+    opts.samples = args->samples;
+    opts.coverage = args->coverage;
+    opts.confidence = args->confidence;
+    opts.range = args->range;
     mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
     if (status == MPNO_OK)
         status =

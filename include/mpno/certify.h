@@ -18,13 +18,31 @@ typedef enum mpno_verdict {
     MPNO_VERDICT_UNKNOWN
 } mpno_verdict;
 
+/* What is claimed. POINT: how far one answer is from the exact one. STATIC: that nothing overflows,
+ * whatever the input. POPULATION: how far answers to inputs that nobody has looked at are. */
+typedef enum mpno_certificate_kind {
+    MPNO_CERTIFICATE_POINT,
+    MPNO_CERTIFICATE_STATIC,
+    MPNO_CERTIFICATE_POPULATION
+} mpno_certificate_kind;
+
 /* input: a data file with the inputs; NULL: the first test file of the checkpoint's configuration.
  * sample: which of them, from 0. answer: a file that mpno_predict wrote, of the same inputs or of
  * this sample alone; NULL: the model is run as mpno_predict runs it on the sample. tolerance: the
  * claim is that the relative L2 distance is at most so large; negative: that the distances have the
  * bounds which are found. certificate: file to write, ".json"; an answer that was computed is then
  * stored beside it as NAME_answer.npy. NULL: nothing is written. html: a page, ".html", that
- * shows where the error comes from; NULL: none. layers: the text shows every layer. */
+ * shows where the error comes from; NULL: none. layers: the text shows every layer.
+ *
+ * STATIC takes from the input the grid alone (and the size of what steers a model): the claim is
+ * that no stored tensor of the forward pass overflows for any input whose numbers, as the network
+ * gets them, are at most `range` in magnitude; 0: 6, where inputs are encoded. Sample, answer
+ * and html belong to POINT, tolerance to it and to POPULATION.
+ *
+ * POPULATION makes POINT certificates of the first `samples` inputs (0: 200, the least), which took
+ * no part in training, and bounds the relative distances of new ones with a probability of
+ * `coverage` (0: 0.95), over calibration and new sample together, and with the given confidence
+ * (0: not asked for, negative: 0.95) whatever the calibration was. */
 typedef struct mpno_certify_opts {
     size_t size;
     const char *input;
@@ -34,9 +52,16 @@ typedef struct mpno_certify_opts {
     const char *certificate;
     const char *html;
     bool layers;
+    mpno_certificate_kind kind;
+    double range;
+    int64_t samples;
+    double coverage, confidence;
 } mpno_certify_opts;
-#define MPNO_CERTIFY_OPTS_INIT \
-    { sizeof(mpno_certify_opts), NULL, 0, NULL, -1, NULL, NULL, false }
+#define MPNO_CERTIFY_OPTS_INIT                                                                   \
+    {                                                                                            \
+        sizeof(mpno_certify_opts), NULL, 0, NULL, -1, NULL, NULL, false, MPNO_CERTIFICATE_POINT, \
+            0, 0, 0, -1                                                                          \
+    }
 
 /* checkpoint, overrides, sink and json as for mpno_eval; opts may be NULL. json: the certificate.
  * What no bound is known of (or a processor that flushes small numbers to zero) gives a certificate

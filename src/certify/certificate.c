@@ -300,3 +300,46 @@ mpno_status mpno_certificate_tree(mpno_ctx *ctx, const mpno_certificate *c, mpno
     if (status != MPNO_OK) mpno_value_destroy(ctx, out);
     return status;
 }
+
+/* -------- other kinds -------- */
+
+/* Entry `key` of the document that the struct describes, as it stands there. */
+static mpno_status copy_entry(mpno_ctx *ctx, const mpno_value *all, const char *key,
+                              mpno_value *document) {
+    mpno_value *copy = NULL;
+    MPNO_TRY(mpno_value_clone(ctx, mpno_value_get(all, key), &copy));
+    return mpno_value_set(ctx, document, key, copy);
+}
+
+static mpno_status copy_entries(mpno_ctx *ctx, const mpno_certificate *c, const char *const *keys,
+                                mpno_value *document) {
+    mpno_value *all = NULL;
+    MPNO_TRY(mpno_fields_dump(ctx, fields, N_FIELDS, c, &all));
+    mpno_status status = MPNO_OK;
+    for (; status == MPNO_OK && *keys != NULL; keys++)
+        status = copy_entry(ctx, all, *keys, document);
+    mpno_value_destroy(ctx, &all);
+    return status;
+}
+
+mpno_status mpno_certificate_open(mpno_ctx *ctx, const mpno_certificate *c, mpno_value **out) {
+    static const char *const keys[] = {"format", "version", "kind", "verdict", "reason", NULL};
+    mpno_value *claim = NULL;
+    MPNO_TRY(mpno_value_map(ctx, out));
+    mpno_status status = copy_entries(ctx, c, keys, *out);
+    if (status == MPNO_OK) status = mpno_value_set_map(ctx, *out, "claim", &claim);
+    if (status == MPNO_OK) status = mpno_value_set_string(ctx, claim, "text", c->claim.text);
+    if (status != MPNO_OK) mpno_value_destroy(ctx, out);
+    return status;
+}
+
+mpno_status mpno_certificate_close(mpno_ctx *ctx, const mpno_certificate *c, mpno_value *document) {
+    static const char *const keys[] = {"checkpoint", "environment", "plan_sha256", NULL};
+    mpno_value *copy = NULL;
+    char sum[MPNO_SHA256_TEXT];
+    MPNO_TRY(copy_entries(ctx, c, keys, document));
+    MPNO_TRY(mpno_value_clone(ctx, c->plan, &copy));
+    MPNO_TRY(mpno_value_set(ctx, document, "plan", copy));
+    MPNO_TRY(mpno_certificate_sum(ctx, document, sum));
+    return mpno_value_set_string(ctx, document, "sha256", sum);
+}

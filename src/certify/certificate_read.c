@@ -196,8 +196,11 @@ static mpno_status check_kind(mpno_ctx *ctx, const mpno_value *document) {
                "it is a certificate of version %lld, this mpno knows version %d: use the mpno that "
                "made it, or make it again",
                (long long)version->integer, MPNO_CERTIFICATE_VERSION);
-    MPNO_CHECK(ctx, strcmp(kind, "point") == 0, MPNO_E_UNSUPPORTED,
-               "it is a certificate of the kind '%.32s', this mpno knows the kind 'point'", kind);
+    MPNO_CHECK(
+        ctx, strcmp(kind, "point") == 0, MPNO_E_UNSUPPORTED,
+        "it is a certificate of the kind '%.32s'; mpno verify checks the kind 'point' alone, "
+        "for others make it again with mpno certify and compare",
+        kind);
     return MPNO_OK;
 }
 

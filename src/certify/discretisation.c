@@ -99,7 +99,7 @@ static mpno_status make_layers(mpno_discretiser *d) {
     const mpno_graph *graph[GRIDS];
     for (int g = 0; g < GRIDS; g++) graph[g] = mpno_network_graph(d->on[g].network);
     for (int l = 0; l < (int)c->n_layers; l++) {
-        char name[16];
+        char name[24]; /* of any int, which compilers cannot know to be small */
         int field[GRIDS];
         snprintf(name, sizeof name, "block %d", l);
         for (int g = 0; g < GRIDS; g++) {

@@ -160,7 +160,7 @@ static mpno_status put_promise(mpno_ctx *ctx, mpno_value *map, const char *key, 
 }
 
 static mpno_status put_population(mpno_ctx *ctx, const mpno_population *p, mpno_value *map) {
-    mpno_value *promise, *list;
+    mpno_value *promise;
     char claim[320];
     MPNO_TRY(mpno_value_set_real(ctx, map, "level", p->level));
     MPNO_TRY(mpno_value_set_int(ctx, map, "samples", p->samples));
@@ -176,13 +176,18 @@ static mpno_status put_population(mpno_ctx *ctx, const mpno_population *p, mpno_
         MPNO_TRY(mpno_value_set_real(ctx, promise, "confidence", p->confidence));
         MPNO_TRY(mpno_value_set_real(ctx, promise, "risk", p->risk));
     }
-    MPNO_TRY(mpno_value_set_list(ctx, map, "assumptions", &list));
-    for (int i = 0; mpno_population_assumption(i) != NULL; i++) {
-        mpno_value *text;
-        MPNO_TRY(mpno_value_string(ctx, mpno_population_assumption(i), &text));
-        MPNO_TRY(mpno_value_append(ctx, list, text));
-    }
     return MPNO_OK;
+}
+
+mpno_status mpno_population_assumptions(mpno_ctx *ctx, mpno_value **out) {
+    mpno_status status = mpno_value_list(ctx, out);
+    for (int i = 0; status == MPNO_OK && mpno_population_assumption(i) != NULL; i++) {
+        mpno_value *text;
+        status = mpno_value_string(ctx, mpno_population_assumption(i), &text);
+        if (status == MPNO_OK) status = mpno_value_append(ctx, *out, text);
+    }
+    if (status != MPNO_OK) mpno_value_destroy(ctx, out);
+    return status;
 }
 
 mpno_status mpno_population_value(mpno_ctx *ctx, const mpno_population *population,

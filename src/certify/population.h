@@ -44,9 +44,12 @@ const char *mpno_population_assumption(int index);
 /* The promises in words. */
 void mpno_population_claim(const mpno_population *population, char *text, size_t capacity);
 void mpno_population_sure_claim(const mpno_population *population, char *text, size_t capacity);
-/* An infinite bound is null, and "bounded" false. */
+/* Without the assumptions; an infinite bound is null, and "bounded" false. */
 MPNO_WARN_UNUSED mpno_status mpno_population_value(mpno_ctx *ctx, const mpno_population *population,
                                                    mpno_value **out);
+
+/* A list of all assumptions. */
+MPNO_WARN_UNUSED mpno_status mpno_population_assumptions(mpno_ctx *ctx, mpno_value **out);
 
 typedef struct mpno_envelope_layer {
     char name[16];

@@ -322,6 +322,13 @@ bool mpno_path_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
+bool mpno_path_same(const char *a, const char *b) {
+    struct stat one, other;
+    if (strcmp(a, b) == 0) return true;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name, char *out,
                            size_t capacity) {
     size_t length = strlen(folder);

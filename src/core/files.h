@@ -39,6 +39,8 @@ MPNO_WARN_UNUSED mpno_status mpno_file_append_bytes(mpno_ctx *ctx, const char *p
 MPNO_WARN_UNUSED mpno_status
 mpno_folder_create(mpno_ctx *ctx, const char *path); /* with parents; existing is fine */
 bool mpno_path_exists(const char *path);
+/* Whether both name one file, whatever the names are; true of equal names. */
+bool mpno_path_same(const char *a, const char *b);
 /* Joins folder and name into out (capacity bytes); an absolute name is taken as it is. E_ARGUMENT
  * when too long. */
 MPNO_WARN_UNUSED mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name,

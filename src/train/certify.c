@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * mpno_certify: a certificate of one answer of a trained model. See mpno/certify.h. */
+ * mpno_certify: a certificate of a trained model, of each kind. See mpno/certify.h. */
 #include <fenv.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +17,39 @@ static bool ends_with(const char *text, const char *end) {
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
+/* What belongs to one kind alone is refused with the others. */
+static mpno_status check_kind(mpno_ctx *ctx, const mpno_certify_opts *o) {
+    const char *other = o->answer != NULL   ? "--answer"
+                        : o->sample > 0     ? "--sample"
+                        : o->tolerance >= 0 ? "--tolerance"
+                        : o->html != NULL   ? "--html"
+                                            : NULL;
+    MPNO_CHECK(ctx,
+               o->kind == MPNO_CERTIFICATE_POPULATION ||
+                   (o->samples == 0 && o->coverage == 0 && o->confidence < 0),
+               MPNO_E_ARGUMENT, "--%s belongs to the bound of new samples: give --data FILE",
+               o->samples != 0    ? "samples"
+               : o->coverage != 0 ? "coverage"
+                                  : "confidence");
+    if (o->kind == MPNO_CERTIFICATE_STATIC) {
+        MPNO_CHECK(ctx, other == NULL, MPNO_E_ARGUMENT,
+                   "--static speaks of every input, %s of one answer: leave one of the two out",
+                   other);
+        MPNO_CHECK(ctx, o->range >= 0 && isfinite(o->range), MPNO_E_ARGUMENT,
+                   "--range is %g; expected a number above 0, such as 6", o->range);
+        return MPNO_OK;
+    }
+    if (o->kind == MPNO_CERTIFICATE_POPULATION) {
+        if (o->tolerance >= 0) other = o->answer || o->sample > 0 || o->html ? other : NULL;
+        MPNO_CHECK(ctx, other == NULL, MPNO_E_ARGUMENT,
+                   "--data speaks of new samples, %s of one answer: leave one of the two out",
+                   other);
+    }
+    MPNO_CHECK(ctx, o->range == 0, MPNO_E_ARGUMENT,
+               "--range is the size of the inputs that --static speaks of: give --static too");
+    return MPNO_OK;
+}
+
 static mpno_status check_opts(mpno_ctx *ctx, const mpno_certify_opts *o) {
     MPNO_CHECK(ctx, o->size == sizeof *o, MPNO_E_ARGUMENT,
                "mpno_certify_opts: size is %zu, expected %zu; start from MPNO_CERTIFY_OPTS_INIT",
@@ -29,7 +62,7 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_certify_opts *o) {
                "%s does not end in .json: certificates are JSON files", o->certificate);
     MPNO_CHECK(ctx, o->html == NULL || ends_with(o->html, ".html"), MPNO_E_ARGUMENT,
                "%s does not end in .html: pages are HTML files", o->html);
-    return MPNO_OK;
+    return check_kind(ctx, o);
 }
 
 /* "out/a.json": the answer lies in out/a_answer.npy and is named a_answer.npy, so that the two can
@@ -47,38 +80,52 @@ static mpno_status store_answer(mpno_proof *p, const char *certificate) {
     return mpno_certificate_set(p->ctx, &p->certificate.answer.key, "");
 }
 
-static mpno_status prove(mpno_proof *p, const mpno_config *overrides,
-                         const mpno_certify_opts *opts) {
+static mpno_status read_input(mpno_proof *p, const mpno_certify_opts *opts) {
     const mpno_settings *s = &p->restored.checkpoint->settings;
     const char *input = opts->input ? opts->input : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
     MPNO_CHECK(p->ctx, input != NULL, MPNO_E_CONFIG,
                "there is no input to certify an answer of: give --input FILE; the checkpoint's "
                "configuration names no test data");
+    return mpno_proof_read_input(p, input, opts->sample);
+}
+
+static mpno_status prove_point(mpno_proof *p, const mpno_config *overrides,
+                               const mpno_certify_opts *opts, const mpno_sink *sink,
+                               mpno_value **document) {
     p->certificate.claim.tolerance = opts->tolerance >= 0 ? opts->tolerance : NAN;
-    MPNO_TRY(mpno_proof_read_input(p, input, opts->sample));
     MPNO_TRY(opts->answer ? mpno_proof_read_answer(p, opts->answer) : mpno_proof_run(p));
     if (opts->certificate && !opts->answer) MPNO_TRY(store_answer(p, opts->certificate));
     MPNO_TRY(mpno_proof_make_plan(p, overrides));
-    return mpno_proof_measure(p);
+    MPNO_TRY(mpno_proof_measure(p));
+    MPNO_TRY(mpno_certificate_tree(p->ctx, &p->certificate, document));
+    mpno_status status = opts->html ? mpno_proof_page(p, opts->html) : MPNO_OK;
+    if (status == MPNO_OK) status = mpno_proof_say(p->ctx, &p->certificate, opts->layers, sink);
+    if (status != MPNO_OK) mpno_value_destroy(p->ctx, document);
+    return status;
+}
+
+static mpno_status prove(mpno_proof *p, const mpno_config *overrides, const mpno_certify_opts *opts,
+                         const mpno_sink *sink, mpno_value **document) {
+    MPNO_TRY(read_input(p, opts));
+    switch (opts->kind) {
+        case MPNO_CERTIFICATE_STATIC:
+            return mpno_proof_static(p, overrides, opts, sink, document);
+        case MPNO_CERTIFICATE_POPULATION:
+            return mpno_proof_population(p, overrides, opts, sink, document);
+        case MPNO_CERTIFICATE_POINT:
+            break;
+    }
+    return prove_point(p, overrides, opts, sink, document);
 }
 
 static mpno_status deliver(const mpno_proof *p, const mpno_certify_opts *opts,
-                           const mpno_sink *sink, char **json) {
-    mpno_value *document = NULL;
-    MPNO_TRY(mpno_certificate_tree(p->ctx, &p->certificate, &document));
-    mpno_status status =
-        opts->certificate ? mpno_json_write(p->ctx, opts->certificate, document) : MPNO_OK;
-    if (status == MPNO_OK && opts->html) status = mpno_proof_page(p, opts->html);
-    if (status == MPNO_OK) status = mpno_proof_say(p->ctx, &p->certificate, opts->layers, sink);
-    if (status == MPNO_OK)
-        mpno_say(sink, "%s: %s\n", mpno_verdict_name((mpno_verdict)p->certificate.verdict),
-                 p->certificate.reason);
-    if (status == MPNO_OK && opts->certificate)
-        mpno_say(sink, "certificate in %s\n", opts->certificate);
-    if (status == MPNO_OK && opts->html) mpno_say(sink, "page in %s\n", opts->html);
-    if (status == MPNO_OK && json) status = mpno_json_text(p->ctx, document, false, json);
-    mpno_value_destroy(p->ctx, &document);
-    return status;
+                           const mpno_value *document, const mpno_sink *sink, char **json) {
+    if (opts->certificate) MPNO_TRY(mpno_json_write(p->ctx, opts->certificate, document));
+    mpno_say(sink, "%s: %s\n", mpno_verdict_name((mpno_verdict)p->certificate.verdict),
+             p->certificate.reason);
+    if (opts->certificate) mpno_say(sink, "certificate in %s\n", opts->certificate);
+    if (opts->html) mpno_say(sink, "page in %s\n", opts->html);
+    return json ? mpno_json_text(p->ctx, document, false, json) : MPNO_OK;
 }
 
 static mpno_status certify(mpno_ctx *ctx, const char *checkpoint, const mpno_config *overrides,
@@ -86,13 +133,15 @@ static mpno_status certify(mpno_ctx *ctx, const char *checkpoint, const mpno_con
                            const mpno_sink *sink, mpno_verdict *verdict, char **json) {
     char path[PATH_SIZE];
     mpno_proof proof;
+    mpno_value *document = NULL;
     MPNO_TRY(mpno_checkpoint_find(ctx, checkpoint, path, sizeof path));
     MPNO_TRY(mpno_proof_start(ctx, path, &proof));
     mpno_status status = mpno_proof_look_around(&proof, around);
     if (status == MPNO_OK) status = mpno_proof_restore(&proof, overrides);
-    if (status == MPNO_OK) status = prove(&proof, overrides, opts);
-    if (status == MPNO_OK) status = deliver(&proof, opts, sink, json);
+    if (status == MPNO_OK) status = prove(&proof, overrides, opts, sink, &document);
+    if (status == MPNO_OK) status = deliver(&proof, opts, document, sink, json);
     if (status == MPNO_OK) *verdict = (mpno_verdict)proof.certificate.verdict;
+    mpno_value_destroy(ctx, &document);
     mpno_proof_clear(&proof);
     return status;
 }

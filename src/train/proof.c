@@ -12,12 +12,22 @@
 #include "graph/policy.h"
 #include "train/objective.h"
 
-void mpno_proof_clear(mpno_proof *p) {
-    mpno_certificate_clear(p->ctx, &p->certificate);
+void mpno_proof_next(mpno_proof *p) {
     mpno_dataset_destroy(p->ctx, &p->input);
     mpno_free(p->ctx, p->answer);
     mpno_free(p->ctx, p->exact);
     p->answer = p->exact = NULL;
+    for (int i = 0; i < MPNO_N_DISTANCES; i++) {
+        mpno_certified_distance *d = &p->certificate.distance[i];
+        d->lower = d->upper = d->size_lower = d->size_upper = d->shadow = NAN;
+    }
+    p->certificate.n_layers = 0;
+}
+
+void mpno_proof_clear(mpno_proof *p) {
+    mpno_proof_next(p);
+    mpno_certifier_destroy(&p->certifier);
+    mpno_certificate_clear(p->ctx, &p->certificate);
     mpno_restored_clear(p->ctx, &p->restored);
 }
 
@@ -108,7 +118,7 @@ static const double *input_values(const mpno_proof *p) {
     return mpno_sample(p->input->x, MPNO_F64, p->input->points * p->input->in_channels, p->at);
 }
 
-static const double *steering(const mpno_proof *p) {
+const double *mpno_proof_steering(const mpno_proof *p) {
     return p->input->embedding
                ? mpno_sample(p->input->embedding, MPNO_F64, p->input->n_features, p->at)
                : NULL;
@@ -117,7 +127,7 @@ static const double *steering(const mpno_proof *p) {
 static mpno_status sum_input(mpno_proof *p) {
     const mpno_dataset *d = p->input;
     mpno_certified_sample *s = &p->certificate.input;
-    const double *extra = steering(p);
+    const double *extra = mpno_proof_steering(p);
     double *values;
     char sum[MPNO_SHA256_TEXT];
     s->shape = shape_of(d->in_channels, d->ndim, d->grid);
@@ -240,21 +250,25 @@ static mpno_status keep(mpno_proof *p, const mpno_predictor *predictor) {
                                 mpno_network_bf16_products(predictor->network));
 }
 
-mpno_status mpno_proof_run(mpno_proof *p) {
+mpno_status mpno_proof_network(const mpno_proof *p, mpno_dataset **encoded, mpno_predictor *out) {
     const mpno_certified_sample *s = &p->certificate.input;
     const mpno_predictor_opts opts = mpno_restored_opts(&p->restored);
+    int64_t at;
+    MPNO_TRY(read_sample(p, s->path, s->sample, true, encoded, &at));
+    memcpy((*encoded)->out_grid, p->output_grid, sizeof p->output_grid);
+    const mpno_status status =
+        mpno_predictor_create(p->restored.model, p->ctx, *encoded, 1, &opts, out);
+    if (status != MPNO_OK) mpno_dataset_destroy(p->ctx, encoded);
+    return status;
+}
+
+mpno_status mpno_proof_run(mpno_proof *p) {
     mpno_dataset *encoded = NULL;
     mpno_predictor predictor;
-    int64_t at;
-    MPNO_TRY(read_sample(p, s->path, s->sample, true, &encoded, &at));
-    memcpy(encoded->out_grid, p->output_grid, sizeof p->output_grid);
-    mpno_status status =
-        mpno_predictor_create(p->restored.model, p->ctx, encoded, 1, &opts, &predictor);
-    if (status == MPNO_OK) {
-        status = mpno_predictor_run(&predictor, at, 1);
-        if (status == MPNO_OK) status = keep(p, &predictor);
-        mpno_predictor_destroy(&predictor);
-    }
+    MPNO_TRY(mpno_proof_network(p, &encoded, &predictor));
+    mpno_status status = mpno_predictor_run(&predictor, p->at, 1);
+    if (status == MPNO_OK) status = keep(p, &predictor);
+    mpno_predictor_destroy(&predictor);
     mpno_dataset_destroy(p->ctx, &encoded);
     return status == MPNO_OK ? sum_answer(p) : status;
 }
@@ -526,32 +540,45 @@ const char *mpno_proof_trouble(const mpno_float_environment *around) {
     return NULL;
 }
 
-static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
+/* One serves all samples of a grid, but where a vector steers the model it is that of one. */
+static mpno_status make_certifier(mpno_proof *p) {
     const mpno_dataset *d = p->input;
+    if (p->certifier != NULL && mpno_proof_steering(p) == NULL) return MPNO_OK;
+    mpno_certifier_destroy(&p->certifier);
     const mpno_train_state *state = &p->restored.checkpoint->state;
     mpno_certifier_opts opts = {.x = state->encode_x ? &state->x : NULL,
                                 .y = state->encode_y ? &state->y : NULL,
                                 .norms = mpno_settings_norms(&p->restored.checkpoint->settings),
-                                .embedding = steering(p)};
+                                .embedding = mpno_proof_steering(p)};
     for (int i = 0; i < d->ndim; i++) {
         opts.grid[i] = d->grid[i];
         opts.output_grid[i] = p->output_grid[i];
     }
+    return mpno_certifier_create(p->restored.model, &opts, &p->certifier);
+}
+
+static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
+    const mpno_dataset *d = p->input;
     const int64_t n = answer_values(p);
-    mpno_certifier *certifier = NULL;
     double *answer = NULL;
     MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)n, sizeof *answer, &answer));
     reorder(d, n / d->out_channels, d->out_channels, true, p->answer, answer);
-    mpno_status status = mpno_certifier_create(p->restored.model, &opts, &certifier);
-    if (status == MPNO_OK) status = mpno_certifier_run(certifier, input_values(p), answer, out);
+    mpno_status status = make_certifier(p);
+    if (status == MPNO_OK) status = mpno_certifier_run(p->certifier, input_values(p), answer, out);
     if (status == MPNO_OK)
         status = mpno_alloc_array(p->ctx, (size_t)n, sizeof *p->exact, &p->exact);
     if (status == MPNO_OK)
-        reorder(d, n / d->out_channels, d->out_channels, false, mpno_certifier_answer(certifier),
+        reorder(d, n / d->out_channels, d->out_channels, false, mpno_certifier_answer(p->certifier),
                 p->exact);
-    mpno_certifier_destroy(&certifier);
     mpno_free(p->ctx, answer);
     return status;
+}
+
+mpno_status mpno_proof_decide(mpno_proof *p, mpno_verdict verdict, const char *claim,
+                              const char *reason) {
+    p->certificate.verdict = (int)verdict;
+    MPNO_TRY(mpno_certificate_set(p->ctx, &p->certificate.claim.text, claim));
+    return mpno_certificate_set(p->ctx, &p->certificate.reason, reason);
 }
 
 /* A copy, since judging may fail with a sentence of its own. */

@@ -18,6 +18,7 @@ typedef struct mpno_proof {
     int64_t output_grid[MPNO_MAX_AXES];
     double *exact;       /* owned: the f64 run's answer, likewise; NULL: nothing was measured */
     double *answer;      /* owned: in the order of data files; NULL: none yet */
+    mpno_certifier *certifier; /* owned: of the last measurement; NULL: none */
     const char *trouble; /* why nothing can be proved in this process; NULL: nothing is known */
     mpno_certificate certificate; /* owned */
 } mpno_proof;
@@ -38,6 +39,8 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_read_answer(mpno_proof *proof, const cha
 MPNO_WARN_UNUSED mpno_status mpno_proof_run(mpno_proof *proof);
 /* Writes it: [1, channels, grid..] in the model's arithmetic type. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_write_answer(const mpno_proof *proof, const char *path);
+/* Forgets input, answer and measurement: another sample may follow. */
+void mpno_proof_next(mpno_proof *proof);
 /* What says how the answer was computed; after input and answer. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_make_plan(mpno_proof *proof, const mpno_config *overrides);
 /* Kernels, threads and how they round, as found before anything was read. */
@@ -45,6 +48,11 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_look_around(mpno_proof *proof,
                                                     const mpno_float_environment *around);
 /* Why nothing can be proved under it; NULL: things can. */
 const char *mpno_proof_trouble(const mpno_float_environment *around);
+/* The network that the sample runs through, made for it alone; encoded (owned) goes with it. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_network(const mpno_proof *proof, mpno_dataset **encoded,
+                                                mpno_predictor *out);
+/* The vector that steers the model on the sample, input->n_features numbers; NULL: none does. */
+const double *mpno_proof_steering(const mpno_proof *proof);
 /* The bounds, and the verdict on the certificate's claim. What no bound is known of, or a processor
  * that does not round as it should, is no failure but a verdict of UNKNOWN with no numbers. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_measure(mpno_proof *proof);
@@ -54,6 +62,19 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_overrides(mpno_ctx *ctx, const mpno_valu
                                                   mpno_config **out);
 
 const char *mpno_verdict_name(mpno_verdict verdict); /* "VERIFIED", "REFUTED", "UNKNOWN" */
+
+/* The other kinds: verdict, reason and claim go into the certificate, the whole into the document
+ * (owned by the caller), and the text to the sink. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_static(mpno_proof *proof, const mpno_config *overrides,
+                                               const mpno_certify_opts *opts, const mpno_sink *sink,
+                                               mpno_value **document);
+MPNO_WARN_UNUSED mpno_status mpno_proof_population(mpno_proof *proof, const mpno_config *overrides,
+                                                   const mpno_certify_opts *opts,
+                                                   const mpno_sink *sink, mpno_value **document);
+/* Takes copies of the texts. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_decide(mpno_proof *proof, mpno_verdict verdict,
+                                               const char *claim, const char *reason);
+
 /* A tensor that the answer's network stores in few bits: how far the answer of a network is from
  * the exact one that stores this one so and all others in full, in L2. */
 typedef struct mpno_proof_site {
@@ -69,6 +90,8 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_sites(const mpno_proof *proof, mpno_proo
 /* One HTML document about the certificate and its sites, written whole. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_page(const mpno_proof *proof, const char *path);
 
+/* Seven digits, rounded upwards or downwards; "-" of NaN. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_bound_cell(mpno_table *table, double value, bool up);
 MPNO_WARN_UNUSED mpno_status mpno_proof_fill_distances(const mpno_certificate *certificate,
                                                        mpno_table *table);
 MPNO_WARN_UNUSED mpno_status mpno_proof_fill_layers(const mpno_certificate *certificate,

@@ -11,7 +11,7 @@
 #include "train/sink.h"
 
 /* Seven digits; where they are on the wrong side, the last one is moved by one. */
-static mpno_status bound(mpno_table *table, double value, bool up) {
+mpno_status mpno_proof_bound_cell(mpno_table *table, double value, bool up) {
     char text[32];
     double read = 0;
     if (isnan(value)) return mpno_table_cell(table, "-");
@@ -33,10 +33,10 @@ mpno_status mpno_proof_fill_distances(const mpno_certificate *c, mpno_table *tab
     for (int i = 0; i < MPNO_N_DISTANCES; i++) {
         const mpno_certified_distance *d = &c->distance[i];
         MPNO_TRY(mpno_table_cell(table, "%s", names[i]));
-        MPNO_TRY(bound(table, d->lower, false));
-        MPNO_TRY(bound(table, d->upper, true));
-        MPNO_TRY(bound(table, d->relative_lower, false));
-        MPNO_TRY(bound(table, d->relative_upper, true));
+        MPNO_TRY(mpno_proof_bound_cell(table, d->lower, false));
+        MPNO_TRY(mpno_proof_bound_cell(table, d->upper, true));
+        MPNO_TRY(mpno_proof_bound_cell(table, d->relative_lower, false));
+        MPNO_TRY(mpno_proof_bound_cell(table, d->relative_upper, true));
         MPNO_TRY(mpno_table_cell(table, "%.4g", d->size_upper));
         MPNO_TRY(mpno_table_cell(table, "%.2g", d->shadow));
     }
@@ -53,7 +53,7 @@ mpno_status mpno_proof_fill_layers(const mpno_certificate *c, mpno_table *table)
         MPNO_TRY(mpno_table_cell(table, "%s", layer->name));
         MPNO_TRY(mpno_table_cell(table, "%.4g", layer->norm));
         MPNO_TRY(mpno_table_cell(table, "%.4g", layer->most));
-        MPNO_TRY(bound(table, layer->error, true));
+        MPNO_TRY(mpno_proof_bound_cell(table, layer->error, true));
         MPNO_TRY(layer->norm > 0 ? mpno_table_cell(table, "%.1e", layer->error / layer->norm)
                                  : mpno_table_cell(table, "-"));
     }

@@ -94,6 +94,7 @@ class Certify(Case):
         cls.made = made.folder
         make_project(cls.made)
         made.mpno("train", "config.yaml", "precision.policy=mixed", "--quiet")
+        made.mpno("train", "config.yaml", "precision.policy=half", "data.encode_input=true", "output=encoded", "--quiet")
         made.mpno("certify", "run", "--input", "test8.pt", "-o", "c.json", "--quiet")
 
     def setUp(self):
@@ -250,6 +251,157 @@ class Certify(Case):
         self.verify(VERIFIED, "o.json")
         (self.folder / "o_answer.npy").unlink()
         self.verify(VERIFIED, "o.json")
+
+    # ---- every input ----
+
+    encoded = "encoded"  # a run without stabiliser whose inputs are encoded
+
+    def static(self, *words, status=VERIFIED):
+        """A document of certify --static, whose sum is looked at."""
+        told = self.mpno("certify", self.encoded, "--static", "--json", *words, status=status).json()
+        self.assertEqual((told["kind"], told["verdict"]), ("static", ("VERIFIED", "REFUTED", "UNKNOWN")[status]))
+        self.assertEqual(sign(dict(told)), one_line(told))
+        return told
+
+    def test_nothing_overflows(self):
+        told = self.static()
+        self.assertEqual((told["static"]["range"], told["static"]["encoded"], told["static"]["fails"]), (6, True, None))
+        rows = told["static"]["table"]
+        self.assertEqual(told["static"]["tensors"], len(rows))
+        self.assertEqual({row["layer"] for row in rows}, {"lifting", "block 0", "block 1", "projection"})
+        for row in rows:
+            self.assertTrue(row["closes"] and row["bound"] <= row["maximum"], row)
+            self.assertEqual(row["maximum"], 65504 if row["format"] == "f16" else 3.4028234663852886e38)
+        self.assertIn("f16", {row["format"] for row in rows})
+        tightest = min(rows, key=lambda row: row["headroom"])
+        self.assertEqual(told["static"]["least_headroom"], tightest["headroom"])
+        text = self.mpno("certify", "encoded", "--static").out
+        for word in ("6 standard deviations", f"| {tightest['layer']} ", f"all {len(rows)}\n", "VERIFIED: for |a| <= 6"):
+            self.assertIn(word, text)
+        lines = text.count("\n|"), self.mpno("certify", "encoded", "--static", "--layers").out.count("\n|")
+        self.assertEqual(lines, (1 + 4, 1 + len(rows)))
+        full = self.static("precision.policy=full", "--range", "1e9")
+        self.assertEqual({row["format"] for row in full["static"]["table"]}, {"f32"})
+
+    def test_where_it_is_not_proved(self):
+        words = ("precision.format=f16",)
+        told = self.static(*words, "--range", "1e7", status=UNKNOWN)
+        fails, remedies = told["static"]["fails"], told["static"]["remedies"]
+        self.assertGreater(fails["bound"], fails["maximum"])
+        self.assertIn(f"{fails['layer']}: {fails['tensor']}", told["reason"])
+        self.assertTrue(remedies["stabilizer_tanh"] and remedies["format_bf16"])
+        self.static("precision.format=bf16", "--range", "1e7")
+        self.assertTrue(1 < remedies["range"] < 1e7)
+        self.static(*words, "--range", repr(remedies["range"]))
+        self.static(*words, "--range", repr(2 * remedies["range"]), status=UNKNOWN)
+        self.assertIn("| not proved |", self.mpno("certify", "encoded", "--static", "--range", "1e7", *words, status=2).out)
+        sums = self.static("precision.arithmetic=f16")["static"]["transform_sums"]
+        self.assertEqual([s["points"] for s in sums], [64, 64])
+        self.assertTrue(all(s["limit_rounded"] < s["limit"] <= 65504 / s["mean"] for s in sums))
+        self.assertIn("transforms in f16", self.mpno("certify", "encoded", "--static", "precision.arithmetic=f16").out)
+
+    def test_static_words(self):
+        self.mpno("certify", "encoded", "--static", "-o", "s.json", "-q")
+        told = json.loads((self.folder / "s.json").read_text())
+        self.assertEqual(sign(dict(told)), one_line(told))
+        self.assertFalse((self.folder / "s_answer.npy").exists())
+        self.assertIn("kind 'static'", self.verify(UNKNOWN, "s.json"))
+        for words, fragments in (
+                (("--static", "--answer", "c_answer.npy"), ("--static", "--answer")), (("--static", "--sample", "1"), ("--sample",)),
+                (("--static", "--tolerance", "1"), ("--tolerance",)), (("--static", "--html", "s.html"), ("--html",)),
+                (("--range", "6"), ("--range", "--static")), (("--static", "--range", "0"), ("--range", "above 0")),
+                (("--static", "--range", "inf"), ("--range",)), (("--static", "--range", "6x"), ("--range",))):
+            with self.subTest(words=words):
+                self.assert_error(self.mpno("certify", "run", *words, status=2), *fragments)
+        self.assert_error(self.mpno("certify", "run", "--static", status=2), "run", "--range A")
+        told = self.mpno("certify", "run", "--static", "--range", "1e4", "--json").json()  # tanh
+        self.assertEqual((told["static"]["encoded"], told["claim"]["text"].count("encoded")), (False, 0))
+
+    # ---- new samples ----
+
+    def make_many(self, change=""):
+        """many.npz: 200 times the first test sample, but for what `change` does to x."""
+        data = (self.folder / "test8.pt").read_bytes()
+        x = data[data.index(b"data/data/0") + len(b"data/data/0"):][:4 * 64].hex()
+        run_peer(f"""
+            x = np.tile(np.frombuffer(bytes.fromhex("{x}"), "<f4").reshape(1, 8, 8), (200, 1, 1))
+            {change}
+            np.savez("many.npz", x=x, y=x)
+            """, self.folder)
+
+    def population(self, run_folder, *words, status=VERIFIED):
+        """A document of certify --data many.npz, whose sum is looked at."""
+        told = self.mpno("certify", run_folder, "--data", "many.npz", "--json", *words, status=status).json()
+        self.assertEqual((told["kind"], told["verdict"]), ("population", ("VERIFIED", "REFUTED", "UNKNOWN")[status]))
+        self.assertEqual(sign(dict(told)), one_line(told))
+        return told
+
+    def test_a_population_of_equals(self):
+        """What is said of 200 equal samples is what is said of one."""
+        self.make_many()
+        told = self.population("run")
+        for name in DISTANCES:
+            found, upper = told["distances"][name], self.certificate["distances"][name]["relative_upper"]
+            for value in (found["median"], found["largest"], found["marginal"]["bound"], found["confident"]["bound"]):
+                self.assertEqual(value, upper)
+            self.assertEqual((found["samples"], found["infinite"], found["marginal"]["rank"]), (200, 0, 191))
+            self.assertGreaterEqual(found["marginal"]["coverage"], 0.95)
+            self.assertLessEqual(found["confident"]["risk"], 0.05)
+        self.assertEqual(told["envelope"]["layers"], [{"name": layer["name"], "norm": layer["norm"], "largest": layer["max"]}
+                                                      for layer in self.certificate["layers"]])
+        self.assertEqual(told["data"], {"path": "many.npz", "key": "x", "samples": 200,
+                                        "sha256": digest(200 * (self.certificate["input"]["sha256"] + "\n"))})
+        self.assertEqual(len(told["assumptions"]), 5)
+        upper = self.certificate["distances"]["l2"]["relative_upper"]
+        self.assertIn("at most", self.population("run", "--tolerance", repr(upper))["reason"])
+        below = self.population("run", "--tolerance", repr(math.nextafter(upper, 0)), status=UNKNOWN)
+        self.assertIn("above", below["reason"])
+        self.assertEqual(below["claim"]["tolerance"], math.nextafter(upper, 0))
+
+    def test_a_population_with_outliers(self):
+        """Answers that are not finite have no bound: as many as the ranks allow may be among the samples."""
+        self.make_many("x[5:14] *= 1e9")
+        told = self.population("encoded", "--confidence", "0")
+        self.assertEqual((told["distances"]["l2"]["infinite"], told["distances"]["l2"]["largest"]), (9, None))
+        self.assertNotIn("confident", told["distances"]["l2"])
+        self.assertEqual(told["envelope"]["samples"], 191)
+        self.assertEqual(self.population("encoded", status=UNKNOWN)["distances"]["l2"]["marginal"]["bounded"], True)
+        self.make_many("x[5:15] *= 1e9")
+        told = self.population("encoded", "--confidence", "0", status=UNKNOWN)
+        self.assertEqual((told["distances"]["h1"]["marginal"]["bounded"], told["distances"]["h1"]["marginal"]["bound"]),
+                         (False, None))
+        text = self.mpno("certify", "encoded", "--data", "many.npz", "--layers", status=UNKNOWN).out
+        for word in ("10 samples have no bound; the first, sample 5:", "not bounded", "| projection ", "1. Calibration samples",
+                     "200 of 200 samples", "UNKNOWN: too many samples have no bound; the first: "):
+            self.assertIn(word, text)
+        self.make_many("x[:10] *= 0.25")
+        low = self.population("encoded", "--coverage", "0.9")["distances"]["l2"]
+        self.assertEqual(low["marginal"]["rank"], 181)
+        self.assertEqual(low["largest"], max(low["largest"], low["marginal"]["bound"], low["median"]))
+
+    def test_population_words(self):
+        self.make_many()
+        for words, fragments in (
+                (("--data", "test8.pt"), ("test8.pt", "no sample 199")), (("--data", "./train.pt", "data.train=train.pt"), ("train.pt", "took no part")),
+                (("--data", "many.npz", "--samples", "199"), ("199", "200")), (("--data", "many.npz", "--samples", "x"), ("--samples",)),
+                (("--data", "many.npz", "--samples", "201"), ("no sample 200",)),
+                (("--data", "many.npz", "--coverage", "0.999"), ("too few", "999")),
+                (("--data", "many.npz", "--coverage", "95"), ("--coverage", "below 1")),
+                (("--data", "many.npz", "--coverage", "1"), ("level",)),
+                (("--data", "many.npz", "--confidence", "-1"), ("--confidence",)),
+                (("--data", "many.npz", "--confidence", "1"), ("confidence",)),
+                (("--data", "many.npz", "--static"), ("--data", "--static")),
+                (("--data", "many.npz", "--input", "many.npz"), ("--data", "--input")),
+                (("--data", "many.npz", "--answer", "c_answer.npy", "--tolerance", "1"), ("--data", "--answer")),
+                (("--data", "many.npz", "--html", "c.html"), ("--html",)), (("--data", "many.npz", "--sample", "1"), ("--sample",)),
+                (("--data", "many.npz", "--range", "1"), ("--range", "--static")),
+                (("--samples", "200"), ("--samples", "--data FILE")), (("--coverage", "0.9"), ("--coverage", "--data FILE")),
+                (("--confidence", "0"), ("--confidence", "--data FILE")), (("--static", "--samples", "200"), ("--samples",)),
+                (("--data", "nowhere.pt"), ("nowhere.pt",))):
+            with self.subTest(words=words):
+                self.assert_error(self.mpno("certify", "run", *words, status=2), *fragments)
+        self.mpno("certify", "run", "--data", "many.npz", "-o", "p.json", "-q")
+        self.assertIn("kind 'population'", self.verify(UNKNOWN, "p.json"))
 
     # ---- it is the same everywhere ----
 

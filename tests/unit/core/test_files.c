@@ -265,6 +265,12 @@ static void folders_and_paths(void **state) {
     assert_int_equal(mpno_folder_create(ctx, in_folder("a/b/c")), MPNO_OK);
     assert_true(mpno_path_exists(in_folder("a/b/c")));
     assert_false(mpno_path_exists(in_folder("a/b/d")));
+    char other[256];
+    snprintf(other, sizeof other, "%s", in_folder("a/b/../b/c"));
+    assert_true(mpno_path_same(in_folder("a/b/c"), other));
+    assert_false(mpno_path_same(in_folder("a/b"), other));
+    assert_false(mpno_path_same(in_folder("a/b/d"), other));
+    assert_true(mpno_path_same("nowhere", "nowhere"));
     assert_int_equal(mpno_folder_create(ctx, "/"), MPNO_OK);
     assert_int_equal(mpno_folder_create(ctx, ""), MPNO_E_IO);
     assert_int_equal(rmdir(in_folder("a/b/c")) + rmdir(in_folder("a/b")), 0);

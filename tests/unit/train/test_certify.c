@@ -20,6 +20,7 @@
 
 static char run[128], certificate[160], page[160];
 static bool with_page;
+static mpno_certificate_kind kind;
 
 static int train_once(void **state) {
     const char *const plain[] = {"opt.n_epochs", "2", "report.html", "false", NULL};
@@ -36,6 +37,8 @@ static mpno_status certify(mpno_verdict *verdict, char **json) {
     mpno_certify_opts opts = MPNO_CERTIFY_OPTS_INIT;
     opts.certificate = certificate;
     if (with_page) opts.html = page;
+    opts.kind = kind;
+    if (kind == MPNO_CERTIFICATE_STATIC) opts.range = 6;
     return mpno_certify(ctx, run, NULL, &opts, NULL, verdict, json);
 }
 static mpno_status verify(mpno_verdict *verdict, char **json) {
@@ -110,6 +113,37 @@ static void memory_may_fail(void **state) {
     assert_true(mpno_path_exists(page));
 }
 
+/* The other kinds likewise; their certificates are not verify's. */
+static void other_kinds(void **state) {
+    (void)state;
+    const mpno_certificate_kind kinds[] = {MPNO_CERTIFICATE_STATIC};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const size_t before = mpno_ctx_bytes(ctx);
+        mpno_status status = MPNO_E_MEMORY;
+        kind = kinds[i];
+        for (int64_t n = 0; status != MPNO_OK; n += 1 + n / 8) {
+            mpno_verdict verdict = MPNO_VERDICT_VERIFIED;
+            char *json = NULL;
+            remove(certificate);
+            mpno_alloc_fail_after(ctx, n);
+            status = certify(&verdict, &json);
+            mpno_alloc_fail_after(ctx, -1);
+            assert_int_equal(json != NULL, status == MPNO_OK);
+            mpno_text_free(ctx, json);
+            assert_int_equal(mpno_ctx_bytes(ctx), before);
+            assert_int_equal(verdict,
+                             status == MPNO_OK ? MPNO_VERDICT_VERIFIED : MPNO_VERDICT_UNKNOWN);
+            assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
+        }
+        expect(verify, MPNO_VERDICT_UNKNOWN, "mpno verify checks the kind");
+        fesetround(FE_UPWARD);
+        expect(certify, MPNO_VERDICT_UNKNOWN, "not set to round to nearest");
+        fesetround(FE_TONEAREST);
+    }
+    kind = MPNO_CERTIFICATE_POINT;
+    expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED");
+}
+
 static void arguments(void **state) {
     (void)state;
     mpno_verdict verdict;
@@ -140,6 +174,7 @@ int main(void) {
         cmocka_unit_test(lost_small_numbers_prove_nothing),
 #endif
         cmocka_unit_test(memory_may_fail),
+        cmocka_unit_test(other_kinds),
         cmocka_unit_test(arguments),
     };
     return cmocka_run_group_tests(tests, train_once, finish);
