@@ -340,16 +340,17 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_OTHER_ANSWER:
             args->answer = value;
             break;
+        case OPTION_WITHIN:
+            args->within = true;
+            args->tolerance = NAN;
+            if (!strcmp(value, "auto")) break;
+            /* fall through */
         case OPTION_TOLERANCE:
             return read_real("--tolerance", value, 0, false, HUGE_VAL,
                              "a number such as 1e-3, 0 or more", &args->tolerance);
         case OPTION_HTML:
             args->html = value;
             break;
-        case OPTION_WITHIN:
-            args->within = true;
-            args->tolerance = NAN;
-            return strcmp(value, "auto") ? read_tolerance(value, &args->tolerance) : 0;
         case OPTION_MINIMISE:
             args->minimise = value;
             if (!strcmp(value, "memory") || !strcmp(value, "time")) break;
