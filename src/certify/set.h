@@ -5,7 +5,7 @@
  * errors grow from op to op by Lipschitz constants. "Exact" is the network in real arithmetic with
  * the model's weights as they are stored. Such a bound is far above what happens, and more so with
  * each layer: it is worth something for models that were trained under a budget of norms
- * (regularizer.spectral_norm). Theory: docs/theory/set.md, statements L1 ..
+ * (regularizer.lipschitz_*). Theory: docs/theory/set.md, statements L1 ..
  *
  * Norms are those of fields (graph/bound.h): root of the mean over points of the sum over channels
  * of squares; inputs and answers are as the network has them, encoded. */
