@@ -210,14 +210,17 @@ static void by_group(mpno_range_walk *w, const mpno_node *node, const mpno_range
                      const double *gamma, const double *beta) {
     mpno_range *y = mpno_range_out(w, node);
     const int64_t width = x->channels / node->attr.groups;
-    const double u = mpno_range_unit(w), points = mpno_range_points(w->graph, node->in[0]);
+    const double u = mpno_range_unit(w), points = mpno_range_points(w->graph, node->in[0]),
+                 root = sqrt(node->attr.eps);
     for (int64_t first = 0; first < x->channels; first += width) {
         const group g = group_of(w, node, x, first, width);
         const double shift = node->attr.uncentred ? 0 : 2 * g.mean / sqrt(node->attr.eps);
         for (int64_t c = first; c < first + width; c++) {
             double most, rms;
             ratios(node, x, c, &g, points, off, &most, &rms);
-            const double by = fabs(gamma[c]), error = 8 * u * (by * (most + shift) + fabs(beta[c]));
+            const double by = fabs(gamma[c]),
+                         error = 8 * u * (by * (most + shift) + fabs(beta[c])) +
+                                 mpno_range_guard(w, by * (x->most[c] + g.mean) * 2 / root);
             mpno_range_set(y, c, beta[c] - by * most - error, beta[c] + by * most + error,
                            by * rms + fabs(beta[c]) + error);
         }

@@ -120,11 +120,15 @@ mpno_status mpno_range_gelu(mpno_range_walk *w, const mpno_node *node) {
     const double u = ldexp(1, -17) + 16 * mpno_range_unit(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = gelu(x->low[c]), high = gelu(x->high[c]), off = u * x->most[c];
-        const bool falls = x->low[c]<-0.75, rises = x->high[c]> - 0.752;
+        const bool falls = x->low[c] + 0.75 < 0, rises = x->high[c] + 0.752 > 0;
         mpno_range_set(y, c, (falls && rises ? -0.16998 : fmin(low, high)) - off,
                        fmax(low, high) + off, (1 + u) * x->rms[c]);
     }
     return MPNO_OK;
+}
+
+static double within(double x, double limit) {
+    return fmax(-limit, fmin(x, limit));
 }
 
 /* Of odd functions that grow, with no slope above 1: f at both ends; the rms is at most that of x.
@@ -135,8 +139,8 @@ static void squashed(mpno_range_walk *w, const mpno_node *node, double (*f)(doub
     const double u = 16 * mpno_range_unit(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = f(x->low[c]), high = f(x->high[c]);
-        mpno_range_set(y, c, fmax(low - u * fabs(low), -limit), fmin(high + u * fabs(high), limit),
-                       (1 + u) * x->rms[c]);
+        mpno_range_set(y, c, within(low - u * fabs(low), limit),
+                       within(high + u * fabs(high), limit), (1 + u) * x->rms[c]);
     }
 }
 

@@ -44,7 +44,7 @@ static mpno_status map_channels(mpno_range_walk *w, const mpno_node *node, bool 
                 most += size * x->most[i], rms += size * x->rms[i];
                 off += slack[at] * x->most[i];
             }
-        off += (up - 1) * most;
+        off += (up - 1) * most + mpno_range_guard(w, most);
         mpno_range_set(y, o, low - off, high + off, up * rms);
     }
     mpno_free(w->ctx, m);

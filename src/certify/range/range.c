@@ -62,7 +62,11 @@ mpno_format mpno_range_format(const mpno_range_walk *walk, mpno_format format) {
 }
 
 double mpno_range_axis_error(double u, int64_t n) {
-    return 8 * u * ((double)n + 32);
+    return 16 * u * ((double)n + 32);
+}
+
+double mpno_range_guard(const mpno_range_walk *walk, double on_the_way) {
+    return on_the_way <= mpno_format_max(walk->policy.base) / 2 ? 0 : INFINITY;
 }
 
 double mpno_range_finish(const mpno_range_walk *walk, double bound) {

@@ -101,6 +101,8 @@ double mpno_range_unit(const mpno_range_walk *walk);
 /* A bound beyond the arithmetic format, or not a number, is INFINITY; others are raised by what
  * the evaluation may have lost (S2). */
 double mpno_range_finish(const mpno_range_walk *walk, double bound);
+/* 0; INFINITY where numbers that are made on the way, up to this, leave the arithmetic format. */
+double mpno_range_guard(const mpno_range_walk *walk, double on_the_way);
 /* Error of a transform along an axis of n points in arithmetic of unit u (S8), relative to the sum
  * of the magnitudes of what is transformed. */
 double mpno_range_axis_error(double u, int64_t n);

@@ -108,7 +108,7 @@ mpno_status mpno_range_fft_forward(mpno_range_walk *w, const mpno_node *node) {
     const double total = sqrt(sum_weights(y->weights, modes));
     for (int64_t c = 0; c < y->channels; c++) {
         const double sum = n * planes * mpno_range_mean(x, c),
-                     off = error * sum + g.added * g.divided;
+                     off = error * sum + g.added * g.divided + mpno_range_guard(w, 4 * n * sum);
         const double most = node->attr.prescale ? planes * x->most[c] : sum;
         y->most[c] = s * (sum + off);
         y->rms[c] = s * (n * planes * x->rms[c] + off * total);
@@ -128,7 +128,8 @@ mpno_status mpno_range_line_forward(mpno_range_walk *w, const mpno_node *node) {
     if (!plain) return MPNO_OK;
     const double cap = w->assume_tanh && w->tamed[node->out[0]] ? 1 : INFINITY;
     for (int64_t c = 0; c < y->channels; c++) {
-        const double most = fmin(x->most[c], cap), rms = fmin(x->rms[c], cap);
+        const double most = fmin(x->most[c], cap) + mpno_range_guard(w, 2 * n * x->most[c]),
+                     rms = fmin(x->rms[c], cap);
         y->most[c] = s * n * fmin(most, sqrt(lines) * rms) * (1 + error);
         y->rms[c] = s * n * rms * (1 + error * total); /* the mean of a line's means */
     }
@@ -144,7 +145,8 @@ mpno_status mpno_range_columns_forward(mpno_range_walk *w, const mpno_node *node
     for (int64_t k = 0; k < t->modes; k++) y->weights[k] = columns_weight(t, k);
     const double total = sqrt(sum_weights(y->weights, t->modes));
     for (int64_t c = 0; c < y->channels; c++) {
-        const double sum = lines * mpno_range_mean(x, c);
+        const double sum = lines * mpno_range_mean(x, c) +
+                           mpno_range_guard(w, 4 * lines * lines * mpno_range_mean(x, c));
         y->most[c] = sum * (1 + error);
         y->rms[c] = lines * x->rms[c] + error * sum * total;
     }
@@ -181,7 +183,9 @@ mpno_status mpno_range_fft_inverse(mpno_range_walk *w, const mpno_node *node) {
     const mpno_status status = mpno_chain_bounds(w, node->in[0], true, &end, &chain);
     const double times = to_weights(x, v, modes);
     for (int64_t c = 0; status == MPNO_OK && c < y->channels; c++) {
-        const double off = error * chain.sum[c] + g.added / s;
+        const double n = (double)mpno_fft_points(fft),
+                     off = error * chain.sum[c] + g.added / s +
+                           mpno_range_guard(w, 4 * n * s * chain.sum[c]);
         y->most[c] = s * (chain.sum[c] + off);
         y->rms[c] = s * (times * fmin(x->rms[c], chain.rms[c]) / sqrt(planes) + off);
         /* the pairs that a real line is joined to are twice as large */
@@ -207,7 +211,9 @@ mpno_status mpno_range_columns_inverse(mpno_range_walk *w, const mpno_node *node
     const double times = to_weights(x, v, t->modes);
     if (status == MPNO_OK && biased) status = mpno_range_magnitudes(w, node, 1, &b);
     for (int64_t c = 0; status == MPNO_OK && c < y->channels; c++) {
-        const double add = b != NULL ? b[c] / fabs(t->mean) : 0, off = error * chain.sum[c];
+        const double add = b != NULL ? b[c] / fabs(t->mean) : 0,
+                     off = error * chain.sum[c] +
+                           mpno_range_guard(w, 4 * (double)t->lines * chain.sum[c]);
         y->most[c] = (chain.column[c] * (1 + error) + add) * (1 + u);
         y->field[c] = (chain.sum[c] + off + add) * (1 + u);
         y->rms[c] = (times * fmin(x->rms[c], chain.rms[c]) + off + add) * (1 + u);

@@ -29,8 +29,8 @@ static double largest(const mpno_range_walk *w, int param) {
     return most;
 }
 
-/* Numbers first .. of a parameter as the node reads them; *off: how far each may be off, as a share
- * of it and at least. */
+/* Numbers first .. of a parameter as the node reads them; scales are those of its own values, so
+ * that none saturates. *off: how far each may be off, as a share of it and at least. */
 static void read_numbers(const mpno_range_walk *w, const mpno_node *node, int param, size_t first,
                          size_t n, double *values, mpno_range_rounding *off) {
     const mpno_range_weight *from = &w->weights[param];
@@ -45,7 +45,6 @@ static void read_numbers(const mpno_range_walk *w, const mpno_node *node, int pa
     }
     *off = mpno_range_format_rounding(s.format, s.rounding, s.scaling,
                                       s.scaling == MPNO_SCALING_NONE ? 0 : largest(w, param));
-    if (off->saturates) off->u = 1; /* copies have scales of their own values; be that as it may */
 }
 
 void mpno_range_block(const mpno_range_walk *w, const mpno_node *node, int i, int64_t block,
@@ -97,8 +96,10 @@ double mpno_range_copy_most(const mpno_range_walk *w, const mpno_node *node, int
     if (s.format == w->policy.base || param >= w->n_weights || w->weights[param].data == NULL)
         return 0;
     const double most = largest(w, param);
-    if (s.scaling == MPNO_SCALING_NONE && s.rounding == MPNO_ROUND_NEAREST_EVEN)
-        return mpno_format_round(most, s.format) < INFINITY ? most : INFINITY;
+    if (s.scaling == MPNO_SCALING_NONE && s.rounding == MPNO_ROUND_NEAREST_EVEN) {
+        const double rounded = mpno_format_round(most, s.format);
+        return rounded < INFINITY ? fmax(most, rounded) : INFINITY;
+    }
     const mpno_range_rounding r = mpno_range_format_rounding(s.format, s.rounding, s.scaling, most);
     return most + r.u * most + r.eta;
 }
