@@ -44,8 +44,9 @@ clang:
 	@cmake --preset clang >/dev/null
 	@cmake --build --preset clang
 
-#: make test-all      clang, asan and test
+#: make test-all      clang, asan and test, and 1e7 trials of the bounds of single operations
 test-all: clang asan test
+	@MPNO_TEST_TRIALS=100 python3 scripts/run_tests.py --only lemmas
 
 #: make check-layers  who includes whom, against src/LAYERS
 check-layers:

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,15 @@ typedef enum option_id {
     OPTION_ROLLOUT,
     OPTION_DATA,
     OPTION_FORMAT,
+    OPTION_INPUT,
+    OPTION_NUMBER,
+    OPTION_ANSWER,
+    OPTION_TOLERANCE,
+    OPTION_HTML,
+    OPTION_LAYERS,
+    OPTION_WEIGHTS,
+    OPTION_OTHER_INPUT,
+    OPTION_OTHER_ANSWER,
     OPTION_SAMPLE,
     OPTION_KEY,
     OPTION_AXES,
@@ -72,6 +82,23 @@ static const option options[OPTION_COUNT] = {
                      "data to try on; the first test file of the configuration where not given"},
     [OPTION_FORMAT] = {"--format", NULL, "NAME", CLI_OPTION_ADVISE,
                        "16-bit format to try, f16 or bf16; both where not given"},
+    [OPTION_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_CERTIFY,
+                      "data file with the input; the first test file of the configuration where\n"
+                      "                       not given"},
+    [OPTION_NUMBER] = {"--sample", NULL, "N", CLI_OPTION_CERTIFY,
+                       "which sample of it, from 0; 0 where not given"},
+    [OPTION_ANSWER] = {"--answer", NULL, "FILE", CLI_OPTION_CERTIFY,
+                       "predictions of these samples, or of this one, by mpno predict; computed\n"
+                       "                       where not given"},
+    [OPTION_TOLERANCE] = {"--tolerance", NULL, "T", CLI_OPTION_CERTIFY,
+                          "claim that the relative L2 distance is at most T, such as 1e-3"},
+    [OPTION_HTML] = {"--html", NULL, "FILE", CLI_OPTION_CERTIFY,
+                     "draw where the error comes from into FILE"},
+    [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer"},
+    [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
+                        "the checkpoint, in place of the path in CERTIFICATE"},
+    [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise"},
+    [OPTION_OTHER_ANSWER] = {"--answer", NULL, "FILE", CLI_OPTION_VERIFY, "the answer, likewise"},
     [OPTION_SAMPLE] = {"--sample", NULL, "LIST", CLI_OPTION_PLOT,
                        "samples to draw, such as 0,3 or 2:5 (5 excluded); 0 where not given"},
     [OPTION_KEY] = {"--key", NULL, "KEY", CLI_OPTION_PLOT,
@@ -217,6 +244,24 @@ static bool is_assignment(const char *word) {
     return n > 0 && word[n] == '=';
 }
 
+static int read_number(const char *text, int64_t *out) {
+    char *rest = NULL;
+    const long long value = strtoll(text, &rest, 10);
+    if (!isdigit((unsigned char)text[0]) || *rest || value == LLONG_MAX)
+        return cli_usage_error("--sample is '%s': expected a whole number, 0 or more", text);
+    *out = value;
+    return 0;
+}
+
+static int read_tolerance(const char *text, double *out) {
+    char *rest = NULL;
+    *out = strtod(text, &rest);
+    if (rest == text || *rest || !isfinite(*out) || *out < 0)
+        return cli_usage_error("--tolerance is '%s': expected a number such as 1e-3, 0 or more",
+                               text);
+    return 0;
+}
+
 static int apply(const option *o, const char *value, cli_args *args) {
     int count;
     switch ((option_id)(o - options)) {
@@ -250,6 +295,27 @@ static int apply(const option *o, const char *value, cli_args *args) {
             args->format = value;
             if (!strcmp(value, "f16") || !strcmp(value, "bf16")) break;
             return cli_usage_error("--format is '%s': expected f16 or bf16", value);
+        case OPTION_INPUT:
+        case OPTION_OTHER_INPUT:
+            args->input = value;
+            break;
+        case OPTION_NUMBER:
+            return read_number(value, &args->number);
+        case OPTION_ANSWER:
+        case OPTION_OTHER_ANSWER:
+            args->answer = value;
+            break;
+        case OPTION_TOLERANCE:
+            return read_tolerance(value, &args->tolerance);
+        case OPTION_HTML:
+            args->html = value;
+            break;
+        case OPTION_LAYERS:
+            args->layers = true;
+            break;
+        case OPTION_WEIGHTS:
+            args->weights = value;
+            break;
         case OPTION_SAMPLE:
             args->sample = value;
             break;
@@ -374,7 +440,7 @@ static int add_argument(const cli_page *page, const char *word, cli_args *args) 
 
 int cli_args_read(const char *command, const cli_page *page, int argc, char **argv,
                   cli_args *args) {
-    *args = (cli_args){0};
+    *args = (cli_args){.tolerance = -1};
     args->overrides = calloc((size_t)argc + 1, sizeof *args->overrides);
     if (!args->overrides) {
         cli_error("out of memory while reading the command line");

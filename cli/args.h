@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "mpno/experiment.h"
 
 #define CLI_MAX_ARGUMENTS 3
 
@@ -22,8 +25,10 @@ enum cli_option_set {
     CLI_OPTION_TABLE = 128,
     CLI_OPTION_CSV = 256,
     CLI_OPTION_ROLLOUT = 1024,
-    CLI_OPTION_SIZES = 2048, /* --quick, --full, --list */
-    CLI_OPTION_ADVISE = 4096, /* --data, --format */
+    CLI_OPTION_SIZES = 2048,   /* --quick, --full, --list */
+    CLI_OPTION_ADVISE = 4096,  /* --data, --format */
+    CLI_OPTION_CERTIFY = 8192, /* --input, --sample, --answer, --tolerance, --html, --layers */
+    CLI_OPTION_VERIFY = 16384, /* --weights, --input, --answer */
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
 };
 
@@ -43,20 +48,23 @@ typedef struct cli_page {
     const char *resume_help;                  /* NULL: that of train */
     const char *arguments[CLI_MAX_ARGUMENTS]; /* their names, in order */
     int n_required;                           /* how many of them must be there */
+    const char *exit_text;                    /* its exit statuses; NULL: those of most commands */
+    int failure; /* its exit status when the work failed; 0: CLI_FAILURE */
 } cli_page;
 
-typedef struct cli_override {
-    const char *key, *value;
-} cli_override;
+typedef mpno_experiment_override cli_override; /* so that experiments take them as they are */
 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
-    bool quick, full, list;
+    bool quick, full, list, layers;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;
     const char *data, *format;
+    const char *input, *answer, *weights, *html;
+    int64_t number;   /* of a sample */
+    double tolerance; /* negative: not said */
     const char *arguments[CLI_MAX_ARGUMENTS];
     int n_arguments;
     cli_override *overrides;

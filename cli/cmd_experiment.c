@@ -3,7 +3,6 @@
 #include "command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static void list_experiments(void) {
     for (size_t i = 0; mpno_experiment_text(i, "name"); ++i)
@@ -49,22 +48,16 @@ const cli_page cli_experiment_page = {
 
 static mpno_status run(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
     mpno_experiment_opts opts = MPNO_EXPERIMENT_OPTS_INIT;
-    mpno_experiment_override *overrides = calloc(args->n_overrides + 1, sizeof *overrides);
-    if (!overrides) return MPNO_E_MEMORY;
-    for (size_t i = 0; i < args->n_overrides; ++i)
-        overrides[i] = (mpno_experiment_override){args->overrides[i].key, args->overrides[i].value};
     opts.folder = args->output;
     opts.full = args->full;
-    opts.overrides = overrides;
+    opts.overrides = args->overrides;
     opts.n_overrides = args->n_overrides;
     cli_output_catch_signals(output);
-    const mpno_status status = mpno_experiment(ctx, args->arguments[0], &opts, &output->sink, json);
-    free(overrides);
-    return status;
+    return mpno_experiment(ctx, args->arguments[0], &opts, &output->sink, json);
 }
 
 mpno_status cli_experiment(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
-    if (args->n_arguments > 0) return run(ctx, args, output, json);
+    if (args->n_arguments > 0 && !args->list) return run(ctx, args, output, json);
     list_experiments();
     return MPNO_OK;
 }

@@ -75,7 +75,7 @@ static void print_help(const command *c, const cli_args *args) {
             "    Lists are written [8, 8] (quote them from the shell). Paths given here are\n"
             "    relative to the current folder, paths in a file to that file.\n");
     printf("\nEXAMPLES\n%s\nFILES\n%s\n%s\n%s", page->examples, page->files, environment_text,
-           exit_text);
+           page->exit_text ? page->exit_text : exit_text);
 }
 
 static const command *find_command(const char *name) {
@@ -167,6 +167,8 @@ static int run(const command *c, const cli_args *args) {
     mpno_status status = args->tuned ? use_tuned(ctx, args) : MPNO_OK;
     if (status == MPNO_OK) status = c->run(ctx, args, &output, &json);
     code = cli_finish(ctx, &output, status, args->json, json);
+    if (code == CLI_FAILURE && output.verdict != CLI_FAILURE && c->page->failure)
+        code = c->page->failure;
     mpno_ctx_destroy(&ctx);
     return code;
 }

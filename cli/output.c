@@ -109,7 +109,7 @@ int cli_finish(mpno_ctx *ctx, const cli_output *output, mpno_status status, bool
     written = fflush(stdout) == 0 && written;
     mpno_text_free(ctx, text);
     if (status != MPNO_OK) return cli_failed(ctx, status);
-    if (written) return CLI_OK;
+    if (written) return output->verdict;
     cli_error("the output could not be written in full; is the disk full or the pipe closed?");
     return CLI_FAILURE;
 }

@@ -24,6 +24,7 @@ typedef struct cli_output {
     mpno_sink sink;
     int descriptor; /* -1: quiet */
     bool failed;    /* a write did not succeed */
+    int verdict;    /* exit status of a command that went well; CLI_OK but where it decides */
 } cli_output;
 void cli_output_open(cli_output *output, bool json, bool quiet);
 

@@ -17,6 +17,7 @@
 #define MPNO_MPNO_H
 
 #include "mpno/advise.h"
+#include "mpno/certify.h"
 #include "mpno/context.h"
 #include "mpno/data.h"
 #include "mpno/data_source.h"

@@ -14,8 +14,7 @@
 #define U 0x1p-53
 enum { ROWS = 64 }; /* of a task */
 
-/* Bits of a leading part in sums of n products. */
-static int bits_for(int64_t n) {
+int mpno_captured_bits(int64_t n) {
     int bits = 0;
     while (((int64_t)1 << bits) < n) bits++;
     return (53 - bits) / 2;
@@ -52,8 +51,9 @@ static double largest(const double *x, int64_t n) {
 
 /* An element: exact = high + low + b, but for what `low` is off by. */
 static double miss(double y, double high, double low, double b) {
-    const double difference = high - y, residual = (difference + b) + low;
-    return fabs(residual) + 4 * U * (fabs(difference) + fabs(b) + fabs(low));
+    const double sum = high + b, t = sum - high, rest = (high - (sum - t)) + (b - t); /* Knuth */
+    const double difference = sum - y, residual = difference + (rest + low);
+    return fabs(residual) + 4 * U * (fabs(difference) + fabs(rest) + fabs(low));
 }
 
 /* What products below the least normal number may lose, with room for as many as there are. */
@@ -109,7 +109,7 @@ mpno_status mpno_captured_linear(mpno_ctx *ctx, int64_t rows, int64_t inputs, in
                     .y = y};
     double *parts = NULL;
     j.room = 2 * ROWS * (inputs + outputs);
-    j.bits = bits_for(inputs);
+    j.bits = mpno_captured_bits(inputs);
     mpno_status status = mpno_alloc_array(ctx, (size_t)(3 * count), sizeof *parts, &parts);
     if (status == MPNO_OK)
         status =
@@ -129,6 +129,15 @@ mpno_status mpno_captured_linear(mpno_ctx *ctx, int64_t rows, int64_t inputs, in
     mpno_free(ctx, j.rooms);
     mpno_free(ctx, j.sums);
     return status;
+}
+
+double mpno_captured_gelu(int64_t rows, int64_t channels, const double *x, const double *y) {
+    double sum = 0;
+    for (int64_t i = 0; i < rows * channels; i++) {
+        const double off = x[i] > 0 ? 2.5 * x[i] : 11 * fabs(y[i]) + 0.5 * fabs(x[i]);
+        sum += off * off;
+    }
+    return (1 + 1e-9) * U * sqrt(sum / (double)rows) + TINY;
 }
 
 /* -------- modes -------- */
@@ -174,7 +183,7 @@ mpno_status mpno_captured_contract(mpno_ctx *ctx, const mpno_captured_modes *mod
     const int64_t plane = modes->inputs * modes->outputs;
     modes_job j = {.m = modes,
                    .kernels = mpno_kernels_get(ctx->isa, MPNO_F64),
-                   .bits = bits_for(2 * modes->inputs),
+                   .bits = mpno_captured_bits(2 * modes->inputs),
                    .room = 4 * (plane + modes->inputs + modes->outputs)};
     mpno_status status =
         mpno_alloc_array(ctx, (size_t)(ctx->n_threads * j.room), sizeof *j.rooms, &j.rooms);

@@ -12,11 +12,20 @@
 #include "core/context.h"
 #include "kernel/kernel.h"
 
+/* Bits of leading parts whose sums of n products are exact. */
+int mpno_captured_bits(int64_t n);
+
 /* y [rows][outputs] for x [rows][inputs] times w' + b, w [outputs][inputs], b [outputs] or NULL;
  * all f64. Gives a bound of the root of the mean over rows of |y - exact|^2. */
 MPNO_WARN_UNUSED mpno_status mpno_captured_linear(mpno_ctx *ctx, int64_t rows, int64_t inputs,
                                                   int64_t outputs, const double *x, const double *w,
                                                   const double *b, const double *y, double *error);
+
+/* Not captured but bounded value by value: y = gelu(x) as f64 kernels compute it. Right of 0 the C
+ * library's erf is off by 1 ulp (glibc manual), its argument by 2 u where |z erf'(z)| <= 0.484, and
+ * the sum and the product round: 2.5 u x. Left of 0 erfc is off by 5 ulp: 11 u |y| + u |x| / 2.
+ * Gives the root of the mean over rows. */
+double mpno_captured_gelu(int64_t rows, int64_t channels, const double *x, const double *y);
 
 /* Of a spectrum times a matrix for each mode, y[k] = x[k] W[block k]: x [modes][2][inputs], w
  * [blocks][2][inputs][outputs], y [modes][2][outputs]. blocks NULL: all meet the first. weights: w

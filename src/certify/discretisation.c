@@ -177,12 +177,11 @@ void mpno_discretiser_destroy(mpno_discretiser **discretiser) {
 
 /* -------- a run -------- */
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void look(void *user, const mpno_sight *sight) {
     const mpno_discretiser *d = user;
-    (void)batch;
     for (int l = 0; l < (int)d->model->config.n_layers; l++) {
-        if (d->field[l] != edge || format != MPNO_F64) continue;
-        const mpno_alias_energy e = mpno_alias_run(d->alias[l], data);
+        if (d->field[l] != sight->edge || sight->format != MPNO_F64) continue;
+        const mpno_alias_energy e = mpno_alias_run(d->alias[l], sight->data);
         mpno_discretised_layer *layer = &d->now->layers[l];
         snprintf(layer->name, sizeof layer->name, "block %d", l);
         layer->norm = e.norm, layer->alias = e.alias, layer->cut = e.cut;

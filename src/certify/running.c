@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "certify/captured.h"
+#include "certify/captured_transform.h"
+#include "certify/savings.h"
 #include "certify/spectral_norm.h"
 #include "core/memory.h"
 #include "core/parallel.h"
@@ -16,7 +18,7 @@
  * sum of at most PART numbers and then of parts: both are off by less than 1e6 u. */
 #define ENLARGED (1 + 1e-9)
 /* 4 steps: a norm of 24 x 24 numbers at most 1.05 times too large, 1.001 times as measured. */
-enum { PART = 4096, GRAM_STEPS = 4 };
+enum { PART = 4096, GRAM_STEPS = 4, CAPTURED_TRANSFORMS = 4 };
 
 /* Which modes of a spectrum, or frequencies of columns, stand for their conjugates as well. */
 typedef struct last_axis {
@@ -35,6 +37,8 @@ struct mpno_running {
     double **values;   /* owned: [n_edges], of vectors and sums; NULL: none */
     bool *made;        /* owned: [n_edges], blocks whose norms are known */
     double *captured;  /* owned: [n_edges], see captured.h; -1: not */
+    mpno_saving *savings; /* owned: [n_nodes] */
+    int n_transforms;     /* of this run that were captured or could have been */
     int input, embedding, output;
     mpno_status status; /* of what the observer does */
 };
@@ -219,12 +223,32 @@ static mpno_status capture_contract(mpno_running *r, const mpno_node *node, cons
     return status;
 }
 
+/* Only of the first blocks: errors grow from block to block, so that later ones hardly count. */
+static mpno_status capture_transform(mpno_running *r, const mpno_node *node, const double *y) {
+    const bool inverse = node->op == &mpno_op_fft_inverse;
+    const mpno_fft_problem *problem = mpno_fft_get_problem(node->attr.fft);
+    const double scale = node->attr.scale * (inverse ? 1 : (double)mpno_fft_points(node->attr.fft));
+    const mpno_fft_weighting weighting = inverse ? MPNO_FFT_HERMITIAN : MPNO_FFT_PLAIN;
+    if (problem->kind != MPNO_FFT_REAL || node->attr.weighting != weighting ||
+        fabs(scale - 1) > 1e-15 || r->n_transforms++ >= CAPTURED_TRANSFORMS)
+        return MPNO_OK;
+    const double *x = data_of(r, node->in[0]);
+    return mpno_captured_transform(r->ctx, problem, inverse, r->graph->edges[node->in[0]].channels,
+                                   inverse ? y : x, inverse ? x : y, &r->captured[node->out[0]]);
+}
+
 /* Operands lie in memory until the step that read them is over. */
 static mpno_status capture(mpno_running *r, int edge, const double *y) {
     const int producer = r->graph->edges[edge].producer;
     if (producer < 0 || r->format != MPNO_F64) return MPNO_OK;
     const mpno_node *node = &r->graph->nodes[producer];
     if (node->op == &mpno_op_contract) return capture_contract(r, node, y);
+    if (node->op == &mpno_op_fft_forward || node->op == &mpno_op_fft_inverse)
+        return capture_transform(r, node, y);
+    if (node->op == &mpno_op_gelu)
+        r->captured[edge] =
+            mpno_captured_gelu(mpno_graph_grid(r->graph, edge)->points,
+                               r->graph->edges[edge].channels, data_of(r, node->in[0]), y);
     if (node->op != &mpno_op_linear) return MPNO_OK;
     const mpno_weight *w = &r->graph->weights[r->graph->edges[node->in[1]].param];
     return mpno_captured_linear(r->ctx, mpno_graph_grid(r->graph, edge)->points, w->cols, w->rows,
@@ -232,9 +256,10 @@ static mpno_status capture(mpno_running *r, int edge, const double *y) {
                                 data_of(r, node->in[2]), y, &r->captured[edge]);
 }
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void look(void *user, const mpno_sight *sight) {
     mpno_running *r = user;
-    (void)format, (void)batch;
+    const int edge = sight->edge;
+    const void *data = sight->data;
     if (r->status != MPNO_OK || edge >= r->graph->n_edges) return;
     if (r->graph->edges[edge].kind == MPNO_EDGE_SUMS) {
         r->status = keep_sums(r, edge, data);
@@ -310,7 +335,7 @@ static mpno_status prepare(mpno_running *r) {
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->values, &r->values));
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->made, &r->made));
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->captured, &r->captured));
-    for (size_t e = 0; e < n; e++) r->captured[e] = -1;
+    MPNO_TRY(mpno_alloc_array(r->ctx, (size_t)r->graph->n_nodes, sizeof *r->savings, &r->savings));
     for (int e = 0; e < r->graph->n_edges; e++) {
         const mpno_edge *edge = &r->graph->edges[e];
         if (edge->kind != MPNO_EDGE_FIELD || edge->producer >= 0) continue;
@@ -319,7 +344,8 @@ static mpno_status prepare(mpno_running *r) {
     }
     for (int i = 0; i < r->graph->n_nodes; i++) r->output = r->graph->nodes[i].out[0];
     find_axes(r);
-    return measure_weights(r);
+    MPNO_TRY(measure_weights(r));
+    return mpno_savings_find(r->graph, r->model, r->edges, r->savings);
 }
 
 mpno_status mpno_running_create(mpno_network *network, const mpno_model *model,
@@ -354,13 +380,15 @@ void mpno_running_destroy(mpno_running **running) {
     mpno_free(r->ctx, r->axes);
     mpno_free(r->ctx, r->made);
     mpno_free(r->ctx, r->captured);
+    mpno_free(r->ctx, r->savings);
     mpno_free(r->ctx, r);
     *running = NULL;
 }
 
 /* -------- a run -------- */
 
-static mpno_status bound_node(mpno_running *r, const mpno_node *node) {
+static mpno_status bound_node(mpno_running *r, int index) {
+    const mpno_node *node = &r->graph->nodes[index];
     mpno_bound_call call = {.graph = r->graph,
                             .node = node,
                             .arithmetic = r->format,
@@ -373,7 +401,9 @@ static mpno_status bound_node(mpno_running *r, const mpno_node *node) {
         call.in[i] = r->edges[node->in[i]];
         call.values[i] = r->values[node->in[i]];
     }
-    const double error = ENLARGED * node->op->bound(&call);
+    const mpno_saving *saving = &r->savings[index];
+    const double saved = saving->edge >= 0 ? saving->less * r->edges[saving->edge].error : 0;
+    const double error = ENLARGED * (node->op->bound(&call) - saved);
     MPNO_CHECK(r->ctx, isfinite(error), MPNO_E_NUMERIC,
                "%s: no finite bound of the error of %s is found", r->graph->layers[node->layer],
                r->graph->edges[node->out[0]].name);
@@ -385,6 +415,8 @@ mpno_status mpno_running_run(mpno_running *r, const void *x, const void *embeddi
                              double input_error, void *y) {
     const mpno_observer observer = {look, r};
     r->status = MPNO_OK;
+    r->n_transforms = 0;
+    for (int e = 0; e < r->graph->n_edges; e++) r->captured[e] = -1;
     if (embedding != NULL) mpno_network_set_embedding(r->network, embedding);
     mpno_network_observe(r->network, &observer);
     mpno_status status = mpno_network_forward(r->network, 1, x, y);
@@ -395,7 +427,7 @@ mpno_status mpno_running_run(mpno_running *r, const void *x, const void *embeddi
     r->edges[r->input].error = input_error;
     if (r->embedding >= 0) MPNO_TRY(measure_edge(r, r->embedding, embedding));
     MPNO_TRY(measure_edge(r, r->output, y));
-    for (int n = 0; n < r->graph->n_nodes; n++) MPNO_TRY(bound_node(r, &r->graph->nodes[n]));
+    for (int n = 0; n < r->graph->n_nodes; n++) MPNO_TRY(bound_node(r, n));
     return MPNO_OK;
 }
 

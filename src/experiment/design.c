@@ -160,7 +160,7 @@ static mpno_status check_reference(const mpno_design *d) {
                                                                  : NULL;
         const bool said = label->kind == MPNO_VALUE_STRING;
         const bool as_trained =
-            strcmp(axis, "evaluated") == 0 && said && strcmp(label->string, "as trained") == 0;
+            strcmp(axis, "evaluated") == 0 && said && strcmp(label->string, MPNO_AS_TRAINED) == 0;
         MPNO_CHECK(d->ctx,
                    said && (as_trained || (cells != NULL && mpno_value_get(cells, label->string))),
                    MPNO_E_CONFIG, "%s: reference.%s is %s, which is no label of that axis", d->name,

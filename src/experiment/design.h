@@ -2,11 +2,12 @@
  * What an experiment is: a YAML file as a tree, checked.
  *
  *   title, asks, finds   texts of the report; finds: how to read the results
- *   made                 data sets: name -> equation and its parameters; "@name" stands for the
- * file base                 a configuration, as of mpno train axes                 name -> label ->
- * keys of the configuration; the runs are all combinations seeds                each of them with
- * each of these evaluate             label -> keys: how each trained model is measured, too
- *   reference            axis -> label: what the others are compared with ("evaluated", "time" too)
+ *   made                 data sets: name -> equation, parameters; "@name" stands for the file
+ *   base                 a configuration, as of mpno train
+ *   axes                 name -> label -> keys of the configuration; all combinations are run
+ *   seeds                each of them with each of these
+ *   evaluate             label -> keys: how each trained model is measured, too
+ *   reference            axis -> label: what others are compared with ("evaluated", "time" too)
  *   equal_time           true: runs of as many seconds as the reference takes, too
  *   spectra              true: precision errors by frequency of each evaluation, too
  *   quick, full          parts of the above that replace them in the two sizes */
@@ -15,6 +16,9 @@
 
 #include "core/value.h"
 #include "mpno/experiment.h"
+
+/* The evaluation that every run has, beside those of `evaluate`. */
+#define MPNO_AS_TRAINED "as trained"
 
 enum { MPNO_MAX_DESIGN_AXES = 4, MPNO_MAX_SEEDS = 64 };
 

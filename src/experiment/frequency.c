@@ -13,7 +13,7 @@
 #include "train/config.h"
 #include "train/restore.h"
 #include "train/sets.h"
-#include "transform/fft/fft.h"
+#include "train/spectrum.h"
 
 enum { SAMPLES = 16, ROUNDED_SAMPLES = 256 };
 
@@ -37,19 +37,19 @@ static void close_pair(pair *p) {
     mpno_restored_clear(p->ctx, &p->restored);
 }
 
-static mpno_status make_networks(pair *p, const mpno_dataset *data) {
-    const mpno_predictor_opts use = mpno_restored_opts(&p->restored);
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) opts.grid[d] = data->grid[d];
-    memcpy(opts.output_grid, data->out_grid, sizeof opts.output_grid);
-    opts.capacity = p->batch;
-    opts.policy = use.policy;
-    opts.half_format = use.half;
-    opts.transform_arithmetic = use.arithmetic;
+/* The network that a predictor would run, and the same without anything narrow. */
+static mpno_status make_networks(pair *p, const mpno_set *set) {
+    mpno_predictor_opts use = mpno_restored_opts(&p->restored);
+    use.batch = SAMPLES;
+    mpno_network_opts opts = mpno_predictor_network(set->data, set->n, &use);
+    p->batch = opts.capacity;
     MPNO_TRY(mpno_network_create(p->restored.model, &opts, &p->narrow));
-    opts.policy = "full";
+    mpno_network_opts_widen(&opts);
     opts.transform_arithmetic = MPNO_F32;
-    return mpno_network_create(p->restored.model, &opts, &p->exact);
+    MPNO_TRY(mpno_network_create(p->restored.model, &opts, &p->exact));
+    mpno_predictor_steer(p->narrow, set->data, set->first);
+    mpno_predictor_steer(p->exact, set->data, set->first);
+    return MPNO_OK;
 }
 
 static mpno_status compare(pair *p) {
@@ -59,8 +59,7 @@ static mpno_status compare(pair *p) {
                "spectra are measured on the first of data.test, and there is none");
     const mpno_set *set = &p->sets.tests[0];
     const mpno_dataset *data = set->data;
-    p->batch = set->n < SAMPLES ? set->n : SAMPLES;
-    MPNO_TRY(make_networks(p, data));
+    MPNO_TRY(make_networks(p, set));
     MPNO_TRY(mpno_alloc_raw(p->ctx,
                             (size_t)(p->batch * data->out_points * data->out_channels) *
                                 mpno_format_bytes(data->format),
@@ -137,49 +136,16 @@ typedef struct shell_sums {
     int n;
 } shell_sums;
 
-/* fields: [points][fields] of f64. */
-static mpno_status add_spectra(mpno_ctx *ctx, const mpno_dataset *data, int64_t n_fields,
-                               const double *fields, shell_sums *out) {
-    mpno_fft_problem problem = {.kind = MPNO_FFT_REAL, .arithmetic = MPNO_F64, .ndim = data->ndim};
-    for (int d = 0; d < data->ndim; d++) problem.size[d] = problem.keep[d] = data->out_grid[d];
-    problem.keep[data->ndim - 1] = data->out_grid[data->ndim - 1] / 2 + 1;
-    mpno_fft *fft = NULL;
-    double *spectrum = NULL;
-    void *scratch = NULL;
-    MPNO_TRY(mpno_fft_create(ctx, &problem, &fft));
-    const int64_t modes = mpno_fft_modes(fft), row = 2 * n_fields;
-    mpno_status status = mpno_alloc_array(ctx, (size_t)(modes * row), sizeof *spectrum, &spectrum);
-    if (status == MPNO_OK)
-        status = mpno_alloc_raw(ctx, mpno_fft_scratch_bytes(fft, n_fields, 1), &scratch);
-    if (status == MPNO_OK) {
-        const mpno_fft_call call = {.batch = 1,
-                                    .channels = n_fields,
-                                    .scale = 1.0 / (double)mpno_fft_points(fft),
-                                    .field_format = MPNO_F64,
-                                    .spectrum_format = MPNO_F64,
-                                    .n_threads = 1,
-                                    .scratch = scratch};
-        (void)mpno_fft_forward(fft, &call, fields, spectrum);
-    }
-    for (int64_t k = 0; k < modes && status == MPNO_OK; k++) {
-        double square = 0;
-        int64_t rest = k;
-        for (int d = data->ndim - 1; d >= 0; d--) {
-            const int64_t at = rest % problem.keep[d];
-            const int64_t frequency = d == data->ndim - 1 ? at : at - problem.keep[d] / 2;
-            square += (double)(frequency * frequency);
-            rest /= problem.keep[d];
-        }
-        const int shell = (int)lround(sqrt(square));
-        for (int64_t j = 0; j < row && shell < out->n; j++) {
-            out->sum[shell] += spectrum[k * row + j] * spectrum[k * row + j];
-            out->count[shell]++;
+/* fields: [points][fields] of f64, the channels of the spectrum. */
+static void add_spectra(const mpno_spectrum *spectrum, const double *fields, shell_sums *out) {
+    mpno_spectrum_transform(spectrum, MPNO_F64, fields);
+    for (int64_t k = 0; k < mpno_spectrum_modes(spectrum); k++) {
+        const int64_t shell = lround(mpno_spectrum_wave(spectrum, k).length);
+        for (int64_t j = 0; j < spectrum->channels && shell < out->n; j++) {
+            out->sum[shell] += mpno_spectrum_power(spectrum, k, j);
+            out->count[shell] += 2;
         }
     }
-    mpno_free(ctx, scratch);
-    mpno_free(ctx, spectrum);
-    mpno_fft_destroy(ctx, &fft);
-    return status;
 }
 
 /* Solutions of the set with samples (and channels) behind the points, in f64. */
@@ -207,12 +173,12 @@ static mpno_status put_shells(mpno_ctx *of, mpno_value *entry, const char *key,
     return MPNO_OK;
 }
 
-/* One format: `rounded` has room for the fields; sums: of the fields, room for those of the rest.
- */
-static mpno_status put_format(mpno_ctx *ctx, const mpno_dataset *data, int64_t n_fields,
-                              mpno_format format, const double *fields, double *rounded,
-                              shell_sums *sums, mpno_ctx *of, mpno_value *tree) {
-    const size_t n = (size_t)(n_fields * data->out_points);
+/* One format: `rounded` has room for the fields, sums for their shells. */
+static mpno_status put_format(const mpno_spectrum *spectrum, int64_t points, mpno_format format,
+                              const double *fields, double *rounded, shell_sums *sums, mpno_ctx *of,
+                              mpno_value *tree) {
+    mpno_ctx *ctx = spectrum->ctx;
+    const size_t n = (size_t)(spectrum->channels * points);
     double squares = 0;
     mpno_value *entry = NULL;
     void *narrow = NULL;
@@ -227,15 +193,14 @@ static mpno_status put_format(mpno_ctx *ctx, const mpno_dataset *data, int64_t n
     const double rms = sqrt(squares / (double)n);
     for (int what = 0; what < 2; what++) {
         memset(sums->sum, 0, (size_t)(2 * sums->n) * sizeof *sums->sum);
-        MPNO_TRY(add_spectra(ctx, data, n_fields, what == 0 ? fields : rounded, sums));
+        add_spectra(spectrum, what == 0 ? fields : rounded, sums);
         if (what == 0)
             MPNO_TRY(mpno_value_set_map(of, tree, mpno_format_get(format)->name, &entry));
         MPNO_TRY(put_shells(of, entry, what == 0 ? "signal" : "noise", sums));
     }
     /* of a mode, both parts together; a part has 1 / sqrt 2 of it */
-    return mpno_value_set_real(
-        of, entry, "floor",
-        0.424 * mpno_format_unit(format) * rms / sqrt(2 * (double)data->out_points));
+    return mpno_value_set_real(of, entry, "floor",
+                               0.424 * mpno_format_unit(format) * rms / sqrt(2 * (double)points));
 }
 
 static mpno_status round_fields(mpno_ctx *ctx, const mpno_set *set, mpno_ctx *of,
@@ -246,6 +211,7 @@ static mpno_status round_fields(mpno_ctx *ctx, const mpno_set *set, mpno_ctx *of
                   n_fields = n * data->out_channels;
     int64_t least = data->out_grid[0];
     double *fields = NULL;
+    mpno_spectrum spectrum = {.ctx = ctx};
     shell_sums sums = {0};
     for (int d = 1; d < data->ndim; d++)
         if (data->out_grid[d] < least) least = data->out_grid[d];
@@ -255,9 +221,13 @@ static mpno_status round_fields(mpno_ctx *ctx, const mpno_set *set, mpno_ctx *of
     MPNO_TRY(mpno_alloc_array(ctx, (size_t)(2 * sums.n), sizeof *sums.sum, &sums.sum));
     sums.count = sums.sum + sums.n;
     mpno_status status = turn_fields(ctx, set, n, &fields);
+    if (status == MPNO_OK)
+        status = mpno_spectrum_create(ctx, data->ndim, data->out_grid, data->planes, n_fields,
+                                      &spectrum);
     for (size_t i = 0; i < sizeof formats / sizeof *formats && status == MPNO_OK; i++)
-        status = put_format(ctx, data, n_fields, formats[i], fields,
+        status = put_format(&spectrum, data->out_points, formats[i], fields,
                             fields + n_fields * data->out_points, &sums, of, tree);
+    mpno_spectrum_destroy(&spectrum);
     mpno_free(ctx, fields);
     mpno_free(ctx, sums.sum);
     return status;

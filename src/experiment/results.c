@@ -88,7 +88,7 @@ static mpno_status add_result(const mpno_campaign *c, const mpno_value *result, 
         for (size_t s = 0; s < test->items[e]->n; s++, rows++)
             MPNO_TRY(add_row(c, result, test->keys[e], test->items[e]->keys[s],
                              test->items[e]->items[s], text));
-    return rows > 0 ? MPNO_OK : add_row(c, result, "as trained", NULL, NULL, text);
+    return rows > 0 ? MPNO_OK : add_row(c, result, MPNO_AS_TRAINED, NULL, NULL, text);
 }
 
 static mpno_status write_csv(const mpno_campaign *c) {

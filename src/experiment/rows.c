@@ -9,8 +9,6 @@
 
 const char *const mpno_measures[MPNO_N_MEASURES] = {"l2", "h1"};
 
-static const char as_trained[] = "as trained";
-
 /* Numbers over the seeds: under result[path[0]][path[1]].. */
 static mpno_spread numbers(const mpno_campaign *c, const mpno_row *row, const char *const *path,
                            int depth) {
@@ -70,7 +68,7 @@ mpno_status mpno_rows_list(const mpno_campaign *c, mpno_row **out, size_t *n) {
                 (*out)[(*n)++] =
                     (mpno_row){.cell = cell,
                                .equal_time = time == 1,
-                               .evaluation = e == 0 ? as_trained : d->evaluate->keys[e - 1]};
+                               .evaluation = e == 0 ? MPNO_AS_TRAINED : d->evaluate->keys[e - 1]};
         }
     return MPNO_OK;
 }

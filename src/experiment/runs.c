@@ -371,7 +371,7 @@ static mpno_status train(const mpno_campaign *c, mpno_ctx *ctx, const run *r, mp
         return mpno_value_set_string(c->ctx, result, "message", mpno_ctx_error(ctx));
     }
     MPNO_TRY(mpno_value_set_string(c->ctx, result, "status", "ok"));
-    const mpno_status put = put_errors(c, json, "as trained", result, tests);
+    const mpno_status put = put_errors(c, json, MPNO_AS_TRAINED, result, tests);
     mpno_text_free(ctx, json);
     MPNO_TRY(put);
     MPNO_TRY(measure_rounding(c, ctx, r, result));
@@ -390,7 +390,7 @@ static void say_run(const mpno_campaign *c, const run *r, const mpno_value *resu
                     double seconds) {
     char cell[256], time[MPNO_HUMAN_CAPACITY], left[MPNO_HUMAN_CAPACITY], errors[200] = "";
     mpno_design_cell_text(c->design, r->cell, cell, sizeof cell);
-    const mpno_value *tests = mpno_value_get(mpno_value_get(result, "test"), "as trained");
+    const mpno_value *tests = mpno_value_get(mpno_value_get(result, "test"), MPNO_AS_TRAINED);
     for (size_t i = 0, used = 0; tests != NULL && i < tests->n && used + 60 < sizeof errors; i++) {
         const mpno_value *l2 = mpno_value_get(tests->items[i], "l2");
         if (l2 == NULL) continue;

@@ -35,6 +35,10 @@ double mpno_bound_rounding(const mpno_bound_call *call, double terms, double siz
     return share / (1 - share) * size + terms * call->eta * ones(call);
 }
 
+double mpno_bound_wide(const mpno_bound_call *call, double terms) {
+    return terms * SUM_UNIT / call->unit;
+}
+
 double mpno_bound_rounding_or_captured(const mpno_bound_call *call, double terms, double size) {
     return call->captured >= 0 ? call->captured : mpno_bound_rounding(call, terms, size);
 }
@@ -72,13 +76,14 @@ static group group_of(const mpno_bound_call *call, int64_t first, int64_t width,
                      (double)width,
                  share = (terms + (double)width + 6) * SUM_UNIT;
     group g = {.gamma = gamma == NULL};
-    for (int64_t c = first; c < first + width; c++) {
-        g.mean += sums[2 * c] / n;
-        g.square += sums[2 * c + 1] / n;
+    for (int64_t c = first; c < first + width; c++) { /* as the kernel does */
+        g.mean += sums[2 * c];
+        g.square += sums[2 * c + 1];
         if (gamma != NULL) g.gamma = fmax(g.gamma, fabs(gamma[c]));
         if (beta != NULL) g.beta = fmax(g.beta, fabs(beta[c]));
     }
-    if (attr->uncentred) g.mean = 0;
+    g.mean = attr->uncentred ? 0 : g.mean / n;
+    g.square /= n;
     g.mean_off = attr->uncentred ? 0 : share * sqrt(g.square);
     g.variance_off = 3 * share * g.square;
     const double variance = g.square - g.mean * g.mean - g.variance_off;
@@ -97,7 +102,7 @@ double mpno_bound_normalized(const mpno_bound_call *call, double x_error, double
     for (int64_t first = 0; first < channels; first += width) {
         const group g = group_of(call, first, width, terms);
         const double least = attr->fixed ? g.deviation : g.deviation - one;
-        if (!(least > 0)) return INFINITY;
+        if (!(least > 1e-3 * g.deviation)) return INFINITY; /* less is what the bounds are off by */
         const double values = attr->fixed ? x_norm / spread : sqrt(g.square),
                      centred = attr->fixed ? values + fabs(g.mean) : g.deviation;
         const double moved =
@@ -108,6 +113,9 @@ double mpno_bound_normalized(const mpno_bound_call *call, double x_error, double
         off += (double)width * by_sums * by_sums;
         size += (double)width * sized * sized;
     }
-    /* 1.001: what the bounds of the sums themselves are off by, far below 1e-6 */
-    return slope * x_error + 1.001 * sqrt(off) + mpno_bound_rounding(call, 8, 1.001 * sqrt(size));
+    /* 1.001: what the bounds of the sums themselves are off by, far below 1e-6. Of the f64 numbers
+     * factor and shift, five roundings each; to the arithmetic one, and two of what they make. A
+     * factor that underflows is off by eta. */
+    return slope * x_error + 1.001 * sqrt(off) + call->eta * x_norm +
+           mpno_bound_rounding(call, 3 + mpno_bound_wide(call, 5), 1.001 * sqrt(size));
 }

@@ -108,10 +108,8 @@ void mpno_exec_observe(mpno_exec *x, const mpno_observer *observer) {
     x->observer = observer != NULL ? *observer : (mpno_observer){0};
 }
 
-/* A field is stored by an instruction of its own, or whole. What has scales is not shown: its bits
- * are not its values. */
+/* A field is stored by an instruction of its own, or whole. */
 static bool shown(const mpno_exec *x, const mpno_step *step, int i, int edge) {
-    if (x->stored[edge].coded && x->stored[edge].codec.scaling != MPNO_SCALING_NONE) return false;
     const mpno_edge_kind kind = x->graph->edges[edge].kind;
     const bool op = step->whole < 0 && step->instrs[i].kind == MPNO_INSTR_OP;
     return x->lowered.stored[edge] && x->stored[edge].data != NULL &&
@@ -123,10 +121,17 @@ static void show(mpno_exec *x, int s, int64_t batch) {
     int edges[MPNO_OP_MAX_OUT];
     for (int i = 0; i < writers(step); i++) {
         written(x, step, i, edges);
-        for (int o = 0; o < MPNO_OP_MAX_OUT; o++)
-            if (edges[o] >= 0 && shown(x, step, i, edges[o]))
-                x->observer.look(x->observer.user, edges[o], x->stored[edges[o]].format,
-                                 x->stored[edges[o]].data, batch);
+        for (int o = 0; o < MPNO_OP_MAX_OUT; o++) {
+            if (edges[o] < 0 || !shown(x, step, i, edges[o])) continue;
+            const mpno_stored *stored = &x->stored[edges[o]];
+            const bool scaled = stored->coded && stored->codec.scaling != MPNO_SCALING_NONE;
+            const mpno_sight sight = {.edge = edges[o],
+                                      .format = stored->format,
+                                      .codec = scaled ? &stored->codec : NULL,
+                                      .data = stored->data,
+                                      .batch = batch};
+            x->observer.look(x->observer.user, &sight);
+        }
     }
 }
 

@@ -54,11 +54,20 @@ const void *mpno_exec_data(const mpno_exec *exec, int edge);
 int mpno_exec_run(mpno_exec *exec, mpno_pass pass, int64_t before, int64_t batch,
                   double loss_scale);
 
+/* A tensor that has just been stored. */
+typedef struct mpno_sight {
+    int edge;
+    mpno_format format;
+    const mpno_codec *codec; /* what has scales: its bits are not its values; else NULL */
+    const void *data;
+    int64_t batch; /* samples of that run */
+} mpno_sight;
+
 /* Who looks at tensors as they are stored: called for each one right after the step that wrote it,
- * before another may take its place, with the samples of that run. Gradients of weights are not
- * shown: they are of the arithmetic format, and stay. */
+ * before another may take its place. Gradients of weights are not shown: they are of the arithmetic
+ * format, and stay. */
 typedef struct mpno_observer {
-    void (*look)(void *user, int edge, mpno_format format, const void *data, int64_t batch);
+    void (*look)(void *user, const mpno_sight *sight);
     void *user;
 } mpno_observer;
 /* From now on; copied; NULL: nobody, which costs nothing. */

@@ -32,6 +32,11 @@ const char *mpno_policy_name(int index) {
     return rows[index].name;
 }
 
+bool mpno_role_transformed(mpno_role role) {
+    return role == MPNO_ROLE_TRANSFORM_IN || role == MPNO_ROLE_COLUMNS ||
+           role == MPNO_ROLE_SPECTRUM || role == MPNO_ROLE_TRANSFORM_OUT;
+}
+
 const char *mpno_role_text(mpno_role role, bool gradient) {
     static const char *const plain[] = {
 #define X(name, column, text) text,

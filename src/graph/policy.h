@@ -15,6 +15,8 @@ typedef enum mpno_role {
     MPNO_ROLE_COUNT
 } mpno_role;
 
+/* What transforms read, write and hold in between: overflow there is what the paper sees first. */
+bool mpno_role_transformed(mpno_role role);
 const char *mpno_role_text(mpno_role role, bool gradient); /* "activation", "activation gradient" */
 
 const char *mpno_scaling_text(mpno_scaling scaling); /* "none", "tensor", .., "block" */

@@ -6,31 +6,23 @@
 #include <math.h>
 
 /* The transform next to an edge: its own, or that of what its producer was given. */
-static const mpno_fft_problem *problem_of(const mpno_graph *graph, int edge) {
+static const mpno_fft *transform_of(const mpno_graph *graph, int edge) {
     for (int n = 0; n < graph->n_nodes; n++) {
         const mpno_node *node = &graph->nodes[n];
         const bool touches = node->in[0] == edge || (node->n_out > 0 && node->out[0] == edge);
         if (touches && node->attr.fft != NULL && graph->edges[edge].kind == MPNO_EDGE_SPECTRUM &&
             mpno_fft_modes(node->attr.fft) == graph->edges[edge].modes)
-            return mpno_fft_get_problem(node->attr.fft);
+            return node->attr.fft;
     }
     return NULL;
 }
 
 int mpno_shells_of(const mpno_graph *graph, int edge, int32_t *shell) {
-    const mpno_fft_problem *p = problem_of(graph, edge);
+    const mpno_fft *fft = transform_of(graph, edge);
     int n = 0;
-    if (p == NULL) return 0;
+    if (fft == NULL) return 0;
     for (int64_t mode = 0; mode < graph->edges[edge].modes; mode++) {
-        double square = 0;
-        int64_t rest = mode;
-        for (int d = p->ndim - 1; d >= 0; d--) {
-            const bool half = p->kind == MPNO_FFT_REAL && d == p->ndim - 1;
-            const int64_t k = rest % p->keep[d] - (half ? 0 : p->keep[d] / 2);
-            rest /= p->keep[d];
-            square += (double)(k * k);
-        }
-        shell[mode] = (int32_t)lround(sqrt(square));
+        shell[mode] = (int32_t)lround(sqrt((double)mpno_fft_square(fft, mode)));
         if (shell[mode] >= n) n = shell[mode] + 1;
     }
     return n;

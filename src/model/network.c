@@ -173,8 +173,7 @@ static mpno_status keep_exceptions(mpno_network *net) {
     const char *text = net->opts.storage.exceptions;
     net->opts.storage.exceptions = NULL;
     if (text == NULL) return MPNO_OK;
-    MPNO_TRY(mpno_alloc(net->ctx, strlen(text) + 1, &net->exceptions));
-    memcpy(net->exceptions, text, strlen(text) + 1);
+    MPNO_TRY(mpno_strdup(net->ctx, text, &net->exceptions));
     net->opts.storage.exceptions = net->exceptions;
     return MPNO_OK;
 }
@@ -408,8 +407,7 @@ static mpno_status check_batch(const mpno_network *net, int64_t batch, bool trai
 /* Says what may help: f16 ends at 65504, and what a stabiliser stands before is bounded by it, with
  * 16-bit arithmetic up to a number of points (mpno_stabilizer_safe_points). */
 static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_format format) {
-    const bool transformed = e->role == MPNO_ROLE_TRANSFORM_IN || e->role == MPNO_ROLE_COLUMNS ||
-                             e->role == MPNO_ROLE_SPECTRUM || e->role == MPNO_ROLE_TRANSFORM_OUT;
+    const bool transformed = mpno_role_transformed(e->role);
     if (transformed && net->policy.transforms != net->policy.base)
         return "transforms with 16-bit arithmetic add up all points before they scale them, which "
                "neither a loss scale nor clipped gradients change: try model.stabilizer prescale, "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Shadow comparison, see shadow.h. The first network runs and its tensors are copied as they are
- * stored; then the reference runs and each of its tensors is compared with the copy of the one of
- * the same layer, name and size. Graphs may differ: transforms with 16-bit arithmetic take fields
- * where others take columns. */
+ * stored, with their scales; then the reference runs and each of its tensors is compared with the
+ * copy of the one of the same layer, name and size. Graphs may differ: transforms with 16-bit
+ * arithmetic take fields where others take columns. */
 #include "model/shadow.h"
 
 #include <math.h>
@@ -11,14 +11,16 @@
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "graph/shells.h"
+#include "kernel/codec.h"
 #include "kernel/kernel.h"
 #include "number/format.h"
 
 enum { ROW = 512, ROWS = 16 }; /* values converted at once; such rows of a task of no spectrum */
 
 typedef struct copy {
-    size_t offset, bytes; /* bytes 0: not kept */
+    size_t offset, bytes; /* of the values; 0: not kept. Scales stand behind them */
     mpno_format format;
+    mpno_codec codec; /* of the copy, where it has scales */
 } copy;
 
 /* A part of a tensor: a mode, or some rows of values. */
@@ -30,7 +32,8 @@ typedef struct part_sums {
 typedef struct shadow_job {
     mpno_shadow *shadow;
     const mpno_graph *graph, *reference;
-    const mpno_kernels *kernels; /* of f64 */
+    const mpno_kernels *kernels;      /* of f64 */
+    const mpno_codec_kernels *codecs; /* of f64 */
     int n_threads;
     copy *copies; /* per edge of the first network */
     int *match;   /* per edge of the reference: that of the first network, -1: none */
@@ -39,22 +42,38 @@ typedef struct shadow_job {
     int32_t *shell; /* of each mode */
 } shadow_job;
 
-static void keep(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void keep(void *user, const mpno_sight *sight) {
     shadow_job *j = user;
-    copy *c = &j->copies[edge];
-    if (c->bytes == 0 || mpno_edge_bytes(j->graph, edge, format, batch) > c->bytes) return;
-    c->format = format;
-    memcpy(j->kept + c->offset, data, mpno_edge_bytes(j->graph, edge, format, batch));
+    copy *c = &j->copies[sight->edge];
+    const size_t bytes = mpno_edge_bytes(j->graph, sight->edge, sight->format, sight->batch);
+    if (bytes > c->bytes) return;
+    c->format = sight->format;
+    memcpy(j->kept + c->offset, sight->data, bytes);
+    if (sight->codec == NULL) return;
+    c->codec = *sight->codec;
+    c->codec.base = j->kept + c->offset;
+    c->codec.scales = (unsigned char *)j->kept + c->offset + c->bytes;
+    memcpy(c->codec.scales, sight->codec->scales, (size_t)sight->codec->n_scales);
 }
 
 /* -------- comparing -------- */
 
 typedef struct compare_job {
     const shadow_job *job;
-    const char *here, *there;
-    mpno_format here_format, there_format;
+    const char *data[2]; /* here, there */
+    mpno_format format[2];
+    const mpno_codec *codec[2]; /* NULL: no scales */
     int64_t values, chunk;
 } compare_job;
+
+/* n values from number i on of one of the two. */
+static void load(const compare_job *c, int which, int64_t i, int64_t n, double *out) {
+    const char *from = c->data[which] + (size_t)i * mpno_format_bytes(c->format[which]);
+    if (c->codec[which] != NULL)
+        c->job->codecs->load(c->codec[which], out, from, n);
+    else
+        c->job->kernels->load(out, from, c->format[which], n);
+}
 
 static void compare_row(const double *here, const double *there, int64_t n, part_sums *sums) {
     for (int64_t i = 0; i < n; i++) {
@@ -78,10 +97,8 @@ static void compare_part(void *argument, int64_t task, int thread) {
     (void)thread;
     for (int64_t i = first; i < end; i += ROW) {
         const int64_t n = end - i < ROW ? end - i : ROW;
-        c->job->kernels->load(here, c->here + (size_t)i * mpno_format_bytes(c->here_format),
-                              c->here_format, n);
-        c->job->kernels->load(there, c->there + (size_t)i * mpno_format_bytes(c->there_format),
-                              c->there_format, n);
+        load(c, 0, i, n, here);
+        load(c, 1, i, n, there);
         compare_row(here, there, n, &sums);
     }
     c->job->parts[task] = sums;
@@ -110,19 +127,18 @@ static int64_t values_of(const mpno_graph *graph, int edge, int64_t batch) {
     return (int64_t)(mpno_edge_bytes(graph, edge, MPNO_F64, batch) / sizeof(double));
 }
 
-static void compare(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void compare(void *user, const mpno_sight *sight) {
     shadow_job *j = user;
-    const int here = edge < j->reference->n_edges ? j->match[edge] : -1;
+    const int here = sight->edge < j->reference->n_edges ? j->match[sight->edge] : -1;
     if (here < 0) return;
     const copy *c = &j->copies[here];
     mpno_shadow_line *line = &j->shadow->edges[here];
     compare_job compared = {.job = j,
-                            .here = j->kept + c->offset,
-                            .there = data,
-                            .here_format = c->format,
-                            .there_format = format,
-                            .values = values_of(j->graph, here, batch),
-                            .chunk = chunk_of(j->graph, here, batch)};
+                            .data = {j->kept + c->offset, sight->data},
+                            .format = {c->format, sight->format},
+                            .codec = {c->codec.scales != NULL ? &c->codec : NULL, sight->codec},
+                            .values = values_of(j->graph, here, sight->batch),
+                            .chunk = chunk_of(j->graph, here, sight->batch)};
     if (line->values > 0) return; /* made again later: once is enough */
     const int64_t n_parts = (compared.values + compared.chunk - 1) / compared.chunk;
     line->values = compared.values;
@@ -164,8 +180,11 @@ static mpno_status prepare(shadow_job *j, const mpno_exec *exec, int64_t batch) 
         if (other < 0) continue;
         j->match[other] = t.edge;
         copy *c = &j->copies[t.edge];
-        *c = (copy){bytes, mpno_edge_bytes(j->graph, t.edge, t.format, batch), t.format};
-        bytes += mpno_aligned(c->bytes);
+        const mpno_codec *codec = mpno_exec_codec(exec, t.edge);
+        *c = (copy){.offset = bytes,
+                    .bytes = mpno_edge_bytes(j->graph, t.edge, t.format, batch),
+                    .format = t.format};
+        bytes += mpno_aligned(c->bytes + (codec != NULL ? (size_t)codec->n_scales : 0));
         const int64_t chunk = chunk_of(j->graph, t.edge, batch),
                       parts = (values_of(j->graph, t.edge, batch) + chunk - 1) / chunk,
                       modes = j->graph->edges[t.edge].modes;
@@ -209,6 +228,7 @@ mpno_status mpno_shadow_run(mpno_network *here, mpno_network *reference, int64_t
                     .graph = graph,
                     .reference = mpno_network_graph(reference),
                     .kernels = mpno_kernels_get(ctx->isa, MPNO_F64),
+                    .codecs = mpno_codec_kernels_get(ctx->isa, MPNO_F64),
                     .n_threads = ctx->n_threads};
     mpno_status status =
         mpno_alloc_array(ctx, (size_t)graph->n_edges, sizeof *out->edges, &out->edges);

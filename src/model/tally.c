@@ -66,16 +66,19 @@ static void count_chunk(void *argument, int64_t task, int thread) {
              &j->magnitudes, &j->parts[thread]);
 }
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+/* What has scales is not counted: a census is of bits. */
+static void look(void *user, const mpno_sight *sight) {
     mpno_tally *t = user;
-    const size_t bytes = mpno_edge_bytes(t->graph, edge, format, batch);
-    count_job j = {.magnitudes = mpno_magnitudes_of(format), .data = data, .parts = t->parts};
+    const size_t bytes = mpno_edge_bytes(t->graph, sight->edge, sight->format, sight->batch);
+    count_job j = {
+        .magnitudes = mpno_magnitudes_of(sight->format), .data = sight->data, .parts = t->parts};
+    if (sight->codec != NULL) return;
     j.count = mpno_census_counter(t->ctx->isa, &j.magnitudes);
     j.n = (int64_t)(bytes / j.magnitudes.bytes);
     memset(t->parts, 0, (size_t)t->n_threads * sizeof *t->parts);
     mpno_parallel(t->n_threads, (j.n + CHUNK - 1) / CHUNK, count_chunk, &j);
-    for (int i = 0; i < t->n_threads; i++) mpno_census_add(&t->edges[edge], &t->parts[i]);
-    t->formats[edge] = format;
+    for (int i = 0; i < t->n_threads; i++) mpno_census_add(&t->edges[sight->edge], &t->parts[i]);
+    t->formats[sight->edge] = sight->format;
 }
 
 mpno_observer mpno_tally_observer(mpno_tally *tally) {

@@ -18,8 +18,6 @@ enum {
     STEP = THICK + 8
 };
 
-static const mpno_rgb grid_colour = {228, 228, 228};
-
 typedef struct place {
     int x, y; /* upper left corner of the plot */
     mpno_axis axis;
@@ -34,7 +32,7 @@ static void draw_grid(const mpno_bars *b, const place *p, mpno_canvas *canvas) {
     const int height = (int)b->n * STEP;
     for (int k = 0; k < p->axis.n; k++) {
         const int x = along(p, p->axis.at[k]);
-        mpno_canvas_fill(canvas, x, p->y, 1, height, grid_colour);
+        mpno_canvas_fill(canvas, x, p->y, 1, height, MPNO_GRID);
         mpno_figure_centred(canvas, x, p->y + height + GAP, SCALE, MPNO_PALE_INK, p->axis.label[k]);
     }
     mpno_figure_centred(canvas, p->x + WIDTH / 2, p->y + height + GAP + LINE, SCALE, MPNO_PALE_INK,

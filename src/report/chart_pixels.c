@@ -19,7 +19,6 @@ enum {
 };
 #define THICKNESS 2.5
 
-static const mpno_rgb grid_colour = {228, 228, 228};
 /* Those of the page in light mode, without its dark one. */
 static const mpno_rgb colours[MPNO_CHART_COLOURS] = {{31, 104, 168}, {196, 84, 20},  {90, 90, 90},
                                                      {34, 134, 84},  {140, 70, 160}, {168, 128, 0}};
@@ -97,14 +96,14 @@ static void draw_axes(const mpno_chart *chart, const plot *p, mpno_canvas *canva
         const double place = 1 - mpno_axis_place(&p->up, p->up.at[k]);
         const int at = p->y + (int)lround(place * (PLOT_HEIGHT - 1));
         const char *label = p->up.label[k];
-        mpno_canvas_fill(canvas, p->x, at, PLOT_WIDTH, 1, grid_colour);
+        mpno_canvas_fill(canvas, p->x, at, PLOT_WIDTH, 1, MPNO_GRID);
         mpno_canvas_text(canvas, p->x - GAP - mpno_font_width(label, SCALE),
                          at - MPNO_FONT_ASCENT * SCALE / 2, SCALE, MPNO_INK, label);
     }
     for (int k = 0; k < p->across.n; k++) {
         const double place = mpno_axis_place(&p->across, p->across.at[k]);
         const int at = p->x + (int)lround(place * (PLOT_WIDTH - 1));
-        mpno_canvas_fill(canvas, at, p->y, 1, PLOT_HEIGHT, grid_colour);
+        mpno_canvas_fill(canvas, at, p->y, 1, PLOT_HEIGHT, MPNO_GRID);
         mpno_figure_centred(canvas, at, p->y + PLOT_HEIGHT + GAP, SCALE, MPNO_INK,
                             p->across.label[k]);
     }

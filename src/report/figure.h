@@ -36,6 +36,7 @@ typedef struct mpno_figure {
 #define MPNO_INK ((mpno_rgb){34, 34, 34})
 #define MPNO_PALE_INK ((mpno_rgb){96, 96, 96})
 #define MPNO_FRAME ((mpno_rgb){150, 150, 150})
+#define MPNO_GRID ((mpno_rgb){228, 228, 228})
 
 MPNO_WARN_UNUSED mpno_status mpno_figure_heat(mpno_ctx *ctx, const mpno_figure *figure,
                                               mpno_canvas *out);

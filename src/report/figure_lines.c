@@ -14,7 +14,6 @@ enum { INPUT, SOLUTION, ERROR, N_COLUMNS };
 #define TRUTH_COLOUR ((mpno_rgb){122, 170, 214})
 #define PREDICTION_COLOUR ((mpno_rgb){178, 76, 20})
 #define INPUT_COLOUR ((mpno_rgb){44, 84, 140})
-#define GRID ((mpno_rgb){228, 228, 228})
 #define BROAD 6.0
 #define THIN 2.0
 #define PIECE 12 /* of line in the legend, in pixels of the font */
@@ -66,14 +65,14 @@ static void draw_axes(mpno_canvas *canvas, const struct plot *plot, int scale, c
         double t = (plot->up.high - plot->up.at[k]) / (plot->up.high - plot->up.low);
         int at = plot->y + (int)lround(t * (plot->height - 1));
         const char *label = plot->up.label[k];
-        mpno_canvas_fill(canvas, plot->x, at, plot->width, 1, GRID);
+        mpno_canvas_fill(canvas, plot->x, at, plot->width, 1, MPNO_GRID);
         mpno_canvas_text(canvas, plot->x - LABEL_GAP - mpno_font_width(label, scale),
                          at - MPNO_FONT_ASCENT * scale / 2, scale, MPNO_INK, label);
     }
     for (int k = 0; k < plot->across.n; k++) {
         double t = (plot->across.at[k] - plot->across.low) / (plot->across.high - plot->across.low);
         int at = plot->x + (int)lround(t * (plot->width - 1));
-        mpno_canvas_fill(canvas, at, plot->y, 1, plot->height, GRID);
+        mpno_canvas_fill(canvas, at, plot->y, 1, plot->height, MPNO_GRID);
         mpno_figure_centred(canvas, at, plot->y + plot->height + LABEL_GAP, scale, MPNO_INK,
                             plot->across.label[k]);
     }

@@ -10,8 +10,6 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
-#include "data/readers.h"
-#include "data/select.h"
 #include "train/objective.h"
 #include "train/sink.h"
 #include "train/trainer.h"
@@ -22,27 +20,12 @@ enum { ROUNDS = 3, GRADIENT_SAMPLES = 4 };
 
 static mpno_status read_data(mpno_advice *a, const mpno_advise_opts *opts) {
     const mpno_settings *s = &a->restored->checkpoint->settings;
-    mpno_tensor_file *file = NULL;
-    const char *keys[3] = {s->data.x_key};
-    size_t n = 1;
-    if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
-    keys[n] = s->data.y_key; /* the truth may be missing */
     a->file = opts->data != NULL ? opts->data : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
     MPNO_CHECK(a->ctx, a->file != NULL, MPNO_E_CONFIG,
                "there are no data to try policies on: give --data FILE; the checkpoint's "
                "configuration names no test data");
     const int64_t samples = opts->samples > 0 ? opts->samples : s->data.test_batch_size;
-    mpno_select_opts wanted = {.axes = s->data.axes,
-                               .time = s->data.time_in != MPNO_UNSET,
-                               .n = n + 1,
-                               .n_required = n,
-                               .keys = keys,
-                               .n_samples = samples};
-    MPNO_TRY(mpno_tensor_file_select(a->ctx, a->file, &wanted, &file));
-    const mpno_status status =
-        mpno_restored_dataset(a->ctx, a->restored, a->file, file, &a->has_truth, &a->data);
-    mpno_tensor_file_destroy(a->ctx, &file);
-    MPNO_TRY(status);
+    MPNO_TRY(mpno_restored_read(a->ctx, a->restored, a->file, samples, &a->has_truth, &a->data));
     a->batch = a->data->n < samples ? a->data->n : samples;
     return MPNO_OK;
 }
@@ -50,7 +33,7 @@ static mpno_status read_data(mpno_advice *a, const mpno_advise_opts *opts) {
 /* -------- networks -------- */
 
 static mpno_status network_opts(const mpno_advice *a, const mpno_trial *t, bool training,
-                                mpno_network_opts *out) {
+                                int64_t capacity, mpno_network_opts *out) {
     const mpno_settings *s = &a->restored->checkpoint->settings;
     MPNO_TRY(mpno_settings_network(a->ctx, s, t->policy, out));
     for (int d = 0; d < a->data->ndim && d < MPNO_MAX_AXES; d++) out->grid[d] = a->data->grid[d];
@@ -59,15 +42,14 @@ static mpno_status network_opts(const mpno_advice *a, const mpno_trial *t, bool 
     out->policy = t->policy;
     out->half_format = t->half;
     out->training = training;
-    out->capacity = a->batch;
+    out->capacity = capacity;
     return MPNO_OK;
 }
 
 static mpno_status make_network(const mpno_advice *a, const mpno_trial *t, bool training,
                                 int64_t capacity, mpno_network **out) {
     mpno_network_opts opts;
-    MPNO_TRY(network_opts(a, t, training, &opts));
-    opts.capacity = capacity;
+    MPNO_TRY(network_opts(a, t, training, capacity, &opts));
     MPNO_TRY(mpno_network_create(a->restored->model, &opts, out));
     mpno_network_set_embedding(*out, a->data->embedding);
     return MPNO_OK;
@@ -89,8 +71,7 @@ static mpno_status plan_training(const mpno_advice *a, mpno_trial *t) {
     mpno_network_opts opts;
     mpno_network *network;
     double *seconds, bandwidth;
-    MPNO_TRY(network_opts(a, t, true, &opts));
-    opts.capacity = s->data.batch_size;
+    MPNO_TRY(network_opts(a, t, true, s->data.batch_size, &opts));
     MPNO_TRY(mpno_network_plan(a->restored->model, &opts, &network));
     const mpno_exec *exec = mpno_network_exec(network);
     const int n = mpno_exec_n_steps(exec);

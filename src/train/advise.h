@@ -40,11 +40,6 @@ typedef struct mpno_advice {
     int n_trials;
 } mpno_advice;
 
-/* Index of the trial that is recommended, and why, in a sentence. */
-int mpno_advice_choose(const mpno_advice *advice, char *why, size_t capacity);
-/* Why a trial was left out: "" when it was not. */
-void mpno_advice_objection(const mpno_advice *advice, const mpno_trial *trial, char *out,
-                           size_t capacity);
 MPNO_WARN_UNUSED mpno_status mpno_advice_report(const mpno_advice *advice, const mpno_sink *sink,
                                                 char **json);
 

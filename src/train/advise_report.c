@@ -24,7 +24,8 @@ static const char *half_name(const mpno_trial *t) {
     return strcmp(t->policy, "full") == 0 ? "" : mpno_format_get(t->half)->name;
 }
 
-void mpno_advice_objection(const mpno_advice *a, const mpno_trial *t, char *out, size_t capacity) {
+/* Why a trial was left out: "" when it was not. */
+static void objection(const mpno_advice *a, const mpno_trial *t, char *out, size_t capacity) {
     const mpno_tensor_record *r = t->tightest;
     const double growth = growth_of(a, t);
     out[0] = '\0';
@@ -54,11 +55,12 @@ static void tell_error(const mpno_advice *a, const mpno_trial *t, char *out, siz
         snprintf(out, capacity, "predictions move by %.2g %%", 100 * t->difference);
 }
 
-int mpno_advice_choose(const mpno_advice *a, char *why, size_t capacity) {
+/* Index of the trial that is recommended, and why, in a sentence. */
+static int choose(const mpno_advice *a, char *why, size_t capacity) {
     char against[256], error[160], bytes[MPNO_HUMAN_CAPACITY], full[MPNO_HUMAN_CAPACITY];
     int chosen = 0;
     for (int i = 1; i < a->n_trials; i++) {
-        mpno_advice_objection(a, &a->trials[i], against, sizeof against);
+        objection(a, &a->trials[i], against, sizeof against);
         const double share =
             (double)a->trials[i].activation_bytes / (double)a->trials[0].activation_bytes;
         const bool saves = chosen > 0 || share < 1 - SAME_BYTES;
@@ -68,7 +70,7 @@ int mpno_advice_choose(const mpno_advice *a, char *why, size_t capacity) {
     }
     const mpno_trial *t = &a->trials[chosen];
     if (chosen == 0) {
-        mpno_advice_objection(a, &a->trials[a->n_trials - 1], against, sizeof against);
+        objection(a, &a->trials[a->n_trials - 1], against, sizeof against);
         snprintf(why, capacity, "no other policy saves memory and is as good%s%s",
                  against[0] ? "; the last one: " : "", against);
         return 0;
@@ -156,7 +158,7 @@ static void say_objections(const mpno_advice *a, const mpno_sink *sink) {
     mpno_diagnosis d;
     for (int i = 1; i < a->n_trials; i++) {
         const mpno_trial *t = &a->trials[i];
-        mpno_advice_objection(a, t, against, sizeof against);
+        objection(a, t, against, sizeof against);
         if (against[0] != '\0') mpno_say(sink, "%s %s: %s\n", t->policy, half_name(t), against);
         if (t->broken[0] == '\0' && worst_floor(t, &d))
             mpno_say(sink, "%s %s: %s: %s\n", t->policy, half_name(t), mpno_diagnosis_name(d.kind),
@@ -193,7 +195,7 @@ static mpno_status put_lists(const mpno_advice *a, const mpno_trial *t, mpno_val
 static mpno_status put_trial(const mpno_advice *a, const mpno_trial *t, mpno_value *map) {
     mpno_ctx *ctx = a->ctx;
     char against[256];
-    mpno_advice_objection(a, t, against, sizeof against);
+    objection(a, t, against, sizeof against);
     MPNO_TRY(mpno_value_set_string(ctx, map, "policy", t->policy));
     MPNO_TRY(mpno_value_set_string(ctx, map, "format", half_name(t)));
     MPNO_TRY(mpno_value_set_bool(ctx, map, "finite", t->broken[0] == '\0'));
@@ -238,7 +240,7 @@ static mpno_status fill_json(const mpno_advice *a, int chosen, const char *why, 
 mpno_status mpno_advice_report(const mpno_advice *a, const mpno_sink *sink, char **json) {
     char why[640];
     mpno_value *map = NULL;
-    const int chosen = mpno_advice_choose(a, why, sizeof why);
+    const int chosen = choose(a, why, sizeof why);
     const mpno_trial *t = &a->trials[chosen];
     mpno_say(sink, "%s on %lld samples of %s\n", a->restored->checkpoint->path, (long long)a->batch,
              a->file);

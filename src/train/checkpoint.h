@@ -55,6 +55,9 @@ typedef struct mpno_checkpoint {
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_write(
     mpno_ctx *ctx, const char *path, const mpno_settings *settings, const mpno_train_state *state,
     const mpno_model *model, const mpno_optimizer *optimizer, const mpno_ema *ema);
+/* The file itself, or the last checkpoint of a run folder. E_IO: there is none. */
+MPNO_WARN_UNUSED mpno_status mpno_checkpoint_find(mpno_ctx *ctx, const char *path, char *out,
+                                                  size_t capacity);
 /* path: a checkpoint of ours, a run folder (its last.safetensors) or a .pt state dict. E_FORMAT
  * says what is wrong. */
 MPNO_WARN_UNUSED mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path,

@@ -129,8 +129,8 @@ static mpno_status read_modes(mpno_ctx *ctx, const mpno_value *map, const mpno_s
                               mpno_mode_state *modes) {
     const mpno_value *entry = NULL, *layers = NULL;
     const size_t axes = settings->model.n_modes.n;
-    *modes = mpno_mode_state_start();
-    if (settings->modes.rule == 0) return MPNO_OK;
+    *modes = mpno_modes_begin(settings);
+    if (settings->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
     MPNO_TRY(want(ctx, map, "modes", MPNO_VALUE_MAP, &entry));
     MPNO_TRY(want(ctx, entry, "layers", MPNO_VALUE_LIST, &layers));
     modes->loss[0] = mpno_value_get_real(entry, "loss");
@@ -193,6 +193,18 @@ static mpno_status parse_entry(mpno_ctx *ctx, const mpno_checkpoint *c, const ch
     return mpno_json_parse(ctx, key, text->string, strlen(text->string), out);
 }
 
+/* The level of an adaptive policy is one of those that the (resolved) settings list: phases are
+ * looked up by it. */
+static mpno_status check_level(mpno_ctx *ctx, const mpno_checkpoint *c) {
+    mpno_schedule schedule;
+    MPNO_TRY(mpno_settings_schedule(ctx, &c->settings, &schedule));
+    MPNO_CHECK(ctx, c->state.level < schedule.n, MPNO_E_FORMAT,
+               "the training state has level = %lld, but precision.phases lists %d levels, counted "
+               "from 0: the file was changed after it was written; use an older checkpoint",
+               (long long)c->state.level, schedule.n);
+    return MPNO_OK;
+}
+
 static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
     mpno_value *config = NULL, *state = NULL;
     const mpno_value *version = mpno_value_get(c->file->metadata, "version");
@@ -212,7 +224,8 @@ static mpno_status read_ours(mpno_ctx *ctx, mpno_checkpoint *c) {
     status = read_state(ctx, state, c);
     mpno_value_destroy(ctx, &state);
     MPNO_TRY(status);
-    return mpno_settings_resolve(ctx, &c->settings);
+    MPNO_TRY(mpno_settings_resolve(ctx, &c->settings));
+    return check_level(ctx, c);
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -220,8 +233,7 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* The file itself, or the last checkpoint of a run folder. */
-static mpno_status find_file(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
+mpno_status mpno_checkpoint_find(mpno_ctx *ctx, const char *path, char *out, size_t capacity) {
     struct stat info;
     MPNO_CHECK(ctx, stat(path, &info) == 0, MPNO_E_IO,
                "%s: no such file or folder: give a checkpoint or the folder of a run", path);
@@ -244,7 +256,7 @@ mpno_status mpno_checkpoint_read(mpno_ctx *ctx, const char *path, mpno_checkpoin
     mpno_checkpoint *c = NULL;
     MPNO_TRY(mpno_alloc(ctx, sizeof *c, &c));
     mpno_status status = mpno_settings_default(ctx, &c->settings);
-    if (status == MPNO_OK) status = find_file(ctx, path, c->path, sizeof c->path);
+    if (status == MPNO_OK) status = mpno_checkpoint_find(ctx, path, c->path, sizeof c->path);
     if (status == MPNO_OK) status = mpno_tensor_file_read(ctx, c->path, NULL, &c->file);
     if (status == MPNO_OK) {
         c->foreign = !ends_with(c->path, ".safetensors");
@@ -348,7 +360,8 @@ static mpno_status take_weight(void *user, int param, const double *values) {
 mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
                                        mpno_model *model) {
     MPNO_TRY(load(ctx, checkpoint, "", model, take_weight, model));
-    MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
+    if (checkpoint->settings.modes.rule != MPNO_MODES_FIXED)
+        MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
     return check_surplus(ctx, checkpoint, model);
 }
 

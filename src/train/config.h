@@ -122,7 +122,7 @@ typedef struct mpno_settings {
         int policy;
         char *phases;
         int64_t blend;
-        int measure; /* mpno_precision_measure */
+        int measure; /* mpno_precision_measure_kind */
         double fraction;
         int64_t interval;
         int format, arithmetic;

@@ -182,7 +182,7 @@ static mpno_status write_weights(mpno_ctx *ctx, const mpno_restored *r, const ch
     const bool torch = n > 3 && (strcmp(output + n - 3, ".pt") == 0 ||
                                  (n > 4 && strcmp(output + n - 4, ".pth") == 0));
     const mpno_settings *s = &r->checkpoint->settings;
-    if (s->modes.rule != MPNO_MODES_FIXED) MPNO_TRY(mpno_modes_zero_unused(ctx, r->model));
+    MPNO_TRY(mpno_modes_zero_unused(ctx, s, r->model));
     for (int p = 0; p < mpno_model_n_params(r->model); p++)
         MPNO_TRY(put_tensor(ctx, r->model, p, file));
     if (!torch) return mpno_tensor_file_write(ctx, output, file);

@@ -3,19 +3,14 @@
 #ifndef MPNO_TRAIN_MODE_STATE_H
 #define MPNO_TRAIN_MODE_STATE_H
 
-#include <math.h>
 #include <stdint.h>
 
 #include "mpno/model.h"
 
 typedef struct mpno_mode_state {
-    int64_t n[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]; /* 0: model.n_modes */
+    int64_t n[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]; /* of each block and axis */
     double loss[2];                            /* of training: the last epoch, the one before */
 } mpno_mode_state;
-
-static inline mpno_mode_state mpno_mode_state_start(void) {
-    return (mpno_mode_state){.loss = {NAN, NAN}};
-}
 
 static inline void mpno_mode_state_heed(mpno_mode_state *state, double loss) {
     state->loss[1] = state->loss[0];

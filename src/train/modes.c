@@ -5,8 +5,8 @@
  * along it. */
 #include "train/modes.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -37,9 +37,17 @@ mpno_status mpno_modes_check(mpno_ctx *ctx, const mpno_settings *s) {
     return MPNO_OK;
 }
 
+mpno_mode_state mpno_modes_begin(const mpno_settings *s) {
+    mpno_mode_state state = {.loss = {NAN, NAN}};
+    for (int64_t l = 0; l < s->model.n_layers && l < MPNO_MAX_BLOCKS; l++)
+        for (int64_t d = 0; d < s->model.n_modes.n && d < MPNO_MAX_AXES; d++)
+            state.n[l][d] = s->model.n_modes.v[d];
+    return state;
+}
+
 mpno_status mpno_modes_apply(const mpno_mode_state *state, mpno_model *model) {
     for (int64_t l = 0; l < mpno_model_config(model)->n_layers; l++)
-        if (state->n[l][0] > 0) MPNO_TRY(mpno_model_set_layer_modes(model, l, state->n[l]));
+        MPNO_TRY(mpno_model_set_layer_modes(model, l, state->n[l]));
     return MPNO_OK;
 }
 
@@ -114,8 +122,9 @@ static int64_t weight_modes(const mpno_fno_config *c, const mpno_param_info *inf
     return modes;
 }
 
-mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, mpno_model *model) {
+mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, const mpno_settings *s, mpno_model *model) {
     const mpno_fno_config *c = mpno_model_config(model);
+    if (s->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
     for (int64_t l = 0; l < c->n_layers; l++) {
         int64_t size[MPNO_MAX_AXES], k[MPNO_MAX_AXES], used[MPNO_MAX_AXES];
         double *values;
@@ -134,10 +143,6 @@ mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, mpno_model *model) {
         mpno_free(ctx, values);
     }
     return MPNO_OK;
-}
-
-mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *s, mpno_model *model) {
-    return s->modes.rule == MPNO_MODES_FIXED ? MPNO_OK : mpno_modes_zero_unused(ctx, model);
 }
 
 /* Squares of a block's modes, summed up by shells of one axis, and how many modes each has. */
@@ -363,9 +368,7 @@ static mpno_status choose_all(decision *d, mpno_mode_state *next) {
     const mpno_mode_probe *p = d->probe;
     const mpno_fno_config *c = mpno_model_config(p->model);
     for (int64_t l = 0; l < c->n_layers; l++) {
-        int64_t used[MPNO_MAX_AXES];
-        for (int e = 0; e < c->ndim; e++)
-            used[e] = d->state->n[l][e] > 0 ? d->state->n[l][e] : c->n_modes[e];
+        const int64_t *used = d->state->n[l];
         for (int e = 0; e < c->ndim; e++) {
             const int64_t weights = most_modes(c, e), points = p->opts->grid[e];
             const int64_t most = weights < points ? weights : points;
@@ -391,13 +394,7 @@ mpno_status mpno_modes_decide(const mpno_mode_probe *probe, mpno_mode_state *sta
     mpno_free(probe->ctx, d.first.sum);
     mpno_free(probe->ctx, d.second.sum);
     MPNO_TRY(status);
-    *changed = false;
-    for (int64_t l = 0; l < mpno_model_config(probe->model)->n_layers; l++)
-        for (int e = 0; e < mpno_model_config(probe->model)->ndim; e++) {
-            const int64_t was =
-                state->n[l][e] > 0 ? state->n[l][e] : mpno_model_config(probe->model)->n_modes[e];
-            *changed = *changed || next.n[l][e] != was;
-        }
+    *changed = memcmp(next.n, state->n, sizeof next.n) != 0;
     *state = next;
     return mpno_modes_apply(state, probe->model);
 }

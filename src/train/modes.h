@@ -40,11 +40,12 @@ typedef struct mpno_mode_probe {
 
 /* Keys that do not fit together. */
 MPNO_WARN_UNUSED mpno_status mpno_modes_check(mpno_ctx *ctx, const mpno_settings *settings);
-/* Zeroes the weights of modes that blocks do not use, which a run keeps: other programs use all. */
-MPNO_WARN_UNUSED mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, mpno_model *model);
-/* Of a new model: zeroes the weights of modes that it does not begin with. */
-MPNO_WARN_UNUSED mpno_status mpno_modes_start(mpno_ctx *ctx, const mpno_settings *settings,
-                                              mpno_model *model);
+/* model.n_modes in every block. */
+mpno_mode_state mpno_modes_begin(const mpno_settings *settings);
+/* Under a rule, zeroes the weights of modes that blocks do not use: those of a new model come in
+ * without a jump; those that a run keeps must not be exported, as other programs use all. */
+MPNO_WARN_UNUSED mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, const mpno_settings *settings,
+                                                    mpno_model *model);
 /* Modes into a model, as they were decided. */
 MPNO_WARN_UNUSED mpno_status mpno_modes_apply(const mpno_mode_state *state, mpno_model *model);
 /* Of a model, as a list of lists, one for each block; owned by the caller. */

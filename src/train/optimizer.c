@@ -357,10 +357,9 @@ void mpno_optimizer_set_steps(mpno_optimizer *o, int64_t steps) {
 }
 
 size_t mpno_optimizer_bytes(const mpno_optimizer *o) {
-    const mpno_format arithmetic = o->model->arithmetic;
-    size_t bytes = ((o->sum ? o->total : 0) + n_rooms(o)) * mpno_format_bytes(arithmetic);
+    size_t bytes = ((o->sum ? o->total : 0) + n_rooms(o)) * mpno_format_bytes(o->model->arithmetic);
     for (int k = 0; k < o->plan.n_states; k++)
-        bytes += mpno_state_bytes(o->states[k].format, arithmetic, o->total);
+        bytes += mpno_state_bytes(o->states[k].format, o->total);
     return bytes;
 }
 
@@ -374,7 +373,7 @@ size_t mpno_optimizer_need(const mpno_model *model, const mpno_optimizer_opts *o
         const mpno_format format =
             mpno_state_format(opts->state_format, o.plan.states[k], model->arithmetic);
         o.coded = o.coded || format != model->arithmetic;
-        bytes += mpno_state_bytes(format, model->arithmetic, n);
+        bytes += mpno_state_bytes(format, n);
     }
     find_rooms(&o);
     return bytes + n_rooms(&o) * element;

@@ -18,17 +18,16 @@ static size_t n_scales(mpno_format format, size_t n) {
     return mpno_format_bytes(format) == 1 ? (n + MPNO_CODEC_BLOCK - 1) / MPNO_CODEC_BLOCK : 0;
 }
 
-size_t mpno_state_bytes(mpno_format format, mpno_format arithmetic, size_t n) {
-    return n * mpno_format_bytes(format) + (format == arithmetic ? 0 : n_scales(format, n));
+size_t mpno_state_bytes(mpno_format format, size_t n) {
+    return n * mpno_format_bytes(format) + n_scales(format, n);
 }
 
 mpno_status mpno_state_create(mpno_ctx *ctx, mpno_format format, mpno_format arithmetic, size_t n,
                               mpno_optimizer_state *out) {
     mpno_optimizer_state s = {.format = format,
-                              .arithmetic = arithmetic,
                               .coded = format != arithmetic,
                               .kernels = mpno_codec_kernels_get(ctx->isa, arithmetic)};
-    MPNO_TRY(mpno_alloc(ctx, mpno_state_bytes(format, arithmetic, n), &s.data));
+    MPNO_TRY(mpno_alloc(ctx, mpno_state_bytes(format, n), &s.data));
     s.codec = (mpno_codec){.format = format,
                            .rounding = MPNO_ROUND_STOCHASTIC,
                            .base = s.data,

@@ -15,10 +15,10 @@
 /* name: of the state in checkpoints. */
 mpno_format mpno_state_format(mpno_format wanted, const char *name, mpno_format arithmetic);
 /* Of an array of n numbers, scales included. */
-size_t mpno_state_bytes(mpno_format format, mpno_format arithmetic, size_t n);
+size_t mpno_state_bytes(mpno_format format, size_t n);
 
 typedef struct mpno_optimizer_state {
-    mpno_format format, arithmetic;
+    mpno_format format;
     bool coded; /* else of the arithmetic type */
     mpno_codec codec;
     const mpno_codec_kernels *kernels;

@@ -619,6 +619,7 @@ static mpno_status largest_phase(const planner *p, const mpno_schedule *schedule
 /* In which order spectra and factors are multiplied, where weights are factorised. */
 static mpno_status say_contraction(const planner *p, mpno_value *map) {
     static const char *const keys[] = {"contraction_inference", "contraction_training"};
+    if (mpno_model_config(p->model)->factorization == MPNO_FACTORIZATION_DENSE) return MPNO_OK;
     for (int training = 1; training >= 0; training--) {
         mpno_network *network;
         char text[500];

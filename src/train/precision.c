@@ -110,12 +110,6 @@ static mpno_status compare_predictions(const mpno_precision_probe *p, mpno_preci
 
 /* ---- gradients ---- */
 
-static size_t all_numbers(const mpno_model *model) {
-    size_t n = 0;
-    for (int i = 0; i < mpno_model_n_params(model); i++) n += mpno_model_param_info(model, i).count;
-    return n;
-}
-
 /* Gradients of all weights one after another. */
 static mpno_status differentiate(const mpno_precision_probe *p, const char *policy, double scale,
                                  double *gradient, bool *overflow) {
@@ -141,7 +135,7 @@ static mpno_status differentiate(const mpno_precision_probe *p, const char *poli
 /* Gradients that overflow say something about the loss scale, which is halved when they do so in a
  * step: nothing is decided then. */
 static mpno_status compare_gradients(const mpno_precision_probe *p, mpno_precision_finding *out) {
-    const size_t n = all_numbers(p->model);
+    const size_t n = mpno_model_n_weights(p->model);
     double *low, square = 0, size = 0;
     bool overflow = false, none = false;
     MPNO_TRY(mpno_alloc_array(p->ctx, 2 * n, sizeof *low, &low));

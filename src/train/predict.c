@@ -7,7 +7,6 @@
 #include "core/files.h"
 #include "core/memory.h"
 #include "data/readers.h"
-#include "data/select.h"
 #include "mpno/run.h"
 #include "train/objective.h"
 #include "train/restore.h"
@@ -26,26 +25,6 @@ typedef struct job {
     mpno_tensor_file *out;
     mpno_named_tensor *y; /* [n][channel][grid..], in out */
 } job;
-
-static mpno_status read_input(job *j, const char *input) {
-    mpno_ctx *ctx = j->ctx;
-    const mpno_settings *s = &j->restored->checkpoint->settings;
-    mpno_tensor_file *file = NULL;
-    /* the truth may be missing */
-    const char *const keys[3] = {s->data.x_key, s->data.embedding_key, s->data.y_key};
-    const bool steered = s->data.embedding_key != NULL;
-    const char *const plain[2] = {s->data.x_key, s->data.y_key};
-    mpno_select_opts wanted = {.axes = s->data.axes,
-                               .time = s->data.time_in != MPNO_UNSET,
-                               .n = steered ? 3 : 2,
-                               .n_required = steered ? 2 : 1,
-                               .keys = steered ? keys : plain};
-    MPNO_TRY(mpno_tensor_file_select(ctx, input, &wanted, &file));
-    mpno_status status =
-        mpno_restored_dataset(ctx, j->restored, input, file, &j->has_truth, &j->data);
-    mpno_tensor_file_destroy(ctx, &file);
-    return status;
-}
 
 static mpno_status make_output(job *j, const mpno_predictor *predictor) {
     mpno_dataset *data = j->data;
@@ -154,7 +133,7 @@ static mpno_status report(job *j, const char *output, const mpno_sink *sink, cha
 
 static mpno_status predict(job *j, const char *input, const char *output, const mpno_sink *sink,
                            char **json) {
-    MPNO_TRY(read_input(j, input));
+    MPNO_TRY(mpno_restored_read(j->ctx, j->restored, input, 0, &j->has_truth, &j->data));
     if (j->pictures) MPNO_TRY(mpno_folder_create(j->ctx, j->pictures));
     MPNO_TRY(predict_all(j));
     MPNO_TRY(mpno_tensor_file_write(j->ctx, output, j->out));

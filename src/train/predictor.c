@@ -6,9 +6,22 @@
 
 #include "core/memory.h"
 #include "train/budget.h"
+#include "train/objective.h"
 
-static mpno_network_opts network_opts(const mpno_dataset *data, int64_t n,
-                                      const mpno_predictor_opts *opts) {
+mpno_predictor_opts mpno_predictor_opts_of(const mpno_settings *s, const char *policy,
+                                           const mpno_train_state *state) {
+    return (mpno_predictor_opts){.policy = policy,
+                                 .half = mpno_settings_half(s),
+                                 .arithmetic = mpno_settings_arithmetic_of_transforms(s),
+                                 .storage = mpno_settings_storage(s, policy),
+                                 .batch = s->data.test_batch_size,
+                                 .memory_limit = mpno_settings_memory_limit(s),
+                                 .y = state->encode_y ? &state->y : NULL,
+                                 .norms = mpno_settings_norms(s)};
+}
+
+mpno_network_opts mpno_predictor_network(const mpno_dataset *data, int64_t n,
+                                         const mpno_predictor_opts *opts) {
     mpno_network_opts network = MPNO_NETWORK_OPTS_INIT;
     for (int d = 0; d < data->ndim && d < MPNO_MAX_AXES; d++) network.grid[d] = data->grid[d];
     memcpy(network.output_grid, data->out_grid, sizeof network.output_grid);
@@ -31,7 +44,7 @@ static size_t output_bytes(const mpno_network *network, const mpno_dataset *data
 
 mpno_status mpno_predictor_need(mpno_model *model, const mpno_dataset *data, int64_t n,
                                 const mpno_predictor_opts *opts, size_t *bytes) {
-    mpno_network_opts one = network_opts(data, n, opts);
+    mpno_network_opts one = mpno_predictor_network(data, n, opts);
     mpno_network *network;
     int64_t grid[MPNO_MAX_AXES], points;
     one.micro_batch = 1;
@@ -45,7 +58,7 @@ mpno_status mpno_predictor_need(mpno_model *model, const mpno_dataset *data, int
 mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_dataset *data,
                                   int64_t n, const mpno_predictor_opts *opts, mpno_predictor *out) {
     *out = (mpno_predictor){.ctx = ctx, .opts = *opts, .data = data};
-    mpno_network_opts network = network_opts(data, n, opts);
+    mpno_network_opts network = mpno_predictor_network(data, n, opts);
     out->opts.batch = network.capacity;
     if (opts->memory_limit > 0) {
         mpno_network *planned;
@@ -76,12 +89,16 @@ void mpno_predictor_destroy(mpno_predictor *predictor) {
     predictor->y = NULL;
 }
 
+void mpno_predictor_steer(mpno_network *network, const mpno_dataset *data, int64_t first) {
+    if (data->embedding != NULL)
+        mpno_network_set_embedding(
+            network, mpno_sample(data->embedding, data->format, data->n_features, first));
+}
+
 mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first, int64_t batch) {
     const mpno_dataset *data = predictor->data;
     const void *x = mpno_sample(data->x, data->format, data->points * data->in_channels, first);
-    if (data->embedding)
-        mpno_network_set_embedding(predictor->network, mpno_sample(data->embedding, data->format,
-                                                                   data->n_features, first));
+    mpno_predictor_steer(predictor->network, data, first);
     MPNO_TRY(mpno_network_forward(predictor->network, batch, x, predictor->y));
     if (predictor->opts.y) {
         mpno_normalizer_decode(predictor->opts.y, data->format, predictor->y,

@@ -17,6 +17,11 @@ typedef struct mpno_predictor_opts {
     mpno_objective norms;     /* boundary and measure of the errors */
 } mpno_predictor_opts;
 
+/* What the settings say of the use of a model under a policy, in the physical units that the state
+ * knows. Borrows from both. */
+mpno_predictor_opts mpno_predictor_opts_of(const mpno_settings *settings, const char *policy,
+                                           const mpno_train_state *state);
+
 /* Borrows the model. One thread at a time. */
 typedef struct mpno_predictor {
     mpno_ctx *ctx;
@@ -42,6 +47,12 @@ void mpno_predictor_destroy(mpno_predictor *predictor);
 /* Samples first .. first + batch - 1 of the data; the result is predictor->y. */
 MPNO_WARN_UNUSED mpno_status mpno_predictor_run(mpno_predictor *predictor, int64_t first,
                                                 int64_t batch);
+
+/* What a predictor's network is made from, but for its micro-batch. */
+mpno_network_opts mpno_predictor_network(const mpno_dataset *data, int64_t n,
+                                         const mpno_predictor_opts *opts);
+/* Gives a network the embeddings of the samples from `first` on, where the data have them. */
+void mpno_predictor_steer(mpno_network *network, const mpno_dataset *data, int64_t first);
 
 /* Errors on a set, through a predictor made for it. */
 MPNO_WARN_UNUSED mpno_status mpno_evaluate(mpno_model *model, mpno_ctx *ctx, const mpno_set *set,

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "data/select.h"
 #include "train/foreign.h"
-#include "train/objective.h"
 
 /* Architecture and normalisers are the checkpoint's: a key that says otherwise is a mistake. */
 static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *overrides,
@@ -35,7 +35,7 @@ static mpno_status last_phase(mpno_ctx *ctx, const mpno_checkpoint *c, mpno_phas
     mpno_schedule schedule;
     MPNO_TRY(mpno_settings_schedule(ctx, &c->settings, &schedule));
     const int64_t epoch = c->state.epoch > 0 ? c->state.epoch - 1 : 0;
-    schedule.level = c->state.level < schedule.n ? (int)c->state.level : schedule.n - 1;
+    schedule.level = (int)c->state.level;
     mpno_schedule_fit(&schedule, c->state.epoch_steps);
     *out =
         mpno_settings_phase(&c->settings, &schedule, mpno_schedule_at_end(&schedule, epoch), epoch);
@@ -108,14 +108,7 @@ void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored) {
 
 mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
     const mpno_checkpoint *c = restored->checkpoint;
-    return (mpno_predictor_opts){.policy = restored->policy,
-                                 .half = restored->half,
-                                 .arithmetic = mpno_settings_arithmetic_of_transforms(&c->settings),
-                                 .storage = mpno_settings_storage(&c->settings, restored->policy),
-                                 .batch = c->settings.data.test_batch_size,
-                                 .memory_limit = mpno_settings_memory_limit(&c->settings),
-                                 .y = c->state.encode_y ? &c->state.y : NULL,
-                                 .norms = mpno_settings_norms(&c->settings)};
+    return mpno_predictor_opts_of(&c->settings, restored->policy, &c->state);
 }
 
 /* Predictions lie where the truth does, else where predict.output_shape says, else where the model
@@ -149,28 +142,56 @@ static mpno_status fit_dataset(mpno_ctx *ctx, const mpno_restored *r, const char
                (long long)data->out_channels, (long long)s->model.out_channels);
     data->out_channels = s->model.out_channels;
     MPNO_TRY(choose_grid(ctx, s, has_truth, data));
-    if (c->state.encode_x) {
-        const mpno_status fits =
-            mpno_normalizer_check_grid(ctx, &c->state.x, "inputs", data->ndim, data->grid);
-        if (fits != MPNO_OK) return mpno_fail_in(ctx, fits, "%s", name);
-        mpno_normalizer_encode(&c->state.x, data->format, data->x,
-                               data->n * data->points * data->in_channels);
-    }
-    return MPNO_OK;
+    if (!c->state.encode_x) return MPNO_OK;
+    const mpno_status fits =
+        mpno_normalizer_check_grid(ctx, &c->state.x, "inputs", data->ndim, data->grid);
+    return fits == MPNO_OK ? MPNO_OK : mpno_fail_in(ctx, fits, "%s", name);
 }
 
-mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const char *name,
-                                  const mpno_tensor_file *file, bool *has_truth,
-                                  mpno_dataset **out) {
+mpno_status mpno_restored_fields(mpno_ctx *ctx, const mpno_restored *r, const char *name,
+                                 const mpno_tensor_file *file, mpno_format format, bool *has_truth,
+                                 mpno_dataset **out) {
     const mpno_settings *s = &r->checkpoint->settings;
     mpno_dataset_opts opts = mpno_sets_dataset_opts(s);
     *has_truth = mpno_tensor_file_find(file, s->data.y_key) != NULL;
     if (!*has_truth) opts.y_key = s->data.x_key;
     opts.other_grid = true;
-    opts.format = mpno_model_arithmetic(r->model);
+    opts.format = format;
     MPNO_TRY(mpno_dataset_from_tensors(ctx, name, file, &opts, out));
     mpno_status status = fit_dataset(ctx, r, name, *has_truth, *out);
     if (status != MPNO_OK) mpno_dataset_destroy(ctx, out);
+    return status;
+}
+
+mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const char *name,
+                                  const mpno_tensor_file *file, bool *has_truth,
+                                  mpno_dataset **out) {
+    const mpno_train_state *state = &r->checkpoint->state;
+    const mpno_format format = mpno_model_arithmetic(r->model);
+    MPNO_TRY(mpno_restored_fields(ctx, r, name, file, format, has_truth, out));
+    if (state->encode_x)
+        mpno_normalizer_encode(&state->x, format, (*out)->x,
+                               (*out)->n * (*out)->points * (*out)->in_channels);
+    return MPNO_OK;
+}
+
+mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *r, const char *path,
+                               int64_t n_samples, bool *has_truth, mpno_dataset **out) {
+    const mpno_settings *s = &r->checkpoint->settings;
+    mpno_tensor_file *file = NULL;
+    const char *keys[3] = {s->data.x_key};
+    size_t n = 1;
+    if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
+    keys[n] = s->data.y_key; /* the truth may be missing */
+    mpno_select_opts wanted = {.axes = s->data.axes,
+                               .time = s->data.time_in != MPNO_UNSET,
+                               .n = n + 1,
+                               .n_required = n,
+                               .keys = keys,
+                               .n_samples = n_samples};
+    MPNO_TRY(mpno_tensor_file_select(ctx, path, &wanted, &file));
+    const mpno_status status = mpno_restored_dataset(ctx, r, path, file, has_truth, out);
+    mpno_tensor_file_destroy(ctx, &file);
     return status;
 }
 

@@ -26,6 +26,15 @@ mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored);
 MPNO_WARN_UNUSED mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *restored,
                                                    const char *name, const mpno_tensor_file *file,
                                                    bool *has_truth, mpno_dataset **out);
+/* The same in `format` as they stand in the file: not encoded. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_fields(mpno_ctx *ctx, const mpno_restored *restored,
+                                                  const char *name, const mpno_tensor_file *file,
+                                                  mpno_format format, bool *has_truth,
+                                                  mpno_dataset **out);
+/* The same of a data file; n_samples: at most so many, 0: all. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *restored,
+                                                const char *path, int64_t n_samples,
+                                                bool *has_truth, mpno_dataset **out);
 /* What a report says of it: checkpoint, epoch, weights, policy, format, stabilizer, arithmetic,
  * parameters, isa, threads. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *restored,

@@ -13,14 +13,11 @@
 #include "report/human.h"
 #include "train/budget.h"
 #include "train/modes.h"
-#include "train/objective.h"
 #include "train/precision.h"
 #include "train/sink.h"
 
 double mpno_trainer_loss_scale(const mpno_trainer *t) {
-    const char *policy = t->schedule.phase[t->phase < 0 ? 0 : t->phase].policy;
-    bool needed = mpno_settings_scale_loss(t->ctx, t->settings, policy);
-    return needed ? t->state.loss_scale.scale : 1;
+    return t->scaled ? t->state.loss_scale.scale : 1;
 }
 
 static mpno_status open_model(mpno_trainer *t) {
@@ -29,7 +26,7 @@ static mpno_status open_model(mpno_trainer *t) {
     const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
-    MPNO_TRY(mpno_modes_start(t->ctx, s, t->model));
+    MPNO_TRY(mpno_modes_zero_unused(t->ctx, s, t->model));
     const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
     MPNO_TRY(mpno_optimizer_create(t->model, &opts, &t->optimizer));
     MPNO_TRY(mpno_lipschitz_create(t->model, s, &t->lipschitz));
@@ -149,18 +146,6 @@ static mpno_status check_output_grid(const mpno_trainer *t, size_t set) {
     return MPNO_OK;
 }
 
-static mpno_predictor_opts predictor_opts(const mpno_trainer *t, const mpno_phase *phase) {
-    const mpno_settings *s = t->settings;
-    return (mpno_predictor_opts){.policy = phase->policy,
-                                 .half = mpno_settings_half(s),
-                                 .arithmetic = mpno_settings_arithmetic_of_transforms(s),
-                                 .storage = mpno_settings_storage(s, phase->policy),
-                                 .batch = s->data.test_batch_size,
-                                 .memory_limit = mpno_settings_memory_limit(s),
-                                 .y = t->state.encode_y ? &t->state.y : NULL,
-                                 .norms = mpno_settings_norms(s)};
-}
-
 enum { LOG_BYTES = 1 << 16 }; /* of the logs, more than enough */
 
 /* What a look of the diagnostics writes into the log is put together in memory: as measured 1.3 KiB
@@ -175,7 +160,7 @@ static mpno_status spare_memory(const mpno_trainer *t, const mpno_phase *phase, 
     const mpno_set *finest = mpno_sets_finest(&t->sets);
     mpno_network_opts training;
     MPNO_TRY(network_opts(t, (size_t)(finest - t->sets.train), phase, &training));
-    const mpno_predictor_opts opts = predictor_opts(t, phase);
+    const mpno_predictor_opts opts = mpno_predictor_opts_of(t->settings, phase->policy, &t->state);
     const size_t states = (size_t)mpno_optimizer_n_states(t->optimizer) + (t->ema ? 1 : 0);
     size_t comparing;
     MPNO_TRY(mpno_modes_need(t->settings, t->model, &training, training.capacity, bytes));
@@ -215,28 +200,20 @@ static mpno_status plan_phase(const mpno_trainer *t, const mpno_phase *phase,
     return mpno_budget_divide(&budget, t->model, opts, n);
 }
 
-/* The model's modes are those of the state. */
-static mpno_status set_modes(const mpno_trainer *t) {
-    const mpno_fno_config *c = mpno_model_config(t->model);
-    for (int64_t l = 0; l < c->n_layers; l++)
-        MPNO_TRY(mpno_model_set_layer_modes(
-            t->model, l, t->state.modes.n[l][0] > 0 ? t->state.modes.n[l] : c->n_modes));
-    return MPNO_OK;
-}
-
 /* Whether the networks of all phases fit into the memory, with all modes that they may get, asked
  * before the run folder is made. */
 static mpno_status check_memory(const mpno_trainer *t) {
+    const bool changes = t->settings->modes.rule != MPNO_MODES_FIXED;
     mpno_network_opts *opts;
     mpno_status status = MPNO_OK;
     if (mpno_settings_memory_limit(t->settings) == 0) return MPNO_OK;
     MPNO_TRY(mpno_alloc_array(t->ctx, 2 * t->sets.n_train, sizeof *opts, &opts));
-    if (t->settings->modes.rule != MPNO_MODES_FIXED) status = mpno_modes_apply_most(t->model);
+    if (changes) status = mpno_modes_apply_most(t->model);
     for (int i = 0; i < t->schedule.n && status == MPNO_OK; i++)
         status = plan_phase(t, &t->schedule.phase[i], opts);
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
-    return t->settings->modes.rule != MPNO_MODES_FIXED ? set_modes(t) : MPNO_OK;
+    return changes ? mpno_modes_apply(&t->state.modes, t->model) : MPNO_OK;
 }
 
 /* Steps of an epoch before batch `index`: opt.accumulate batches make one. */
@@ -253,7 +230,7 @@ static mpno_status open_all(mpno_trainer *t, bool resume) {
     t->state.best_error = NAN;
     t->state.lr = mpno_lr_start(&t->lr);
     t->state.early = mpno_early_stopping_start();
-    t->state.modes = mpno_mode_state_start();
+    t->state.modes = mpno_modes_begin(s);
     t->state.loss_scale =
         mpno_loss_scale_make(s->precision.loss_scale, s->precision.growth_interval);
     size_t bytes;
@@ -347,6 +324,7 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch, int64_t step) {
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
     t->phase = phase;
+    t->scaled = mpno_settings_scale_loss(t->ctx, t->settings, p->policy);
     say_parts(t);
     const bool begins = mpno_schedule_begins(&t->schedule, phase, epoch, step);
     if (begins || p->blend > 0) MPNO_TRY(mpno_trainer_log_phase(t, epoch));
@@ -370,7 +348,6 @@ static void refresh_networks(mpno_trainer *t, const mpno_network *but) {
 }
 
 static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, double scale) {
-    const char *policy = t->schedule.phase[t->phase].policy;
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
     mpno_optimizer_step(t->optimizer, network, t->rate, scale * reduction(t, t->step_samples));
     t->state.step++;
@@ -383,9 +360,7 @@ static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, dou
         t->clipping.steps++;
         t->clipping.clipped += norm > t->settings->opt.grad_clip_norm;
     }
-    if (mpno_settings_scale_loss(t->ctx, t->settings, policy)) {
-        mpno_loss_scale_good(&t->state.loss_scale);
-    }
+    if (t->scaled) mpno_loss_scale_good(&t->state.loss_scale);
 }
 
 /* Batch `index` of an epoch. opt.accumulate batches, or what is left of an epoch, make a step; an
@@ -401,7 +376,6 @@ static mpno_status train_batch(mpno_trainer *t, int64_t epoch, int64_t index, in
     const size_t twin = mpno_sets_twin(&t->sets, batch->set);
     mpno_network *network = t->networks[twin], *ahead = t->ahead[twin];
     const void *target;
-    t->batch = index;
     mpno_network_set_embedding(network, batches->embedding);
     if (ahead) mpno_network_set_embedding(ahead, batches->embedding);
     MPNO_TRY(mpno_rollout_advance(&t->rollout, &t->batches, batch, index, ahead, &target));
@@ -505,7 +479,8 @@ static mpno_status validate(mpno_trainer *t, const mpno_predictor_opts *opts) {
 
 /* Errors of the weights that the model holds: on the validation data, and on the tests if asked. */
 static mpno_status evaluate_model(mpno_trainer *t, bool tests) {
-    const mpno_predictor_opts opts = predictor_opts(t, &t->schedule.phase[t->phase]);
+    const mpno_predictor_opts opts =
+        mpno_predictor_opts_of(t->settings, t->schedule.phase[t->phase].policy, &t->state);
     MPNO_TRY(validate(t, &opts));
     for (size_t i = 0; tests && i < t->sets.n_tests; i++) {
         MPNO_TRY(mpno_evaluate(t->model, t->ctx, &t->sets.tests[i], &opts, &t->tests[i]));

@@ -41,6 +41,7 @@ typedef struct mpno_trainer {
     mpno_network **networks; /* [sets.n_train], of the current phase; NULL: that of the twin */
     mpno_network **ahead;    /* the same for inference, which predict the steps of a roll-out */
     int phase;               /* -1: no network yet */
+    bool scaled;             /* the loss, in this phase */
     mpno_batches batches;
     mpno_rollout rollout;
     mpno_runlog *log;
@@ -59,7 +60,6 @@ typedef struct mpno_trainer {
     double seconds;      /* in training steps, by this process */
     int64_t epochs_here; /* run by this process */
     mpno_diagnostics *diagnostics; /* NULL: off */
-    int64_t batch;                 /* of the epoch, the one that is or was run */
 } mpno_trainer;
 
 /* Reads data and, with resume, the checkpoint; makes model, optimiser, run folder and logs. */
@@ -85,8 +85,8 @@ MPNO_WARN_UNUSED mpno_status mpno_trainer_log_epoch(mpno_trainer *trainer, doubl
 /* trainer_diagnostics.c: what report.diagnostics says of a phase that begins and of an epoch. */
 MPNO_WARN_UNUSED mpno_status mpno_trainer_diagnose_phase(mpno_trainer *trainer);
 MPNO_WARN_UNUSED mpno_status mpno_trainer_diagnose_epoch(mpno_trainer *trainer);
-/* What is known of the tensor that was not finite, if any, of `capacity` bytes: the name of the
- * failure for a sentence, and the size of its values before; fields of the event "failed". */
+/* What is known of the tensor that was not finite, if any: the name of the failure for a sentence,
+ * and the size of its values before; fields of the event "failed". */
 typedef struct mpno_failure {
     char name[64], before[256];
     const char *layer, *tensor; /* NULL: not known */

@@ -41,6 +41,7 @@ mpno_status mpno_trainer_diagnose_phase(mpno_trainer *t) {
     if (t->diagnostics == NULL || t->diagnostics->told_phase == t->phase) return MPNO_OK;
     t->diagnostics->told_phase = t->phase; /* networks are also made anew when modes change */
     mpno_half_bytes bytes = mpno_half_bytes_of(t->model, t->networks[finest]);
+    if (bytes.narrow == 0) return MPNO_OK; /* full, which nothing is expected of */
     mpno_network_opts opts = *mpno_network_get_opts(t->networks[finest]);
     mpno_network_opts_widen(&opts);
     MPNO_TRY(mpno_network_plan(t->model, &opts, &full));
@@ -132,19 +133,13 @@ mpno_status mpno_trainer_diagnose_epoch(mpno_trainer *t) {
 
 /* ---- a run that fails ---- */
 
-/* What transforms read and write; overflow there is what the paper sees first. */
-static bool transformed(mpno_role role) {
-    return role == MPNO_ROLE_TRANSFORM_IN || role == MPNO_ROLE_COLUMNS ||
-           role == MPNO_ROLE_SPECTRUM || role == MPNO_ROLE_TRANSFORM_OUT;
-}
-
 static void name_failure(const mpno_graph *graph, int edge, mpno_format format, mpno_failure *f) {
     const mpno_edge *e = &graph->edges[edge];
     const char *op = e->producer >= 0 ? graph->nodes[e->producer].op->name : "";
     const bool forward = strstr(op, "forward") != NULL && !e->gradient;
-    const char *where = !transformed(e->role) ? ""
-                        : forward             ? " in the forward transform"
-                                              : " in the spectral convolution";
+    const char *where = !mpno_role_transformed(e->role) ? ""
+                        : forward                       ? " in the forward transform"
+                                                        : " in the spectral convolution";
     f->layer = graph->layers[e->layer];
     f->tensor = e->name;
     if (mpno_format_max(format) > 1e30) /* the range of f32: nothing of order 1 gets there */

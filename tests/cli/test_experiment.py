@@ -11,6 +11,7 @@ import time
 import unittest
 
 from support import Case, PROGRAM, load_safetensors
+from test_fields import npz
 
 GRID = """\
 title: A small grid
@@ -161,9 +162,14 @@ class Experiment(Case):
         """What rounding adds to a mode is the same for all; what a policy adds is small and reported."""
         self.write(GRID.replace("resolution: 8, seed: 1", "resolution: 32, seed: 1")
                    .replace("n_samples: 4", "n_samples: 40")
-                   + "spectra: true\nevaluate:\n  half f16: {precision.policy: half}\n")
+                   + "spectra: true\nevaluate:\n  half f16: {precision.policy: half}\n"
+                   + '  spectra fp8: {precision.storage: "spectrum=f8e4m3"}\n')
         self.run_grid("seeds=[0]", "model.n_modes=[8, 8]")
         result = json.loads((self.folder / "out/results/full_4_s0.json").read_text())
+        narrow = result["spectra"]["spectra fp8"]["block 0"]  # 3 fraction bits instead of 10, in full but for the spectra
+        for signal, noise in zip(narrow["signal"], narrow["noise"]):
+            self.assertGreater(noise, 2e-3 * signal)
+            self.assertLess(noise, 2**-3 * signal)
         layer = result["spectra"]["half f16"]["block 0"]
         self.assertEqual(len(layer["signal"]), len(layer["noise"]))
         for signal, noise in zip(layer["signal"], layer["noise"]):
@@ -176,6 +182,24 @@ class Experiment(Case):
         self.assertIn("## Rounding alone, by frequency", report)
         self.assertIn("## Precision errors by frequency", report)
         self.assertTrue((self.folder / "out/frequency_0.png").is_file())
+
+    def test_steered_networks_have_spectra(self):
+        """The samples' vectors steer both networks that are compared."""
+        values = [math.sin((i % 16) * (1 + i // 16 % 3) / 2.5) for i in range(8 * 16)]
+        npz(self.folder / "data.npz", x=("<f4", (8, 16), values), y=("<f4", (8, 16), values),
+            sign=("<f4", (8, 1), [(-1.0)**i for i in range(8)]))
+        data = f"{self.folder}/data.npz"
+        grid = GRID.replace("n_modes: [4, 4]", "n_modes: [8], norm: ada_in")
+        for old, new in (("@flow", data), ("@test", data),
+                         ("encode_input: true", "encode_input: true, embedding_key: sign")):
+            grid = grid.replace(old, new)
+        self.write(grid + "spectra: true\nevaluate:\n  half f16: {precision.policy: half}\n")
+        self.run_grid("seeds=[0]", "report.html=false")
+        result = json.loads((self.folder / "out/results/full_4_s0.json").read_text())
+        layer = result["spectra"]["half f16"]["block 0"]
+        for signal, noise in zip(layer["signal"], layer["noise"]):
+            self.assertGreater(noise, 0)
+            self.assertLess(noise, 2e-2 * signal)
 
     def test_equal_time_changes_the_number_of_epochs(self):
         self.write(GRID + "equal_time: true\n")
@@ -197,6 +221,9 @@ class Experiment(Case):
     def test_what_comes_with_the_library_runs(self):
         names = [line.split()[0] for line in self.mpno("experiment", "--list").out.splitlines()]
         self.assertIn("post-training", names)
+        listed = self.mpno("experiment", "modes", "--list")  # a name more starts nothing
+        self.assertEqual([line.split()[0] for line in listed.out.splitlines()], names)
+        self.assertFalse((self.folder / "experiments").exists())
         small = {"post-training": (), "breaking": ("opt.n_epochs=1",), "modes": ("opt.n_epochs=2",),
                  "profile": ("opt.n_epochs=1",), "frequency": (), "stabilisers": ("opt.n_epochs=1",), "formats": ("opt.n_epochs=1",),
                  "contraction": (), "schedule": ("opt.n_epochs=2",),

@@ -3,6 +3,7 @@
 import json
 import unittest
 
+from support import rewrite_header
 from test_training import Project
 
 
@@ -130,6 +131,27 @@ class Adaptive(Phases):
         self.assertEqual([event["epoch"] for event in self.events("run", "precision")], [3, 5])
         self.train("rare", "precision.policy=adaptive", "opt.n_epochs=3", "precision.fraction=1e-9")
         self.assertEqual(self.events("rare", "precision"), [])  # 50 steps are more than there are
+
+    def test_a_level_that_is_none(self):
+        """A checkpoint with the right checksum, but a level that is not among those of the run."""
+        def move(to):
+            def change(header):
+                state = json.loads(header["__metadata__"]["state"])
+                header["__metadata__"]["state"] = json.dumps({**state, "level": to})
+            return change
+        words = (*self.WORDS, "precision.phases=mixed,full", "precision.fraction=1e9")
+        self.train("run", *words, "opt.n_epochs=1")
+        path = self.folder / "run/last.safetensors"
+        whole = path.read_bytes()
+        for level in (2, 2**40):
+            path.write_bytes(whole)
+            rewrite_header(path, move(level))
+            for result in (self.train("run", *words, "opt.n_epochs=2", "--resume", status=1),
+                           self.mpno("eval", "run", status=1)):
+                self.assert_error(result, "last.safetensors", f"level = {level}", "2 levels", "precision.phases")
+        path.write_bytes(whole)
+        rewrite_header(path, move(1))
+        self.assertEqual(self.mpno("eval", "run", "--json").json()["policy"], "full")
 
 
 if __name__ == "__main__":

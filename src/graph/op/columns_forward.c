@@ -3,6 +3,7 @@
  * [batch][lines][2][K][C]
  * -> X [modes][batch][2][C]. Gradient: columns_inverse, the adjoint. */
 #include "graph/op/columns_sums.h"
+#include "graph/op/transform.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     out->kind = MPNO_EDGE_SPECTRUM;
@@ -42,9 +43,9 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
 /* Statement B7, for the axes but the last. */
 static double bound(const mpno_bound_call *call) {
     const mpno_columns *c = call->node->attr.columns;
-    const double gain = (double)c->lines;
-    return gain * call->in[0].error +
-           mpno_bound_rounding(call, mpno_columns_rest_growth(c, false), gain * call->in[0].norm);
+    const double gain = (double)c->lines, growth = mpno_columns_rest_growth(c, false);
+    return gain * call->in[0].error + mpno_bound_rounding(call, growth, gain * call->in[0].norm) +
+           mpno_transform_underflow(call, growth, gain, 1);
 }
 
 const mpno_op mpno_op_columns_forward = {

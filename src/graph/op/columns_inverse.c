@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "graph/op/columns_sums.h"
+#include "graph/op/transform.h"
 
 static void forward(mpno_op_call *call) {
     const mpno_columns *columns = call->node->attr.columns;
@@ -50,8 +51,9 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
 static double bound(const mpno_bound_call *call) {
     const mpno_columns *c = call->node->attr.columns;
     const double bias = call->in[1].frobenius / fabs(c->mean);
-    return call->in[0].error + mpno_bound_rounding(call, mpno_columns_rest_growth(c, true) + 2,
-                                                   call->in[0].norm + bias);
+    const double growth = mpno_columns_rest_growth(c, true) + 2;
+    return call->in[0].error + mpno_bound_rounding(call, growth, call->in[0].norm + bias) +
+           mpno_transform_underflow(call, growth, (double)c->lines, 1);
 }
 
 const mpno_op mpno_op_columns_inverse = {

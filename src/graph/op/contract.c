@@ -45,13 +45,13 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
-/* Statement B9: sigma of the blocks passes on; 2 I products in each part of a number. A weight that
- * was made from factors is off by its own error. */
+/* Statement B9: sigma of the blocks passes on; a chain of 2 I products in each part of a number. A
+ * weight that was made from factors is off by its own error. */
 static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *w = &call->in[1];
     const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
     return (w->norm + w->error) * x->error + w->error * x->norm +
-           mpno_bound_rounding_or_captured(call, 2 * inputs + 1, sqrt(2) * w->frobenius * x->norm);
+           mpno_bound_rounding_or_captured(call, 2 * inputs, sqrt(2) * w->frobenius * x->norm);
 }
 
 const mpno_op mpno_op_contract = {

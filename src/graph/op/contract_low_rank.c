@@ -246,7 +246,8 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
         (8.0 * (double)(n.inputs + n.outputs) + 6) * (double)(n.modes * batch * n.rank), true};
 }
 
-/* Statement B9 for three factors: |A| |S| |B|, each of which may have been made of others. */
+/* Statement B9 for three factors: |A| |S| |B|, each of which may have been made of others; chains
+ * of 2 I, 2 and 2 R roundings. What underflows in the first two is multiplied by the others. */
 static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *a = &call->in[1], *s = &call->in[2], *b = &call->in[3];
     const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
@@ -255,8 +256,11 @@ static double bound(const mpno_bound_call *call) {
     const double off =
         (a->norm + a->error) * (s->most + s->error) * (b->norm + b->error) - computed;
     const double size = a->frobenius * s->most * b->frobenius;
+    const double terms = sqrt(2) * (2 * inputs + 2 + 2 * rank),
+                 after = sqrt(rank) * (s->most + 1) * b->frobenius;
     return (computed + off) * x->error + off * x->norm +
-           mpno_bound_rounding(call, 2 * inputs + 2 * rank + 8, 2 * sqrt(2) * size * x->norm);
+           mpno_bound_rounding(call, terms, size * x->norm) +
+           after * mpno_bound_rounding(call, terms, 0);
 }
 
 const mpno_op mpno_op_contract_low_rank = {

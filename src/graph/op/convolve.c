@@ -113,9 +113,9 @@ static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *w = &call->in[1];
     const mpno_weight *weight = &call->graph->weights[call->graph->edges[call->node->in[1]].param];
     const double offsets = (double)weight->blocks;
-    return offsets * w->norm * x->error + mpno_bound_rounding(call,
-                                                              (double)weight->cols * offsets + 1,
-                                                              offsets * w->frobenius * x->norm);
+    const double terms = (double)call->graph->edges[call->node->in[0]].channels * offsets;
+    return offsets * w->norm * x->error +
+           mpno_bound_rounding(call, terms, offsets * w->frobenius * x->norm);
 }
 
 const mpno_op mpno_op_convolve = {

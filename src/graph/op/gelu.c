@@ -25,7 +25,7 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
  * most 3.5 u |x| right of 0, 6 u |x| left of it. */
 static double bound(const mpno_bound_call *call) {
     const double c = call->arithmetic == MPNO_F32 ? 2 : 7;
-    return 1.1290 * call->in[0].error + mpno_bound_rounding(call, c, call->in[0].norm);
+    return 1.1290 * call->in[0].error + mpno_bound_rounding_or_captured(call, c, call->in[0].norm);
 }
 
 const mpno_op mpno_op_gelu = {

@@ -124,18 +124,23 @@ static double matrix_norm(const double *a, int64_t rows, int64_t columns) {
     return sqrt(by_rows * by_columns);
 }
 
-/* Statement B3, axis by axis: sigma <= sqrt(|A|_1 |A|_inf), of |A| as well. */
+/* Statement B3, axis by axis: sigma <= sqrt(|A|_1 |A|_inf), of |A| as well. Sums are f64. What
+ * underflows after an axis passes the others. */
 static double bound(const mpno_bound_call *call) {
     const mpno_lines *lines = call->node->attr.lines;
     const mpno_grid *from = mpno_graph_grid(call->graph, call->node->in[0]),
                     *to = &call->graph->grids[call->node->attr.grid];
-    double gain = sqrt((double)from->points / (double)to->points), terms = 2;
+    double gain = sqrt((double)from->points / (double)to->points), terms = 0, most = 1;
     for (int d = 0; d < lines->ndim; d++) {
         if (lines->matrix[d] == NULL) continue;
-        gain *= matrix_norm(lines->matrix[d], lines->to[d], lines->from[d]);
-        terms += (double)(call->node->attr.adjoint ? lines->to[d] : lines->from[d]) + 1;
+        const double norm = matrix_norm(lines->matrix[d], lines->to[d], lines->from[d]);
+        const int64_t n = call->node->attr.adjoint ? lines->to[d] : lines->from[d];
+        gain *= norm;
+        most *= fmax(1, norm) * sqrt((double)lines->from[d] + (double)lines->to[d]);
+        terms += 1 + mpno_bound_wide(call, (double)n);
     }
-    return gain * call->in[0].error + mpno_bound_rounding(call, terms, gain * call->in[0].norm);
+    return gain * call->in[0].error + mpno_bound_rounding(call, terms, gain * call->in[0].norm) +
+           most * mpno_bound_rounding(call, terms, 0);
 }
 
 const mpno_op mpno_op_interpolate = {

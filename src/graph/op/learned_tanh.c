@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * y = a tanh(x / a): x [rows][C], a one number. |y| <= |a|, slope 1 at 0 whatever a is.
  * Gradients: dx = dy tanh'(u), da = sum of dy (tanh u - u tanh'(u)), u = x / a. */
+#include <math.h>
+
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -33,10 +35,16 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_dot_points, 3, both, NULL, a, &grad_in[1]);
 }
 
-/* Statement B4: slope at most 1. The rounding of x / a moves tanh by at most u |tanh|, since
- * |v| / cosh^2 v <= |tanh v|. */
+/* Statement B4: slope at most 1. Roundings: 1 / a (in f64, then to the arithmetic), x / a, tanh 4,
+ * a tanh. Those of x / a move tanh no more than a factor on tanh would, as |tanh (1 + d) v| lies
+ * between |tanh v| and (1 + d) |tanh v|. What underflow takes before the last product is multiplied
+ * by a; INFINITY for an a whose inverse may itself underflow or overflow. */
 static double bound(const mpno_bound_call *call) {
-    return call->in[0].error + mpno_bound_rounding(call, 12, call->out.norm);
+    const double a = call->in[1].most;
+    if (!(a > 0x1p-100 && a < 0x1p100)) return INFINITY;
+    return call->in[0].error +
+           mpno_bound_rounding(call, 7 + mpno_bound_wide(call, 1), call->out.norm) +
+           a * mpno_bound_rounding(call, 5, 0);
 }
 
 const mpno_op mpno_op_learned_tanh = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * y = x W' + b, a 1x1 convolution: x [rows][I], W [O][I], b [O] or left out -> y [rows][O].
  * Gradients: dx = dy W (linear_dx), dW = dy' x (linear_dw), db = sum of dy over the points
- * (sum_points). Bound: not written yet (infinity). */
+ * (sum_points). */
 #include "graph/graph.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -49,13 +49,13 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
     return (mpno_op_cost){2.0 * (double)(rows * w->rows * w->cols), true};
 }
 
-/* Statement B3: sigma(W) passes on; a chain of I multiply-adds and the bias. */
+/* Statement B3: sigma(W) passes on; a chain of I multiply-adds, and one with the bias. */
 static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *w = &call->in[1], *b = &call->in[2];
     const mpno_edge *edge = &call->graph->edges[call->node->in[0]];
+    const double terms = (double)edge->channels + (call->node->in[2] >= 0 ? 1 : 0);
     return w->norm * x->error +
-           mpno_bound_rounding_or_captured(call, (double)edge->channels + 2,
-                                           w->frobenius * x->norm + b->frobenius);
+           mpno_bound_rounding_or_captured(call, terms, w->frobenius * x->norm + b->frobenius);
 }
 
 const mpno_op mpno_op_linear = {

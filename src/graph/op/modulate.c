@@ -43,7 +43,8 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
-/* Statement B5: a product of two numbers that are off, and a sum. */
+/* Statement B5: a product of two numbers that are off, and a sum; roundings of the factor and the
+ * number added, of the product and of the sum. A factor that underflows is off by eta. */
 static double bound(const mpno_bound_call *call) {
     const mpno_edge *x = &call->graph->edges[call->node->in[0]];
     const double *m = call->values[1];
@@ -53,8 +54,9 @@ static double bound(const mpno_bound_call *call) {
         if (!call->node->attr.no_shift) shifts += m[x->channels + c] * m[x->channels + c];
     }
     const mpno_bound *a = &call->in[0], *f = &call->in[1];
-    return gain * a->error + f->error * (a->most + 1) + f->error * a->error +
-           mpno_bound_rounding(call, 4, gain * a->norm + sqrt(shifts));
+    const double passed = gain * a->error + f->error * (sqrt(a->most * a->most + 1) + a->error);
+    return passed + mpno_bound_rounding(call, 3, gain * a->norm + sqrt(shifts)) +
+           call->eta * a->norm;
 }
 
 const mpno_op mpno_op_modulate = {

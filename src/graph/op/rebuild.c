@@ -70,13 +70,20 @@ static size_t scratch(const mpno_graph *graph, const mpno_node *node, int64_t ba
            mpno_weight_count(&graph->weights[node->attr.weight]) * type_bytes;
 }
 
-/* Statement B10: every element is a sum of products, off by mpno_contract_cost.error u of the sum
- * of their magnitudes, whose Frobenius norm is at most the product of those of the factors. */
+/* Statement B10: a step that sums up n products is a chain of 2 n roundings in each part of a
+ * result (mpno_contract_cost.error counts 2 n + 1); the sum of the magnitudes of all products has a
+ * Frobenius norm of at most the product of those of the factors. What underflows in a step is
+ * multiplied by the other factors. */
 static double bound(const mpno_bound_call *call) {
     const mpno_contraction *c = call->node->attr.contraction;
-    double size = 1;
-    for (int i = 0; i < call->node->n_in; i++) size *= sqrt(2) * call->in[i].frobenius;
-    return mpno_bound_rounding(call, mpno_contract_cost_of(&c->problem, &c->path).error + 2, size);
+    const double terms =
+        sqrt(2) * (mpno_contract_cost_of(&c->problem, &c->path).error - c->path.n_steps);
+    double size = 1, others = 1;
+    for (int i = 0; i < call->node->n_in; i++) {
+        size *= call->in[i].frobenius;
+        others *= 1 + call->in[i].frobenius;
+    }
+    return mpno_bound_rounding(call, terms, size) + others * mpno_bound_rounding(call, terms, 0);
 }
 
 const mpno_op mpno_op_rebuild = {

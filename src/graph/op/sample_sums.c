@@ -23,10 +23,11 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return mpno_graph_add_gradient(graph, &mpno_op_spread_sums, 1, grad_out, &attr, x, &grad_in[0]);
 }
 
-/* Statement B2: a sum over the points. */
+/* Statement B2: a sum over the points, in f64. */
 static double bound(const mpno_bound_call *call) {
     const double points = (double)mpno_graph_grid(call->graph, call->node->in[0])->points;
-    return points * (call->in[0].error + mpno_bound_rounding(call, points, call->in[0].norm));
+    const double terms = mpno_bound_wide(call, mpno_bound_sum_terms(points));
+    return points * (call->in[0].error + mpno_bound_rounding(call, terms, call->in[0].norm));
 }
 
 const mpno_op mpno_op_sample_sums = {

@@ -17,10 +17,10 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
-/* Statement B2: the factor may itself be rounded. */
+/* Statement B2: the factor may itself be rounded, to a number below the normal range as well. */
 static double bound(const mpno_bound_call *call) {
     return fabs(call->node->attr.scale) * call->in[0].error +
-           mpno_bound_rounding(call, 3, call->out.norm);
+           mpno_bound_rounding(call, 2, call->out.norm) + call->eta * call->in[0].norm;
 }
 
 const mpno_op mpno_op_scale = {

@@ -2,6 +2,8 @@
  * Y[k][b][c] = X[k][b][c] W[r(k)][c], complex, channel by channel (separable convolution):
  * X [modes][batch][2][C], W [blocks][2][1][C] -> Y like X; r = attr.mode_rows. attr.adjoint: the
  * conjugate of W. Gradients (dL/dRe + i dL/dIm): dX = dY conj(W), dW by scale_modes_dw. */
+#include <math.h>
+
 #include "graph/op/contract_modes.h"
 
 static mpno_status shape(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
@@ -45,11 +47,12 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
     return MPNO_OK;
 }
 
-/* Statement B9: a complex product of each number. */
+/* Statement B9: a complex product of each number, sqrt(5) u (Brent, Percival & Zimmermann, "Error
+ * bounds on complex floating-point multiplication", Math. Comp. 76, 2007). */
 static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *w = &call->in[1];
     return (w->most + w->error) * x->error + w->error * x->norm +
-           mpno_bound_rounding(call, 3, w->most * x->norm);
+           mpno_bound_rounding(call, sqrt(5), w->most * x->norm);
 }
 
 const mpno_op mpno_op_scale_modes = {

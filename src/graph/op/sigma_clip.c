@@ -46,7 +46,8 @@ static double bound(const mpno_bound_call *call) {
     const double limits =
         terms * 0x1p-53 * sqrt(square) + 2 * (sqrt(least + 2 * off) - sqrt(least));
     return 1.5 * call->in[0].error + sqrt(channels) * limits +
-           mpno_bound_rounding(call, 4, sqrt(channels) * (fabs(sum / n) + 2 * sqrt(square)));
+           mpno_bound_rounding(call, 1 + mpno_bound_wide(call, 3),
+                               sqrt(channels) * (fabs(sum / n) + 2 * sqrt(square)));
 }
 
 const mpno_op mpno_op_sigma_clip = {

@@ -18,11 +18,12 @@ static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, c
                                    &grad_in[0]);
 }
 
-/* Statement B4: slopes at most 1; the C library's functions (exp, asinh: 2 ulp, glibc manual) and
- * two operations, relative to the result but for the sigmoid, whose e^-x may be large: 1 / (1 + e).
- */
+/* Statement B4: slopes at most 1; in f64 the C library's functions (exp 1 ulp, asinh 2 ulp, glibc
+ * manual) and two operations, then rounded to the arithmetic. Relative to the result for the
+ * sigmoid as well: 1 / (1 + e) has the relative error of 1 + e, and 1 is exact. */
 static double bound(const mpno_bound_call *call) {
-    return call->in[0].error + mpno_bound_rounding(call, 8, call->out.norm);
+    return call->in[0].error +
+           mpno_bound_rounding(call, 1 + mpno_bound_wide(call, 5), call->out.norm);
 }
 
 const mpno_op mpno_op_squash = {

@@ -16,5 +16,8 @@ size_t mpno_transform_scratch(const mpno_graph *graph, const mpno_node *node, in
                               size_t type_bytes, int n_threads);
 /* Statement B7: the norm of the transform passes on. INFINITY with 16-bit arithmetic. */
 double mpno_transform_bound(const mpno_bound_call *call, bool inverse);
+/* What underflows in a transform of so many points and is then multiplied by `scale`. */
+double mpno_transform_underflow(const mpno_bound_call *call, double growth, double points,
+                                double scale);
 
 #endif

@@ -73,28 +73,48 @@ void mpno_columns_destroy(mpno_ctx *ctx, mpno_columns **columns) {
     *columns = NULL;
 }
 
-/* T' = scale w F' with the plain transform of a line, whose norm is n in these norms; in T the
- * weights are those of the norm. */
+/* T' = scale w F' with the plain transform F' of a line, whose norm is n in these norms, but for
+ * the last frequency of an even line, which stands for itself alone and weighs 2. Inverse: T =
+ * scale w Re F, the weights at most those of the norm. */
 double mpno_columns_gain(const mpno_columns *c, bool inverse) {
     const double scale = fabs(c->mean);
     if (inverse) return scale;
-    const double weight = sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / c->square[MPNO_COLUMNS_MEAN]);
-    return scale * (double)c->n * (c->middle_count > 0 ? fmax(1, 1.0001 * weight) : 1);
+    const double mean = c->square[MPNO_COLUMNS_MEAN]; /* scale^2 n */
+    const double middle =
+        c->middle_count > 0 ? 1.0001 * sqrt(2 * c->square[MPNO_COLUMNS_MIDDLE] / mean) : 1;
+    const double last = c->has_nyquist ? sqrt(2) : 1;
+    return scale * (double)c->n * fmax(fmax(1, last), middle);
 }
 
-/* A product with T whose rows are folded at most twice: depth times the Frobenius norm, which is
- * sqrt(sum of w) in units of the gain. Parts of a line are turned to its origin: a complex product
- * with a rounded root mixes two sums. */
+/* Roundings one after the other: a chain of products, the table's and the product's own, and those
+ * of folding. Their magnitudes are |x| |T| and |T| |c|, whose norms are sqrt(sum of w) in units of
+ * the gain. Parts of a line are turned to its origin, two more chains of two: the product with a
+ * rounded root mixes two sums. */
 double mpno_columns_line_growth(const mpno_columns *c, bool inverse) {
     const double keep = (double)c->keep, n = (double)c->n,
-                 parts = ceil(n / (double)(c->part < c->n ? c->part : c->n));
-    const double depth = inverse ? 2 * keep : c->method == MPNO_LINES_PLAIN ? n : n / 2 + 1;
-    const double turned = c->method == MPNO_LINES_TURNED ? sqrt(2) : 1;
-    return 1.01 * turned * (depth + 2 * parts + 8) * sqrt(2 * keep);
+                 together = (double)(c->part < c->n ? c->part : c->n), parts = ceil(n / together);
+    double depth = 0, turned = 1;
+    switch (c->method) {
+        case MPNO_LINES_PLAIN:
+            depth = inverse ? 2 * keep + 2 : n + 2;
+            break;
+        case MPNO_LINES_FOURS:
+            depth = inverse ? keep + 4 : n / 4 + 5;
+            break;
+        case MPNO_LINES_PAIRS:
+            depth = inverse ? keep + 4 : n / 2 + 4;
+            break;
+        case MPNO_LINES_TURNED:
+            depth = inverse ? keep + 8 : together / 2 + 7 + 2 * parts;
+            turned = sqrt(2);
+            break;
+    }
+    return turned * depth * sqrt(2 * keep - 1);
 }
 
+/* One axis is all: its columns are the spectrum, moved. */
 double mpno_columns_rest_growth(const mpno_columns *c, bool inverse) {
-    return c->rest == NULL ? 2 : mpno_fft_growth(c->rest, inverse);
+    return c->rest == NULL ? 0 : mpno_fft_growth(c->rest, inverse);
 }
 
 double mpno_columns_rest_flops(const mpno_columns *columns) {

@@ -87,10 +87,10 @@ void mpno_columns_give(const mpno_columns *plan, int64_t first, int64_t count, c
                        int64_t channels, void *points, void *scratch);
 size_t mpno_columns_part_bytes(const mpno_columns *plan, int64_t channels);
 bool mpno_columns_keep_parts(const mpno_columns *plan);
-/* Norms of what lines become. Columns of a line: root of the sum of w |c|^2, w = 2 for the middle
- * class and else 1; points: root of the mean square. Gain: the operator norm of T (inverse) or of
- * T' is at most this. Growth: their errors in units u, times gain and norm, and those of the
- * transforms over the other axes: as mpno_fft_growth. */
+/* Norms of what lines become. Columns of a line: root of the sum of w |c|^2, w = 1 for k = 0 and
+ * else 2; points: root of the mean square. Gain: the operator norm of T (inverse) or of T' is at
+ * most this. Growth: their errors in units u, times gain and norm, and those of the transforms over
+ * the other axes: as mpno_fft_growth. */
 double mpno_columns_gain(const mpno_columns *columns, bool inverse);
 double mpno_columns_line_growth(const mpno_columns *columns, bool inverse);
 double mpno_columns_rest_growth(const mpno_columns *columns, bool inverse);

@@ -33,6 +33,11 @@ double mpno_direct_cost(int64_t n, int64_t last) {
     return (double)all_rows(n) * ((double)(2 * last + 1) + fold * groups);
 }
 
+/* A chain of rows, folded twice at most; the root; the product, where it is not fused. */
+double mpno_direct_depth(int64_t n) {
+    return (double)all_rows(n) + 4;
+}
+
 typedef struct table_writer {
     void *table;
     mpno_format arithmetic;

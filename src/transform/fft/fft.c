@@ -136,7 +136,7 @@ double mpno_fft_flops(const mpno_fft *fft) {
 }
 
 double mpno_fft_growth(const mpno_fft *fft, bool inverse) {
-    double growth = 2; /* scale and weights */
+    double growth = 0;
     for (int d = 0; d < fft->problem.ndim; d++) {
         if (mpno_fft_is_last_real(fft, d)) {
             growth += mpno_real_line_growth(inverse ? &fft->real_inverse : &fft->real_forward);

@@ -73,8 +73,8 @@ double mpno_fft_flops(const mpno_fft *fft);
 /* Rounding errors in units u of f32 or f64 arithmetic: a transform divided by the square root of
  * its points, whose operator norm is then at most 1, is off by at most growth u times the norm of
  * what it is given (modes weigh 2 where they stand for their conjugates as well), but for
- * second-order terms of roundings, for which `growth` is enlarged. docs/theory/transform.md, error.
- */
+ * second-order terms of roundings, for which `growth` is enlarged, for two roundings where the
+ * scale is no power of two, and underflow. docs/theory/certificates.md, statement B7. */
 double mpno_fft_growth(const mpno_fft *fft, bool inverse);
 /* One line: sizes, kept modes, algorithm per axis; n bytes with the final zero. */
 void mpno_fft_describe(const mpno_fft *fft, char *text, size_t n);

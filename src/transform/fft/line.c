@@ -176,18 +176,20 @@ const char *mpno_line_name(const mpno_line *line, char *text, size_t size) {
     return text;
 }
 
-/* DIRECT: sums of at most n/2 + 1 (inverse: 2 last + 2) folded products with rounded roots; the
- * error of such a matrix is at most depth u times its Frobenius norm, sqrt(2 (last + 1) n) with
- * cosines and sines, each of which is used for +k and -k. CHIRP: what is convolved with chirps is
- * at most n_in + n_out times as large as the input, where the result is sqrt(n) times; two
- * transforms of m points, a filter that was transformed itself, and three products of complex
- * numbers with rounded factors. */
+/* DIRECT: a chain of as many folded products as there are rows, and roundings of the root, the
+ * product, at most two of folding and one where even and odd parts meet. Forward, of magnitudes
+ * |x| |cos| and |x| |sin| for each k = 0 .. last, which stands for k and -k; inverse, of magnitudes
+ * |X| of k and -k, whose real and imaginary parts mix. CHIRP: what is convolved with chirps is at
+ * most n_in + n_out times as large as the input, where the result is sqrt(n) times; two transforms
+ * of m points, a filter that was transformed itself, and three products of complex numbers with
+ * rounded factors. */
 double mpno_line_growth(const mpno_line *line) {
     const double n = (double)line->n, k = (double)line->k;
     const double last = (double)largest_frequency(line);
     switch (line->method) {
         case MPNO_LINE_DIRECT:
-            return ((line->inverse ? 2 * last + 2 : n / 2 + 1) + 8) * sqrt(4 * (last + 1));
+            return line->inverse ? (last + 5) * sqrt(4 * (last + 1))
+                                 : (mpno_direct_depth(line->n) + 1) * sqrt(2 * last + 1);
         case MPNO_LINE_PASSES:
             return mpno_passes_growth(&line->passes);
         case MPNO_LINE_CHIRP:

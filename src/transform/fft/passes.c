@@ -94,16 +94,20 @@ double mpno_passes_cost(int64_t n, int largest) {
     return mpno_passes_flops(n, largest) + 8.0 * (double)n * count;
 }
 
-/* A pass is sqrt(radix) times a unitary map. The product with a root is off by sqrt(5) u and the
- * root by u / sqrt(2): below 3 u. Radices 2, 4 and 8 then add in 1, 2 and 3 steps, u each; the
- * third one turns some of the numbers by 45 degrees, a sum and a product with a rounded number. Odd
- * radices sum up (r + 1) / 2 folded products in each part of a number: depth times the sum of the
- * magnitudes, at most sqrt(2 r) times the norm. */
+/* A pass is sqrt(radix) times a unitary map. Radix 2: one addition, u; 4, 8 and 16 are two to four
+ * such; 8 has products with sqrt(1/2), 16 with roots. Odd r: (r - 1) / 2 folded products in each
+ * part of a number, at most (r - 1) / 2 + 4 roundings one after the other of magnitudes whose norm
+ * is r times that of the input. Then the products with roots: sqrt(5) u each and sqrt(1/2) u of the
+ * roots themselves, none in the last pass. */
 double mpno_passes_growth(const mpno_passes *passes) {
     double growth = 0;
     for (int s = 0; s < passes->n_passes; s++) {
-        const int r = passes->pass[s].radix;
-        growth += 3 + (r % 2 == 0 ? log2(r) + (r == 8 ? 2 : 0) : sqrt(2.0 * r) * ((r + 1) / 2 + 4));
+        const double r = passes->pass[s].radix, products = 3;
+        if (passes->pass[s].radix % 2 == 0)
+            growth += log2(r) + (r >= 8 ? products : 0);
+        else
+            growth += sqrt(r) * ((r - 1) / 2 + 4);
+        if (passes->pass[s].ido > 1) growth += products;
     }
     return growth;
 }

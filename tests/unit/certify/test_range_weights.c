@@ -237,17 +237,16 @@ typedef struct rebuilt {
     int seen;
 } rebuilt;
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void look(void *user, const mpno_sight *sight) {
     rebuilt *r = user;
-    const mpno_edge *e = &r->graph->edges[edge];
-    (void)batch;
+    const mpno_edge *e = &r->graph->edges[sight->edge];
     if (e->kind != MPNO_EDGE_BLOCKS) return;
     const mpno_weight *w = &r->graph->weights[e->param];
-    const mpno_range *range = &r->walk->edges[edge];
+    const mpno_range *range = &r->walk->edges[sight->edge];
     const size_t one = (size_t)(w->rows * w->cols), n = mpno_weight_count(w);
     double *x = malloc(n * sizeof *x);
     assert_non_null(x);
-    mpno_cast(x, MPNO_F64, data, format, n);
+    mpno_cast(x, MPNO_F64, sight->data, sight->format, n);
     for (size_t k = 0; k < n / 2; k++) {
         const size_t at = k / one * 2 * one + k % one;
         const double off = hypot(x[at] - range->values[at], x[at + one] - range->values[at + one]);

@@ -225,18 +225,21 @@ typedef struct seen {
     double *most; /* per edge */
 } seen;
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void look(void *user, const mpno_sight *sight) {
     seen *s = user;
+    const int edge = sight->edge;
+    const void *data = sight->data;
     const mpno_graph *graph = mpno_network_graph(s->network);
     const mpno_edge *e = &graph->edges[edge];
-    const mpno_codec *codec = mpno_exec_codec(mpno_network_exec(s->network), edge);
-    const int64_t n = (int64_t)(mpno_edge_bytes(graph, edge, MPNO_F64, batch) / sizeof(double));
+    const mpno_codec *codec = sight->codec;
+    const int64_t n =
+        (int64_t)(mpno_edge_bytes(graph, edge, MPNO_F64, sight->batch) / sizeof(double));
     const bool complex = e->kind == MPNO_EDGE_SPECTRUM || e->kind == MPNO_EDGE_COLUMNS;
     const int64_t apart = e->kind == MPNO_EDGE_COLUMNS ? e->modes * e->channels : e->channels;
     double *x = malloc((size_t)n * sizeof *x);
     assert_non_null(x);
     if (codec == NULL) {
-        mpno_cast(x, MPNO_F64, data, format, (size_t)n);
+        mpno_cast(x, MPNO_F64, data, sight->format, (size_t)n);
     } else {
         mpno_codec_kernels_get(MPNO_ISA_PORTABLE, MPNO_F64)->load(codec, x, data, n);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Tiny graphs in f64 for tests: leaves and weights with data of their own, built op by op and run
- * by mpno_exec. Functions assert rather than return a status. */
+ * Tiny graphs for tests: leaves and weights with data of their own, built op by op and run by
+ * mpno_exec, in f64 or (rig_create_as) in f32. Data are f64 in both: those of an f32 rig are
+ * rounded when it runs. Functions assert rather than return a status. */
 #ifndef TESTS_UNIT_GRAPH_RIG_H
 #define TESTS_UNIT_GRAPH_RIG_H
 
@@ -38,7 +39,15 @@ enum {
     RIG_RANK = 277  /* of factorised weights: more than one block of contract_low_rank */
 };
 
+/* What a rig computes with; complex data have no columns. rank: of factorised weights. */
+typedef struct rig_kind {
+    mpno_format arithmetic;
+    bool is_complex;
+    int64_t rank;
+} rig_kind;
+
 typedef struct rig {
+    rig_kind as;
     mpno_ctx *ctx;
     mpno_graph *graph;
     mpno_exec *exec;
@@ -57,6 +66,7 @@ typedef struct rig {
     bool frozen[32]; /* weights without a gradient */
     mpno_rng rng;
     double *data[RIG_EDGES]; /* owned: leaves, weights and their gradients */
+    float *narrow[RIG_EDGES]; /* owned: what an f32 rig is bound to */
 } rig;
 
 /* Context and policy of a test; gives, as cmocka's fixtures do, whether it failed. */
@@ -102,21 +112,29 @@ static inline void rig_grids(rig *r, const mpno_grid *grid) {
         r->take[modes + 1 + k] = k < 1 ? -1 : (int32_t)(modes + 1 - k);
 }
 
-static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *size,
-                              mpno_fft_weighting weighting) {
+static inline void rig_create_as(rig *r, mpno_ctx *ctx, rig_kind as, int ndim, const int64_t *size,
+                                 mpno_fft_weighting weighting) {
     mpno_grid grid = {.ndim = ndim, .points = 1};
-    mpno_fft_problem problem = {.kind = MPNO_FFT_REAL, .arithmetic = MPNO_F64, .ndim = ndim};
+    mpno_fft_problem problem = {.kind = as.is_complex ? MPNO_FFT_COMPLEX : MPNO_FFT_REAL,
+                                .arithmetic = as.arithmetic,
+                                .ndim = ndim};
     for (int d = 0; d < ndim; d++) {
-        const int64_t most = d + 1 == ndim ? size[d] / 2 + 1 : size[d];
+        const int64_t most = d + 1 == ndim && !as.is_complex ? size[d] / 2 + 1 : size[d];
         grid.size[d] = problem.size[d] = size[d];
         grid.points *= size[d];
         problem.keep[d] = most > 2 ? (most + 1) / 2 : most; /* pruned, but for tiny grids */
     }
-    *r = (rig){.ctx = ctx, .batch = 2, .rng = mpno_rng_make(5, MPNO_STREAM_TEST, (uint32_t)ndim)};
+    *r = (rig){.as = as,
+               .ctx = ctx,
+               .batch = 2,
+               .rng = mpno_rng_make(5, MPNO_STREAM_TEST, (uint32_t)ndim)};
     assert_int_equal(mpno_graph_create(ctx, &grid, &r->graph), MPNO_OK);
     assert_int_equal(mpno_graph_layer(r->graph, "rig"), MPNO_OK);
     assert_int_equal(mpno_fft_create(ctx, &problem, &r->fft), MPNO_OK);
-    assert_int_equal(mpno_columns_create(ctx, &problem, mpno_tile_rows(size[ndim - 1]), 0.7, weighting, &r->columns), MPNO_OK);
+    if (!as.is_complex)
+        assert_int_equal(mpno_columns_create(ctx, &problem, mpno_tile_rows(size[ndim - 1]), 0.7,
+                                             weighting, &r->columns),
+                         MPNO_OK);
     rig_grids(r, &grid);
     const int64_t modes = mpno_fft_modes(r->fft);
     r->blocks = modes + 2;
@@ -144,6 +162,12 @@ static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *si
                           .lines = &r->lines};
 }
 
+static inline void rig_create(rig *r, mpno_ctx *ctx, int ndim, const int64_t *size,
+                              mpno_fft_weighting weighting) {
+    const rig_kind as = {.arithmetic = MPNO_F64, .rank = RIG_RANK};
+    rig_create_as(r, ctx, as, ndim, size, weighting);
+}
+
 /* What op asks for beside what all are given; adjoint: of its adjoint. */
 static inline mpno_attr rig_attr(const rig *r, const mpno_op *op, bool adjoint) {
     mpno_attr attr = r->attr;
@@ -151,7 +175,7 @@ static inline mpno_attr rig_attr(const rig *r, const mpno_op *op, bool adjoint) 
     attr.contraction = &r->contraction;
     if (r->one_block) attr.mode_rows = NULL;
     const bool wider = op == &mpno_op_pad || (op == &mpno_op_interpolate && !adjoint);
-    attr.grid = wider ? RIG_WIDER : 0;
+    attr.grid = wider ? RIG_WIDER : r->as.is_complex ? RIG_COMPLEX : 0;
     if (op == &mpno_op_take_modes && adjoint) {
         attr.take = r->attr.give, attr.give = r->attr.take;
         attr.n_modes = r->attr.n_given, attr.n_given = r->attr.n_modes;
@@ -167,11 +191,16 @@ static inline void rig_destroy(rig *r) {
     mpno_free(r->ctx, r->mode_rows);
     free(r->take);
     for (int d = 0; d < 4; d++) free(r->maps[d]);
-    for (int e = 0; e < RIG_EDGES; e++) free(r->data[e]);
+    for (int e = 0; e < RIG_EDGES; e++) free(r->data[e]), free(r->narrow[e]);
 }
 
 static inline size_t rig_count(const rig *r, int edge) {
     return mpno_edge_bytes(r->graph, edge, MPNO_F64, r->batch) / sizeof(double);
+}
+
+/* Sums are f64 whatever the arithmetic. */
+static inline bool rig_is_narrow(const rig *r, int edge) {
+    return r->as.arithmetic == MPNO_F32 && r->graph->edges[edge].kind != MPNO_EDGE_SUMS;
 }
 
 static inline void rig_random(rig *r, int edge) {
@@ -184,6 +213,11 @@ static inline int rig_own(rig *r, int edge) {
     /* 64-byte aligned as the graph's own tensors; sizes are rounded up for aligned_alloc. */
     r->data[edge] = aligned_alloc(64, (rig_count(r, edge) * sizeof(double) + 63) / 64 * 64);
     assert_non_null(r->data[edge]);
+    if (rig_is_narrow(r, edge)) {
+        free(r->narrow[edge]);
+        r->narrow[edge] = aligned_alloc(64, (rig_count(r, edge) * sizeof(float) + 63) / 64 * 64);
+        assert_non_null(r->narrow[edge]);
+    }
     rig_random(r, edge);
     return edge;
 }
@@ -220,13 +254,13 @@ static inline void rig_contraction(rig *r, int64_t inputs, int64_t outputs) {
         .n_operands = 4,
         .operand = {1u << R, 1u << I | 1u << R, 1u << R | 1u << O, 1u << K | 1u << R},
         .output = 1u << K | 1u << I | 1u << O,
-        .size = {r->blocks, inputs, outputs, RIG_RANK},
+        .size = {r->blocks, inputs, outputs, r->as.rank},
         .element_bytes = 2 * sizeof(double)};
     const mpno_contract_view views[] = {
-        {.plane = RIG_RANK, .stride = {[R] = 1}},
-        {.plane = inputs * RIG_RANK, .stride = {[I] = RIG_RANK, [R] = 1}},
-        {.plane = RIG_RANK * outputs, .stride = {[R] = outputs, [O] = 1}},
-        {.plane = r->blocks * RIG_RANK, .stride = {[K] = RIG_RANK, [R] = 1}},
+        {.plane = r->as.rank, .stride = {[R] = 1}},
+        {.plane = inputs * r->as.rank, .stride = {[I] = r->as.rank, [R] = 1}},
+        {.plane = r->as.rank * outputs, .stride = {[R] = outputs, [O] = 1}},
+        {.plane = r->blocks * r->as.rank, .stride = {[K] = r->as.rank, [R] = 1}},
         {.plane = inputs * outputs,
          .stride = {[K] = 2 * inputs * outputs, [I] = outputs, [O] = 1}}};
     const mpno_weight whole = {r->blocks, inputs, outputs, true, MPNO_ROLE_WEIGHT_SPECTRAL};
@@ -269,18 +303,18 @@ static inline int rig_operand(rig *r, char letter) {
         case 'Y':
             return rig_weight(r, r->blocks, 1, i, true);
         case 'l': {
-            const int edge = rig_weight(r, 1, 1, RIG_RANK, true);
+            const int edge = rig_weight(r, 1, 1, r->as.rank, true);
             rig_contraction(r, i, o);
             return edge;
         }
         case 'a':
-            return rig_weight(r, 1, i, RIG_RANK, true);
+            return rig_weight(r, 1, i, r->as.rank, true);
         case 'b':
-            return rig_weight(r, 1, RIG_RANK, o, true);
+            return rig_weight(r, 1, r->as.rank, o, true);
         case 'e':
-            return rig_weight(r, 1, r->blocks, RIG_RANK, true);
+            return rig_weight(r, 1, r->blocks, r->as.rank, true);
         case 'd':
-            return rig_weight(r, r->blocks, 1, RIG_RANK, true);
+            return rig_weight(r, r->blocks, 1, r->as.rank, true);
         case 'f':
         case 'F':
             return rig_leaf(r, MPNO_EDGE_FIELD, letter == 'f' ? i : o);
@@ -378,16 +412,35 @@ static inline void rig_finish(rig *r, const mpno_policy *policy, const int *requ
     assert_int_equal(mpno_exec_create(r->graph, &opts, &r->exec), MPNO_OK);
     assert_int_equal(mpno_exec_realise(r->exec), MPNO_OK);
     for (int e = 0; e < RIG_EDGES; e++)
-        if (r->data[e] != NULL) mpno_exec_bind(r->exec, e, r->data[e], MPNO_F64);
+        if (r->narrow[e] != NULL)
+            mpno_exec_bind(r->exec, e, r->narrow[e], MPNO_F32);
+        else if (r->data[e] != NULL)
+            mpno_exec_bind(r->exec, e, r->data[e], MPNO_F64);
+}
+
+/* Is everything finite that it made? */
+static inline bool rig_run(rig *r) {
+    for (int e = 0; e < RIG_EDGES; e++)
+        for (size_t i = 0; r->narrow[e] != NULL && i < rig_count(r, e); i++)
+            r->narrow[e][i] = (float)r->data[e][i];
+    return mpno_exec_run(r->exec, MPNO_PASS_FORWARD, 0, r->batch, 1.0) == -1;
+}
+
+/* A tensor that was made by the last run. */
+static inline void rig_read(const rig *r, int edge, double *to) {
+    const void *data = mpno_exec_data(r->exec, edge);
+    const size_t n = rig_count(r, edge);
+    if (!rig_is_narrow(r, edge)) memcpy(to, data, n * sizeof *to);
+    for (size_t i = 0; rig_is_narrow(r, edge) && i < n; i++)
+        to[i] = (double)((const float *)data)[i];
 }
 
 /* What the op gives on the present data. PARAM_GRADs land in the rig's own memory. */
 static inline double *rig_result(rig *r, int out) {
-    assert_int_equal(mpno_exec_run(r->exec, MPNO_PASS_FORWARD, 0, r->batch, 1.0), -1);
-    const size_t bytes = rig_count(r, out) * sizeof(double);
-    double *copy = malloc(bytes);
+    assert_true(rig_run(r));
+    double *copy = malloc(rig_count(r, out) * sizeof *copy);
     assert_non_null(copy);
-    memcpy(copy, mpno_exec_data(r->exec, out), bytes);
+    rig_read(r, out, copy);
     return copy;
 }
 

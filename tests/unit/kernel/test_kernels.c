@@ -757,74 +757,10 @@ static void test_selection(void **state) {
     }
 }
 
-/* Each element of a product is one chain of fused operations: the tile shape, m, n and the ISA do
- * not show in its bits. */
-static void test_product_bits(void **state) {
-    (void)state;
-    if (mpno_cpu_best_isa() < MPNO_ISA_AVX2) skip();
-    enum { M = 23, N = 71, K = 310 };
-    for (mpno_isa isa = MPNO_ISA_AVX2; isa <= mpno_cpu_best_isa(); isa++) {
-        const mpno_kernels *k = mpno_kernels_get(isa, MPNO_F32);
-        const check c = {.kernels = k, .format = MPNO_F32, .size = 4, .name = "gemm"};
-        const float *a = random_values(&c, 0, M * K, 1), *b = random_values(&c, 1, K * N, 1);
-        float *got = place(2, sizeof(float[M][N])), *want = place(3, sizeof(float[M][N]));
-        for (int i = 0; i < M; i++) {
-            for (int j = 0; j < N; j++) {
-                float sum = 0;
-                for (int p = 0; p < K; p++) sum = fmaf(a[i * K + p], b[p * N + j], sum);
-                want[i * N + j] = sum;
-            }
-        }
-        k->gemm(M, N, K, a, K, b, N, got, N, 0);
-        check_bits(&c, MPNO_F32, got, want, M * N);
-        for (int i = 0; i < M; i++) k->gemm(1, N, K, a + i * K, K, b, N, got + i * N, N, 0);
-        check_bits(&c, MPNO_F32, got, want, M * N);
-    }
-}
-
-/* The same of complex products, in both panels' shapes, and in parts that continue the chains. */
-static void test_complex_bits(void **state) {
-    (void)state;
-    if (mpno_cpu_best_isa() < MPNO_ISA_AVX2) skip();
-    enum { M = 23, N = 71, K = 150, PART = 41 };
-    for (mpno_isa isa = MPNO_ISA_AVX2; isa <= mpno_cpu_best_isa(); isa++) {
-        const mpno_kernels *k = mpno_kernels_get(isa, MPNO_F32);
-        const check c = {.kernels = k, .format = MPNO_F32, .size = 4, .name = "gemm_complex"};
-        float *x = random_values(&c, 0, 2 * M * K, 1), *y = random_values(&c, 1, 2 * K * N, 1);
-        float *got = place(2, sizeof(float[2][M][N])), *want = place(3, sizeof(float[2][M][N]));
-        for (int i = 0; i < M; i++) {
-            for (int j = 0; j < N; j++) {
-                float re = 0, im = 0;
-                for (int p = 0; p < K; p++) {
-                    const float *a = x + i * K + p, *b = y + p * N + j;
-                    re = fmaf(-a[M * K], b[K * N], fmaf(a[0], b[0], re));
-                    im = fmaf(a[0], b[K * N], fmaf(a[M * K], b[0], im));
-                }
-                want[i * N + j] = re, want[(M + i) * N + j] = im;
-            }
-        }
-        mpno_planes a = {.data = x, .row = K, .step = 1, .plane = M * K},
-                    b = {.data = y, .row = N, .step = 1, .plane = K * N},
-                    to = {.data = got, .row = N, .step = 1, .plane = M * N};
-        k->gemm_complex(M, N, K, &a, &b, &to, 0);
-        check_bits(&c, MPNO_F32, got, want, 2 * M * N);
-        memset(got, 0, sizeof(float[2][M][N]));
-        for (int i = 0; i < M; i++) {
-            a.data = x + i * K, b.data = y, to.data = got + i * N;
-            k->gemm_complex(1, N, PART, &a, &b, &to, 0);
-            a.data = x + i * K + PART, b.data = y + PART * N;
-            k->gemm_complex(1, N, K - PART, &a, &b, &to, 1);
-        }
-        check_bits(&c, MPNO_F32, got, want, 2 * M * N);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_members),
-        cmocka_unit_test(test_product_bits),
-        cmocka_unit_test(test_complex_bits),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -232,6 +232,36 @@ static void other_graphs_are_matched_by_name(void **state) {
     close_rig(&r);
 }
 
+/* Values with scales are compared, not their bits: of 3 fraction bits, a relative error of up to
+ * 2^-4, evenly spread, is 2^-4 / sqrt 3 to half of that. */
+static void scaled_tensors_are_compared_as_values(void **state) {
+    (void)state;
+    rig r = open_rig(2);
+    for (int scaling = MPNO_SCALING_TENSOR; scaling <= MPNO_SCALING_BLOCK; scaling++) {
+        mpno_network_opts opts = make_opts(2, grid, BATCH, true, "full", MPNO_F16);
+        opts.capacity = BATCH + 2; /* scales stand behind values of all of them */
+        opts.storage =
+            (mpno_storage_opts){.exceptions = "spectrum=f8e4m3", .scaling = (mpno_scaling)scaling};
+        mpno_network *here = make_network(r.ctx, r.model, &opts),
+                     *again = make_network(r.ctx, r.model, &opts),
+                     *full = network_of(&r, true, "full", MPNO_F16);
+        mpno_shadow shadow;
+        assert_int_equal(mpno_shadow_run(here, full, BATCH, r.x, r.y, 1, &shadow), MPNO_OK);
+        const int edge = find_edge(here, "block 0", "spectrum");
+        const mpno_shadow_line *line = &shadow.edges[edge];
+        assert_true(line->signal > 0 && line->noise > 0x1p-8 / 12 * line->signal);
+        assert_true(line->noise < 0x1p-8 / 3 * line->signal);
+        mpno_shadow_clear(&shadow);
+        assert_int_equal(mpno_shadow_run(here, again, BATCH, r.x, r.y, 1, &shadow), MPNO_OK);
+        assert_true(shadow.edges[edge].signal > 0 && shadow.edges[edge].noise == 0);
+        mpno_shadow_clear(&shadow);
+        mpno_network_destroy(&here);
+        mpno_network_destroy(&again);
+        mpno_network_destroy(&full);
+    }
+    close_rig(&r);
+}
+
 /* A constant of the size of a quarter of the least number of f16 becomes zero, in bf16 it does not.
  */
 static void underflow_is_found(void **state) {
@@ -258,6 +288,7 @@ int main(void) {
         cmocka_unit_test(equal_networks_differ_in_nothing),
         cmocka_unit_test(noise_is_that_of_one_rounding),
         cmocka_unit_test(shells_sum_to_the_spectrum),
+        cmocka_unit_test(scaled_tensors_are_compared_as_values),
         cmocka_unit_test(other_graphs_are_matched_by_name),
         cmocka_unit_test(underflow_is_found),
     };

@@ -2,11 +2,6 @@
  * The solver of -div(a grad u) = f: order 2 on smooth coefficients, the discrete maximum principle,
  * iterations that do not grow with the grid, odd sizes, and the fields that neuraloperator ships.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +10,7 @@
 #include "data/readers.h"
 #include "pde/multigrid.h"
 #include "pde/random_field.h"
+#include "unit/pde/support.h"
 
 #define PI 3.14159265358979323846
 
@@ -25,8 +21,6 @@ typedef struct problem {
     mpno_multigrid *grid;
     mpno_multigrid_result result;
 } problem;
-
-static mpno_ctx *ctx;
 
 static problem open_problem(int ndim, int64_t n0, int64_t n1, int64_t n2) {
     problem p = {.ndim = ndim, .intervals = {n0, n1, n2}, .nodes = 1};
@@ -267,18 +261,6 @@ static void shipped_fields(void **state) {
     assert_true(all < 0.04);
     close_problem(&p);
     mpno_tensor_file_destroy(ctx, &file);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 int main(void) {

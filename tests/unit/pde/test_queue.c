@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The queue of numbers: in order, each once, and a count that stops before what is still held;
  * with threads that look at it all the time. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "core/parallel.h"
 #include "pde/queue.h"
-
-static mpno_ctx *ctx;
+#include "unit/pde/support.h"
 
 static void counts_up_to_the_first_gap(void **state) {
     (void)state;
@@ -81,18 +74,6 @@ static void threads_agree(void **state) {
     assert_int_equal(mpno_queue_complete(&c.queue), COUNT);
     for (int i = 0; i < COUNT; i++) assert_int_equal(atomic_load(&c.done[i]), 1);
     mpno_queue_destroy(ctx, &c.queue);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 int main(void) {

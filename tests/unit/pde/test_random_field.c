@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Random fields: covariance at pairs of nodes against the sum over modes, within 4 standard
  * errors; the same field on every grid; numbers that depend on seed, sample and field alone. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pde/random_field.h"
+#include "unit/pde/support.h"
 
 #define PI 3.14159265358979323846
-
-static mpno_ctx *ctx;
 
 typedef struct sampler {
     mpno_random_field_opts opts;
@@ -201,18 +195,6 @@ static void forcing_has_its_deviation(void **state) {
     /* a mean of squares over 4 independent modes at least: relative error below sqrt(2 / 4 n) */
     assert_true(fabs(sum / (double)(n * s.n) / exact - 1) < 4 * sqrt(0.5 / (double)n));
     close_sampler(&s);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 int main(void) {

@@ -2,21 +2,15 @@
  * Diffusion and reaction: uniform values against a solver of ordinary equations, small waves
  * against the exponential of their matrix, orders in time and space, the error that the tolerance
  * promises. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/rng.h"
 #include "pde/reaction.h"
+#include "unit/pde/support.h"
 
 #define PI 3.14159265358979323846
-
-static mpno_ctx *ctx;
 
 static const mpno_reaction_opts usual = {
     .size = {16, 16}, .length = {2, 2}, .diffusion = {1e-3, 5e-3}, .k = 5e-3, .tolerance = 1e-8};
@@ -193,18 +187,6 @@ static void says_that_it_blows_up(void **state) {
     mpno_reaction_start(r);
     assert_false(mpno_reaction_run(r, 5, &steps));
     mpno_reaction_destroy(ctx, &r);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 int main(void) {

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * The Helmholtz equation: manufactured solutions, whose error falls faster than powers of the grid;
  * plane waves; the residual against a plain sum; samples that do not see their neighbours. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <complex.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pde/scattering.h"
+#include "unit/pde/support.h"
 
 #define PI 3.14159265358979323846
 enum { LANES = MPNO_FLOW_LANES, MOST = 96 * 80 };
-
-static mpno_ctx *ctx;
 
 static mpno_scattering *open_solver(const mpno_scattering_opts *opts) {
     mpno_scattering *s;
@@ -166,18 +160,6 @@ static void lanes_do_not_meet(void **state) {
     }
     mpno_scattering_destroy(ctx, &t);
     mpno_scattering_destroy(ctx, &s);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 int main(void) {

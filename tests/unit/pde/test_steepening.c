@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Burgers' equation: the formula of Cole and Hopf, the order in time, 400 trajectories of others
  * (neuraloperator's burgers_test_16.pt), samples that do not see their neighbours. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +8,10 @@
 #include "core/rng.h"
 #include "data/readers.h"
 #include "pde/steepening.h"
+#include "unit/pde/support.h"
 
 #define PI 3.14159265358979323846
 enum { LANES = MPNO_FLOW_LANES, MOST = 4096 };
-
-static mpno_ctx *ctx;
 
 static mpno_burgers *open_solver(const mpno_burgers_opts *opts) {
     mpno_burgers *b;
@@ -263,18 +257,6 @@ static void says_where_it_blows_up(void **state) {
     assert_true(isnan(dt[2]));
     assert_true(dt[5] >= 0 && dt[5] <= 0);
     mpno_burgers_destroy(ctx, &b);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 int main(void) {

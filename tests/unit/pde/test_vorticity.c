@@ -2,11 +2,6 @@
  * The vorticity solver: exact decays, an independent solver that multiplies in the spectrum by a
  * plain sum and steps by Runge and Kutta, orders of both integrators, balances of energy and
  * enstrophy, and samples that do not see their neighbours. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <complex.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,11 +9,10 @@
 
 #include "core/rng.h"
 #include "pde/vorticity.h"
+#include "unit/pde/support.h"
 
 #define PI 3.14159265358979323846
 enum { LANES = MPNO_FLOW_LANES };
-
-static mpno_ctx *ctx;
 
 /* ---- a solver by hand: all modes -m1 .. m1, -m2 .. m2 ---- */
 
@@ -391,18 +385,6 @@ static void says_where_it_blows_up(void **state) {
     }
     assert_true(isnan(dt[2]));
     close_solver(&s);
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return mpno_ctx_create(NULL, &ctx) == MPNO_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    const size_t left = mpno_ctx_bytes(ctx);
-    mpno_ctx_destroy(&ctx);
-    return left == 0 ? 0 : -1;
 }
 
 /* The same with the kernels of other instruction sets. */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * mpno certify: how far an answer is from the one in exact arithmetic, with proof. */
+#include "command.h"
+
+const cli_page cli_certify_page = {
+    .synopsis =
+        "certify CHECKPOINT [--input FILE] [--sample N] [--answer FILE] [--tolerance T] "
+        "[-o OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
+    .description =
+        "    Proves how far an answer of a trained model (CHECKPOINT as for eval) is from the "
+        "answer\n"
+        "    that the same network gives in exact arithmetic, without any rounding: lower and "
+        "upper\n"
+        "    bounds of the L2, H1 and maximum distance, in physical units and relative to the "
+        "exact\n"
+        "    answer. The network is run once more in f64, and a bound of what that run itself\n"
+        "    rounds away is added.\n"
+        "    Without --answer the model is run on the sample as predict runs it, under the policy\n"
+        "    of the checkpoint or of precision.policy. With --tolerance the claim is that the\n"
+        "    relative L2 distance is at most T, and the verdict is VERIFIED, REFUTED or, where T\n"
+        "    lies between the bounds, UNKNOWN; without, that the bounds hold.\n"
+        "    --html writes a page with bars of where the error comes from: the network is run once "
+        "for\n"
+        "    each layer and kind of tensor that it stores in few bits, with all others in full.\n"
+        "    -o writes a certificate that mpno verify checks, on another machine too. With --json\n"
+        "    standard output is that certificate and nothing else.\n",
+    .examples =
+        "    mpno certify runs/mixed\n"
+        "    mpno certify runs/mixed --tolerance 1e-3 -o certificate.json\n"
+        "    mpno certify runs/mixed --input in.pt --sample 7 --answer y.safetensors --json\n",
+    .files =
+        "    Reads CHECKPOINT, the input and the answer. OUT.json appears whole or not at all, "
+        "and\n"
+        "    before it OUT_answer.npy beside it with the answer, where that was computed.\n"
+        "    FILE (must end in .html) needs no other file.\n",
+    .options = CLI_OPTION_CERTIFY | CLI_OPTION_OUTPUT,
+    .overrides = true,
+    .arguments = {"CHECKPOINT"},
+    .n_required = 1,
+    .exit_text =
+        "EXIT STATUS\n"
+        "    0     VERIFIED\n"
+        "    1     REFUTED\n"
+        "    2     UNKNOWN, or no certificate could be made; the error line says why\n",
+    .failure = CLI_USAGE,
+};
+
+mpno_status cli_certify(mpno_ctx *ctx, const cli_args *args, cli_output *output, char **json) {
+    mpno_config *overrides = NULL;
+    mpno_verdict verdict = MPNO_VERDICT_UNKNOWN;
+    mpno_certify_opts opts = MPNO_CERTIFY_OPTS_INIT;
+    opts.input = args->input;
+    opts.sample = args->number;
+    opts.answer = args->answer;
+    opts.tolerance = args->tolerance;
+    opts.certificate = args->output;
+    opts.html = args->html;
+    opts.layers = args->layers;
+    mpno_status status = cli_load_config(ctx, NULL, args, &overrides);
+    if (status == MPNO_OK)
+        status =
+            mpno_certify(ctx, args->arguments[0], overrides, &opts, &output->sink, &verdict, json);
+    mpno_config_destroy(&overrides);
+    output->verdict = (int)verdict;
+    return status;
+}

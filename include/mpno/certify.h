@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * How far an answer of a trained model is from the answer of the same network in exact arithmetic:
+ * proved bounds in a file that others can check. docs/howto/certify.md shows it,
+ * docs/reference/certificate.md describes the file. */
+#ifndef MPNO_CERTIFY_H
+#define MPNO_CERTIFY_H
+
+#include "mpno/run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Of a claim: proved, proved to be wrong, neither. */
+typedef enum mpno_verdict {
+    MPNO_VERDICT_VERIFIED,
+    MPNO_VERDICT_REFUTED,
+    MPNO_VERDICT_UNKNOWN
+} mpno_verdict;
+
+/* input: a data file with the inputs; NULL: the first test file of the checkpoint's configuration.
+ * sample: which of them, from 0. answer: a file that mpno_predict wrote, of the same inputs or of
+ * this sample alone; NULL: the model is run as mpno_predict runs it on the sample. tolerance: the
+ * claim is that the relative L2 distance is at most so large; negative: that the distances have the
+ * bounds which are found. certificate: file to write, ".json"; an answer that was computed is then
+ * stored beside it as NAME_answer.npy. NULL: nothing is written. html: a page, ".html", that
+ * shows where the error comes from; NULL: none. layers: the text shows every layer. */
+typedef struct mpno_certify_opts {
+    size_t size;
+    const char *input;
+    int64_t sample;
+    const char *answer;
+    double tolerance;
+    const char *certificate;
+    const char *html;
+    bool layers;
+} mpno_certify_opts;
+#define MPNO_CERTIFY_OPTS_INIT \
+    { sizeof(mpno_certify_opts), NULL, 0, NULL, -1, NULL, NULL, false }
+
+/* checkpoint, overrides, sink and json as for mpno_eval; opts may be NULL. json: the certificate.
+ * What no bound is known of (or a processor that flushes small numbers to zero) gives a certificate
+ * of UNKNOWN that says why; only where there is no answer to speak of there is none. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_certify(mpno_ctx *ctx, const char *checkpoint,
+                                                   mpno_config *overrides,
+                                                   const mpno_certify_opts *opts,
+                                                   const mpno_sink *sink, mpno_verdict *verdict,
+                                                   char **json);
+
+/* Where the files are, if not where the certificate says; NULL: there. */
+typedef struct mpno_verify_opts {
+    size_t size;
+    const char *weights, *input, *answer;
+} mpno_verify_opts;
+#define MPNO_VERIFY_OPTS_INIT \
+    { sizeof(mpno_verify_opts), NULL, NULL, NULL }
+
+/* Checks a certificate: that it, the checkpoint, the input and the answer are those that it was
+ * made of, and the bounds by computing them again. REFUTED: something was changed, or the claim is
+ * wrong. UNKNOWN, with the reason in the text and the JSON object: a file is missing, or something
+ * else that is needed; no failure but E_ARGUMENT and E_MEMORY is given back. opts may be NULL. */
+MPNO_API MPNO_WARN_UNUSED mpno_status mpno_verify(mpno_ctx *ctx, const char *certificate,
+                                                  const mpno_verify_opts *opts,
+                                                  const mpno_sink *sink, mpno_verdict *verdict,
+                                                  char **json);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,489 @@
+# SPDX-License-Identifier: MIT
+"""mpno certify and verify: what a certificate says is so, it says the same everywhere, and nothing that was changed passes."""
+import hashlib
+import json
+import math
+import random
+import re
+import shutil
+import struct
+import unittest
+from pathlib import Path
+
+from support import Case, make_data, make_lines, make_project, run, run_peer, tree
+
+VERIFIED, REFUTED, UNKNOWN = 0, 1, 2
+DISTANCES = ("l2", "h1", "max")
+
+
+def one_line(value):
+    """JSON as mpno writes it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {one_line(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(one_line, value)) + "]"
+    if isinstance(value, float):
+        text = next(text for digits in (15, 16, 17) if float(text := f"{value:.{digits}g}") == value)
+        return text if "." in text else text.replace("e", ".0e") if "e" in text else text + ".0"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def digest(data):
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def sign(certificate):
+    """The text of a certificate whose sums were made to fit."""
+    certificate["plan_sha256"] = digest(one_line(certificate["plan"]))
+    certificate.pop("sha256", None)
+    certificate["sha256"] = digest(one_line(certificate))
+    return one_line(certificate)
+
+
+def relate(distance):
+    """Relative bounds that follow from the absolute ones."""
+    low = distance["lower"] / distance["size_upper"]
+    distance["relative_lower"] = math.nextafter(low, 0) if low else 0.0
+    distance["relative_upper"] = math.nextafter(distance["upper"] / distance["size_lower"], math.inf)
+
+
+def isas():
+    """Instruction sets that run here and in this build."""
+    sets = run("info", "--cpu", "--json").json()["instruction_sets"]
+    return [entry["name"] for entry in sets if entry["here"] in ("runs", "in use")]
+
+
+def matches(schema, value, root=None):
+    """Whether a value fits a JSON schema, of the words that ours uses."""
+    root = root or schema
+    if "$ref" in schema:
+        return matches(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], value, root)
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
+             "null": type(None)}
+    names = schema.get("type", [])
+    names = [names] if isinstance(names, str) else names
+    if names and not any(isinstance(value, kinds[n]) and (n == "boolean" or not isinstance(value, bool)) for n in names):
+        return False
+    known = {"$schema", "$id", "$defs", "title", "description", "type", "properties", "required", "additionalProperties",
+             "items", "enum", "const", "minimum", "exclusiveMinimum", "pattern", "minItems"}
+    assert set(schema) <= known, set(schema) - known
+    if "const" in schema and value != schema["const"] or "enum" in schema and value not in schema["enum"]:
+        return False
+    if isinstance(value, dict):
+        own = schema.get("properties", {})
+        extra = schema.get("additionalProperties", True)
+        return all(key in value for key in schema.get("required", [])) and all(
+            matches(own[key], item, root) if key in own else extra if isinstance(extra, bool) else matches(extra, item, root)
+            for key, item in value.items())
+    if isinstance(value, list):
+        return len(value) >= schema.get("minItems", 0) and all(matches(schema.get("items", {}), v, root) for v in value)
+    if isinstance(value, str):
+        return re.search(schema.get("pattern", ""), value) is not None
+    return not isinstance(value, (int, float)) or value >= schema.get("minimum", value)
+
+
+class Certify(Case):
+    """A model of a small project, trained once for all tests, and a certificate of its first test sample."""
+
+    @classmethod
+    def setUpClass(cls):
+        made = Case("run")
+        Case.setUp(made)
+        cls.addClassCleanup(made.doCleanups)
+        cls.made = made.folder
+        make_project(cls.made)
+        made.mpno("train", "config.yaml", "precision.policy=mixed", "--quiet")
+        made.mpno("certify", "run", "--input", "test8.pt", "-o", "c.json", "--quiet")
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(self.made, self.folder, dirs_exist_ok=True)
+        self.certificate = json.loads((self.folder / "c.json").read_text())
+
+    def verify(self, status, *words, **options):
+        """The reason that verify gives for a verdict."""
+        told = self.mpno("verify", *(words or ("c.json",)), "--json", status=status, **options).json()
+        self.assertEqual(told["verdict"], ("VERIFIED", "REFUTED", "UNKNOWN")[status])
+        return told["reason"]
+
+    # ---- what is written ----
+
+    def test_the_document(self):
+        c = self.certificate
+        self.assertEqual((c["verdict"], c["claim"]["tolerance"], c["answer"]["path"]), ("VERIFIED", None, "c_answer.npy"))
+        self.assertEqual(sign(dict(c)), one_line(c))  # its sums, by other code
+        checkpoint = self.folder / c["checkpoint"]["path"]
+        self.assertEqual(c["checkpoint"]["sha256"], digest(checkpoint.read_bytes()))
+        self.assertEqual(c["checkpoint"]["bytes"], checkpoint.stat().st_size)
+        self.assertEqual([layer["name"] for layer in c["layers"]], ["lifting", "block 0", "block 1", "projection"])
+        for name in DISTANCES:
+            d = c["distances"][name]
+            self.assertTrue(0 < d["lower"] <= d["upper"] < 1.01 * d["lower"])
+            self.assertTrue(0 < d["size_lower"] <= d["size_upper"])
+            again = dict(d)
+            relate(again)
+            self.assertEqual(again, d)
+        self.assertEqual(c["plan"]["policy"], "mixed")
+        schema = json.loads((Path(__file__).parents[2] / "docs/reference/certificate.schema.json").read_text())
+        self.assertTrue(matches(schema, c))
+        for change in ({"more": 1}, {"version": 2}, {"verdict": "YES"}, {"sha256": "00"}, {"layers": 3}):
+            self.assertFalse(matches(schema, {**c, **change}), change)
+
+    def test_sums_of_samples(self):
+        """Of the shape as text and the numbers as f64, as docs/reference/certificate.md says."""
+        answer = run_peer("""
+            y = np.load("c_answer.npy")
+            print(json.dumps([list(y.shape), y.dtype.str, y.astype("<f8").tobytes().hex()]))
+            """, self.folder)
+        self.assertEqual(answer[:2], [[1, 1, 8, 8], "<f4"])
+        self.assertEqual(digest(b"f64 [1, 8, 8]\n" + bytes.fromhex(answer[2])), self.certificate["answer"]["sha256"])
+        make_data(self.folder / "again.pt", samples=4, grid=8, seed=2)
+        numbers = (self.folder / "again.pt").read_bytes()
+        at = numbers.index(b"data/data/0") + len(b"data/data/0")
+        x = struct.unpack_from("<64f", numbers, at)
+        self.assertEqual(digest(b"f64 [1, 8, 8]\n" + struct.pack("<64d", *x)), self.certificate["input"]["sha256"])
+
+    def test_json_is_the_certificate_alone(self):
+        before = tree(self.folder)
+        result = self.mpno("certify", "run", "--json")
+        told = json.loads(result.out)
+        self.assertEqual(tree(self.folder), before)  # nothing is written without -o
+        self.assertEqual((told["answer"]["path"], told["answer"]["key"]), (None, None))
+        self.assertEqual(told["answer"]["sha256"], self.certificate["answer"]["sha256"])
+        self.assertEqual(told["distances"], self.certificate["distances"])
+        self.assertIn("VERIFIED: every distance has a lower and an upper bound\n", result.err)
+        (self.folder / "printed.json").write_text(result.out)
+        self.verify(VERIFIED, "printed.json")
+        self.assertEqual(self.mpno("certify", "run", "--json", "--quiet").err, "")
+
+    def test_the_text(self):
+        told = self.mpno("certify", "run", "--layers").out
+        for word in ("claim: The L2, H1 and maximum distances", "| L2 ", "| block 1 ", "rel. at most"):
+            self.assertIn(word, told)
+        self.assertNotIn("| block 1 ", self.mpno("certify", "run").out)
+        row = next(line for line in told.splitlines() if line.startswith("| L2 ")).split("|")
+        exact = self.certificate["distances"]["l2"]
+        for cell, key, above in ((2, "lower", -1), (3, "upper", 1), (4, "relative_lower", -1), (5, "relative_upper", 1)):
+            self.assertTrue(0 <= above * (float(row[cell]) - exact[key]) <= 1e-6 * exact[key], key)
+
+    def test_a_claim(self):
+        bounds = self.certificate["distances"]["l2"]
+        low, high = bounds["relative_lower"], bounds["relative_upper"]
+        for tolerance, status, reason in (
+                (1, VERIFIED, "the upper bound"), (high, VERIFIED, "the upper bound"),
+                ((low + high) / 2, UNKNOWN, "lies between"), (low, UNKNOWN, "lies between"),
+                (math.nextafter(low, 0), REFUTED, "the lower bound"), (0, REFUTED, "the lower bound")):
+            with self.subTest(tolerance=tolerance):
+                self.mpno("certify", "run", "--tolerance", repr(tolerance), "-o", "t.json", "-q", status=status)
+                self.assertIn(reason, json.loads((self.folder / "t.json").read_text())["reason"])
+                self.assertIn(reason, self.verify(status, "t.json"))
+
+    def sites(self, run_folder, *words, status=VERIFIED):
+        """A page of certify --html, and the distance of each site on it."""
+        self.mpno("certify", run_folder, "--html", "c.html", "-q", *words, status=status)
+        page = (self.folder / "c.html").read_text()
+        self.assertEqual([word for word in ("<script", "http:", "https:", 'src="/', "url(") if word in page], [])
+        self.assertTrue(digest((self.folder / run_folder / "last.safetensors").read_bytes()) in page)
+        rows = re.findall(r"<tr>(.*?)</tr>", page, re.S)
+        cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.S) for row in rows]
+        return page, {row[0]: float(row[2]) for row in cells if len(row) == 4}
+
+    def check_one_site(self, run_folder, site):
+        """Where one is all there is, its distance is the answer's."""
+        words = ("precision.policy=full", f"precision.storage={site}")
+        _, found = self.sites(run_folder, *words)
+        told = self.mpno("certify", run_folder, *words, "--json").json()["distances"]["l2"]
+        self.assertEqual(list(found), [site.split("=")[0].replace("/", ", ")])
+        self.assertAlmostEqual(*found.values(), told["upper"], delta=5e-3 * told["upper"])
+
+    def test_the_page(self):
+        page, found = self.sites("run")
+        self.assertTrue("data:image/png;base64," in page)
+        for site in ("lifting, activation", "block 0, spectrum", "block 1, spectral weight copy", "projection, weight copy"):
+            self.assertIn(site, found)
+        for site in ("lifting, spectrum", "lifting, spectral weight copy", "projection, transform columns"):
+            self.assertNotIn(site, found)  # a layer that has none
+        self.assertGreater(max(found.values()), self.certificate["distances"]["l2"]["upper"] / 4)
+        self.check_one_site("run", "lifting/activation=f16")
+        self.check_one_site("run", "block 1/spectrum=bf16")
+        _, found = self.sites("run", "precision.policy=full")
+        self.assertEqual(found, {})
+        answer = self.folder / "c_answer.npy"
+        answer.write_bytes(answer.read_bytes()[:-4] + struct.pack("<f", math.nan))
+        page, _ = self.sites("run", "--answer", "c_answer.npy", status=UNKNOWN)
+        self.assertFalse("data:image/png;base64," in page)
+        self.assertTrue("needs finite numbers" in page)
+
+    # ---- which answer ----
+
+    def test_answers_of_predict(self):
+        for name in ("all.npy", "all.safetensors", "all.h5"):
+            self.mpno("predict", "run", "test8.pt", "-o", name, "-q")
+            told = self.mpno("certify", "run", "--answer", name, "--sample", "2", "-o", "a.json", "--json").json()
+            alone = self.mpno("certify", "run", "--sample", "2", "--json").json()
+            self.assertEqual((told["answer"]["path"], told["answer"]["sample"]), (name, 2))
+            self.assertEqual(told["answer"]["sha256"], alone["answer"]["sha256"])
+            self.assertEqual(told["distances"], alone["distances"])
+            self.assertFalse((self.folder / "a_answer.npy").exists())
+            self.verify(VERIFIED, "a.json")
+        self.assertNotEqual(alone["input"]["sha256"], self.certificate["input"]["sha256"])
+
+    def test_policies(self):
+        """The answer of full is nearer; overrides are kept in the plan, so that verify has the same network."""
+        full = self.mpno("certify", "run", "precision.policy=full", "-o", "f.json", "--json").json()
+        self.assertLess(full["distances"]["l2"]["upper"], self.certificate["distances"]["l2"]["lower"])
+        self.assertEqual(full["plan"]["overrides"], {"precision.policy": "full"})
+        (self.folder / "f_answer.npy").unlink()
+        self.verify(VERIFIED, "f.json")
+        threads = self.mpno("certify", "run", "n_threads=1", "output=elsewhere", "--json").json()
+        self.assertEqual((threads["plan"]["overrides"], threads["environment"]["threads"]), ({}, 1))
+
+    def test_another_grid(self):
+        told = self.mpno("certify", "run", "--input", "test16.pt", "--sample", "3", "-o", "g.json", "--json").json()
+        self.assertEqual(told["answer"]["shape"], [1, 16, 16])
+        self.verify(VERIFIED, "g.json")
+        make_data(self.folder / "x.pt", samples=2, grid=8, truth=False)
+        told = self.mpno("certify", "run", "--input", "x.pt", "predict.output_shape=[12, 10]", "-o", "o.json",
+                         "--json").json()
+        self.assertEqual((told["answer"]["shape"], told["plan"]["output_grid"]), ([1, 12, 10], [12, 10]))
+        self.verify(VERIFIED, "o.json")
+        (self.folder / "o_answer.npy").unlink()
+        self.verify(VERIFIED, "o.json")
+
+    # ---- it is the same everywhere ----
+
+    def test_threads_and_instruction_sets(self):
+        for threads in (1, 2, 5):
+            self.verify(VERIFIED, "c.json", "--threads", str(threads))
+        for isa in isas():
+            with self.subTest(isa=isa):
+                self.verify(VERIFIED, environment={"MPNO_ISA": isa})
+                self.mpno("certify", "run", "-o", f"{isa}.json", "-q", environment={"MPNO_ISA": isa})
+                made = json.loads((self.folder / f"{isa}.json").read_text())
+                self.assertEqual(made["environment"]["isa"], isa)
+                self.verify(VERIFIED, f"{isa}.json")
+                (self.folder / f"{isa}_answer.npy").unlink()
+                self.verify(VERIFIED, f"{isa}.json", environment={"MPNO_ISA": "portable"})
+
+    def test_certificates_do_not_depend_on_threads(self):
+        texts = set()
+        for threads in (1, 2, 5):
+            told = self.mpno("certify", "run", "--threads", str(threads), "--json").json()
+            self.assertEqual(told["environment"].pop("threads"), threads)
+            told.pop("sha256")
+            texts.add(one_line(told))
+        self.assertEqual(len(texts), 1)
+
+    # ---- what was changed ----
+
+    def flip(self, name, bit):
+        """One bit of a file."""
+        data = bytearray((self.folder / name).read_bytes())
+        data[bit // 8] ^= 1 << bit % 8
+        (self.folder / name).write_bytes(data)
+
+    def test_flipped_bits(self):
+        rng = random.Random(1)
+        whole = {name: (self.folder / name).stat().st_size for name in ("run/last.safetensors", "c_answer.npy", "c.json")}
+        first = {"c_answer.npy": whole["c_answer.npy"] - 4 * 64}  # the numbers: what is before them is layout
+        for name, size in whole.items():
+            start = first.get(name, 0)
+            for bit in [8 * start, 8 * size - 1, *(rng.randrange(8 * start, 8 * size) for _ in range(40))]:
+                if name == "c.json" and bit // 8 == size - 1:
+                    continue  # the line break at the end is none of it
+                with self.subTest(file=name, bit=bit):
+                    self.flip(name, bit)
+                    self.verify(REFUTED)
+                    self.flip(name, bit)
+        data = (self.folder / "test8.pt").read_bytes()
+        start = data.index(b"data/data/0") + len(b"data/data/0")  # sample 0, in an archive that has a sum of its own
+        for bit in (rng.randrange(8 * start, 8 * (start + 4 * 64)) for _ in range(20)):
+            self.flip("test8.pt", bit)
+            self.assertIn("test8.pt", self.verify(UNKNOWN))
+            self.flip("test8.pt", bit)
+        self.verify(VERIFIED)
+
+    def test_other_files(self):
+        make_data(self.folder / "other.pt", samples=4, grid=8, seed=9)
+        self.assertIn("not the input of the certificate", self.verify(REFUTED, "c.json", "--input", "other.pt"))
+        self.mpno("predict", "run", "other.pt", "-o", "other.npy", "-q")
+        self.assertIn("not the answer of the certificate", self.verify(REFUTED, "c.json", "--answer", "other.npy"))
+        self.mpno("train", "config.yaml", "output=second", "seed=4", "-q")
+        self.assertIn("not the checkpoint of the certificate", self.verify(REFUTED, "c.json", "--weights", "second"))
+        self.assertIn("not the input of the certificate", self.verify(REFUTED, "c.json", "--input", "test16.pt"))
+
+    def forged(self, change):
+        """The reason for a verdict on a certificate that was changed and signed again."""
+        changed = json.loads(json.dumps(self.certificate))
+        change(changed)
+        (self.folder / "forged.json").write_text(sign(changed))
+        return self.verify(REFUTED, "forged.json")
+
+    def test_forged_numbers(self):
+        def scale(name, keys, factor):
+            def change(c):
+                for key in keys:
+                    c["distances"][name][key] *= factor
+                relate(c["distances"][name])
+            return change
+        for name in DISTANCES:
+            for factor in (0.9, 1.1):
+                self.assertIn(f"the {name} distance is between", self.forged(scale(name, ("lower", "upper"), factor)))
+                self.assertIn(f"the {name} size of the exact answer",
+                              self.forged(scale(name, ("size_lower", "size_upper"), factor)))
+
+        def layer(key, factor):
+            def change(c):
+                c["layers"][1][key] *= factor
+            return change
+        self.assertIn("the values of block 0", self.forged(layer("norm", 1.001)))
+        self.assertIn("layer 1 is block 0", self.forged(lambda c: c["layers"][1].update(name="block 7")))
+        self.assertIn("4 layers", self.forged(lambda c: c["layers"].pop()))
+        self.assertIn("plan that follows", self.forged(lambda c: c["plan"].update(policy="full")))
+        self.assertIn("plan.overrides", self.forged(lambda c: c["plan"].update(overrides=[])))
+        self.assertIn("under 'x'", self.forged(lambda c: c["input"].update(key="y")))
+        self.assertIn("its SHA-256 is", self.forged(lambda c: c["checkpoint"].update(sha256="0" * 64)))
+        self.assertIn("not the input", self.forged(lambda c: c["input"].update(sample=1)))
+        self.assertIn("not the answer", self.forged(lambda c: c["answer"].update(complex=True)))
+        self.assertIn('verdict is "VERIFIED"', self.forged(lambda c: c["claim"].update(tolerance=1e-9)))
+
+    def test_no_certificates(self):
+        for text in ("", "{}", "[]", "no", "\0\1", (self.folder / "c.json").read_text()[:-40]):
+            (self.folder / "bad.json").write_text(text)
+            self.assertIn("bad.json", self.verify(REFUTED, "bad.json"))
+        changed = dict(self.certificate, version=2)
+        (self.folder / "bad.json").write_text(sign(changed))
+        self.assertIn("version 2", self.verify(UNKNOWN, "bad.json"))
+
+    # ---- what is missing ----
+
+    def test_missing_files(self):
+        self.assertIn("nowhere.json", self.verify(UNKNOWN, "nowhere.json"))
+        (self.folder / "run").rename(self.folder / "moved")
+        self.assertIn("--weights FILE", self.verify(UNKNOWN))
+        self.verify(VERIFIED, "c.json", "--weights", "moved")
+        self.verify(VERIFIED, "c.json", "--weights", "moved/last.safetensors")
+        self.assertIn("nowhere", self.verify(UNKNOWN, "c.json", "--weights", "nowhere"))
+        (self.folder / "moved").rename(self.folder / "run")
+        (self.folder / "test8.pt").rename(self.folder / "moved.pt")
+        self.assertIn("--input FILE", self.verify(UNKNOWN))
+        self.verify(VERIFIED, "c.json", "--input", "moved.pt")
+        self.assertIn("nowhere.pt", self.verify(UNKNOWN, "c.json", "--input", "nowhere.pt"))
+        (self.folder / "moved.pt").rename(self.folder / "test8.pt")
+        (self.folder / "c_answer.npy").rename(self.folder / "moved.npy")
+        told = self.mpno("verify", "c.json", "--json").json()
+        self.assertTrue(told["answer_computed_again"])
+        self.assertFalse(self.mpno("verify", "c.json", "--answer", "moved.npy", "--json").json()["answer_computed_again"])
+        self.assertIn("nowhere.npy", self.verify(UNKNOWN, "c.json", "--answer", "nowhere.npy"))
+
+    def test_answers_that_cannot_be_computed_again(self):
+        self.mpno("predict", "run", "test8.pt", "-o", "full.npy", "precision.policy=full", "-q")
+        self.mpno("certify", "run", "--answer", "full.npy", "-o", "p.json", "-q")
+        self.verify(VERIFIED, "p.json")
+        (self.folder / "full.npy").unlink()
+        self.assertIn("give another one here", self.verify(UNKNOWN, "p.json"))
+        absent = next(name for name in ("neon", "avx2") if name not in isas())
+        changed = dict(self.certificate, environment=dict(self.certificate["environment"], isa=absent))
+        (self.folder / "p.json").write_text(sign(changed))
+        self.verify(VERIFIED, "p.json")
+        (self.folder / "c_answer.npy").unlink()
+        self.assertIn(f"{absent}, do not run here", self.verify(UNKNOWN, "p.json"))
+
+    def test_from_another_folder(self):
+        parcel = self.folder / "parcel"
+        parcel.mkdir()
+        for name in ("c.json", "c_answer.npy", "test8.pt", "run/last.safetensors"):
+            shutil.move(self.folder / name, parcel / Path(name).name)
+        shutil.rmtree(self.folder / "run")
+        self.verify(VERIFIED, "parcel/c.json")
+        self.verify(VERIFIED, folder=parcel)
+
+    # ---- other data and models ----
+
+    def test_nothing_is_known_of_it(self):
+        """The certificate says why; its verdict is UNKNOWN, then and later."""
+        data = self.folder / "c_answer.npy"
+        data.write_bytes(data.read_bytes()[:-4] + struct.pack("<f", math.inf))
+        told = self.mpno("certify", "run", "--answer", "c_answer.npy", "-o", "i.json", "--json", status=UNKNOWN).json()
+        self.assertEqual((told["verdict"], told["distances"]["l2"]["upper"], told["layers"]), ("UNKNOWN", None, []))
+        self.assertIn("needs finite numbers", told["reason"])
+        self.assertEqual(self.verify(UNKNOWN, "i.json"), told["reason"])
+
+    def test_lines_with_channels(self):
+        make_lines(self.folder / "lines.pt", samples=8, channels=(3, 2))
+        self.mpno("train", "config.yaml", "model.n_modes=[6]", "data.train=lines.pt", "data.test=[lines.pt]", "output=line",
+                  "-q")
+        told = self.mpno("certify", "line", "--sample", "5", "-o", "l.json", "--json").json()
+        self.assertEqual((told["input"]["shape"], told["answer"]["shape"]), ([3, 16], [2, 16]))
+        data = (self.folder / "lines.pt").read_bytes()
+        x = struct.unpack_from("<48f", data, data.index(b"data/data/0") + len(b"data/data/0") + 5 * 4 * 48)
+        self.assertEqual(digest(b"f64 [3, 16]\n" + struct.pack("<48d", *x)), told["input"]["sha256"])
+        self.assertLess(told["distances"]["l2"]["relative_upper"], 1e-3)  # its channels are those of the exact answer
+        self.mpno("predict", "line", "lines.pt", "-o", "l.npy", "-q")
+        self.assertEqual(self.mpno("certify", "line", "--sample", "5", "--answer", "l.npy", "--json").json()["distances"],
+                         told["distances"])
+        self.verify(VERIFIED, "l.json")
+        self.check_one_site("line", "lifting/activation=f16")
+
+    def test_trajectories_and_complex_fields(self):
+        """Sample i of trajectories is window i of all; complex answers are pairs."""
+        run_peer("""
+            u = np.sin(np.arange(3)[:, None, None] + 0.3 * np.arange(6)[None, :, None] + 2 * np.pi * np.arange(16) / 16)
+            with h5py.File("u.h5", "w") as f:
+                f["u"] = u.astype("f4")
+                f["x"] = np.array([u[s, t:t + 2] for s in range(3) for t in range(4)]).astype("f4")
+            z = np.exp(1j * (np.arange(8).reshape(4, 2, 1) + 2 * np.pi * np.arange(16) / 16)).astype("c8")
+            np.savez("z.npz", x=z, y=z * 1j)
+            """, self.folder)
+        words = ("model.n_modes=[6]", "opt.n_epochs=1", "-q")
+        self.mpno("train", "config.yaml", "data.train=u.h5", "data.test=[u.h5]", "data.x_key=u", "data.y_key=u",
+                  "data.time_in=2", "output=time", *words)
+        for sample in (0, 5, 11):
+            told = self.mpno("certify", "time", "--sample", str(sample), "-o", "u.json", "--json").json()
+            numbers = run_peer(f"""
+                x = h5py.File("u.h5")["x"][{sample}].astype("<f8")
+                print(json.dumps(x.tobytes().hex()))
+                """, self.folder)
+            self.assertEqual(told["input"]["sha256"], digest(b"f64 [2, 16]\n" + bytes.fromhex(numbers)))
+            self.verify(VERIFIED, "u.json")
+        self.assert_error(self.mpno("certify", "time", "--sample", "12", status=2), "there is no sample")
+        self.mpno("train", "config.yaml", "data.train=z.npz", "data.test=[z.npz]", "model.complex_data=true",
+                  "data.encode_output=false", "output=complex", *words)
+        told = self.mpno("certify", "complex", "--sample", "1", "-o", "z.json", "--json").json()
+        self.assertEqual((told["answer"]["complex"], told["answer"]["shape"]), (True, [2, 16]))
+        self.assertLess(told["distances"]["l2"]["relative_upper"], 1e-3)
+        numbers = run_peer('print(json.dumps(np.load("z_answer.npy").astype("<c16").tobytes().hex()))', self.folder)
+        self.assertEqual(told["answer"]["sha256"], digest(b"c128 [2, 16]\n" + bytes.fromhex(numbers)))
+        self.mpno("predict", "complex", "z.npz", "-o", "z.npy", "-q")
+        again = self.mpno("certify", "complex", "--sample", "1", "--answer", "z.npy", "--json").json()
+        self.assertEqual(again["distances"], told["distances"])
+        self.verify(VERIFIED, "z.json")
+        self.check_one_site("complex", "lifting/activation=f16")
+
+    # ---- words ----
+
+    def test_bad_words(self):
+        for words, fragments in (
+                (("--sample", "-1"), ("--sample", "whole number")), (("--sample", "1.5"), ("--sample", "whole number")),
+                (("--sample", "9"), ("there is no sample 9", "has 4")), (("--tolerance", "small"), ("--tolerance", "1e-3")),
+                (("--tolerance", "nan"), ("--tolerance",)), (("--tolerance", "-1"), ("--tolerance",)),
+                (("-o", "c.txt"), ("c.txt", ".json")),
+                (("--html", "c.txt"), ("c.txt", ".html")), (("--input", "nowhere.pt"), ("nowhere.pt",)),
+                (("--answer", "nowhere.npy"), ("nowhere.npy",)), (("--answer", "test8.pt"), ("test8.pt", "shape")),
+                (("--input", "config.yaml"), ("config.yaml",)), (("--weights", "x"), ("weights",)),
+                (("-o", "no/folder/c.json"), ("no/folder",)), (("data.test=[]",), ("--input FILE",))):
+            with self.subTest(words=words):
+                before = tree(self.folder)
+                self.assert_error(self.mpno("certify", "run", *words, status=2), *fragments)
+                self.assertEqual(tree(self.folder), before)
+        self.assert_error(self.mpno("certify", "nowhere", status=2), "nowhere")
+        self.assert_error(self.mpno("certify", status=2), "CHECKPOINT is missing")
+        self.assert_error(self.mpno("verify", status=2), "CERTIFICATE is missing")
+        self.assert_error(self.mpno("verify", "c.json", "precision.policy=full", status=2), "too many")
+        for command, line in (("certify", "VERIFIED\n"), ("verify", "VERIFIED: the claim holds\n")):
+            self.assertIn(line, self.mpno(command, "--help").out)
+
+
+if __name__ == "__main__":
+    unittest.main()
