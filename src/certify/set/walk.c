@@ -46,6 +46,7 @@ static mpno_bound_call call_of(const mpno_set_walk *s, const mpno_node *node, co
                                mpno_set_question question) {
     const mpno_format base = s->ranges.policy.base;
     mpno_bound_call call = {.graph = s->graph, .node = node, .arithmetic = base, .captured = -1};
+    call.unit = 0x1p-53; /* of nothing, as sizes are 0: slopes have no roundings */
     if (question != MPNO_SET_SLOPE) {
         call.unit = mpno_format_unit(base);
         call.eta = mpno_range_tiny(base);
@@ -61,6 +62,7 @@ static mpno_bound_call call_of(const mpno_set_walk *s, const mpno_node *node, co
             const bool copy = question == MPNO_SET_NORM || question == MPNO_SET_DRIFT;
             if (copy) b->norm += b->error, b->most += b->error;
             if (question != MPNO_SET_ERROR) b->error = 0;
+            if (question == MPNO_SET_SLOPE) b->frobenius = 0;
         } else if (kind == MPNO_EDGE_BLOCKS) {
             b->error = question == MPNO_SET_ERROR ? s->error[edge] : 0;
         } else {

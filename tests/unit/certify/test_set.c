@@ -29,18 +29,20 @@ typedef struct seen {
     double **data; /* per edge; NULL: not stored */
 } seen;
 
-static void look(void *user, int edge, mpno_format format, const void *data, int64_t batch) {
+static void look(void *user, const mpno_sight *sight) {
     seen *s = user;
+    const int edge = sight->edge;
     const mpno_graph *graph = mpno_network_graph(s->network);
-    const mpno_codec *codec = mpno_exec_codec(mpno_network_exec(s->network), edge);
-    const int64_t n = (int64_t)(mpno_edge_bytes(graph, edge, MPNO_F64, batch) / sizeof(double));
+    const int64_t n =
+        (int64_t)(mpno_edge_bytes(graph, edge, MPNO_F64, sight->batch) / sizeof(double));
     free(s->data[edge]);
     s->data[edge] = malloc((size_t)n * sizeof(double));
     assert_non_null(s->data[edge]);
-    if (codec == NULL)
-        mpno_cast(s->data[edge], MPNO_F64, data, format, (size_t)n);
+    if (sight->codec == NULL)
+        mpno_cast(s->data[edge], MPNO_F64, sight->data, sight->format, (size_t)n);
     else
-        mpno_codec_kernels_get(MPNO_ISA_PORTABLE, MPNO_F64)->load(codec, s->data[edge], data, n);
+        mpno_codec_kernels_get(MPNO_ISA_PORTABLE, MPNO_F64)
+            ->load(sight->codec, s->data[edge], sight->data, n);
 }
 
 static seen start(mpno_network *network) {
@@ -57,11 +59,11 @@ static void stop(seen *s) {
 
 /* ---- norms of graph/bound.h ---- */
 
-/* Kept frequencies of the last axis, and its points; 0: all weigh 1. False: no transform makes or
+/* Kept frequencies of the last axis; 0: all weigh 1. False: no transform makes or
  * reads the edge, and what its modes weigh is not known. */
-static bool last_axis(const mpno_graph *g, int edge, int64_t *keep, int64_t *n) {
+static bool last_axis(const mpno_graph *g, int edge, int64_t *keep) {
     bool known = false;
-    *keep = *n = 0;
+    *keep = 0;
     for (int i = 0; i < g->n_nodes; i++) {
         const mpno_node *node = &g->nodes[i];
         const bool lines = node->op == &mpno_op_line_forward || node->op == &mpno_op_line_inverse;
@@ -71,10 +73,10 @@ static bool last_axis(const mpno_graph *g, int edge, int64_t *keep, int64_t *n) 
         if ((!lines && !modes) || (node->in[0] != edge && node->out[0] != edge)) continue;
         known = true;
         if (node->attr.columns != NULL) {
-            *keep = node->attr.columns->keep, *n = node->attr.columns->n;
+            *keep = node->attr.columns->keep;
         } else if (mpno_fft_get_problem(node->attr.fft)->kind == MPNO_FFT_REAL) {
             const mpno_fft_problem *p = mpno_fft_get_problem(node->attr.fft);
-            *keep = p->keep[p->ndim - 1], *n = p->size[p->ndim - 1];
+            *keep = p->keep[p->ndim - 1];
         }
     }
     return known;
@@ -85,14 +87,14 @@ static double norm_of(const mpno_graph *g, int edge, const double *x, const doub
     const mpno_grid *grid = mpno_graph_grid(g, edge);
     const int64_t count = (int64_t)(mpno_edge_bytes(g, edge, MPNO_F64, 1) / sizeof(double));
     const bool field = e->kind == MPNO_EDGE_FIELD, columns = e->kind == MPNO_EDGE_COLUMNS;
-    int64_t keep = 0, n = 0;
-    if (!field) (void)last_axis(g, edge, &keep, &n);
+    int64_t keep = 0;
+    if (!field) (void)last_axis(g, edge, &keep);
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
         const double d = x[i] - (y != NULL ? y[i] : 0);
         const int64_t k = i / (columns ? e->channels : 2 * e->channels);
         const int64_t f = keep > 0 ? k % keep : 0;
-        sum += (f > 0 && 2 * f != n ? 2 : 1) * d * d;
+        sum += (f > 0 ? 2 : 1) * d * d;
     }
     if (field) return sqrt(sum / (double)grid->points);
     return sqrt(columns ? sum * (double)grid->size[grid->ndim - 1] / (double)grid->points : sum);
@@ -269,8 +271,8 @@ static void find_offs(const runs *r) {
                           kind == MPNO_EDGE_COLUMNS;
         const bool factors =
             kind == MPNO_EDGE_SUMS && g->nodes[edge->producer].op == &mpno_op_sample_sums;
-        int64_t keep, n;
-        const bool weighed = kind == MPNO_EDGE_FIELD || factors || last_axis(g, e, &keep, &n);
+        int64_t keep;
+        const bool weighed = kind == MPNO_EDGE_FIELD || factors || last_axis(g, e, &keep);
         const bool seen_both = weighed && r->one->data[e] != NULL && r->other->data[e] != NULL;
         r->off[e] = !data && !factors ? 0
                     : seen_both       ? norm_of(g, e, r->one->data[e], r->other->data[e])
