@@ -21,7 +21,7 @@ folder. `null` means not given. A run can be resumed only with the same values o
 """
 SECTIONS = {
     "": "The run", "model": "Network", "data": "Data", "augment": "Augmentation",
-    "opt": "Training", "precision": "Precision",
+    "opt": "Training", "regularizer": "Regularisers", "precision": "Precision",
     "eval": "Evaluation", "checkpoint": "Checkpoints",
 }
 TYPES = {

@@ -183,9 +183,30 @@ static void bound_block(void *argument, int64_t block, int thread) {
         j->bounds[block] = most;
 }
 
+/* Numbers of scratch of a thread. */
+static size_t room_of(const mpno_matrices *in) {
+    const int64_t side = in->rows < in->cols ? in->rows : in->cols;
+    return (size_t)(in->rows * in->cols + 2 * side * side) * (in->is_complex ? 2 : 1) +
+           (size_t)side;
+}
+
+size_t mpno_spectral_norms_scratch(const mpno_matrices *matrices, int n_threads) {
+    return (size_t)n_threads * room_of(matrices) * sizeof(double);
+}
+
+void mpno_spectral_norms_into(const mpno_matrices *matrices, int steps, int n_threads,
+                              double *scratch, double *bounds) {
+    job j = {.in = *matrices,
+             .steps = steps,
+             .bounds = bounds,
+             .scratch = scratch,
+             .room = room_of(matrices)};
+    mpno_parallel(n_threads, matrices->blocks, bound_block, &j);
+}
+
 static mpno_status run(mpno_ctx *ctx, job *j, double *bounds, double *most) {
     const mpno_matrices *in = &j->in;
-    const int64_t side = INT64_C(1) << 24, short_side = in->rows < in->cols ? in->rows : in->cols;
+    const int64_t side = INT64_C(1) << 24;
     MPNO_CHECK(
         ctx,
         in->blocks >= 1 && in->rows >= 1 && in->cols >= 1 && in->rows <= side && in->cols <= side,
@@ -198,13 +219,11 @@ static mpno_status run(mpno_ctx *ctx, job *j, double *bounds, double *most) {
     MPNO_CHECK(ctx, in->format == MPNO_F32 || in->format == MPNO_F64, MPNO_E_ARGUMENT,
                "spectral norms of matrices in %s; they must be f32 or f64",
                mpno_format_get(in->format)->name);
-    j->room =
-        (size_t)(in->rows * in->cols + 2 * short_side * short_side) * (in->is_complex ? 2 : 1) +
-        (size_t)short_side;
+    j->room = room_of(in);
     double *made = NULL;
     j->scratch = NULL;
     mpno_status status =
-        mpno_alloc_array(ctx, (size_t)ctx->n_threads * j->room, sizeof(double), &j->scratch);
+        mpno_alloc(ctx, mpno_spectral_norms_scratch(in, ctx->n_threads), &j->scratch);
     if (status == MPNO_OK && bounds == NULL)
         status = mpno_alloc_array(ctx, (size_t)in->blocks, sizeof *made, &made);
     if (status == MPNO_OK) {

@@ -26,6 +26,11 @@ typedef struct mpno_matrices {
  * zeros. The same bits for any number of threads. */
 MPNO_WARN_UNUSED mpno_status mpno_spectral_norms(mpno_ctx *ctx, const mpno_matrices *matrices,
                                                  int steps, double *bounds, double *most);
+/* The same without allocations: bounds [blocks], scratch of so many bytes, steps as above. For
+ * matrices that the first function takes; those of fewer numbers need no more scratch. */
+size_t mpno_spectral_norms_scratch(const mpno_matrices *matrices, int n_threads);
+void mpno_spectral_norms_into(const mpno_matrices *matrices, int steps, int n_threads,
+                              double *scratch, double *bounds);
 /* The same of one matrix [rows][cols] with its two planes apart; im NULL: real. */
 MPNO_WARN_UNUSED mpno_status mpno_spectral_norm(mpno_ctx *ctx, int64_t rows, int64_t cols,
                                                 const double *re, const double *im, int steps,

@@ -115,6 +115,10 @@ typedef struct mpno_settings {
         double warmup_start;
     } opt;
     struct {
+        double lipschitz_spectral, lipschitz_linear;
+        int64_t lipschitz_every;
+    } regularizer;
+    struct {
         int policy;
         char *phases;
         int64_t blend;

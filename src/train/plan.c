@@ -13,6 +13,7 @@
 #include "mpno/run.h"
 #include "report/human.h"
 #include "train/budget.h"
+#include "train/lipschitz.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
 #include "train/sink.h"
@@ -743,7 +744,9 @@ static mpno_status plan(mpno_ctx *ctx, mpno_settings *s, const mpno_plan_opts *o
     const mpno_fno_config config = mpno_settings_model(s, &schedule.phase[0]);
     MPNO_TRY(mpno_model_declare(ctx, &config, mpno_settings_arithmetic(s), &p.model));
     p.weights = mpno_model_n_weights(p.model) * mpno_format_bytes(mpno_model_arithmetic(p.model));
-    p.arrays = mpno_optimizer_need(p.model, &optimizer) + (isnan(s->opt.ema_decay) ? 0 : p.weights);
+    p.arrays = mpno_optimizer_need(p.model, &optimizer) +
+               (isnan(s->opt.ema_decay) ? 0 : p.weights) +
+               mpno_lipschitz_need(p.model, s, ctx->n_threads);
     mpno_status status = mpno_value_map(ctx, &map);
     if (status == MPNO_OK) status = plan_all(&p, &schedule, map);
     if (status == MPNO_OK && json) status = mpno_json_text(ctx, map, false, json);

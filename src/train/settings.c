@@ -12,6 +12,7 @@
 #include "number/format.h"
 #include "report/human.h"
 #include "train/augment.h"
+#include "train/lipschitz.h"
 #include "train/modes.h"
 #include "train/objective.h"
 #include "train/rollout.h"
@@ -264,6 +265,7 @@ mpno_status mpno_settings_resolve(mpno_ctx *ctx, mpno_settings *s) {
     MPNO_TRY(check_optimizer(ctx, s));
     if (isnan(s->opt.beta2)) s->opt.beta2 = s->opt.optimizer == MPNO_OPTIMIZER_LION ? 0.99 : 0.999;
     if (isnan(s->opt.eps)) s->opt.eps = s->opt.convention == MPNO_CONVENTION_NEURALOP ? 1e-6 : 1e-8;
+    MPNO_TRY(mpno_lipschitz_check(ctx, s));
     MPNO_TRY(mpno_modes_check(ctx, s));
     return resolve_precision(ctx, s);
 }

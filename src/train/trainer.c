@@ -29,6 +29,8 @@ static mpno_status open_model(mpno_trainer *t) {
     MPNO_TRY(mpno_modes_zero_unused(t->ctx, s, t->model));
     const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
     MPNO_TRY(mpno_optimizer_create(t->model, &opts, &t->optimizer));
+    MPNO_TRY(mpno_lipschitz_create(t->model, s, &t->lipschitz));
+    (void)mpno_lipschitz_project(t->lipschitz);
     return isnan(s->opt.ema_decay) ? MPNO_OK : mpno_ema_create(t->model, s->opt.ema_decay, &t->ema);
 }
 
@@ -273,6 +275,7 @@ void mpno_trainer_close(mpno_trainer *t) {
     destroy_networks(t);
     mpno_optimizer_destroy(&t->optimizer);
     mpno_ema_destroy(&t->ema);
+    mpno_lipschitz_destroy(&t->lipschitz);
     mpno_model_destroy(&t->model);
     mpno_diagnostics_destroy(&t->diagnostics);
     mpno_batches_clear(&t->batches);
@@ -336,15 +339,20 @@ static double reduction(const mpno_trainer *t, int64_t samples) {
                : 1.0;
 }
 
+/* After weights have changed; all but one that knows. */
+static void refresh_networks(mpno_trainer *t, const mpno_network *but) {
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        if (t->networks[i] && t->networks[i] != but) mpno_network_refresh_weights(t->networks[i]);
+    for (size_t i = 0; i < t->sets.n_train; i++)
+        if (t->ahead[i]) mpno_network_refresh_weights(t->ahead[i]);
+}
+
 static void take_step(mpno_trainer *t, mpno_network *network, int64_t epoch, double scale) {
     t->rate = mpno_lr_at(&t->lr, &t->state.lr, epoch, t->state.step);
     mpno_optimizer_step(t->optimizer, network, t->rate, scale * reduction(t, t->step_samples));
-    for (size_t i = 0; i < t->sets.n_train; i++)
-        if (t->networks[i] && t->networks[i] != network)
-            mpno_network_refresh_weights(t->networks[i]);
-    for (size_t i = 0; i < t->sets.n_train; i++)
-        if (t->ahead[i]) mpno_network_refresh_weights(t->ahead[i]);
     t->state.step++;
+    const bool scaled = mpno_lipschitz_step(t->lipschitz, t->state.step);
+    refresh_networks(t, scaled ? NULL : network);
     if (t->ema) mpno_ema_update(t->ema, t->state.step);
     const double norm = mpno_optimizer_gradient_norm(t->optimizer);
     if (!isnan(norm)) {
@@ -445,6 +453,7 @@ static mpno_status train_epoch(mpno_trainer *t, int64_t epoch, double *seconds) 
             mpno_progress_step(&t->progress, &state, time);
         }
     }
+    if (mpno_lipschitz_project(t->lipschitz)) refresh_networks(t, NULL);
     *seconds = mpno_seconds() - start;
     t->train_loss = loss / (double)done / reduction(t, 1);
     return MPNO_OK;

@@ -14,6 +14,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/diagnostics.h"
+#include "train/lipschitz.h"
 #include "train/precision.h"
 #include "train/predictor.h"
 #include "train/rollout.h"
@@ -36,6 +37,7 @@ typedef struct mpno_trainer {
     mpno_model *model;
     mpno_optimizer *optimizer;
     mpno_ema *ema;           /* NULL: no averages are kept */
+    mpno_lipschitz *lipschitz; /* NULL: no budget of norms */
     mpno_network **networks; /* [sets.n_train], of the current phase; NULL: that of the twin */
     mpno_network **ahead;    /* the same for inference, which predict the steps of a roll-out */
     int phase;               /* -1: no network yet */
