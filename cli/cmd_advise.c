@@ -17,6 +17,7 @@ const cli_page cli_advise_page = {
         "      head-room    how many times as large the largest stored value may become\n"
         "      to zero      values that become zero by storing them, and are not under full\n"
         "      gradients    least signal to rounding noise of the gradients of a training step\n"
+        "      off by       relative error of the gradient of all weights, against full\n"
         "      prediction, training   memory of activations of a batch\n"
         "      time, step   of a prediction as measured, of a training step as estimated\n"
         "    Below it stands what speaks against a policy. --json has all of it tensor by tensor,\n"

@@ -134,3 +134,11 @@ mpno_status mpno_savings_find(const mpno_graph *graph, const mpno_model *model,
     }
     return MPNO_OK;
 }
+
+mpno_status mpno_savings_of_linears(const mpno_graph *graph, const mpno_model *model,
+                                    const mpno_bound *weights, const mpno_node *node,
+                                    mpno_saving *saving) {
+    const finder f = {graph, model, weights, mpno_kernels_get(graph->ctx->isa, MPNO_F64)};
+    *saving = (mpno_saving){0, -1};
+    return node->op == &mpno_op_linear ? between_linears(&f, node, saving) : MPNO_OK;
+}

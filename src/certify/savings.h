@@ -16,5 +16,10 @@ typedef struct mpno_saving {
  * Statements B12 and B13 of docs/theory/certificates.md. */
 MPNO_WARN_UNUSED mpno_status mpno_savings_find(const mpno_graph *graph, const mpno_model *model,
                                                const mpno_bound *weights, mpno_saving *savings);
+/* Of one node, as the second of two linear maps with GELU between them (B12) alone. */
+MPNO_WARN_UNUSED mpno_status mpno_savings_of_linears(const mpno_graph *graph,
+                                                     const mpno_model *model,
+                                                     const mpno_bound *weights,
+                                                     const mpno_node *node, mpno_saving *saving);
 
 #endif

@@ -179,6 +179,8 @@ static mpno_status look_at_gradients(const mpno_advice *a, const references *r, 
     MPNO_TRY(make_network(a, t, true, r->few, &network));
     mpno_status status = look(a, network, r->training, r->few, r->target, scale, &all, &bad);
     t->gradients_finite = bad < 0;
+    if (status == MPNO_OK && bad < 0 && t != &a->trials[0]) /* both have run, scaled alike */
+        mpno_gradient_compare(a->restored->model, network, scale, r->training, scale, &t->gradient);
     for (int i = 0; i < all.n && status == MPNO_OK; i++) {
         if (!all.v[i].gradient) continue;
         const size_t n = (size_t)t->records.n;

@@ -6,6 +6,7 @@
 
 #include "mpno/advise.h"
 #include "train/diagnostics.h"
+#include "train/gradient_error.h"
 #include "train/restore.h"
 
 enum { MPNO_MOST_TRIALS = 64 };
@@ -25,6 +26,7 @@ typedef struct mpno_trial {
     int64_t lost, compared;             /* values that became zero in the forward pass */
     double gradient_decibel; /* least of the gradients that are stored; NaN: not looked at */
     bool gradients_finite;
+    mpno_gradient_error gradient; /* against full; of no layer: not looked at */
     mpno_tensor_records records; /* of the forward pass; gradients behind them */
     char broken[160];            /* layer and tensor that was not finite; "": none */
 } mpno_trial;

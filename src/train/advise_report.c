@@ -109,7 +109,11 @@ static mpno_status row(const mpno_advice *a, const mpno_trial *t, mpno_table *ta
     MPNO_TRY(cell_number(table, "%.3g", t->headroom));
     MPNO_TRY(cell_number(table, "%.2g %%",
                          t->compared > 0 ? 100 * (double)t->lost / (double)t->compared : NAN));
-    if (a->has_truth) MPNO_TRY(cell_number(table, "%.0f dB", t->gradient_decibel));
+    if (a->has_truth) {
+        MPNO_TRY(cell_number(table, "%.0f dB", t->gradient_decibel));
+        MPNO_TRY(
+            cell_number(table, "%.2g %%", t->gradient.n > 0 ? 100 * t->gradient.all.error : NAN));
+    }
     MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(t->activation_bytes, text)));
     MPNO_TRY(mpno_table_cell(table, "%s", mpno_human_bytes(t->training.activations, text)));
     MPNO_TRY(isfinite(t->seconds)
@@ -122,10 +126,11 @@ static mpno_status fill_table(const mpno_advice *a, mpno_table *table) {
     static const struct {
         const char *name;
         bool truth; /* only where there is one */
-    } columns[] = {{"policy", false},   {"half", false},     {"moves by", false},
-                   {"error L2", true},  {"of full", true},   {"head-room", false},
-                   {"to zero", false},  {"gradients", true}, {"prediction", false},
-                   {"training", false}, {"time", false},     {"step, about", false}};
+    } columns[] = {{"policy", false},     {"half", false},     {"moves by", false},
+                   {"error L2", true},    {"of full", true},   {"head-room", false},
+                   {"to zero", false},    {"gradients", true}, {"off by", true},
+                   {"prediction", false}, {"training", false}, {"time", false},
+                   {"step, about", false}};
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         if (!columns[i].truth || a->has_truth)
             MPNO_TRY(mpno_table_column(table, columns[i].name, i < 2 ? MPNO_LEFT : MPNO_RIGHT));
@@ -169,7 +174,40 @@ static void say_objections(const mpno_advice *a, const mpno_sink *sink) {
     }
 }
 
+/* Of each layer, relative error and angle. */
+static void say_gradient(const mpno_trial *t, const mpno_sink *sink) {
+    if (t->gradient.n == 0) return;
+    mpno_say(sink, "gradients of %s %s against full:", t->policy, half_name(t));
+    for (int i = 0; i < t->gradient.n; i++) {
+        const mpno_gradient_line *l = &t->gradient.lines[i];
+        mpno_say(sink, "%s %s %.2g %% (%.2g degrees)", i > 0 ? "," : "", l->layer, 100 * l->error,
+                 mpno_gradient_angle(l));
+    }
+    mpno_say(sink, "\n");
+}
+
 /* -------- JSON -------- */
+
+static mpno_status put_line(mpno_ctx *ctx, const mpno_gradient_line *l, mpno_value *map) {
+    MPNO_TRY(mpno_value_set_real(ctx, map, "error", l->error));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "cosine", l->cosine));
+    return mpno_value_set_real(ctx, map, "angle_degrees", mpno_gradient_angle(l));
+}
+
+static mpno_status put_gradient(mpno_ctx *ctx, const mpno_gradient_error *g, mpno_value *map) {
+    mpno_value *list = NULL, *inner = NULL, *one = NULL;
+    if (g->n == 0) return MPNO_OK;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "gradient", &inner));
+    MPNO_TRY(put_line(ctx, &g->all, inner));
+    MPNO_TRY(mpno_value_set_list(ctx, inner, "layers", &list));
+    for (int i = 0; i < g->n; i++) {
+        MPNO_TRY(mpno_value_map(ctx, &one));
+        MPNO_TRY(mpno_value_append(ctx, list, one));
+        MPNO_TRY(mpno_value_set_string(ctx, one, "layer", g->lines[i].layer));
+        MPNO_TRY(put_line(ctx, &g->lines[i], one));
+    }
+    return MPNO_OK;
+}
 
 static mpno_status put_diagnosis(mpno_ctx *ctx, const mpno_diagnosis *d, mpno_value *list) {
     mpno_value *map = NULL;
@@ -206,6 +244,7 @@ static mpno_status put_trial(const mpno_advice *a, const mpno_trial *t, mpno_val
         MPNO_TRY(mpno_value_set_real(ctx, map, "error_growth", growth_of(a, t)));
         MPNO_TRY(mpno_value_set_bool(ctx, map, "gradients_finite", t->gradients_finite));
         MPNO_TRY(mpno_value_set_real(ctx, map, "gradients_sqnr_db", t->gradient_decibel));
+        MPNO_TRY(put_gradient(ctx, &t->gradient, map));
     }
     MPNO_TRY(mpno_value_set_real(ctx, map, "headroom", t->headroom));
     MPNO_TRY(mpno_value_set_int(ctx, map, "lost_to_zero", t->lost));
@@ -248,6 +287,7 @@ mpno_status mpno_advice_report(const mpno_advice *a, const mpno_sink *sink, char
     say_objections(a, sink);
     mpno_say(sink, "recommended: precision.policy=%s%s%s: %s\n", t->policy,
              chosen ? " precision.format=" : "", half_name(t), why);
+    say_gradient(t, sink);
     MPNO_TRY(mpno_value_map(a->ctx, &map));
     mpno_status status = fill_json(a, chosen, why, map);
     if (status == MPNO_OK && json) status = mpno_json_text(a->ctx, map, false, json);

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "model/network.h"
 #include "train/budget.h"
+#include "train/gradient_error.h"
 #include "number/format.h"
 
 enum { PREDICTION_INTERVAL = 50, GRADIENT_INTERVAL = 150 };
@@ -40,8 +41,7 @@ mpno_status mpno_precision_need(const mpno_settings *s, mpno_model *model,
     MPNO_TRY(mpno_network_need(model, &opts, &low));
     opts.policy = "full";
     MPNO_TRY(mpno_network_need(model, &opts, &full));
-    const size_t gradients = 2 * mpno_model_n_weights(model) * sizeof(double);
-    *bytes = low + full + (by_gradient(s) ? gradients : 0);
+    *bytes = low + full;
     return MPNO_OK;
 }
 
@@ -110,44 +110,34 @@ static mpno_status compare_predictions(const mpno_precision_probe *p, mpno_preci
 
 /* ---- gradients ---- */
 
-/* Gradients of all weights one after another. */
+/* A network under the policy, which has run the passes of a step. */
 static mpno_status differentiate(const mpno_precision_probe *p, const char *policy, double scale,
-                                 double *gradient, bool *overflow) {
+                                 mpno_network **network, bool *overflow) {
     mpno_network_opts opts = opts_of(p->settings, p->opts);
-    mpno_network *network = NULL;
     mpno_step_result result = {0};
     opts.policy = policy;
-    MPNO_TRY(mpno_network_create(p->model, &opts, &network));
-    mpno_network_set_embedding(network, p->embedding);
-    mpno_network_set_dropout(network, (uint64_t)p->settings->seed, p->step);
-    const mpno_status status = mpno_network_step(network, p->n, p->x, p->y, scale, &result);
+    MPNO_TRY(mpno_network_create(p->model, &opts, network));
+    mpno_network_set_embedding(*network, p->embedding);
+    mpno_network_set_dropout(*network, (uint64_t)p->settings->seed, p->step);
+    const mpno_status status = mpno_network_step(*network, p->n, p->x, p->y, scale, &result);
     *overflow = result.overflow;
-    for (int i = 0; status == MPNO_OK && i < mpno_model_n_params(p->model); i++) {
-        const mpno_param_info info = mpno_model_param_info(p->model, i);
-        if (info.kind != MPNO_PARAM_WEIGHT) continue;
-        mpno_network_get_gradient(network, i, gradient);
-        gradient += info.count;
-    }
-    mpno_network_destroy(&network);
     return status;
 }
 
 /* Gradients that overflow say something about the loss scale, which is halved when they do so in a
  * step: nothing is decided then. */
 static mpno_status compare_gradients(const mpno_precision_probe *p, mpno_precision_finding *out) {
-    const size_t n = mpno_model_n_weights(p->model);
-    double *low, square = 0, size = 0;
+    mpno_network *low = NULL, *full = NULL;
+    mpno_gradient_error error;
     bool overflow = false, none = false;
-    MPNO_TRY(mpno_alloc_array(p->ctx, 2 * n, sizeof *low, &low));
-    double *full = low + n;
-    mpno_status status = differentiate(p, p->opts->policy, p->loss_scale, low, &overflow);
-    if (status == MPNO_OK) status = differentiate(p, "full", 1, full, &none);
-    for (size_t i = 0; status == MPNO_OK && i < n; i++) {
-        square += (low[i] - full[i]) * (low[i] - full[i]);
-        size += full[i] * full[i];
+    mpno_status status = differentiate(p, p->opts->policy, p->loss_scale, &low, &overflow);
+    if (status == MPNO_OK) status = differentiate(p, "full", 1, &full, &none);
+    if (status == MPNO_OK) {
+        mpno_gradient_compare(p->model, low, p->loss_scale, full, 1, &error);
+        out->error = out->share = error.all.size > 0 && !overflow ? error.all.error : 0;
     }
-    mpno_free(p->ctx, low);
-    out->error = out->share = size > 0 && !overflow ? sqrt(square / size) : 0;
+    mpno_network_destroy(&low);
+    mpno_network_destroy(&full);
     return status;
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mpno advise: every policy is tried, what is told fits together, and the recommendation follows from it."""
+import math
 import unittest
 
 from support import Case, make_data, make_project, tree
@@ -41,12 +42,22 @@ class Advise(Case):
                 gradients = [t for t in trial["tensors"] if "gradient" in t["role"]]
                 self.assertTrue(gradients and trial["gradients_finite"])
                 if key[0] == "full":
+                    self.assertNotIn("gradient", trial)
                     self.assertEqual(trial["difference"], 0)
                     continue
                 self.assertGreater(trial["difference"], 0)
                 self.assertLess(trial["activation_bytes"], full["activation_bytes"])
                 self.assertAlmostEqual(trial["gradients_sqnr_db"], min(t["sqnr_db"] for t in gradients))
+                layers = {line["layer"]: line for line in trial["gradient"]["layers"]}
+                self.assertEqual(list(layers)[0], "lifting")
+                self.assertEqual(list(layers)[-1], "projection")
+                for line in [trial["gradient"], *layers.values()]:
+                    self.assertTrue(0 < line["error"] < 0.5 and 0 < line["angle_degrees"] < 30)
+                    # a change of that size turns by no more
+                    self.assertLessEqual(line["angle_degrees"], math.degrees(math.asin(line["error"])) * 1.001)
         for policy in POLICIES:  # eight times finer
+            ratio = trials[policy, "bf16"]["gradient"]["error"] / trials[policy, "f16"]["gradient"]["error"]
+            self.assertTrue(3 < ratio < 20, ratio)
             ratio = trials[policy, "bf16"]["difference"] / trials[policy, "f16"]["difference"]
             self.assertTrue(3 < ratio < 20, ratio)
         best = told["recommendation"]
@@ -55,7 +66,7 @@ class Advise(Case):
         least = min(trial["activation_bytes"] for trial in trials.values() if not trial["objection"])
         self.assertLessEqual(chosen["activation_bytes"], 1.03 * least)
         self.assertIn("times as large before it leaves f16", best["reason"])
-        for word in ("| fft32 ", "head-room", f"recommended: precision.policy={best['policy']} precision.format=f16: "):
+        for word in ("| fft32 ", "head-room", f"gradients of {best['policy']} f16 against full: lifting ", f"recommended: precision.policy={best['policy']} precision.format=f16: "):
             self.assertIn(word, result.err)
 
     def test_one_format(self):

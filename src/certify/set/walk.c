@@ -23,6 +23,7 @@ static mpno_status open_walk(const mpno_model *model, mpno_set_walk *s) {
     MPNO_TRY(mpno_alloc_array(s->ctx, n, sizeof *s->slope, &s->slope));
     MPNO_TRY(mpno_alloc_array(s->ctx, n, sizeof *s->norm, &s->norm));
     MPNO_TRY(mpno_alloc_array(s->ctx, n, sizeof *s->zero, &s->zero));
+    MPNO_TRY(mpno_alloc_array(s->ctx, (size_t)g->n_nodes, sizeof *s->savings, &s->savings));
     MPNO_TRY(mpno_alloc_array(s->ctx, (size_t)g->n_nodes, sizeof *s->blocks, &s->blocks));
     return MPNO_OK;
 }
@@ -36,6 +37,7 @@ void mpno_set_close(mpno_set_walk *s) {
     mpno_free(s->ctx, s->norm);
     mpno_free(s->ctx, s->zero);
     mpno_free(s->ctx, s->weights);
+    mpno_free(s->ctx, s->savings);
     mpno_free(s->ctx, s->blocks);
     *s = (mpno_set_walk){0};
 }
@@ -345,6 +347,17 @@ static mpno_status by_heart(mpno_set_walk *s, const mpno_node *node, double *err
     return MPNO_OK;
 }
 
+/* Statement L5: of the two linear maps of an MLP together. */
+static mpno_status by_linears(mpno_set_walk *s, const mpno_node *node, double *error,
+                              double *slope) {
+    mpno_saving *saving = &s->savings[node - s->graph->nodes];
+    MPNO_TRY(mpno_savings_of_linears(s->graph, s->model, s->edges, node, saving));
+    if (saving->edge < 0 || !(*error < INFINITY)) return MPNO_OK;
+    *error -= saving->less * s->error[saving->edge];
+    *slope -= saving->less * s->slope[saving->edge];
+    return MPNO_OK;
+}
+
 /* Statement L2: the stored weight and the exact one lie within the slack that was measured. */
 static mpno_status walk_blocks(mpno_set_walk *s, const mpno_node *node) {
     const mpno_node reader = {.in = {node->out[0]}};
@@ -363,6 +376,7 @@ static mpno_status walk_node(mpno_set_walk *s, const mpno_node *node) {
     double error = error_of(s, node, s->error),
            slope = ENLARGED * mpno_set_pass(s, node, s->slope, MPNO_SET_SLOPE);
     MPNO_TRY(by_heart(s, node, &error, &slope));
+    MPNO_TRY(by_linears(s, node, &error, &slope));
     s->error[edge] = error == error ? error : INFINITY;
     s->slope[edge] = slope == slope ? slope : INFINITY;
     return MPNO_OK;

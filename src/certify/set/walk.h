@@ -8,6 +8,7 @@
 #define MPNO_CERTIFY_SET_WALK_H
 
 #include "certify/range/range.h"
+#include "certify/savings.h"
 #include "certify/set.h"
 #include "model/model.h"
 
@@ -24,6 +25,7 @@ typedef struct mpno_set_walk {
                           copy as well, error: of the copy that is read (spectral norm of a block) */
     double *error, *drift, *slope, *norm; /* [n_edges]; norm: of data, those of edges */
     double *zero;                         /* [n_edges] */
+    mpno_saving *savings; /* [n_nodes]: of linear maps behind a linear map and GELU */
     double *blocks; /* [n_nodes]: of additions that end the heart of a block, its Lipschitz
                        constant; else 0 */
 } mpno_set_walk;

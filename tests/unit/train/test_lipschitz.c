@@ -175,8 +175,11 @@ static void runs_end_within_the_budget(void **state) {
                                 "mixed",
                                 "opt.n_epochs",
                                 "30",
+                                "eval.every",
+                                "30",
                                 NULL};
-    const char *const without[] = {"precision.policy", "mixed", "opt.n_epochs", "30", NULL};
+    const char *const without[] = {
+        "precision.policy", "mixed", "opt.n_epochs", "30", "eval.every", "30", NULL};
     const double error = train("with", with, false, NULL, MPNO_OK);
     const double free_error = train("without", without, false, NULL, MPNO_OK);
     mpno_set_certificate c = certify("with", true), other = certify("without", false);
