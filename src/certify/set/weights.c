@@ -51,7 +51,7 @@ static mpno_status measure_copy(mpno_set_walk *s, const mpno_node *node, int i, 
     const mpno_weight *w = &s->graph->weights[param];
     const size_t plane = (size_t)(w->rows * w->cols), one = plane * (w->is_complex ? 2 : 1);
     mpno_bound *b = &s->edges[edge], off;
-    double *copy, *slack;
+    double *copy, *slack = NULL;
     if (mpno_range_copy(&s->ranges, node, param).format == s->ranges.policy.base) return MPNO_OK;
     MPNO_TRY(mpno_alloc_array(s->ctx, one, sizeof *copy, &copy));
     mpno_status status =
@@ -67,8 +67,8 @@ static mpno_status measure_copy(mpno_set_walk *s, const mpno_node *node, int i, 
         b->error = off.norm + more;
         b->frobenius += off.frobenius + more;
         if (!(mpno_range_copy_most(&s->ranges, node, param) < INFINITY)) b->error = INFINITY;
-        mpno_free(s->ctx, slack);
     }
+    mpno_free(s->ctx, slack);
     mpno_free(s->ctx, copy);
     return status;
 }

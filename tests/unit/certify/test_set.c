@@ -179,8 +179,8 @@ static void compare(const mpno_set_certificate *c, const seen *low, const seen *
 static void run_both(const quad_case *q, const mpno_set_opts *ball, mpno_network *low,
                      mpno_network *exact, const mpno_set_certificate *c, const char *text,
                      tally *t) {
-    const int64_t planes = q->config.complex_data ? 2 : 1, channels = q->config.in_channels,
-                  rows = (int64_t)q->n_in / channels, features = q->config.ada_in_features;
+    const int64_t channels = q->config.in_channels, rows = (int64_t)q->n_in / channels,
+                  features = q->config.ada_in_features;
     double *x = malloc(q->n_in * sizeof *x), *y = malloc(q->n_out * sizeof *y),
            *e = calloc((size_t)features + 1, sizeof *e);
     float *x32 = malloc(q->n_in * sizeof *x32), *y32 = malloc(q->n_out * sizeof *y32),
@@ -188,7 +188,6 @@ static void run_both(const quad_case *q, const mpno_set_opts *ball, mpno_network
     seen a = start(low), b = start(exact);
     const mpno_observer first = {look, &a}, second = {look, &b};
     assert_true(x != NULL && y != NULL && e != NULL && x32 != NULL && y32 != NULL && e32 != NULL);
-    (void)planes;
     mpno_network_observe(low, &first);
     mpno_network_observe(exact, &second);
     mpno_network_set_embedding(low, e32);
@@ -731,6 +730,27 @@ static void what_cannot_be_asked_is_refused(void **state) {
     drop_ctx(ctx);
 }
 
+/* Wherever memory ends, nothing is left behind. */
+static void memory_may_end_anywhere(void **state) {
+    (void)state;
+    mpno_ctx *ctx = make_ctx(1);
+    pair p = make_pair(ctx, &settings[0], 0.5);
+    const mpno_set_opts ball = {.ball = MPNO_BALL_SUP, .radius = 1};
+    const size_t before = mpno_ctx_bytes(ctx);
+    mpno_status status = MPNO_E_MEMORY;
+    for (int n = 0; status != MPNO_OK; n++) {
+        mpno_set_certificate c;
+        mpno_alloc_fail_after(ctx, n);
+        status = mpno_set_certify(p.model, p.low, &ball, &c);
+        mpno_alloc_fail_after(ctx, -1);
+        assert_true(status == MPNO_OK ? n > 50 : status == MPNO_E_MEMORY);
+        mpno_set_clear(&c);
+        assert_true(mpno_ctx_bytes(ctx) == before);
+    }
+    drop_pair(&p);
+    drop_ctx(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_tensor_is_farther_than_its_bound),
@@ -738,6 +758,7 @@ int main(void) {
         cmocka_unit_test(hearts_hand_errors_on),
         cmocka_unit_test(a_budget_closes_and_ordinary_weights_do_not),
         cmocka_unit_test(certificates_are_told),
-        cmocka_unit_test(what_cannot_be_asked_is_refused)};
+        cmocka_unit_test(what_cannot_be_asked_is_refused),
+        cmocka_unit_test(memory_may_end_anywhere)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,11 +103,9 @@ static double dense_norm(mpno_ctx *ctx, const heart *h, const double *slopes) {
 }
 
 static double slope_of(mpno_ctx *ctx, const heart *h, double low, double high) {
-    const mpno_fft_problem *p = &h->problem;
     int32_t *rows = malloc((size_t)h->modes * sizeof *rows);
     double slope;
     assert_non_null(rows);
-    (void)p;
     for (int64_t m = 0; m < h->modes; m++) rows[m] = (int32_t)m;
     const mpno_set_block block = {h->fft,    h->channels, h->channels, rows,
                                   h->blocks, h->skip,     low,         high};
