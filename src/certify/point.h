@@ -15,8 +15,10 @@ typedef struct mpno_interval {
     double lower, upper;
 } mpno_interval;
 
-/* L2 and H1 are those of mpno/loss.h (absolute, of one sample; H1 with f64 differences), MOST is the
- * largest magnitude over points and channels. In physical units, as data files have them. */
+/* L2 and H1 are the absolute ones of mpno/loss.h of one sample, H1 with f64 differences; of several
+ * channels the root of the sum of their squares. MOST is the largest magnitude over points and
+ * channels, of complex answers over real and imaginary parts. In physical units, as data files have
+ * them. */
 typedef enum mpno_distance {
     MPNO_DISTANCE_L2,
     MPNO_DISTANCE_H1,
