@@ -446,9 +446,10 @@ static void draw_values(const rig *r, mpno_bound_call *c, int variant) {
         rig_random((rig *)(uintptr_t)r, edge);
         if (r->graph->edges[edge].kind != MPNO_EDGE_SUMS || c->node->op == &mpno_op_modulate)
             continue;
-        const double n = points(c, 0);
+        const double n = points(c, 0), same = draw();
         for (size_t k = 0; k + 1 < rig_count(r, edge); k += 2) {
-            const double mean = draw(), deviation = variant % 3 == 0 ? 1e-6 * draw() : draw();
+            const bool flat = variant % 3 == 0; /* all channels together as well */
+            const double mean = flat ? same : draw(), deviation = flat ? 1e-6 * draw() : draw();
             r->data[edge][k] = n * mean;
             r->data[edge][k + 1] = n * (mean * mean + deviation * deviation);
         }
