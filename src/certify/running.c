@@ -23,7 +23,7 @@ enum { PART = 4096, GRAM_STEPS = 4, CAPTURED_TRANSFORMS = 4 };
 /* Which modes of a spectrum, or frequencies of columns, stand for their conjugates as well. */
 typedef struct last_axis {
     bool known, real;
-    int64_t n, keep;
+    int64_t keep;
 } last_axis;
 
 struct mpno_running {
@@ -61,8 +61,7 @@ typedef struct norm_job {
 
 /* Of mode k, counted along the last axis first. */
 static double weight_at(const last_axis *axis, int64_t k) {
-    k %= axis->keep;
-    return axis->real && k > 0 && 2 * k != axis->n ? 2 : 1;
+    return axis->real && k % axis->keep > 0 ? 2 : 1; /* Nyquist too: graph/bound.h */
 }
 
 static double weight_of(const norm_job *j, int64_t at) {
@@ -277,11 +276,10 @@ static void look(void *user, const mpno_sight *sight) {
 static void know_axis(last_axis *axis, const mpno_attr *attr) {
     if (attr->columns != NULL) {
         const mpno_columns *c = attr->columns;
-        *axis = (last_axis){true, true, c->n, c->keep};
+        *axis = (last_axis){true, true, c->keep};
     } else if (attr->fft != NULL) {
         const mpno_fft_problem *p = mpno_fft_get_problem(attr->fft);
-        *axis =
-            (last_axis){true, p->kind == MPNO_FFT_REAL, p->size[p->ndim - 1], p->keep[p->ndim - 1]};
+        *axis = (last_axis){true, p->kind == MPNO_FFT_REAL, p->keep[p->ndim - 1]};
     }
 }
 
