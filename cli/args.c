@@ -41,6 +41,7 @@ typedef enum option_id {
     OPTION_SAMPLES,
     OPTION_COVERAGE,
     OPTION_CONFIDENCE,
+    OPTION_DISCRETISATION,
     OPTION_WEIGHTS,
     OPTION_OTHER_INPUT,
     OPTION_OTHER_ANSWER,
@@ -126,7 +127,9 @@ static const option options[OPTION_COUNT] = {
     [OPTION_COVERAGE] = {"--coverage", NULL, "P", CLI_OPTION_CERTIFY,
                          "part of new samples to bound; 0.95 where not given"},
     [OPTION_CONFIDENCE] = {"--confidence", NULL, "P", CLI_OPTION_CERTIFY,
-                           "whatever the samples of FILE are; 0.95 where not given, 0: not asked"},
+                           "of a bound given these samples; 0.95 where not given, 0: leave it out"},
+    [OPTION_DISCRETISATION] = {"--discretisation", NULL, NULL, CLI_OPTION_CERTIFY,
+                               "estimate what the grid does to the answer"},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
                         "the checkpoint, in place of the path in CERTIFICATE"},
     [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise"},
@@ -361,6 +364,9 @@ static int apply(const option *o, const char *value, cli_args *args) {
         case OPTION_LAYERS:
             args->layers = true;
             break;
+        case OPTION_DISCRETISATION:
+            args->discretisation = true;
+            break;
         case OPTION_STATIC:
             args->is_static = true;
             break;
@@ -545,6 +551,9 @@ int cli_args_read(const char *command, const cli_page *page, int argc, char **ar
     if (args->data && (args->is_static || args->input))
         return cli_usage_error("--data and %s exclude each other; usage: mpno %s",
                                args->is_static ? "--static" : "--input", page->synopsis);
+    if (args->discretisation && (args->is_static || args->data))
+        return cli_usage_error("--discretisation and %s exclude each other; usage: mpno %s",
+                               args->is_static ? "--static" : "--data", page->synopsis);
     if (args->show && args->reset)
         return cli_usage_error("--show and --reset exclude each other; usage: mpno %s",
                                page->synopsis);

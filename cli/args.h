@@ -59,7 +59,7 @@ typedef mpno_experiment_override cli_override; /* so that experiments take them 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
-    bool quick, full, list, layers, is_static, within;
+    bool quick, full, list, layers, is_static, within, discretisation;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;

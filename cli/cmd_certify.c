@@ -4,9 +4,10 @@
 
 const cli_page cli_certify_page = {
     .synopsis =
-        "certify CHECKPOINT [--input FILE] [--sample N] [--answer FILE] [--tolerance T] "
-        "[--static [--range A]] [--data FILE [--samples N] [--coverage P] [--confidence P]] [-o "
-        "OUT.json] [--html FILE] [--layers] [OPTIONS] [KEY=VALUE...]",
+        "certify CHECKPOINT [--static | --data FILE | --discretisation] [--input FILE] [--sample "
+        "N] "
+        "[--answer FILE] [--tolerance T] [-o OUT.json] [--html FILE] [--layers] [OPTIONS] "
+        "[KEY=VALUE...]",
     .description =
         "    Proves how far an answer of a trained model (CHECKPOINT as for eval) is from the "
         "answer\n"
@@ -40,13 +41,22 @@ const cli_page cli_certify_page = {
         "assumes is\n"
         "    printed. With --tolerance the claim is that a new sample's relative L2 distance is at "
         "most T.\n"
-        "    -o writes a certificate that mpno verify checks, on another machine too. With --json\n"
-        "    standard output is that certificate and nothing else.\n",
+        "    --discretisation estimates how far the answer to the sample is from that on ever "
+        "finer "
+        "grids,\n"
+        "    from runs on half, all and twice the points of each axis, and shows it beside "
+        "precision "
+        "and the\n"
+        "    model's error (where the file has the truth): which one binds.\n"
+        "    -o writes a certificate; mpno verify checks those of one answer, on another machine "
+        "too. With\n"
+        "    --json standard output is that certificate and nothing else.\n",
     .examples =
         "    mpno certify runs/mixed\n"
         "    mpno certify runs/mixed --tolerance 1e-3 -o certificate.json\n"
         "    mpno certify runs/mixed --static --range 8 precision.policy=half\n"
         "    mpno certify runs/mixed --data more.h5 --samples 500 --coverage 0.99\n"
+        "    mpno certify runs/mixed --discretisation --sample 3\n"
         "    mpno certify runs/mixed --input in.pt --sample 7 --answer y.safetensors --json\n",
     .files =
         "    Reads CHECKPOINT, the input and the answer. OUT.json appears whole or not at all, "
@@ -59,9 +69,11 @@ const cli_page cli_certify_page = {
     .n_required = 1,
     .exit_text =
         "EXIT STATUS\n"
-        "    0     VERIFIED\n"
+        "    0     VERIFIED; or an estimate was made\n"
         "    1     REFUTED\n"
-        "    2     UNKNOWN, or no certificate could be made; the error line says why\n",
+        "    2     UNKNOWN, or no ground for an estimate, or no certificate could be made; the "
+        "error\n"
+        "          line says why\n",
     .failure = CLI_USAGE,
 };
 
@@ -76,9 +88,10 @@ mpno_status cli_certify(mpno_ctx *ctx, const cli_args *args, cli_output *output,
     opts.certificate = args->output;
     opts.html = args->html;
     opts.layers = args->layers;
-    opts.kind = args->is_static ? MPNO_CERTIFICATE_STATIC
-                : args->data    ? MPNO_CERTIFICATE_POPULATION
-                                : MPNO_CERTIFICATE_POINT;
+    opts.kind = args->is_static        ? MPNO_CERTIFICATE_STATIC
+                : args->data           ? MPNO_CERTIFICATE_POPULATION
+                : args->discretisation ? MPNO_CERTIFICATE_DISCRETISATION
+                                       : MPNO_CERTIFICATE_POINT;
     if (args->data) opts.input = args->data;
     opts.samples = args->samples;
     opts.coverage = args->coverage;

@@ -19,11 +19,13 @@ typedef enum mpno_verdict {
 } mpno_verdict;
 
 /* What is claimed. POINT: how far one answer is from the exact one. STATIC: that nothing overflows,
- * whatever the input. POPULATION: how far answers to inputs that nobody has looked at are. */
+ * whatever the input. POPULATION: how far answers to inputs that nobody has looked at are.
+ * DISCRETISATION claims nothing: it estimates. */
 typedef enum mpno_certificate_kind {
     MPNO_CERTIFICATE_POINT,
     MPNO_CERTIFICATE_STATIC,
-    MPNO_CERTIFICATE_POPULATION
+    MPNO_CERTIFICATE_POPULATION,
+    MPNO_CERTIFICATE_DISCRETISATION
 } mpno_certificate_kind;
 
 /* input: a data file with the inputs; NULL: the first test file of the checkpoint's configuration.
@@ -42,7 +44,12 @@ typedef enum mpno_certificate_kind {
  * POPULATION makes POINT certificates of the first `samples` inputs (0: 200, the least), which took
  * no part in training, and bounds the relative distances of new ones with a probability of
  * `coverage` (0: 0.95), over calibration and new sample together, and with the given confidence
- * (0: not asked for, negative: 0.95) whatever the calibration was. */
+ * (0: not asked for, negative: 0.95) whatever the calibration was.
+ *
+ * DISCRETISATION estimates how far the answer is from that on ever finer grids, and puts it beside
+ * what precision does and how far the model is from the truth in the file. It has no verdict:
+ * UNKNOWN says that there is no ground for an estimate, VERIFIED that there is. Tolerance and html
+ * do not belong to it. */
 typedef struct mpno_certify_opts {
     size_t size;
     const char *input;

@@ -323,12 +323,17 @@ static mpno_status copy_entries(mpno_ctx *ctx, const mpno_certificate *c, const 
 }
 
 mpno_status mpno_certificate_open(mpno_ctx *ctx, const mpno_certificate *c, mpno_value **out) {
-    static const char *const keys[] = {"format", "version", "kind", "verdict", "reason", NULL};
+    static const char *const keys[] = {"format", "version", "kind", NULL}, *const judged[] = {
+                                                                               "verdict", "reason",
+                                                                               NULL};
     mpno_value *claim = NULL;
     MPNO_TRY(mpno_value_map(ctx, out));
     mpno_status status = copy_entries(ctx, c, keys, *out);
-    if (status == MPNO_OK) status = mpno_value_set_map(ctx, *out, "claim", &claim);
-    if (status == MPNO_OK) status = mpno_value_set_string(ctx, claim, "text", c->claim.text);
+    if (status == MPNO_OK && c->claim.text != NULL) {
+        status = copy_entries(ctx, c, judged, *out);
+        if (status == MPNO_OK) status = mpno_value_set_map(ctx, *out, "claim", &claim);
+        if (status == MPNO_OK) status = mpno_value_set_string(ctx, claim, "text", c->claim.text);
+    }
     if (status != MPNO_OK) mpno_value_destroy(ctx, out);
     return status;
 }
@@ -342,4 +347,10 @@ mpno_status mpno_certificate_close(mpno_ctx *ctx, const mpno_certificate *c, mpn
     MPNO_TRY(mpno_value_set(ctx, document, "plan", copy));
     MPNO_TRY(mpno_certificate_sum(ctx, document, sum));
     return mpno_value_set_string(ctx, document, "sha256", sum);
+}
+
+mpno_status mpno_certificate_copy(mpno_ctx *ctx, const mpno_certificate *c, const char *key,
+                                  mpno_value *document) {
+    const char *const keys[] = {key, NULL};
+    return copy_entries(ctx, c, keys, document);
 }

@@ -88,7 +88,7 @@ MPNO_WARN_UNUSED mpno_status mpno_certificate_sum_sample(mpno_ctx *ctx, const mp
 MPNO_WARN_UNUSED mpno_status mpno_certificate_tree(mpno_ctx *ctx,
                                                    const mpno_certificate *certificate,
                                                    mpno_value **out);
-/* Documents of the other kinds: begun with format, version, kind, and, where there is a verdict,
+/* Documents of the other kinds: begun with format, version, kind, and, where there is a claim,
  * verdict, reason and claim of the certificate; closed with its checkpoint, environment and plan,
  * and the sum of all. What stands between is the caller's. */
 MPNO_WARN_UNUSED mpno_status mpno_certificate_open(mpno_ctx *ctx,
@@ -97,6 +97,10 @@ MPNO_WARN_UNUSED mpno_status mpno_certificate_open(mpno_ctx *ctx,
 MPNO_WARN_UNUSED mpno_status mpno_certificate_close(mpno_ctx *ctx,
                                                     const mpno_certificate *certificate,
                                                     mpno_value *document);
+/* Entry `key` ("input", "answer") as certificates of the kind "point" have it. */
+MPNO_WARN_UNUSED mpno_status mpno_certificate_copy(mpno_ctx *ctx,
+                                                   const mpno_certificate *certificate,
+                                                   const char *key, mpno_value *document);
 /* From a text; `name` is for messages. E_FORMAT: it is no certificate, or was changed since it was
  * made; the sentence names the key. E_UNSUPPORTED: of another version, or kind. */
 MPNO_WARN_UNUSED mpno_status mpno_certificate_parse(mpno_ctx *ctx, const char *name,

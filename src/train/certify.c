@@ -45,6 +45,10 @@ static mpno_status check_kind(mpno_ctx *ctx, const mpno_certify_opts *o) {
                    "--data speaks of new samples, %s of one answer: leave one of the two out",
                    other);
     }
+    MPNO_CHECK(ctx,
+               o->kind != MPNO_CERTIFICATE_DISCRETISATION || (o->tolerance < 0 && o->html == NULL),
+               MPNO_E_ARGUMENT, "--discretisation estimates and takes no %s: leave it out",
+               o->html != NULL ? "--html" : "--tolerance");
     MPNO_CHECK(ctx, o->range == 0, MPNO_E_ARGUMENT,
                "--range is the size of the inputs that --static speaks of: give --static too");
     return MPNO_OK;
@@ -89,14 +93,18 @@ static mpno_status read_input(mpno_proof *p, const mpno_certify_opts *opts) {
     return mpno_proof_read_input(p, input, opts->sample);
 }
 
-static mpno_status prove_point(mpno_proof *p, const mpno_config *overrides,
-                               const mpno_certify_opts *opts, const mpno_sink *sink,
-                               mpno_value **document) {
+/* The answer, and how far it is from the exact one. */
+static mpno_status measure(mpno_proof *p, const mpno_config *overrides,
+                           const mpno_certify_opts *opts) {
     p->certificate.claim.tolerance = opts->tolerance >= 0 ? opts->tolerance : NAN;
     MPNO_TRY(opts->answer ? mpno_proof_read_answer(p, opts->answer) : mpno_proof_run(p));
     if (opts->certificate && !opts->answer) MPNO_TRY(store_answer(p, opts->certificate));
     MPNO_TRY(mpno_proof_make_plan(p, overrides));
-    MPNO_TRY(mpno_proof_measure(p));
+    return mpno_proof_measure(p);
+}
+
+static mpno_status tell_point(mpno_proof *p, const mpno_certify_opts *opts, const mpno_sink *sink,
+                              mpno_value **document) {
     MPNO_TRY(mpno_certificate_tree(p->ctx, &p->certificate, document));
     mpno_status status = opts->html ? mpno_proof_page(p, opts->html) : MPNO_OK;
     if (status == MPNO_OK) status = mpno_proof_say(p->ctx, &p->certificate, opts->layers, sink);
@@ -113,15 +121,20 @@ static mpno_status prove(mpno_proof *p, const mpno_config *overrides, const mpno
         case MPNO_CERTIFICATE_POPULATION:
             return mpno_proof_population(p, overrides, opts, sink, document);
         case MPNO_CERTIFICATE_POINT:
+        case MPNO_CERTIFICATE_DISCRETISATION:
             break;
     }
-    return prove_point(p, overrides, opts, sink, document);
+    MPNO_TRY(measure(p, overrides, opts));
+    return opts->kind == MPNO_CERTIFICATE_POINT ? tell_point(p, opts, sink, document)
+                                                : mpno_proof_discretisation(p, sink, document);
 }
 
 static mpno_status deliver(const mpno_proof *p, const mpno_certify_opts *opts,
                            const mpno_value *document, const mpno_sink *sink, char **json) {
     if (opts->certificate) MPNO_TRY(mpno_json_write(p->ctx, opts->certificate, document));
-    mpno_say(sink, "%s: %s\n", mpno_verdict_name((mpno_verdict)p->certificate.verdict),
+    const bool estimate = opts->kind == MPNO_CERTIFICATE_DISCRETISATION;
+    mpno_say(sink, "%s: %s\n",
+             estimate ? "estimate" : mpno_verdict_name((mpno_verdict)p->certificate.verdict),
              p->certificate.reason);
     if (opts->certificate) mpno_say(sink, "certificate in %s\n", opts->certificate);
     if (opts->html) mpno_say(sink, "page in %s\n", opts->html);

@@ -51,13 +51,12 @@ mpno_status mpno_proof_restore(mpno_proof *p, const mpno_config *overrides) {
 
 /* Entry `entry` of a data file (a sample, or a trajectory) in `format`, encoded or as it is. */
 static mpno_status read_entry(const mpno_proof *p, const char *path, int64_t entry, bool encoded,
-                              mpno_dataset **out) {
+                              bool *has_truth, mpno_dataset **out) {
     mpno_ctx *ctx = p->ctx;
     const mpno_settings *s = &p->restored.checkpoint->settings;
     mpno_tensor_file *file = NULL;
     const char *keys[3] = {s->data.x_key};
     size_t n = 1;
-    bool has_truth;
     if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
     keys[n] = s->data.y_key; /* the truth may be missing: it tells the grid of the answer */
     mpno_select_opts wanted = {.axes = s->data.axes,
@@ -73,25 +72,25 @@ static mpno_status read_entry(const mpno_proof *p, const char *path, int64_t ent
         status = mpno_fail(ctx, MPNO_E_CONFIG, "%s: there is no sample %lld: '%s' has %lld", path,
                            (long long)entry, s->data.x_key, (long long)wanted.available);
     if (status == MPNO_OK)
-        status = encoded ? mpno_restored_dataset(ctx, &p->restored, path, file, &has_truth, out)
-                         : mpno_restored_fields(ctx, &p->restored, path, file, MPNO_F64, &has_truth,
-                                                out);
+        status =
+            encoded ? mpno_restored_dataset(ctx, &p->restored, path, file, has_truth, out)
+                    : mpno_restored_fields(ctx, &p->restored, path, file, MPNO_F64, has_truth, out);
     mpno_tensor_file_destroy(ctx, &file);
     return status;
 }
 
 /* A trajectory gives several samples: the entry that holds sample `sample`, read, and where. */
 static mpno_status read_sample(const mpno_proof *p, const char *path, int64_t sample, bool encoded,
-                               mpno_dataset **out, int64_t *at) {
+                               bool *has_truth, mpno_dataset **out, int64_t *at) {
     const bool time = p->restored.checkpoint->settings.data.time_in != MPNO_UNSET;
     *at = 0;
-    MPNO_TRY(read_entry(p, path, time ? 0 : sample, encoded, out));
+    MPNO_TRY(read_entry(p, path, time ? 0 : sample, encoded, has_truth, out));
     if (!time) return MPNO_OK;
     const int64_t windows = (*out)->n;
     *at = sample % windows;
     if (sample / windows == 0) return MPNO_OK;
     mpno_dataset_destroy(p->ctx, out);
-    return read_entry(p, path, sample / windows, encoded, out);
+    return read_entry(p, path, sample / windows, encoded, has_truth, out);
 }
 
 /* Channels last, complex numbers as planes (as computed) to channels first, complex numbers as
@@ -114,7 +113,7 @@ static mpno_int_list shape_of(int64_t channels, int ndim, const int64_t *grid) {
     return shape;
 }
 
-static const double *input_values(const mpno_proof *p) {
+const double *mpno_proof_input(const mpno_proof *p) {
     return mpno_sample(p->input->x, MPNO_F64, p->input->points * p->input->in_channels, p->at);
 }
 
@@ -134,7 +133,7 @@ static mpno_status sum_input(mpno_proof *p) {
     s->is_complex = d->planes == 2;
     MPNO_TRY(
         mpno_alloc_array(p->ctx, (size_t)(d->points * d->in_channels), sizeof *values, &values));
-    reorder(d, d->points, d->in_channels, false, input_values(p), values);
+    reorder(d, d->points, d->in_channels, false, mpno_proof_input(p), values);
     const mpno_status status = mpno_certificate_sum_sample(p->ctx, &s->shape, s->is_complex, values,
                                                            extra ? d->n_features : 0, extra, sum);
     mpno_free(p->ctx, values);
@@ -147,7 +146,7 @@ mpno_status mpno_proof_read_input(mpno_proof *p, const char *path, int64_t sampl
     s->sample = sample;
     MPNO_TRY(mpno_certificate_set(p->ctx, &s->path, path));
     MPNO_TRY(mpno_certificate_set(p->ctx, &s->key, p->restored.checkpoint->settings.data.x_key));
-    MPNO_TRY(read_sample(p, path, sample, false, &p->input, &p->at));
+    MPNO_TRY(read_sample(p, path, sample, false, &p->has_truth, &p->input, &p->at));
     memcpy(p->output_grid, p->input->out_grid, sizeof p->output_grid);
     return sum_input(p);
 }
@@ -254,7 +253,8 @@ mpno_status mpno_proof_network(const mpno_proof *p, mpno_dataset **encoded, mpno
     const mpno_certified_sample *s = &p->certificate.input;
     const mpno_predictor_opts opts = mpno_restored_opts(&p->restored);
     int64_t at;
-    MPNO_TRY(read_sample(p, s->path, s->sample, true, encoded, &at));
+    bool has_truth;
+    MPNO_TRY(read_sample(p, s->path, s->sample, true, &has_truth, encoded, &at));
     memcpy((*encoded)->out_grid, p->output_grid, sizeof p->output_grid);
     const mpno_status status =
         mpno_predictor_create(p->restored.model, p->ctx, *encoded, 1, &opts, out);
@@ -311,7 +311,8 @@ typedef struct trial {
 static mpno_status open_trial(const mpno_proof *p, trial *t) {
     const mpno_certified_sample *s = &p->certificate.input;
     *t = (trial){.proof = p, .opts = mpno_restored_opts(&p->restored)};
-    MPNO_TRY(read_sample(p, s->path, s->sample, true, &t->encoded, &t->at));
+    bool has_truth;
+    MPNO_TRY(read_sample(p, s->path, s->sample, true, &has_truth, &t->encoded, &t->at));
     memcpy(t->encoded->out_grid, p->output_grid, sizeof p->output_grid);
     return MPNO_OK;
 }
@@ -564,7 +565,8 @@ static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
     MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)n, sizeof *answer, &answer));
     reorder(d, n / d->out_channels, d->out_channels, true, p->answer, answer);
     mpno_status status = make_certifier(p);
-    if (status == MPNO_OK) status = mpno_certifier_run(p->certifier, input_values(p), answer, out);
+    if (status == MPNO_OK)
+        status = mpno_certifier_run(p->certifier, mpno_proof_input(p), answer, out);
     if (status == MPNO_OK)
         status = mpno_alloc_array(p->ctx, (size_t)n, sizeof *p->exact, &p->exact);
     if (status == MPNO_OK)
@@ -579,6 +581,23 @@ mpno_status mpno_proof_decide(mpno_proof *p, mpno_verdict verdict, const char *c
     p->certificate.verdict = (int)verdict;
     MPNO_TRY(mpno_certificate_set(p->ctx, &p->certificate.claim.text, claim));
     return mpno_certificate_set(p->ctx, &p->certificate.reason, reason);
+}
+
+double mpno_proof_model_error(const mpno_proof *p) {
+    const mpno_dataset *d = p->input;
+    double sum = 0, size = 0;
+    if (p->exact == NULL || !p->has_truth) return NAN;
+    for (int i = 0; i < d->ndim; i++)
+        if (d->out_grid[i] != p->output_grid[i]) return NAN;
+    const double *truth = mpno_sample(d->y, MPNO_F64, d->out_points * d->out_channels, p->at);
+    const int64_t points = d->out_points / d->planes;
+    for (int64_t i = 0; i < d->out_points * d->out_channels; i++) {
+        const int64_t c = i % d->out_channels, row = i / d->out_channels,
+                      file = (c * points + row / d->planes) * d->planes + row % d->planes;
+        sum += (truth[i] - p->exact[file]) * (truth[i] - p->exact[file]);
+        size += p->exact[file] * p->exact[file];
+    }
+    return size > 0 ? sqrt(sum / size) : NAN;
 }
 
 /* A copy, since judging may fail with a sentence of its own. */

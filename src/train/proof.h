@@ -15,6 +15,7 @@ typedef struct mpno_proof {
     mpno_restored restored;
     mpno_dataset *input; /* owned: f64, as it stands in the file */
     int64_t at;          /* sample of it that counts */
+    bool has_truth;      /* its y is the truth */
     int64_t output_grid[MPNO_MAX_AXES];
     double *exact;       /* owned: the f64 run's answer, likewise; NULL: nothing was measured */
     double *answer;      /* owned: in the order of data files; NULL: none yet */
@@ -51,6 +52,11 @@ const char *mpno_proof_trouble(const mpno_float_environment *around);
 /* The network that the sample runs through, made for it alone; encoded (owned) goes with it. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_network(const mpno_proof *proof, mpno_dataset **encoded,
                                                 mpno_predictor *out);
+/* [points][channels] of the sample, f64 in physical units. */
+const double *mpno_proof_input(const mpno_proof *proof);
+/* Of the exact answer from the truth in the file, in L2 over the size of the answer; NaN: the file
+ * has none on this grid. After measuring. */
+double mpno_proof_model_error(const mpno_proof *proof);
 /* The vector that steers the model on the sample, input->n_features numbers; NULL: none does. */
 const double *mpno_proof_steering(const mpno_proof *proof);
 /* The bounds, and the verdict on the certificate's claim. What no bound is known of, or a processor
@@ -71,6 +77,9 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_static(mpno_proof *proof, const mpno_con
 MPNO_WARN_UNUSED mpno_status mpno_proof_population(mpno_proof *proof, const mpno_config *overrides,
                                                    const mpno_certify_opts *opts,
                                                    const mpno_sink *sink, mpno_value **document);
+/* After the measurement of one answer. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_discretisation(mpno_proof *proof, const mpno_sink *sink,
+                                                       mpno_value **document);
 /* Takes copies of the texts. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_decide(mpno_proof *proof, mpno_verdict verdict,
                                                const char *claim, const char *reason);

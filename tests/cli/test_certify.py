@@ -403,6 +403,67 @@ class Certify(Case):
         self.mpno("certify", "run", "--data", "many.npz", "-o", "p.json", "-q")
         self.assertIn("kind 'population'", self.verify(UNKNOWN, "p.json"))
 
+    # ---- the grid ----
+
+    def estimate(self, *words, status=0):
+        """A document of certify --discretisation, whose sum is looked at."""
+        told = self.mpno("certify", "run", "--discretisation", "--json", *words, status=status).json()
+        self.assertEqual((told["kind"], "verdict" in told, "claim" in told), ("discretisation", False, False))
+        self.assertEqual(sign(dict(told)), one_line(told))
+        return told
+
+    def test_what_the_grid_does(self):
+        """Waves that every grid has, whose answers on 8, 16 and 32 points predict gives."""
+        run_peer("""
+            for n in (8, 16, 32):
+                t = 2 * np.pi * np.arange(n) / n
+                x = (1 + np.sin(t)[:, None] * np.cos(t)[None])[None]
+                np.savez(f"grid{n}.npz", x=x, y=2 * x)
+            """, self.folder)
+        words = ("precision.policy=full", "--input", "grid16.npz")
+        for n in (8, 16, 32):
+            self.mpno("predict", "run", f"grid{n}.npz", "-o", f"y{n}.npy", "precision.policy=full", "-q")
+        before, after, size, model = run_peer("""
+            y = [np.load(f"y{n}.npy").astype("f8")[0, 0] for n in (8, 16, 32)]
+            rms = lambda z: float(np.sqrt(np.mean(z * z)))
+            truth = np.load("grid16.npz")["y"][0]
+            print(json.dumps([rms(y[0] - y[1][::2, ::2]), rms(y[1] - y[2][::2, ::2]), rms(y[2][::2, ::2]),
+                              rms(y[1] - truth) / rms(y[1])]))
+            """, self.folder)
+        told = self.estimate(*words)
+        found, budget = told["discretisation"], told["budget"]
+        for key, value in (("before", before), ("after", after), ("size", size)):
+            self.assertAlmostEqual(found[key], value, delta=1e-4 * value + 1e-6)
+        self.assertAlmostEqual(budget["model"], model, delta=1e-5 * model)
+        self.assertEqual(budget["discretisation"], found["error"] / found["size"])
+        point = self.mpno("certify", "run", *words, "--json").json()
+        self.assertEqual(budget["precision"], point["distances"]["l2"]["relative_upper"])
+        self.assertEqual((told["input"], told["answer"]), (point["input"], point["answer"]))
+        parts = {key: budget[key] for key in ("precision", "discretisation", "model")}
+        self.assertEqual(budget["binds"], max(parts, key=parts.get))
+        self.assertEqual((found["grid"], [layer["name"] for layer in found["layers"]]), ([16, 16], ["block 0", "block 1"]))
+        self.assertEqual((found["spectrum"], self.estimate("--input", "grid16.npz")["discretisation"]["spectrum"]), ("f32", "f16"))
+        text = self.mpno("certify", "run", "--discretisation", *words).out
+        for word in ("answers on 8 and 16 points", "error ~ n^-", "| block 1 ", "| precision ", "this one binds",
+                     f"estimate: {budget['binds']} binds"):
+            self.assertIn(word, text)
+
+    def test_what_is_not_known_of_the_grid(self):
+        make_data(self.folder / "x.pt", samples=2, grid=8, truth=False)
+        self.assertIsNone(self.estimate("--input", "x.pt")["budget"]["model"])
+        self.assertIn("| model          |   not known |", self.mpno("certify", "run", "--discretisation", "--input", "x.pt").out)
+        make_data(self.folder / "odd.pt", samples=2, grid=9)
+        self.mpno("certify", "run", "--discretisation", "-o", "d.json", "-q")
+        self.assertTrue((self.folder / "d_answer.npy").exists())
+        self.assertIn("kind 'discretisation'", self.verify(UNKNOWN, "d.json"))
+        for words, fragments in (
+                (("--input", "odd.pt"), ("9 points", "even")), (("--static",), ("--discretisation", "--static")),
+                (("--data", "x.pt"), ("--discretisation", "--data")), (("--html", "c.html"), ("--discretisation", "--html")),
+                (("--tolerance", "1"), ("--discretisation", "--tolerance")), (("--range", "1"), ("--range",)),
+                (("--samples", "200"), ("--samples",)), (("--sample", "9"), ("no sample 9",))):
+            with self.subTest(words=words):
+                self.assert_error(self.mpno("certify", "run", "--discretisation", *words, status=2), *fragments)
+
     # ---- it is the same everywhere ----
 
     def test_threads_and_instruction_sets(self):
