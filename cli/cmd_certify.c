@@ -69,7 +69,8 @@ const cli_page cli_certify_page = {
     .n_required = 1,
     .exit_text =
         "EXIT STATUS\n"
-        "    0     VERIFIED; or an estimate was made\n"
+        "    0     VERIFIED\n"
+        "          or an estimate was made (--discretisation)\n"
         "    1     REFUTED\n"
         "    2     UNKNOWN, or no ground for an estimate, or no certificate could be made; the "
         "error\n"

@@ -74,6 +74,11 @@ static mpno_status make_grid(mpno_discretiser *d, one_grid *g, bool looked_at) {
     return mpno_alloc_array(d->ctx, g->n_out, sizeof *g->y, &g->y);
 }
 
+/* The remainder changes nothing and tells compilers that it fits. */
+static void name_block(int block, char name[16]) {
+    snprintf(name, 16, "block %u", (unsigned)block % MPNO_MAX_BLOCKS);
+}
+
 /* The field that block `layer` transforms: its convolution is the first transform of the block. */
 static int transformed_field(const mpno_graph *graph, const char *layer) {
     for (int n = 0; n < graph->n_nodes; n++) {
@@ -99,9 +104,9 @@ static mpno_status make_layers(mpno_discretiser *d) {
     const mpno_graph *graph[GRIDS];
     for (int g = 0; g < GRIDS; g++) graph[g] = mpno_network_graph(d->on[g].network);
     for (int l = 0; l < (int)c->n_layers; l++) {
-        char name[24]; /* of any int, which compilers cannot know to be small */
+        char name[16];
         int field[GRIDS];
-        snprintf(name, sizeof name, "block %d", l);
+        name_block(l, name);
         for (int g = 0; g < GRIDS; g++) {
             field[g] = transformed_field(graph[g], name);
             MPNO_CHECK(d->ctx, field[g] >= 0, MPNO_E_UNSUPPORTED, "%s has no transform", name);
@@ -183,7 +188,7 @@ static void look(void *user, const mpno_sight *sight) {
         if (d->field[l] != sight->edge || sight->format != MPNO_F64) continue;
         const mpno_alias_energy e = mpno_alias_run(d->alias[l], sight->data);
         mpno_discretised_layer *layer = &d->now->layers[l];
-        snprintf(layer->name, sizeof layer->name, "block %d", l);
+        name_block(l, layer->name);
         layer->norm = e.norm, layer->alias = e.alias, layer->cut = e.cut;
     }
 }

@@ -276,6 +276,8 @@ class Certify(Case):
         tightest = min(rows, key=lambda row: row["headroom"])
         self.assertEqual(told["static"]["least_headroom"], tightest["headroom"])
         text = self.mpno("certify", "encoded", "--static").out
+        row = next(line.split("|") for line in text.splitlines() if line.startswith(f"| {tightest['layer']} "))
+        self.assertEqual(row[2].strip(), tightest["tensor"])
         for word in ("6 standard deviations", f"| {tightest['layer']} ", f"all {len(rows)}\n", "VERIFIED: for |a| <= 6"):
             self.assertIn(word, text)
         lines = text.count("\n|"), self.mpno("certify", "encoded", "--static", "--layers").out.count("\n|")
@@ -299,6 +301,18 @@ class Certify(Case):
         self.assertEqual([s["points"] for s in sums], [64, 64])
         self.assertTrue(all(s["limit_rounded"] < s["limit"] <= 65504 / s["mean"] for s in sums))
         self.assertIn("transforms in f16", self.mpno("certify", "encoded", "--static", "precision.arithmetic=f16").out)
+
+    def test_static_with_a_steering_vector(self):
+        """Its size is that of the first sample's vector, and the claim says so."""
+        run_peer("""
+            x = np.sin(np.arange(4 * 64).reshape(4, 8, 8))
+            np.savez("steered.npz", x=x, y=2 * x, e=np.array([[0.25, -0.5], [7, 7], [1, 1], [2, 2]]))
+            """, self.folder)
+        self.mpno("train", "config.yaml", "data.train=steered.npz", "data.test=[steered.npz]", "data.embedding_key=e",
+                  "model.norm=ada_in", "model.ada_in_features=2", "opt.n_epochs=1", "output=steered", "-q")
+        told = self.mpno("certify", "steered", "--static", "--range", "1", "--json", "precision.policy=full").json()
+        self.assertEqual(told["static"]["steering"], 0.5)
+        self.assertIn("steers it above 0.5", told["claim"]["text"])
 
     def test_static_words(self):
         self.mpno("certify", "encoded", "--static", "-o", "s.json", "-q")
@@ -447,6 +461,23 @@ class Certify(Case):
         for word in ("answers on 8 and 16 points", "error ~ n^-", "| block 1 ", "| precision ", "this one binds",
                      f"estimate: {budget['binds']} binds"):
             self.assertIn(word, text)
+
+    def test_the_model_error_of_channels_and_complex_fields(self):
+        run_peer("""
+            wave = np.exp(1j * (np.arange(40).reshape(4, 5, 2, 1)[:, :2] + 2 * np.pi * np.arange(16) / 16)).reshape(4, 4, 16)
+            np.savez("channels.npz", x=wave.real[:, :3], y=wave.imag[:, 1:3] + 0.5)
+            np.savez("complex.npz", x=wave[:, :2], y=wave[:, 1:3] * (1 + 1j))
+            """, self.folder)
+        for name, word in (("channels", "data.encode_output=true"), ("complex", "model.complex_data=true")):
+            words = ("config.yaml", f"data.train={name}.npz", f"data.test=[{name}.npz]", f"output={name}", word)
+            self.mpno("train", *words, "model.n_modes=[6]", "opt.n_epochs=1", "data.encode_output=false", "-q")
+            self.mpno("predict", name, f"{name}.npz", "-o", f"{name}.npy", "precision.policy=full", "-q")
+            model = run_peer(f"""
+                answer, truth = np.load("{name}.npy")[2], np.load("{name}.npz")["y"][2]
+                print(json.dumps(float(np.linalg.norm(answer - truth) / np.linalg.norm(answer))))
+                """, self.folder)
+            told = self.mpno("certify", name, "--discretisation", "--sample", "2", "--json").json()
+            self.assertAlmostEqual(told["budget"]["model"], model, delta=1e-5 * model)
 
     def test_what_is_not_known_of_the_grid(self):
         make_data(self.folder / "x.pt", samples=2, grid=8, truth=False)

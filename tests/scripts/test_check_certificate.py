@@ -82,6 +82,23 @@ class CheckCertificate(Case):
         self.check(2, "UNKNOWN")
         self.check(0, words=("--weights", "moved/last.safetensors"))
 
+    def test_inputs_of_f64(self):
+        """They are what the file has, not rounded to the model's type: of its certificates all holds."""
+        rng = np.random.default_rng(3)
+        x = rng.standard_normal((2, 8, 8))
+        np.savez(self.folder / "wide.npz", x=x)
+        self.assertFalse((x == x.astype("f4")).any())
+        self.mpno("certify", "run", "--input", "wide.npz", "--sample", "1", "-o", "wide.json", "-q")
+        self.certificate = json.loads((self.folder / "wide.json").read_text(encoding="utf-8"))
+        self.assertEqual(self.certificate["input"]["sha256"], sum_of_sample(x[1][None]))
+        done = subprocess.run([sys.executable, "-B", SCRIPT, "wide.json"], cwd=self.folder, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        np.savez(self.folder / "wide.npz", x=x.astype("f4"))
+        done = subprocess.run([sys.executable, "-B", SCRIPT, "wide.json"], cwd=self.folder, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertIn("WRONG  SHA-256 of the input", done.stdout)
+
     def test_bounds_that_do_not_hold(self):
         for name, bound, value in (("l2", "lower", float(self.apart["l2"]) + 1e-9), ("h1", "upper", float(self.apart["h1"]) - 1e-9),
                                    ("max", "size_upper", float(self.size["max"]) - 1e-9), ("l2", "relative_upper", 0)):
