@@ -40,23 +40,6 @@ static int64_t planes_of(const mpno_model *model) {
 
 /* -------- creation -------- */
 
-static mpno_status copy_model(const mpno_model *model, mpno_model **out) {
-    size_t most = 1;
-    double *values;
-    MPNO_TRY(mpno_model_create(model->ctx, &model->config, MPNO_F64, 0, out));
-    for (int p = 0; p < model->n_params; p++) {
-        const size_t count = mpno_model_param_info(model, p).count;
-        if (count > most) most = count;
-    }
-    MPNO_TRY(mpno_alloc_array(model->ctx, most, sizeof *values, &values));
-    for (int p = 0; p < model->n_params; p++) {
-        mpno_model_get_param(model, p, values);
-        mpno_model_set_param(*out, p, values);
-    }
-    mpno_free(model->ctx, values);
-    return MPNO_OK;
-}
-
 static mpno_status make_grid(mpno_discretiser *d, one_grid *g, bool looked_at) {
     const mpno_fno_config *c = &d->model->config;
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
@@ -146,7 +129,7 @@ static mpno_status make(mpno_discretiser *d, const mpno_model *model) {
                    (long long)n, a);
         d->on[0].grid[a] = n / 2, d->on[1].grid[a] = n, d->on[2].grid[a] = 2 * n;
     }
-    MPNO_TRY(copy_model(model, &d->model));
+    MPNO_TRY(mpno_model_copy(model, MPNO_F64, &d->model));
     for (int g = 0; g < GRIDS; g++) MPNO_TRY(make_grid(d, &d->on[g], g == GRIDS - 1));
     for (int g = 1; g < GRIDS; g++)
         MPNO_TRY(check_doubled(d, "answer", d->on[g - 1].output, d->on[g].output));

@@ -29,23 +29,6 @@ const char *mpno_distance_name(mpno_distance distance) {
 
 /* -------- the shadow -------- */
 
-static mpno_status copy_model(const mpno_model *from, mpno_model **out) {
-    mpno_ctx *ctx = from->ctx;
-    mpno_status status = mpno_model_create(ctx, mpno_model_config(from), MPNO_F64, 0, out);
-    if (status != MPNO_OK) return status;
-    /* gains of a stabiliser that it has no longer would come last */
-    for (int p = 0; p < mpno_model_n_params(*out) && status == MPNO_OK; p++) {
-        double *values;
-        status =
-            mpno_alloc_array(ctx, mpno_model_param_info(from, p).count, sizeof *values, &values);
-        if (status != MPNO_OK) break;
-        mpno_model_get_param(from, p, values);
-        mpno_model_set_param(*out, p, values);
-        mpno_free(ctx, values);
-    }
-    return status;
-}
-
 static mpno_status make_network(mpno_certifier *c) {
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
     for (int d = 0; d < MPNO_MAX_AXES; d++) {
@@ -81,7 +64,7 @@ mpno_status mpno_certifier_create(const mpno_model *model, const mpno_certifier_
     *out = NULL;
     MPNO_TRY(mpno_alloc(model->ctx, sizeof *c, &c));
     *c = (mpno_certifier){.ctx = model->ctx, .opts = *opts};
-    mpno_status status = copy_model(model, &c->model);
+    mpno_status status = mpno_model_copy(model, MPNO_F64, &c->model);
     if (status == MPNO_OK) status = make_network(c);
     if (status == MPNO_OK) status = make_room(c);
     if (status != MPNO_OK) mpno_certifier_destroy(&c);

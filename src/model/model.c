@@ -170,6 +170,28 @@ void mpno_model_set_param(mpno_model *model, int param, const double *values) {
     mpno_param_import(&model->params[param], model->arithmetic, model->params[param].data, values);
 }
 
+mpno_status mpno_model_copy_params(const mpno_model *from, mpno_model *to) {
+    for (int p = 0; p < to->n_params; p++) {
+        const int source = mpno_model_find_param(from, to->params[p].name);
+        double *values;
+        if (source < 0) continue;
+        const size_t n = mpno_weight_count(&to->params[p].weight);
+        if (n != mpno_weight_count(&from->params[source].weight)) continue;
+        MPNO_TRY(mpno_alloc_array(to->ctx, n, sizeof *values, &values));
+        mpno_model_get_param(from, source, values);
+        mpno_model_set_param(to, p, values);
+        mpno_free(to->ctx, values);
+    }
+    return MPNO_OK;
+}
+
+mpno_status mpno_model_copy(const mpno_model *model, mpno_format arithmetic, mpno_model **out) {
+    MPNO_TRY(mpno_model_create(model->ctx, &model->config, arithmetic, 0, out));
+    const mpno_status status = mpno_model_copy_params(model, *out);
+    if (status != MPNO_OK) mpno_model_destroy(out);
+    return status;
+}
+
 void mpno_model_set_stabilizer(mpno_model *model, mpno_stabilizer stabilizer) {
     model->config.stabilizer = stabilizer;
 }

@@ -53,6 +53,13 @@ typedef struct mpno_raw_param {
 } mpno_raw_param;
 mpno_raw_param mpno_model_raw(const mpno_model *model, int param);
 
+/* Copies the parameters that both have under one name with as many numbers. */
+MPNO_WARN_UNUSED mpno_status mpno_model_copy_params(const mpno_model *from, mpno_model *to);
+/* Another model of the same weights that computes in `arithmetic`. What only stabilisers of before
+ * have, such as gains, stays behind. */
+MPNO_WARN_UNUSED mpno_status mpno_model_copy(const mpno_model *model, mpno_format arithmetic,
+                                             mpno_model **out);
+
 /* Copies between the graph's layout (arithmetic format) and the outside order (f64). */
 void mpno_param_export(const mpno_param *param, mpno_format arithmetic, const void *data,
                        double *values);

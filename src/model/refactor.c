@@ -119,21 +119,6 @@ static mpno_status refactor_layer(const mpno_model *from, mpno_model *to, int la
     return status;
 }
 
-static mpno_status copy_others(const mpno_model *from, mpno_model *to) {
-    for (int p = 0; p < to->n_params; p++) {
-        const int source = mpno_model_find_param(from, to->params[p].name);
-        double *values;
-        if (source < 0) continue; /* of a spectral weight */
-        const size_t n = mpno_weight_count(&to->params[p].weight);
-        if (n != mpno_weight_count(&from->params[source].weight)) continue; /* likewise */
-        MPNO_TRY(mpno_alloc_array(to->ctx, n, sizeof *values, &values));
-        mpno_model_get_param(from, source, values);
-        mpno_model_set_param(to, p, values);
-        mpno_free(to->ctx, values);
-    }
-    return MPNO_OK;
-}
-
 mpno_status mpno_model_refactor(const mpno_model *model, const mpno_fno_config *like,
                                 mpno_model **out, double *errors) {
     mpno_fno_config config = model->config;
@@ -147,7 +132,7 @@ mpno_status mpno_model_refactor(const mpno_model *model, const mpno_fno_config *
     config.implementation = like->implementation;
     config.contraction = like->contraction;
     MPNO_TRY(mpno_model_create(model->ctx, &config, model->arithmetic, 0, out));
-    mpno_status status = copy_others(model, *out);
+    mpno_status status = mpno_model_copy_params(model, *out); /* all but spectral weights */
     for (int l = 0; l < (int)config.n_layers && status == MPNO_OK; l++)
         status = refactor_layer(model, *out, l, errors != NULL ? &errors[l] : NULL);
     if (status != MPNO_OK) mpno_model_destroy(out);

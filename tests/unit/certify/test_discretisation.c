@@ -406,6 +406,28 @@ static void what_does_not_fall_is_no_estimate(void **state) {
     mpno_model_destroy(&model);
 }
 
+/* Gains of the stabiliser of before, which the f64 copy has no place for, count for nothing. */
+static void a_stabiliser_that_was_changed(void **state) {
+    mpno_ctx *ctx = *state;
+    mpno_fno_config config = periodic_config(1);
+    mpno_model *plain, *changed;
+    config.stabilizer = MPNO_STABILIZER_TANH;
+    plain = make_model(ctx, &config, MPNO_F64);
+    config.stabilizer = MPNO_STABILIZER_LEARNED_TANH;
+    changed = make_model(ctx, &config, MPNO_F64);
+    mpno_model_set_stabilizer(changed, MPNO_STABILIZER_TANH);
+    assert_true(mpno_model_n_params(changed) > mpno_model_n_params(plain));
+    assert_ok(ctx, mpno_model_copy_params(changed, plain));
+    const mpno_discretiser_opts opts = {.grid = {16}};
+    double x[2 * 16];
+    for (int i = 0; i < 32; i++) x[i] = cos(PI * (i / 2) / 8 + i % 2);
+    const mpno_discretisation a = discretise(ctx, plain, &opts, x),
+                              b = discretise(ctx, changed, &opts, x);
+    assert_true(a.before == b.before && a.after == b.after && a.size == b.size && a.after > 0);
+    mpno_model_destroy(&plain);
+    mpno_model_destroy(&changed);
+}
+
 static void what_cannot_be_estimated_is_refused(void **state) {
     mpno_ctx *ctx = *state;
     mpno_fno_config config = periodic_config(1);
@@ -510,6 +532,7 @@ int main(void) {
                                         end_context),
         cmocka_unit_test(units_formats_and_threads_change_nothing),
         cmocka_unit_test_setup_teardown(what_does_not_fall_is_no_estimate, setup, end_context),
+        cmocka_unit_test_setup_teardown(a_stabiliser_that_was_changed, setup, end_context),
         cmocka_unit_test_setup_teardown(what_cannot_be_estimated_is_refused, setup, end_context),
         cmocka_unit_test_setup_teardown(json_names_what_is_larger_and_what_binds, setup,
                                         end_context),
