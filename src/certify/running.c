@@ -39,7 +39,7 @@ struct mpno_running {
     double *captured;  /* owned: [n_edges], see captured.h; -1: not */
     mpno_saving *savings; /* owned: [n_nodes] */
     int n_transforms;     /* of this run that were captured or could have been */
-    int input, embedding, output;
+    const mpno_fno_edges *given; /* borrowed: input, embedding, output */
     mpno_status status; /* of what the observer does */
 };
 
@@ -334,13 +334,6 @@ static mpno_status prepare(mpno_running *r) {
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->made, &r->made));
     MPNO_TRY(mpno_alloc_array(r->ctx, n, sizeof *r->captured, &r->captured));
     MPNO_TRY(mpno_alloc_array(r->ctx, (size_t)r->graph->n_nodes, sizeof *r->savings, &r->savings));
-    for (int e = 0; e < r->graph->n_edges; e++) {
-        const mpno_edge *edge = &r->graph->edges[e];
-        if (edge->kind != MPNO_EDGE_FIELD || edge->producer >= 0) continue;
-        if (edge->grid == 0) r->input = e;
-        if (strcmp(edge->name, "embedding") == 0) r->embedding = e;
-    }
-    for (int i = 0; i < r->graph->n_nodes; i++) r->output = r->graph->nodes[i].out[0];
     find_axes(r);
     MPNO_TRY(measure_weights(r));
     return mpno_savings_find(r->graph, r->model, r->edges, r->savings);
@@ -357,8 +350,7 @@ mpno_status mpno_running_create(mpno_network *network, const mpno_model *model,
                         .model = model,
                         .graph = graph,
                         .format = mpno_model_arithmetic(model),
-                        .input = -1,
-                        .embedding = -1};
+                        .given = mpno_network_edges(network)};
     const mpno_status status = prepare(r);
     if (status != MPNO_OK) {
         mpno_running_destroy(&r);
@@ -421,10 +413,10 @@ mpno_status mpno_running_run(mpno_running *r, const void *x, const void *embeddi
     mpno_network_observe(r->network, NULL);
     MPNO_TRY(status);
     MPNO_TRY(r->status);
-    MPNO_TRY(measure_edge(r, r->input, x));
-    r->edges[r->input].error = input_error;
-    if (r->embedding >= 0) MPNO_TRY(measure_edge(r, r->embedding, embedding));
-    MPNO_TRY(measure_edge(r, r->output, y));
+    MPNO_TRY(measure_edge(r, r->given->input, x));
+    r->edges[r->given->input].error = input_error;
+    if (r->given->embedding >= 0) MPNO_TRY(measure_edge(r, r->given->embedding, embedding));
+    MPNO_TRY(measure_edge(r, r->given->output, y));
     for (int n = 0; n < r->graph->n_nodes; n++) MPNO_TRY(bound_node(r, n));
     return MPNO_OK;
 }
@@ -440,5 +432,5 @@ const mpno_bound *mpno_running_layer(const mpno_running *r, int layer) {
 }
 
 const mpno_bound *mpno_running_output(const mpno_running *r) {
-    return &r->edges[r->output];
+    return &r->edges[r->given->output];
 }

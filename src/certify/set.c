@@ -52,7 +52,7 @@ static void find_open(const mpno_set_walk *w, mpno_set_certificate *c) {
 
 static mpno_status collect(const mpno_set_walk *w, mpno_set_certificate *c) {
     const mpno_graph *g = w->graph;
-    const int output = mpno_set_output(g);
+    const int output = w->output;
     MPNO_TRY(mpno_alloc_array(c->ctx, (size_t)g->n_nodes, sizeof *c->lines, &c->lines));
     for (int n = 0; n < g->n_nodes; n++) {
         const int edge = g->nodes[n].out[0];
@@ -77,12 +77,7 @@ static mpno_status check(const mpno_model *model, const mpno_network *network,
     MPNO_CHECK(model->ctx, opts->radius > 0 && opts->radius < INFINITY, MPNO_E_ARGUMENT,
                "the radius of the ball of inputs is %g; it must be a positive number",
                opts->radius);
-    MPNO_CHECK(model->ctx, mpno_model_has_weights(model), MPNO_E_ARGUMENT,
-               "this model was only declared and has no weights: there is nothing to certify");
-    MPNO_CHECK(model->ctx, !mpno_network_get_opts(network)->training, MPNO_E_ARGUMENT,
-               "a set certificate is of a network made for inference: create or plan it with "
-               "training = false");
-    return MPNO_OK;
+    return mpno_range_check(model, network, "a set certificate");
 }
 
 mpno_status mpno_set_certify(const mpno_model *model, const mpno_network *network,

@@ -16,42 +16,18 @@ typedef struct question {
     const mpno_network *network;
     const mpno_graph *graph;
     const mpno_exec *exec;
-    mpno_policy policy;
-    mpno_range_weight *weights;
+    const mpno_policy *policy;
     double range, embedding;
     bool tanh, bf16;
 } question;
 
-/* The policy as the network made it from its options. */
-static mpno_status policy_of(const question *q, mpno_policy *out) {
-    const mpno_network_opts *opts = mpno_network_get_opts(q->network);
-    mpno_ctx *ctx = q->model->ctx;
-    MPNO_TRY(mpno_policy_make(ctx, opts->policy, q->model->arithmetic, opts->half_format, out));
-    MPNO_TRY(mpno_policy_set_transforms(ctx, opts->transform_arithmetic, out));
-    return mpno_policy_override(ctx, out, opts->storage.exceptions, opts->storage.rounding,
-                                opts->storage.scaling);
-}
-
-/* The prediction is written to the caller's memory: the last edge of a forward pass. */
-static int output_of(const mpno_graph *graph) {
-    for (int n = graph->n_nodes - 1; n >= 0; n--) {
-        const int edge = graph->nodes[n].out[0];
-        if (!graph->nodes[n].backward && graph->edges[edge].role == MPNO_ROLE_OUTPUT) return edge;
-    }
-    return -1;
-}
-
 static mpno_status walk(const question *q, mpno_range_walk *w) {
-    const mpno_graph *g = q->graph;
-    MPNO_TRY(mpno_range_open(q->model->ctx, g, q->exec, &q->policy, q->weights, q->model->n_params,
-                             mpno_network_get_opts(q->network)->capacity, output_of(g), w));
+    const mpno_fno_edges *edges = mpno_network_edges(q->network);
+    MPNO_TRY(mpno_range_open_network(q->model, q->network, w));
     w->assume_tanh = q->tanh, w->assume_bf16 = q->bf16;
-    for (int e = 0; e < g->n_edges; e++) {
-        const mpno_edge *edge = &g->edges[e];
-        if (edge->kind != MPNO_EDGE_FIELD || edge->producer >= 0 || edge->gradient) continue;
-        const bool steers = strcmp(edge->name, "embedding") == 0;
-        mpno_range_input(w, e, steers ? (q->embedding > 0 ? q->embedding : INFINITY) : q->range);
-    }
+    mpno_range_input(w, edges->input, q->range);
+    if (edges->embedding >= 0)
+        mpno_range_input(w, edges->embedding, q->embedding > 0 ? q->embedding : INFINITY);
     const mpno_status status = mpno_range_run(w);
     if (status != MPNO_OK) mpno_range_close(w);
     return status;
@@ -82,7 +58,7 @@ static mpno_static_line line_of(const question *q, const mpno_range_walk *w, int
     snprintf(l.layer, sizeof l.layer, "%s", q->graph->layers[e->layer]);
     snprintf(l.name, sizeof l.name, "%s", e->name);
     snprintf(l.role, sizeof l.role, "%s", mpno_role_text(e->role, false));
-    l.most = most_of(l.format, l.scaling, q->policy.base);
+    l.most = most_of(l.format, l.scaling, q->policy->base);
     judge(&l);
     return l;
 }
@@ -94,7 +70,7 @@ static mpno_static_line inside_of(const question *q, const mpno_range_walk *w, i
     snprintf(name, sizeof name, "sums of %.50s", l.name);
     memcpy(l.name, name, sizeof name);
     l.inside = true;
-    l.format = mpno_range_format(w, q->policy.transforms), l.scaling = MPNO_SCALING_NONE;
+    l.format = mpno_range_format(w, q->policy->transforms), l.scaling = MPNO_SCALING_NONE;
     l.bound = w->inside[n], l.most = mpno_format_max(l.format);
     judge(&l);
     return l;
@@ -103,7 +79,7 @@ static mpno_static_line inside_of(const question *q, const mpno_range_walk *w, i
 static mpno_static_sum sum_of(const question *q, const mpno_range_walk *w, int n) {
     const mpno_node *node = &q->graph->nodes[n];
     const mpno_range *x = &w->edges[node->in[0]];
-    mpno_static_sum s = {.format = q->policy.transforms,
+    mpno_static_sum s = {.format = q->policy->transforms,
                          .prescale = node->attr.prescale,
                          .points = (double)mpno_fft_points(node->attr.fft)};
     const double most = mpno_format_max(s.format);
@@ -122,12 +98,12 @@ static void copies_of(const question *q, const mpno_range_walk *w, const mpno_no
         if (edge < 0 || q->graph->edges[edge].kind != MPNO_EDGE_PARAM) continue;
         const int param = q->graph->edges[edge].param;
         const mpno_storage s = mpno_range_copy(w, node, param);
-        if (s.format == q->policy.base) continue;
+        if (s.format == q->policy->base) continue;
         mpno_static_line l = {.edge = edge,
                               .format = s.format,
                               .scaling = s.scaling,
                               .bound = mpno_range_copy_most(w, node, param),
-                              .most = most_of(s.format, s.scaling, q->policy.base)};
+                              .most = most_of(s.format, s.scaling, q->policy->base)};
         snprintf(l.layer, sizeof l.layer, "%s", q->graph->layers[node->layer]);
         snprintf(l.name, sizeof l.name, "%s", q->model->params[param].name);
         snprintf(l.role, sizeof l.role, "%s",
@@ -198,21 +174,11 @@ static mpno_status check(const mpno_model *model, const mpno_network *network,
                          const mpno_static_opts *opts) {
     MPNO_CHECK(model->ctx, opts->range > 0 && opts->range < INFINITY, MPNO_E_ARGUMENT,
                "the range of inputs is %g; it must be a positive number", opts->range);
-    MPNO_CHECK(model->ctx, mpno_model_has_weights(model), MPNO_E_ARGUMENT,
-               "this model was only declared and has no weights: there is nothing to certify");
-    MPNO_CHECK(model->ctx, !mpno_network_get_opts(network)->training, MPNO_E_ARGUMENT,
-               "a static certificate is of a network made for inference: create or plan it with "
-               "training = false");
-    return MPNO_OK;
+    return mpno_range_check(model, network, "a static certificate");
 }
 
-static mpno_status certify(question *q, mpno_static *out) {
+static mpno_status certify(const question *q, mpno_static *out) {
     mpno_range_walk w;
-    MPNO_TRY(policy_of(q, &q->policy));
-    MPNO_TRY(
-        mpno_alloc_array(out->ctx, (size_t)q->model->n_params, sizeof *q->weights, &q->weights));
-    for (int p = 0; p < q->model->n_params; p++)
-        q->weights[p] = (mpno_range_weight){q->model->params[p].data, q->model->arithmetic};
     MPNO_TRY(walk(q, &w));
     const mpno_status status = collect(q, &w, out);
     mpno_range_close(&w);
@@ -222,16 +188,16 @@ static mpno_status certify(question *q, mpno_static *out) {
 
 mpno_status mpno_static_certify(const mpno_model *model, const mpno_network *network,
                                 const mpno_static_opts *opts, mpno_static *out) {
-    question q = {.model = model,
-                  .network = network,
-                  .graph = mpno_network_graph(network),
-                  .exec = mpno_network_exec(network),
-                  .range = opts->range,
-                  .embedding = opts->embedding};
+    const question q = {.model = model,
+                        .network = network,
+                        .graph = mpno_network_graph(network),
+                        .exec = mpno_network_exec(network),
+                        .policy = mpno_network_policy(network),
+                        .range = opts->range,
+                        .embedding = opts->embedding};
     *out = (mpno_static){.ctx = model->ctx, .opts = *opts, .first = -1};
     MPNO_TRY(check(model, network, opts));
     const mpno_status status = certify(&q, out);
-    mpno_free(model->ctx, q.weights);
     if (status != MPNO_OK) mpno_static_clear(out);
     return status;
 }

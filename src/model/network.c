@@ -222,17 +222,22 @@ static mpno_status plan_copies(mpno_network *net) {
     return MPNO_OK;
 }
 
+mpno_status mpno_network_opts_policy(const mpno_model *model, const mpno_network_opts *opts,
+                                     mpno_policy *out) {
+    mpno_ctx *ctx = model->ctx;
+    MPNO_TRY(mpno_policy_make(ctx, opts->policy, model->arithmetic, opts->half_format, out));
+    MPNO_TRY(mpno_policy_set_transforms(ctx, opts->transform_arithmetic, out));
+    return mpno_policy_override(ctx, out, opts->storage.exceptions, opts->storage.rounding,
+                                opts->storage.scaling);
+}
+
 static mpno_status plan_network(mpno_network *net) {
     mpno_grid grid;
     net->target = net->loss = net->input_gradient = net->edges.embedding = net->bad_edge = -1;
     MPNO_TRY(check(net->model, &net->opts, &grid));
     if (net->opts.micro_batch == 0 || net->opts.micro_batch > net->opts.capacity)
         net->opts.micro_batch = net->opts.capacity;
-    MPNO_TRY(mpno_policy_make(net->ctx, net->opts.policy, net->model->arithmetic,
-                              net->opts.half_format, &net->policy));
-    MPNO_TRY(mpno_policy_set_transforms(net->ctx, net->opts.transform_arithmetic, &net->policy));
-    MPNO_TRY(mpno_policy_override(net->ctx, &net->policy, net->opts.storage.exceptions,
-                                  net->opts.storage.rounding, net->opts.storage.scaling));
+    MPNO_TRY(mpno_network_opts_policy(net->model, &net->opts, &net->policy));
     MPNO_TRY(keep_exceptions(net));
     MPNO_TRY(
         mpno_alloc_array(net->ctx, (size_t)net->model->n_params, sizeof(int), &net->param_grads));
@@ -636,6 +641,14 @@ mpno_exec *mpno_network_exec(const mpno_network *net) {
 
 const mpno_graph *mpno_network_graph(const mpno_network *net) {
     return net->graph;
+}
+
+const mpno_fno_edges *mpno_network_edges(const mpno_network *net) {
+    return &net->edges;
+}
+
+const mpno_policy *mpno_network_policy(const mpno_network *net) {
+    return &net->policy;
 }
 
 int mpno_network_n_tensors(const mpno_network *net) {

@@ -56,5 +56,12 @@ double mpno_network_parts(const mpno_network *network);
 /* The lowered program, for measuring its steps: borrowed. */
 mpno_exec *mpno_network_exec(const mpno_network *network);
 const mpno_graph *mpno_network_graph(const mpno_network *network);
+/* Edges of that graph: input, output, embedding and what spectral weights multiply. Borrowed. */
+const mpno_fno_edges *mpno_network_edges(const mpno_network *network);
+/* The policy that it was planned with; borrowed. And the one that options would make. */
+const mpno_policy *mpno_network_policy(const mpno_network *network);
+MPNO_WARN_UNUSED mpno_status mpno_network_opts_policy(const mpno_model *model,
+                                                      const mpno_network_opts *opts,
+                                                      mpno_policy *out);
 
 #endif

@@ -9,7 +9,7 @@
 #include "core/memory.h"
 #include "data/readers.h"
 #include "data/select.h"
-#include "graph/policy.h"
+#include "model/network.h"
 #include "train/objective.h"
 
 void mpno_proof_next(mpno_proof *p) {
@@ -359,18 +359,14 @@ static mpno_status list_sites(const trial *t, mpno_proof_site *sites, int *n) {
                                       MPNO_ROLE_ACTIVATION};
     const mpno_proof *p = t->proof;
     const mpno_format base = mpno_model_arithmetic(p->restored.model);
-    const mpno_storage_opts *storage = &t->opts.storage;
-    mpno_policy policy;
     mpno_predictor predictor;
     *n = 0;
-    MPNO_TRY(mpno_policy_make(p->ctx, t->opts.policy, base, t->opts.half, &policy));
-    MPNO_TRY(mpno_policy_override(p->ctx, &policy, storage->exceptions, storage->rounding,
-                                  storage->scaling));
     MPNO_TRY(mpno_predictor_create(p->restored.model, p->ctx, t->encoded, 1, &t->opts, &predictor));
     for (int i = 0; i < mpno_network_n_layers(predictor.network); i++)
         for (size_t k = 0; k < sizeof roles / sizeof roles[0] && *n < MPNO_MOST_SITES; k++) {
             const char *layer = mpno_network_layer(predictor.network, i).layer;
-            const mpno_storage s = mpno_policy_storage(&policy, roles[k], false, layer);
+            const mpno_storage s =
+                mpno_policy_storage(mpno_network_policy(predictor.network), roles[k], false, layer);
             mpno_proof_site *site = &sites[*n];
             if (s.format == base) continue;
             snprintf(site->layer, sizeof site->layer, "%s", layer);

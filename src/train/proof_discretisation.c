@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "certify/discretisation.h"
-#include "graph/policy.h"
+#include "model/network.h"
 #include "number/format.h"
 #include "train/proof.h"
 #include "train/sink.h"
@@ -24,12 +24,10 @@ typedef struct estimate {
 
 static mpno_status find_format(estimate *e) {
     const mpno_proof *p = e->proof;
-    const mpno_predictor_opts opts = mpno_restored_opts(&p->restored);
+    const mpno_predictor_opts stored = mpno_restored_opts(&p->restored);
+    const mpno_network_opts opts = mpno_predictor_network(p->input, 1, &stored);
     mpno_policy policy;
-    MPNO_TRY(mpno_policy_make(p->ctx, opts.policy, mpno_model_arithmetic(p->restored.model),
-                              opts.half, &policy));
-    MPNO_TRY(mpno_policy_override(p->ctx, &policy, opts.storage.exceptions, opts.storage.rounding,
-                                  opts.storage.scaling));
+    MPNO_TRY(mpno_network_opts_policy(p->restored.model, &opts, &policy));
     e->spectrum = mpno_policy_storage(&policy, MPNO_ROLE_SPECTRUM, false, "block 0").format;
     return MPNO_OK;
 }

@@ -154,6 +154,34 @@ mpno_status mpno_range_open(mpno_ctx *ctx, const mpno_graph *graph, const mpno_e
     return status;
 }
 
+mpno_status mpno_range_open_network(const mpno_model *model, const mpno_network *network,
+                                    mpno_range_walk *out) {
+    mpno_range_weight *own;
+    *out = (mpno_range_walk){0};
+    MPNO_TRY(mpno_alloc_array(model->ctx, (size_t)model->n_params, sizeof *own, &own));
+    for (int p = 0; p < model->n_params; p++)
+        own[p] = (mpno_range_weight){model->params[p].data, model->arithmetic};
+    const mpno_status status = mpno_range_open(
+        model->ctx, mpno_network_graph(network), mpno_network_exec(network),
+        mpno_network_policy(network), own, model->n_params,
+        mpno_network_get_opts(network)->capacity, mpno_network_edges(network)->output, out);
+    if (status == MPNO_OK)
+        out->own = own;
+    else
+        mpno_free(model->ctx, own);
+    return status;
+}
+
+mpno_status mpno_range_check(const mpno_model *model, const mpno_network *network,
+                             const char *kind) {
+    MPNO_CHECK(model->ctx, mpno_model_has_weights(model), MPNO_E_ARGUMENT,
+               "this model was only declared and has no weights: there is nothing to certify");
+    MPNO_CHECK(model->ctx, !mpno_network_get_opts(network)->training, MPNO_E_ARGUMENT,
+               "%s is of a network made for inference: create or plan it with training = false",
+               kind);
+    return MPNO_OK;
+}
+
 void mpno_range_close(mpno_range_walk *w) {
     for (int e = 0; w->edges != NULL && e < w->n_edges; e++) {
         mpno_free(w->ctx, w->edges[e].most);
@@ -166,6 +194,7 @@ void mpno_range_close(mpno_range_walk *w) {
     mpno_free(w->ctx, w->tamed);
     mpno_free(w->ctx, w->inside);
     mpno_free(w->ctx, w->growth);
+    mpno_free(w->ctx, w->own);
     *w = (mpno_range_walk){0};
 }
 

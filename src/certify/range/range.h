@@ -13,6 +13,7 @@
 
 #include "graph/exec.h"
 #include "graph/graph.h"
+#include "model/network.h"
 
 /* Of an edge, as its consumers read it: rounded or not. Arrays of one number per channel; INFINITY
  * where nothing is known.
@@ -41,6 +42,7 @@ typedef struct mpno_range_walk {
     mpno_policy policy;               /* with which the executor was planned */
     const mpno_range_weight *weights; /* [n_weights]; borrowed */
     int n_weights;
+    mpno_range_weight *own; /* owned: the weights of a walk along a network; else NULL */
     int64_t capacity; /* samples of a batch, for statistics over one */
     bool *stored;     /* per edge: has memory of its own in some format */
     bool *tamed; /* per edge: what a transform reads, or makes of lines, before a contraction */
@@ -59,6 +61,14 @@ MPNO_WARN_UNUSED mpno_status mpno_range_open(mpno_ctx *ctx, const mpno_graph *gr
                                              const mpno_exec *exec, const mpno_policy *policy,
                                              const mpno_range_weight *weights, int n_weights,
                                              int64_t capacity, int output, mpno_range_walk *out);
+/* The same along a network of the model, made or only planned, which it borrows. */
+MPNO_WARN_UNUSED mpno_status mpno_range_open_network(const mpno_model *model,
+                                                     const mpno_network *network,
+                                                     mpno_range_walk *out);
+/* E_ARGUMENT where a certificate of `kind` ("a static certificate") cannot speak of it: the model
+ * has no weights, the network is for training. */
+MPNO_WARN_UNUSED mpno_status mpno_range_check(const mpno_model *model, const mpno_network *network,
+                                              const char *kind);
 void mpno_range_close(mpno_range_walk *walk);
 /* |x| <= most for every number of an edge given from outside. */
 void mpno_range_input(mpno_range_walk *walk, int edge, double most);

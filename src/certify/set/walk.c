@@ -16,7 +16,7 @@
 static mpno_status open_walk(const mpno_model *model, mpno_set_walk *s) {
     const mpno_graph *g = s->ranges.graph;
     const size_t n = (size_t)g->n_edges;
-    s->ctx = model->ctx, s->model = model, s->graph = g, s->input = -1;
+    s->ctx = model->ctx, s->model = model, s->graph = g;
     MPNO_TRY(mpno_alloc_array(s->ctx, n, sizeof *s->edges, &s->edges));
     MPNO_TRY(mpno_alloc_array(s->ctx, n, sizeof *s->error, &s->error));
     MPNO_TRY(mpno_alloc_array(s->ctx, n, sizeof *s->drift, &s->drift));
@@ -36,7 +36,6 @@ void mpno_set_close(mpno_set_walk *s) {
     mpno_free(s->ctx, s->slope);
     mpno_free(s->ctx, s->norm);
     mpno_free(s->ctx, s->zero);
-    mpno_free(s->ctx, s->weights);
     mpno_free(s->ctx, s->savings);
     mpno_free(s->ctx, s->blocks);
     *s = (mpno_set_walk){0};
@@ -382,84 +381,46 @@ static mpno_status walk_node(mpno_set_walk *s, const mpno_node *node) {
     return MPNO_OK;
 }
 
-/* norm: of the input, at most. */
-static mpno_status run(mpno_set_walk *s, double norm) {
-    for (int e = 0; e < s->graph->n_edges; e++) {
-        const mpno_edge *edge = &s->graph->edges[e];
-        if (edge->kind != MPNO_EDGE_FIELD || edge->producer >= 0 || edge->gradient) continue;
-        const bool steers = strcmp(edge->name, "embedding") == 0;
-        s->norm[e] = steers ? size_by_range(s, e) : fmin(size_by_range(s, e), norm);
-        s->edges[e] = (mpno_bound){.norm = s->norm[e], .most = mpno_range_most(&s->ranges, e)};
-        if (steers) continue;
-        s->slope[e] = 1;
-        s->input = e;
-    }
+static mpno_status run(mpno_set_walk *s) {
     for (int n = 0; n < s->graph->n_nodes; n++)
         if (!s->graph->nodes[n].backward) MPNO_TRY(walk_node(s, &s->graph->nodes[n]));
     return MPNO_OK;
 }
 
+/* norm: of what is given from outside, at most. */
+static void size_input(mpno_set_walk *s, int edge, double norm) {
+    s->norm[edge] = fmin(size_by_range(s, edge), norm);
+    s->edges[edge] = (mpno_bound){.norm = s->norm[edge], .most = mpno_range_most(&s->ranges, edge)};
+}
+
 /* ---- the start ---- */
 
-static mpno_status policy_of(const mpno_model *model, const mpno_network *network,
-                             mpno_policy *out) {
-    const mpno_network_opts *opts = mpno_network_get_opts(network);
-    MPNO_TRY(mpno_policy_make(model->ctx, opts->policy, model->arithmetic, opts->half_format, out));
-    MPNO_TRY(mpno_policy_set_transforms(model->ctx, opts->transform_arithmetic, out));
-    return mpno_policy_override(model->ctx, out, opts->storage.exceptions, opts->storage.rounding,
-                                opts->storage.scaling);
-}
-
-int mpno_set_output(const mpno_graph *graph) {
-    int edge = -1;
-    for (int n = 0; n < graph->n_nodes; n++)
-        if (!graph->nodes[n].backward) edge = graph->nodes[n].out[0];
-    return edge;
-}
-
 /* A number of the input is at most the radius, or what the norm leaves to one point. */
-static void set_inputs(const mpno_set_opts *opts, mpno_range_walk *w) {
+static void set_inputs(const mpno_set_opts *opts, const mpno_fno_edges *edges, mpno_range_walk *w) {
     const bool sup = opts->ball == MPNO_BALL_SUP;
-    for (int e = 0; e < w->n_edges; e++) {
-        const mpno_edge *edge = &w->graph->edges[e];
-        if (edge->kind != MPNO_EDGE_FIELD || edge->producer >= 0 || edge->gradient) continue;
-        if (strcmp(edge->name, "embedding") == 0) {
-            mpno_range_input(w, e, opts->embedding > 0 ? opts->embedding : INFINITY);
-            continue;
-        }
-        const double most =
-            sup ? opts->radius
-                : opts->radius * sqrt(mpno_range_points(w->graph, e)) * (1 + 1e-9);
-        for (int64_t c = 0; c < w->edges[e].channels; c++)
-            mpno_range_set(&w->edges[e], c, -most, most, opts->radius);
-    }
-}
-
-static mpno_status find_ranges(const mpno_model *model, const mpno_network *network,
-                               const mpno_set_opts *opts, const mpno_range_weight *weights,
-                               mpno_range_walk *out) {
-    const mpno_graph *graph = mpno_network_graph(network);
-    mpno_policy policy;
-    MPNO_TRY(policy_of(model, network, &policy));
-    MPNO_TRY(mpno_range_open(model->ctx, graph, mpno_network_exec(network), &policy, weights,
-                             model->n_params, mpno_network_get_opts(network)->capacity,
-                             mpno_set_output(graph), out));
-    set_inputs(opts, out);
-    return mpno_range_run(out);
+    const double points = mpno_range_points(w->graph, edges->input),
+                 most = sup ? opts->radius : opts->radius * sqrt(points) * (1 + 1e-9);
+    for (int64_t c = 0; c < w->edges[edges->input].channels; c++)
+        mpno_range_set(&w->edges[edges->input], c, -most, most, opts->radius);
+    if (edges->embedding >= 0)
+        mpno_range_input(w, edges->embedding, opts->embedding > 0 ? opts->embedding : INFINITY);
 }
 
 mpno_status mpno_set_walk_along(const mpno_model *model, const mpno_network *network,
                                 const mpno_set_opts *opts, mpno_set_walk *out) {
-    const double norm = opts->ball == MPNO_BALL_SUP ? INFINITY : opts->radius * (1 + 1e-9);
     const mpno_network_opts *made = mpno_network_get_opts(network);
+    const mpno_fno_edges *edges = mpno_network_edges(network);
     *out = (mpno_set_walk){.ctx = model->ctx,
                            .just_in_time = made->storage.just_in_time,
-                           .unfused = made->unfused};
-    MPNO_TRY(mpno_alloc_array(model->ctx, (size_t)model->n_params, sizeof *out->weights,
-                              &out->weights));
-    for (int p = 0; p < model->n_params; p++)
-        out->weights[p] = (mpno_range_weight){model->params[p].data, model->arithmetic};
-    MPNO_TRY(find_ranges(model, network, opts, out->weights, &out->ranges));
+                           .unfused = made->unfused,
+                           .output = edges->output};
+    MPNO_TRY(mpno_range_open_network(model, network, &out->ranges));
+    set_inputs(opts, edges, &out->ranges);
+    MPNO_TRY(mpno_range_run(&out->ranges));
     MPNO_TRY(open_walk(model, out));
-    return run(out, norm);
+    size_input(out, edges->input,
+               opts->ball == MPNO_BALL_SUP ? INFINITY : opts->radius * (1 + 1e-9));
+    if (edges->embedding >= 0) size_input(out, edges->embedding, INFINITY);
+    out->slope[edges->input] = 1;
+    return run(out);
 }

@@ -17,10 +17,9 @@ typedef struct mpno_set_walk {
     const mpno_model *model;
     const mpno_graph *graph;
     mpno_range_walk ranges;
-    mpno_range_weight *weights; /* owned: [n_params], of ranges */
     bool just_in_time; /* scales are those of the values */
     bool unfused;      /* every value is stored, and read as it is */
-    int input;         /* edge */
+    int output;        /* the answer's edge */
     mpno_bound *edges; /* [n_edges]: norm and most; PARAM: of the master weight, frobenius of the
                           copy as well, error: of the copy that is read (spectral norm of a block) */
     double *error, *drift, *slope, *norm; /* [n_edges]; norm: of data, those of edges */
@@ -35,8 +34,6 @@ MPNO_WARN_UNUSED mpno_status mpno_set_walk_along(const mpno_model *model,
                                                  const mpno_network *network,
                                                  const mpno_set_opts *opts, mpno_set_walk *out);
 void mpno_set_close(mpno_set_walk *walk);
-/* The answer's edge. */
-int mpno_set_output(const mpno_graph *graph);
 
 /* ---- between the files of the walk ---- */
 

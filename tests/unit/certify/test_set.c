@@ -354,7 +354,7 @@ static bool run_seen(const quad_case *q, mpno_network *network, mpno_format form
         const bool steers = strcmp(g->edges[i].name, "embedding") == 0;
         keep(s, i, steers ? q->embedding : x, steers ? features : q->n_in);
     }
-    if (ran) keep(s, mpno_set_output(g), y, q->n_out);
+    if (ran) keep(s, mpno_network_edges(network)->output, y, q->n_out);
     free(in), free(out), free(e);
     return ran;
 }
