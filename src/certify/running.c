@@ -10,13 +10,13 @@
 #include "certify/captured_transform.h"
 #include "certify/savings.h"
 #include "certify/spectral_norm.h"
+#include "certify/upwards.h"
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "number/format.h"
 
 /* Every bound is a formula of fewer than 1e5 operations with non-negative numbers, and a norm is a
  * sum of at most PART numbers and then of parts: both are off by less than 1e6 u. */
-#define ENLARGED (1 + 1e-9)
 /* 4 steps: a norm of 24 x 24 numbers at most 1.05 times too large, 1.001 times as measured. */
 enum { PART = 4096, GRAM_STEPS = 4, CAPTURED_TRANSFORMS = 4 };
 
@@ -106,7 +106,7 @@ static mpno_status norm_of(const mpno_running *r, norm_job *j, double divisor, m
         most = j->parts[p].most > most ? j->parts[p].most : most;
     }
     mpno_free(r->ctx, j->parts);
-    *out = (mpno_bound){.norm = ENLARGED * sqrt(sum / divisor), .most = most};
+    *out = (mpno_bound){.norm = MPNO_ENLARGED * sqrt(sum / divisor), .most = most};
     return MPNO_OK;
 }
 
@@ -139,44 +139,16 @@ static mpno_status measure_edge(mpno_running *r, int edge, const void *data) {
 
 /* -------- weights -------- */
 
-/* values: [blocks][parts][rows][cols]. The spectral norm of a vector is its 2-norm. */
-static mpno_bound largest_block(const mpno_weight *w, const double *values) {
-    const int64_t plane = w->rows * w->cols;
-    mpno_bound b = {0};
-    for (int64_t k = 0; k < w->blocks; k++) {
-        const double *re = values + k * plane * (w->is_complex ? 2 : 1),
-                     *im = w->is_complex ? re + plane : NULL;
-        double sum = 0, most = 0;
-        for (int64_t i = 0; i < plane; i++) {
-            const double square = re[i] * re[i] + (im != NULL ? im[i] * im[i] : 0);
-            sum += square;
-            most = fmax(most, square);
-        }
-        b.most = fmax(b.most, ENLARGED * sqrt(most));
-        b.frobenius = fmax(b.frobenius, ENLARGED * sqrt(sum));
-    }
-    b.norm = b.frobenius;
-    return b;
-}
-
 /* data: of the format of the network. */
 static mpno_status measure_weight(mpno_running *r, int edge, const void *data) {
     const mpno_weight *w = &r->graph->weights[r->graph->edges[edge].param];
     const mpno_matrices matrices = {data, r->format, w->blocks, w->rows, w->cols, w->is_complex};
-    const size_t count = mpno_weight_count(w);
     const bool vector = w->blocks == 1 && w->rows == 1 && !w->is_complex;
-    double *values;
-    MPNO_TRY(mpno_alloc_array(r->ctx, count, sizeof *values, &values));
-    mpno_kernels_get(r->ctx->isa, MPNO_F64)->load(values, data, r->format, (int64_t)count);
-    r->edges[edge] = largest_block(w, values);
-    if (vector) {
-        mpno_free(r->ctx, r->values[edge]);
-        r->values[edge] = values;
-        return MPNO_OK;
-    }
-    mpno_free(r->ctx, values);
-    if (w->rows == 1 || w->cols == 1) return MPNO_OK;
-    return mpno_spectral_norms(r->ctx, &matrices, GRAM_STEPS, NULL, &r->edges[edge].norm);
+    if (vector && r->values[edge] == NULL)
+        MPNO_TRY(mpno_alloc_array(r->ctx, (size_t)w->cols, sizeof(double), &r->values[edge]));
+    if (vector)
+        mpno_kernels_get(r->ctx->isa, MPNO_F64)->load(r->values[edge], data, r->format, w->cols);
+    return mpno_block_norms(r->ctx, &matrices, GRAM_STEPS, &r->edges[edge]);
 }
 
 /* -------- what a run shows -------- */
@@ -192,7 +164,7 @@ static mpno_status keep_sums(mpno_running *r, int edge, const double *data) {
         sum += data[i] * data[i];
         r->edges[edge].most = fmax(r->edges[edge].most, fabs(data[i]));
     }
-    r->edges[edge].norm = ENLARGED * sqrt(sum);
+    r->edges[edge].norm = MPNO_ENLARGED * sqrt(sum);
     return MPNO_OK;
 }
 
@@ -393,7 +365,7 @@ static mpno_status bound_node(mpno_running *r, int index) {
     }
     const mpno_saving *saving = &r->savings[index];
     const double saved = saving->edge >= 0 ? saving->less * r->edges[saving->edge].error : 0;
-    const double error = ENLARGED * (node->op->bound(&call) - saved);
+    const double error = MPNO_ENLARGED * (node->op->bound(&call) - saved);
     MPNO_CHECK(r->ctx, isfinite(error), MPNO_E_NUMERIC,
                "%s: no finite bound of the error of %s is found", r->graph->layers[node->layer],
                r->graph->edges[node->out[0]].name);

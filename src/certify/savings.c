@@ -4,10 +4,11 @@
 
 #include <math.h>
 
+#include "certify/set/heart.h"
 #include "certify/spectral_norm.h"
+#include "certify/upwards.h"
 #include "core/memory.h"
 
-#define ENLARGED (1 + 1e-9)
 /* As many steps as for the norms that they are compared with (running.c). */
 enum { STEPS = 4 };
 
@@ -57,31 +58,12 @@ static mpno_status between_linears(const finder *f, const mpno_node *outer, mpno
         mpno_spectral_norm(f->graph->ctx, b->rows, a->cols, product, NULL, STEPS, &norm);
     mpno_free(f->graph->ctx, values);
     norm += (double)(a->rows + 2) * 0x1p-53 * of_a->frobenius * of_b->frobenius;
-    *saving =
-        (mpno_saving){fmax(0, 0.5 * (of_a->norm * of_b->norm - ENLARGED * norm)), inner->in[0]};
+    *saving = (mpno_saving){fmax(0, 0.5 * (of_a->norm * of_b->norm - MPNO_ENLARGED * norm)),
+                            inner->in[0]};
     return status;
 }
 
 /* -------- a spectral convolution and the linear skip beside it -------- */
-
-/* The contraction behind `edge`, when it is one between transforms of one grid that are inverse to
- * each other, as a neural operator's are; *source: what is transformed. NULL: something else. */
-static const mpno_node *convolution(const finder *f, int edge, int *source) {
-    const mpno_node *bias = made_by(f, edge, &mpno_op_bias);
-    const mpno_node *back = made_by(f, bias != NULL ? bias->in[0] : edge, &mpno_op_fft_inverse);
-    const mpno_node *product = back != NULL ? made_by(f, back->in[0], &mpno_op_contract) : NULL;
-    const mpno_node *to = product != NULL ? made_by(f, product->in[0], &mpno_op_fft_forward) : NULL;
-    if (to == NULL || f->graph->edges[product->in[1]].kind != MPNO_EDGE_PARAM) return NULL;
-    const double points = (double)mpno_fft_points(to->attr.fft);
-    const bool same = f->graph->edges[to->in[0]].grid == f->graph->edges[back->out[0]].grid;
-    if (!same || mpno_fft_get_problem(to->attr.fft)->kind != MPNO_FFT_REAL ||
-        fabs(to->attr.scale * points - 1) > 1e-12 || back->attr.scale != 1 ||
-        to->attr.weighting != MPNO_FFT_PLAIN || back->attr.weighting != MPNO_FFT_HERMITIAN)
-        return NULL;
-    const mpno_node *stage = made_by(f, to->in[0], &mpno_op_stage);
-    *source = stage != NULL ? stage->in[0] : to->in[0];
-    return product;
-}
 
 /* The largest norm of W, and of W added to a block of R; w: [outputs][inputs]. */
 static mpno_status norm_with_skip(const finder *f, int r_edge, int w_edge, double *norm) {
@@ -110,16 +92,16 @@ static mpno_status norm_with_skip(const finder *f, int r_edge, int w_edge, doubl
  * modes are kept, the mean of it and of conj(W + R_-k) (or of W) where the last frequency is 0 or
  * N/2, else W. */
 static mpno_status beside_convolution(const finder *f, const mpno_node *sum, mpno_saving *saving) {
-    for (int i = 0; i < 2; i++) {
-        int source = -1;
-        const mpno_node *product = convolution(f, sum->in[i], &source);
-        const mpno_node *skip = made_by(f, sum->in[1 - i], &mpno_op_linear);
-        if (product == NULL || skip == NULL || skip->in[0] != source) continue;
-        double norm;
-        MPNO_TRY(norm_with_skip(f, product->in[1], skip->in[1], &norm));
-        const double apart = f->weights[product->in[1]].norm + f->weights[skip->in[1]].norm;
-        *saving = (mpno_saving){fmax(0, apart - ENLARGED * norm), source};
-    }
+    mpno_set_heart heart;
+    if (!mpno_set_find_heart(f->graph, sum, &heart) || heart.low < 1 || heart.skip < 0)
+        return MPNO_OK;
+    const mpno_node *skip = &f->graph->nodes[heart.skip];
+    const int r = f->graph->nodes[heart.contract].in[1], w = skip->in[1];
+    if (skip->op != &mpno_op_linear || f->graph->edges[r].kind != MPNO_EDGE_PARAM) return MPNO_OK;
+    double norm;
+    MPNO_TRY(norm_with_skip(f, r, w, &norm));
+    const double apart = f->weights[r].norm + f->weights[w].norm;
+    *saving = (mpno_saving){fmax(0, apart - MPNO_ENLARGED * norm), heart.x};
     return MPNO_OK;
 }
 

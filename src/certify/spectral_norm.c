@@ -256,3 +256,28 @@ mpno_matrices mpno_param_matrices(const mpno_model *model, int param) {
     return (mpno_matrices){p->data,        model->arithmetic, p->weight.blocks,
                            p->weight.rows, p->weight.cols,    p->weight.is_complex};
 }
+
+mpno_status mpno_block_norms(mpno_ctx *ctx, const mpno_matrices *m, int steps, mpno_bound *out) {
+    const int64_t plane = m->rows * m->cols, count = plane * (m->is_complex ? 2 : 1);
+    const size_t bytes = mpno_format_bytes(m->format);
+    const mpno_kernels *kernels = mpno_kernels_get(ctx->isa, MPNO_F64);
+    double *block;
+    *out = (mpno_bound){0};
+    MPNO_TRY(mpno_alloc_array(ctx, (size_t)count, sizeof *block, &block));
+    for (int64_t k = 0; k < m->blocks; k++) {
+        double sum = 0, most = 0;
+        kernels->load(block, (const char *)m->data + (size_t)(k * count) * bytes, m->format, count);
+        for (int64_t i = 0; i < plane; i++) {
+            const double im = m->is_complex ? block[plane + i] : 0;
+            const double square = block[i] * block[i] + im * im;
+            sum += square;
+            most = fmax(most, square);
+        }
+        out->most = fmax(out->most, MPNO_ENLARGED * sqrt(most));
+        out->frobenius = fmax(out->frobenius, MPNO_ENLARGED * sqrt(sum));
+    }
+    mpno_free(ctx, block);
+    out->norm = out->frobenius;
+    if (m->rows == 1 || m->cols == 1) return MPNO_OK;
+    return mpno_spectral_norms(ctx, m, steps, NULL, &out->norm);
+}

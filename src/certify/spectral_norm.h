@@ -35,6 +35,10 @@ void mpno_spectral_norms_into(const mpno_matrices *matrices, int steps, int n_th
 MPNO_WARN_UNUSED mpno_status mpno_spectral_norm(mpno_ctx *ctx, int64_t rows, int64_t cols,
                                                 const double *re, const double *im, int steps,
                                                 double *bound);
+/* The largest of what blocks have, for bounds of ops (graph/bound.h): spectral norm, Frobenius norm
+ * and modulus, all upper bounds; the spectral norm of a vector is its 2-norm. error: 0. */
+MPNO_WARN_UNUSED mpno_status mpno_block_norms(mpno_ctx *ctx, const mpno_matrices *matrices,
+                                              int steps, mpno_bound *out);
 /* The matrices of a parameter: the modes of a spectral weight, the points of a convolution, the one
  * of a linear map. param's data must be there. */
 mpno_matrices mpno_param_matrices(const mpno_model *model, int param);

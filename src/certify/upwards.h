@@ -9,6 +9,10 @@
 #include <float.h>
 #include <stdint.h>
 
+/* A factor that makes up for 1e6 roundings and more: of formulas of fewer operations whose numbers
+ * are not negative. */
+#define MPNO_ENLARGED (1 + 1e-9)
+
 /* Not below x / (1 - u)^roundings, for up to 2^51 of them. */
 static inline double mpno_up(double x, int64_t roundings) {
     return x * (1.0 + (double)(roundings + 1) * DBL_EPSILON);

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "certify/spectral_norm.h"
+#include "certify/upwards.h"
 #include "core/memory.h"
 
 /* 6 steps: 1.014 for 32 x 32. CHUNK matrices at once, so that no second copy of all weights is. */
 enum { GRAM_STEPS = 6, CHUNK = 64 };
-#define ENLARGED (1 + 1e-9)
 
 /* Multi-index of mode m, last axis fastest. */
 static void index_of(const mpno_fft_problem *p, int64_t m, int64_t *index) {
@@ -107,7 +107,7 @@ mpno_status mpno_set_block_slope(mpno_ctx *ctx, const mpno_set_block *b, double 
     MPNO_TRY(status);
     const double elsewhere = complete(mpno_fft_get_problem(b->fft)) ? 0 : skip;
     const double by_middle = fmax(both, elsewhere) + radius * alone, by_paths = skip + b->high * alone;
-    *slope = ENLARGED * (fmin(by_middle, by_paths) +
-                         (formed(b, 1) - 1) * (skip + b->high * alone) * sqrt((double)plane));
+    *slope = MPNO_ENLARGED * (fmin(by_middle, by_paths) +
+                              (formed(b, 1) - 1) * (skip + b->high * alone) * sqrt((double)plane));
     return MPNO_OK;
 }

@@ -126,16 +126,6 @@ mpno_status mpno_set_heart_slope(const mpno_set_walk *s, const mpno_set_heart *h
     const mpno_status status = mpno_set_block_slope(s->ctx, &block, slope);
     mpno_free(s->ctx, room);
     /* the exact weight is within slack of what was made: of each block its 2-norm at most */
-    double slack = 0;
-    const int64_t plane = w->rows * w->cols;
-    for (int64_t k = 0; made && k < w->blocks; k++) {
-        double sum = 0;
-        for (int64_t i = 0; i < plane; i++) {
-            const double x = s->ranges.edges[edge].slack[k * plane + i];
-            sum += x * x;
-        }
-        slack = fmax(slack, sqrt(sum));
-    }
-    *slope += slack;
+    if (made) *slope += mpno_set_slack(w, s->ranges.edges[edge].slack);
     return status;
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The walk of SET certificates, see walk.h. */
 #include "certify/set/walk.h"
+#include "certify/upwards.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "number/format.h"
-
-/* Bounds are formulas of fewer than 1e5 operations with numbers that are not negative. */
-#define ENLARGED (1 + 1e-9)
 
 /* ---- room ---- */
 
@@ -257,7 +255,7 @@ static double size_by_range(const mpno_set_walk *s, int edge) {
         const double x = sums ? r->most[c] : r->rms[c];
         sum += x * x;
     }
-    return ENLARGED * sqrt(sum);
+    return MPNO_ENLARGED * sqrt(sum);
 }
 
 /* |f(0)|, f the node's op. */
@@ -272,7 +270,7 @@ static double at_zero(const mpno_set_walk *s, const mpno_node *node) {
     const mpno_range *y = &s->ranges.edges[node->out[0]];
     for (int64_t c = s->graph->edges[node->in[0]].channels; c < y->channels; c++)
         sum += y->rms[c] * y->rms[c];
-    return ENLARGED * sqrt(sum);
+    return MPNO_ENLARGED * sqrt(sum);
 }
 
 /* Of columns and spectra the range walk has norms with weights of its own. Roundings are a share of
@@ -286,7 +284,7 @@ static void find_size(mpno_set_walk *s, const mpno_node *node) {
     if (kind != MPNO_EDGE_SUMS) {
         passed = mpno_set_pass(s, node, s->norm, MPNO_SET_NORM) + at_zero(s, node);
         passed *= 1 + 32 * mpno_format_unit(s->ranges.policy.base);
-        passed = ENLARGED * (passed + mpno_set_stored(s, edge, passed));
+        passed = MPNO_ENLARGED * (passed + mpno_set_stored(s, edge, passed));
     }
     s->norm[edge] = passed < range ? passed : range;
     s->edges[edge] =
@@ -307,8 +305,8 @@ static double drift_of(const mpno_set_walk *s, const mpno_node *node) {
 }
 
 static double error_of(const mpno_set_walk *s, const mpno_node *node, const double *errors) {
-    return ENLARGED * (mpno_set_pass(s, node, errors, MPNO_SET_ERROR) +
-                       mpno_set_stored(s, node->out[0], s->norm[node->out[0]]));
+    return MPNO_ENLARGED * (mpno_set_pass(s, node, errors, MPNO_SET_ERROR) +
+                            mpno_set_stored(s, node->out[0], s->norm[node->out[0]]));
 }
 
 /* What the roundings of a heart add when it is of an exact x: one path reads it, the other one a
@@ -340,7 +338,7 @@ static mpno_status by_heart(mpno_set_walk *s, const mpno_node *node, double *err
     memcpy(local, s->error, (size_t)s->graph->n_edges * sizeof *local);
     const double drift = s->drift[h.x], one = heart_alone(s, &h, node, 0, drift, local),
                  other = heart_alone(s, &h, node, drift, 0, local);
-    *error = fmin(*error, ENLARGED * (constant * s->error[h.x] + fmin(one, other)));
+    *error = fmin(*error, MPNO_ENLARGED * (constant * s->error[h.x] + fmin(one, other)));
     *slope = fmin(*slope, constant * s->slope[h.x]);
     mpno_free(s->ctx, local);
     return MPNO_OK;
@@ -373,7 +371,7 @@ static mpno_status walk_node(mpno_set_walk *s, const mpno_node *node) {
     const double drift = drift_of(s, node);
     s->drift[edge] = drift <= 2 * s->norm[edge] ? drift : 2 * s->norm[edge];
     double error = error_of(s, node, s->error),
-           slope = ENLARGED * mpno_set_pass(s, node, s->slope, MPNO_SET_SLOPE);
+           slope = MPNO_ENLARGED * mpno_set_pass(s, node, s->slope, MPNO_SET_SLOPE);
     MPNO_TRY(by_heart(s, node, &error, &slope));
     MPNO_TRY(by_linears(s, node, &error, &slope));
     s->error[edge] = error == error ? error : INFINITY;

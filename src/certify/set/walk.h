@@ -10,6 +10,7 @@
 #include "certify/range/range.h"
 #include "certify/savings.h"
 #include "certify/set.h"
+#include "certify/set/heart.h"
 #include "model/model.h"
 
 typedef struct mpno_set_walk {
@@ -50,19 +51,12 @@ double mpno_set_pass(const mpno_set_walk *walk, const mpno_node *node, const dou
 /* What storing an edge of this norm adds to its error; INFINITY where it may overflow. */
 double mpno_set_stored(const mpno_set_walk *walk, int edge, double norm);
 
-/* weights.c: norms of weights and how far copies are from them. */
+/* weights.c: norms of weights and how far copies are from them; the largest 2-norm of what the
+ * elements of a block may be off by, slack [blocks][rows][cols]. */
+double mpno_set_slack(const mpno_weight *weight, const double *slack);
 MPNO_WARN_UNUSED mpno_status mpno_set_measure(mpno_set_walk *walk, const mpno_node *node, int i);
 
-/* heart.c: the node is the addition that ends the heart of a block: K f(x) + W x. */
-typedef struct mpno_set_heart {
-    int x;         /* edge */
-    int nodes[16]; /* from x to the addition, which is not among them; backwards */
-    int n_nodes;
-    int contract, skip; /* nodes; skip -1: x itself */
-    const mpno_fft *fft;
-    double low; /* slopes of f: low .. 1 */
-} mpno_set_heart;
-bool mpno_set_find_heart(const mpno_graph *graph, const mpno_node *node, mpno_set_heart *heart);
+/* heart.c: its Lipschitz constant (set/heart.h). */
 MPNO_WARN_UNUSED mpno_status mpno_set_heart_slope(const mpno_set_walk *walk,
                                                   const mpno_set_heart *heart, double *slope);
 

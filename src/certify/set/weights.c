@@ -6,35 +6,20 @@
 
 #include "certify/set/walk.h"
 #include "certify/spectral_norm.h"
+#include "certify/upwards.h"
 #include "core/memory.h"
 #include "kernel/kernel.h"
 
 enum { GRAM_STEPS = 5 };
-#define ENLARGED (1 + 1e-9)
 
 /* values [blocks][parts][rows][cols] */
 static mpno_status norms_of(mpno_ctx *ctx, const mpno_weight *w, const double *values,
                             mpno_bound *out) {
-    const int64_t plane = w->rows * w->cols, parts = w->is_complex ? 2 : 1;
     const mpno_matrices matrices = {values, MPNO_F64, w->blocks, w->rows, w->cols, w->is_complex};
-    *out = (mpno_bound){0};
-    for (int64_t k = 0; k < w->blocks; k++) {
-        double sum = 0;
-        for (int64_t i = 0; i < plane; i++) {
-            const double *at = values + k * parts * plane + i;
-            const double square = at[0] * at[0] + (parts > 1 ? at[plane] * at[plane] : 0);
-            sum += square;
-            out->most = fmax(out->most, ENLARGED * sqrt(square));
-        }
-        out->frobenius = fmax(out->frobenius, ENLARGED * sqrt(sum));
-    }
-    out->norm = out->frobenius;
-    if (w->rows == 1 || w->cols == 1) return MPNO_OK;
-    return mpno_spectral_norms(ctx, &matrices, GRAM_STEPS, NULL, &out->norm);
+    return mpno_block_norms(ctx, &matrices, GRAM_STEPS, out);
 }
 
-/* The largest 2-norm of what elements of a block may be off by. */
-static double slack_of(const mpno_weight *w, const double *slack) {
+double mpno_set_slack(const mpno_weight *w, const double *slack) {
     const int64_t plane = w->rows * w->cols;
     double most = 0;
     for (int64_t k = 0; k < w->blocks; k++) {
@@ -42,7 +27,7 @@ static double slack_of(const mpno_weight *w, const double *slack) {
         for (int64_t i = 0; i < plane; i++) sum += slack[k * plane + i] * slack[k * plane + i];
         most = fmax(most, sqrt(sum));
     }
-    return ENLARGED * most;
+    return MPNO_ENLARGED * most;
 }
 
 /* Of the copy that the node reads: norm of copy - master. values: the master, overwritten. */
@@ -63,7 +48,7 @@ static mpno_status measure_copy(mpno_set_walk *s, const mpno_node *node, int i, 
     }
     if (status == MPNO_OK) status = norms_of(s->ctx, w, values, &off);
     if (status == MPNO_OK) {
-        const double more = slack_of(w, slack);
+        const double more = mpno_set_slack(w, slack);
         b->error = off.norm + more;
         b->frobenius += off.frobenius + more;
         if (!(mpno_range_copy_most(&s->ranges, node, param) < INFINITY)) b->error = INFINITY;
@@ -94,7 +79,7 @@ static mpno_status measure_blocks(mpno_set_walk *s, int edge) {
     const mpno_range *r = &s->ranges.edges[edge];
     mpno_bound *b = &s->edges[edge];
     MPNO_TRY(norms_of(s->ctx, w, r->values, b));
-    const double slack = slack_of(w, r->slack);
+    const double slack = mpno_set_slack(w, r->slack);
     b->norm += slack, b->frobenius += slack, b->most += slack;
     b->error = slack;
     return MPNO_OK;
