@@ -20,16 +20,11 @@ int mpno_captured_bits(int64_t n) {
     return (53 - bits) / 2;
 }
 
-/* high + low = x exactly; gives the squares of both parts' 2-norms. n numbers, of which none is
- * above `most`. */
-typedef struct split_norms {
-    double high, low;
-} split_norms;
-
-static split_norms split(const double *x, int64_t n, double most, int bits, double *high,
-                         double *low) {
+mpno_split mpno_captured_split(const double *x, int64_t n, int bits, double *high, double *low) {
+    double most = 0;
     int exponent;
-    split_norms norms = {0};
+    mpno_split norms = {0};
+    for (int64_t i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : most;
     (void)frexp(most, &exponent); /* most < 2^exponent */
     /* adding 1.5 2^52 units leaves a multiple of the unit; |x| <= 2^51 units */
     const double shift = ldexp(1.5, exponent - bits + 52);
@@ -43,15 +38,10 @@ static split_norms split(const double *x, int64_t n, double most, int bits, doub
     return norms;
 }
 
-static double largest(const double *x, int64_t n) {
-    double most = 0;
-    for (int64_t i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : most;
-    return most;
-}
-
 /* An element: exact = high + low + b, but for what `low` is off by. */
 static double miss(double y, double high, double low, double b) {
-    const double sum = high + b, t = sum - high, rest = (high - (sum - t)) + (b - t); /* Knuth */
+    double sum, rest;
+    mpno_two_sum(high, b, &sum, &rest);
     const double difference = sum - y, residual = difference + (rest + low);
     return fabs(residual) + 4 * U * (fabs(difference) + fabs(rest) + fabs(low));
 }
@@ -67,7 +57,7 @@ typedef struct linear_job {
     int bits;
     const double *x, *b, *y;
     const double *w, *w_high, *w_low; /* [inputs][outputs] */
-    split_norms w_norms;
+    mpno_split w_norms;
     double w_norm; /* Frobenius */
     double *rooms, *sums;
 } linear_job;
@@ -79,7 +69,7 @@ static void linear_rows(void *argument, int64_t task, int thread) {
     double *high = j->rooms + thread * j->room, *low = high + ROWS * n, *product = low + ROWS * n,
            *rest = product + ROWS * m;
     const double *x = j->x + first * n, *y = j->y + first * m;
-    const split_norms norms = split(x, rows * n, largest(x, rows * n), j->bits, high, low);
+    const mpno_split norms = mpno_captured_split(x, rows * n, j->bits, high, low);
     j->kernels->gemm(rows, m, n, high, n, j->w_high, m, product, m, 0);
     j->kernels->gemm(rows, m, n, low, n, j->w, m, rest, m, 0);
     j->kernels->gemm(rows, m, n, high, n, j->w_low, m, rest, m, 1);
@@ -118,7 +108,7 @@ mpno_status mpno_captured_linear(mpno_ctx *ctx, int64_t rows, int64_t inputs, in
     if (status == MPNO_OK) {
         double *turned = parts, *high = parts + count, *low = high + count, sum = 0;
         kernels->transpose(turned, outputs, w, inputs, outputs, inputs);
-        j.w_norms = split(turned, count, largest(turned, count), j.bits, high, low);
+        j.w_norms = mpno_captured_split(turned, count, j.bits, high, low);
         j.w_norm = sqrt(j.w_norms.high) + sqrt(j.w_norms.low);
         j.w = turned, j.w_high = high, j.w_low = low;
         mpno_parallel(ctx->n_threads, tasks, linear_rows, &j);
@@ -158,8 +148,8 @@ static void one_mode(void *argument, int64_t mode, int thread) {
     double *w_high = j->rooms + thread * j->room, *w_low = w_high + 2 * plane,
            *high = w_low + 2 * plane, *low = high + 2 * n, *product = low + 2 * n,
            *rest = product + 2 * m;
-    const split_norms of_w = split(w, 2 * plane, largest(w, 2 * plane), j->bits, w_high, w_low),
-                      of_x = split(x, 2 * n, largest(x, 2 * n), j->bits, high, low);
+    const mpno_split of_w = mpno_captured_split(w, 2 * plane, j->bits, w_high, w_low),
+                     of_x = mpno_captured_split(x, 2 * n, j->bits, high, low);
     const mpno_planes matrix = {(void *)w, m, 1, plane, NULL}, m_high = {w_high, m, 1, plane, NULL},
                       m_low = {w_low, m, 1, plane, NULL}, row_high = {high, n, 1, n, NULL},
                       row_low = {low, n, 1, n, NULL}, first = {product, m, 1, m, NULL},

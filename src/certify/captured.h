@@ -14,6 +14,18 @@
 
 /* Bits of leading parts whose sums of n products are exact. */
 int mpno_captured_bits(int64_t n);
+/* x = high + low exactly, `high` of so many bits below the largest |x|; gives squares of 2-norms.
+ */
+typedef struct mpno_split {
+    double high, low;
+} mpno_split;
+mpno_split mpno_captured_split(const double *x, int64_t n, int bits, double *high, double *low);
+/* a + b = sum + rest exactly (Knuth). */
+static inline void mpno_two_sum(double a, double b, double *sum, double *rest) {
+    const double s = a + b, t = s - a;
+    *sum = s;
+    *rest = (a - (s - t)) + (b - t);
+}
 
 /* y [rows][outputs] for x [rows][inputs] times w' + b, w [outputs][inputs], b [outputs] or NULL;
  * all f64. Gives a bound of the root of the mean over rows of |y - exact|^2. */

@@ -8,6 +8,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "certify/captured.h"
 #include "core/memory.h"
@@ -98,41 +99,26 @@ static void fill(axis *x, int64_t size, int64_t keep, bool last) {
 
 /* -------- a product -------- */
 
-/* a + b = sum + rest exactly (Knuth). */
-static void two_sum(double a, double b, double *sum, double *rest) {
-    const double s = a + b, t = s - a;
-    *sum = s;
-    *rest = (a - (s - t)) + (b - t);
-}
-
 typedef struct block {
     double *high, *low, *whole; /* of the operand, [n][width] */
     double *lead[2], *rest[2];  /* of both products, [m][width] */
 } block;
 
-/* The operand's columns parted; gives the norms of the rest and of all. */
+/* The operand's columns parted, r among the rest; gives the norms of the rest and of all. */
 static void part(const axis *x, const block *b, int64_t first, int64_t width, int64_t stride,
                  double *rest_norm, double *norm) {
-    double most = 0, rest = 0, all = 0;
-    int exponent;
+    const int64_t n = x->n * width;
+    double rest = 0;
     for (int64_t j = 0; j < x->n; j++)
-        for (int64_t c = 0; c < width; c++)
-            most = fmax(most, fabs(x->from.a[first + j * stride + c]));
-    (void)frexp(most, &exponent);
-    const double shift = ldexp(1.5, exponent - x->bits + 52);
-    for (int64_t j = 0; j < x->n; j++)
-        for (int64_t c = 0; c < width; c++) {
-            const double a = x->from.a[first + j * stride + c],
-                         r = x->from.r[first + j * stride + c], high = (a + shift) - shift,
-                         low = (a - high) + r;
-            b->high[j * width + c] = high;
-            b->low[j * width + c] = low;
-            b->whole[j * width + c] = a;
-            rest += low * low;
-            all += a * a;
-        }
+        memcpy(b->whole + j * width, x->from.a + first + j * stride,
+               (size_t)width * sizeof(double));
+    const mpno_split parts = mpno_captured_split(b->whole, n, x->bits, b->high, b->low);
+    for (int64_t i = 0; i < n; i++) {
+        b->low[i] += x->from.r[first + i / width * stride + i % width];
+        rest += b->low[i] * b->low[i];
+    }
     *rest_norm = sqrt(rest);
-    *norm = sqrt(all);
+    *norm = sqrt(parts.high) + sqrt(parts.low);
 }
 
 static void join(const axis *x, const block *b, int64_t first, int64_t width, int64_t stride) {
@@ -148,7 +134,7 @@ static void join(const axis *x, const block *b, int64_t first, int64_t width, in
                 lead += sign * b->lead[1][other]; /* exact */
                 rest += sign * b->rest[1][other];
             }
-            two_sum(lead, rest, &x->to.a[to], &x->to.r[to]);
+            mpno_two_sum(lead, rest, &x->to.a[to], &x->to.r[to]);
         }
 }
 
