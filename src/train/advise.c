@@ -20,7 +20,7 @@ enum { ROUNDS = 3, GRADIENT_SAMPLES = 4 };
 
 static mpno_status read_data(mpno_advice *a, const mpno_advise_opts *opts) {
     const mpno_settings *s = &a->restored->checkpoint->settings;
-    a->file = opts->data != NULL ? opts->data : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
+    a->file = mpno_restored_data(a->restored, opts->data);
     MPNO_CHECK(a->ctx, a->file != NULL, MPNO_E_CONFIG,
                "there are no data to try policies on: give --data FILE; the checkpoint's "
                "configuration names no test data");

@@ -85,8 +85,7 @@ static mpno_status store_answer(mpno_proof *p, const char *certificate) {
 }
 
 static mpno_status read_input(mpno_proof *p, const mpno_certify_opts *opts) {
-    const mpno_settings *s = &p->restored.checkpoint->settings;
-    const char *input = opts->input ? opts->input : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
+    const char *input = mpno_restored_data(&p->restored, opts->input);
     MPNO_CHECK(p->ctx, input != NULL, MPNO_E_CONFIG,
                "there is no input to certify an answer of: give --input FILE; the checkpoint's "
                "configuration names no test data");

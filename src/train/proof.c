@@ -53,24 +53,14 @@ mpno_status mpno_proof_restore(mpno_proof *p, const mpno_config *overrides) {
 static mpno_status read_entry(const mpno_proof *p, const char *path, int64_t entry, bool encoded,
                               bool *has_truth, mpno_dataset **out) {
     mpno_ctx *ctx = p->ctx;
-    const mpno_settings *s = &p->restored.checkpoint->settings;
     mpno_tensor_file *file = NULL;
-    const char *keys[3] = {s->data.x_key};
-    size_t n = 1;
-    if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
-    keys[n] = s->data.y_key; /* the truth may be missing: it tells the grid of the answer */
-    mpno_select_opts wanted = {.axes = s->data.axes,
-                               .time = s->data.time_in != MPNO_UNSET,
-                               .n = n + 1,
-                               .n_required = n,
-                               .keys = keys,
-                               .first = entry,
-                               .n_samples = 1};
-    MPNO_TRY(mpno_tensor_file_select(ctx, path, &wanted, &file));
+    int64_t available;
+    MPNO_TRY(mpno_restored_select(ctx, &p->restored, path, entry, 1, &available, &file));
     mpno_status status = MPNO_OK;
-    if (entry >= wanted.available)
+    if (entry >= available)
         status = mpno_fail(ctx, MPNO_E_CONFIG, "%s: there is no sample %lld: '%s' has %lld", path,
-                           (long long)entry, s->data.x_key, (long long)wanted.available);
+                           (long long)entry, p->restored.checkpoint->settings.data.x_key,
+                           (long long)available);
     if (status == MPNO_OK)
         status =
             encoded ? mpno_restored_dataset(ctx, &p->restored, path, file, has_truth, out)
@@ -93,18 +83,20 @@ static mpno_status read_sample(const mpno_proof *p, const char *path, int64_t sa
     return read_entry(p, path, sample / windows, encoded, has_truth, out);
 }
 
-/* Channels last, complex numbers as planes (as computed) to channels first, complex numbers as
- * pairs (as data files have them); back where `back`. */
+/* Where number i of a computed field (channels last, complex numbers as planes) stands in data
+ * files: channels first, complex numbers as pairs. */
+static int64_t place_in_file(int64_t i, int64_t points, int64_t planes, int64_t channels) {
+    const int64_t channel = i % channels, row = i / channels;
+    return (channel * points + row / planes) * planes + row % planes;
+}
+
+/* From the one order to the other; back where `back`. */
 static void reorder(const mpno_dataset *d, int64_t rows, int64_t channels, bool back,
                     const double *from, double *to) {
-    const int64_t planes = d->planes, points = rows / planes;
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t i = 0; i < points; i++)
-            for (int64_t k = 0; k < planes; k++) {
-                const int64_t file = (c * points + i) * planes + k,
-                              computed = (i * planes + k) * channels + c;
-                to[back ? computed : file] = from[back ? file : computed];
-            }
+    for (int64_t i = 0; i < rows * channels; i++) {
+        const int64_t file = place_in_file(i, rows / d->planes, d->planes, channels);
+        to[back ? i : file] = from[back ? file : i];
+    }
 }
 
 static mpno_int_list shape_of(int64_t channels, int ndim, const int64_t *grid) {
@@ -249,13 +241,19 @@ static mpno_status keep(mpno_proof *p, const mpno_predictor *predictor) {
                                 mpno_network_bf16_products(predictor->network));
 }
 
-mpno_status mpno_proof_network(const mpno_proof *p, mpno_dataset **encoded, mpno_predictor *out) {
+/* The sample as the network gets it, and where in it. */
+static mpno_status read_encoded(const mpno_proof *p, mpno_dataset **encoded, int64_t *at) {
     const mpno_certified_sample *s = &p->certificate.input;
+    bool has_truth;
+    MPNO_TRY(read_sample(p, s->path, s->sample, true, &has_truth, encoded, at));
+    memcpy((*encoded)->out_grid, p->output_grid, sizeof p->output_grid);
+    return MPNO_OK;
+}
+
+mpno_status mpno_proof_network(const mpno_proof *p, mpno_dataset **encoded, mpno_predictor *out) {
     const mpno_predictor_opts opts = mpno_restored_opts(&p->restored);
     int64_t at;
-    bool has_truth;
-    MPNO_TRY(read_sample(p, s->path, s->sample, true, &has_truth, encoded, &at));
-    memcpy((*encoded)->out_grid, p->output_grid, sizeof p->output_grid);
+    MPNO_TRY(read_encoded(p, encoded, &at));
     const mpno_status status =
         mpno_predictor_create(p->restored.model, p->ctx, *encoded, 1, &opts, out);
     if (status != MPNO_OK) mpno_dataset_destroy(p->ctx, encoded);
@@ -309,12 +307,8 @@ typedef struct trial {
 } trial;
 
 static mpno_status open_trial(const mpno_proof *p, trial *t) {
-    const mpno_certified_sample *s = &p->certificate.input;
     *t = (trial){.proof = p, .opts = mpno_restored_opts(&p->restored)};
-    bool has_truth;
-    MPNO_TRY(read_sample(p, s->path, s->sample, true, &has_truth, &t->encoded, &t->at));
-    memcpy(t->encoded->out_grid, p->output_grid, sizeof p->output_grid);
-    return MPNO_OK;
+    return read_encoded(p, &t->encoded, &t->at);
 }
 
 /* L2 with the measure of the norms, of what the predictor gave from the exact answer. */
@@ -324,8 +318,7 @@ static double distance_of(const trial *t, const mpno_predictor *predictor) {
     const int64_t n = predictor->points * d->out_channels, points = predictor->points / d->planes;
     double sum = 0, cell = 1;
     for (int64_t i = 0; i < n; i++) {
-        const int64_t c = i % d->out_channels, row = i / d->out_channels,
-                      file = (c * points + row / d->planes) * d->planes + row % d->planes;
+        const int64_t file = place_in_file(i, points, d->planes, d->out_channels);
         double value;
         mpno_cast(&value, MPNO_F64, mpno_sample(predictor->y, d->format, 1, i), d->format, 1);
         sum += (value - p->exact[file]) * (value - p->exact[file]);
@@ -542,16 +535,8 @@ static mpno_status make_certifier(mpno_proof *p) {
     const mpno_dataset *d = p->input;
     if (p->certifier != NULL && mpno_proof_steering(p) == NULL) return MPNO_OK;
     mpno_certifier_destroy(&p->certifier);
-    const mpno_train_state *state = &p->restored.checkpoint->state;
-    mpno_certifier_opts opts = {.x = state->encode_x ? &state->x : NULL,
-                                .y = state->encode_y ? &state->y : NULL,
-                                .norms = mpno_settings_norms(&p->restored.checkpoint->settings),
-                                .embedding = mpno_proof_steering(p)};
-    for (int i = 0; i < d->ndim; i++) {
-        opts.grid[i] = d->grid[i];
-        opts.output_grid[i] = p->output_grid[i];
-    }
-    return mpno_certifier_create(p->restored.model, &opts, &p->certifier);
+    return mpno_restored_certifier(&p->restored, d, p->output_grid, mpno_proof_steering(p),
+                                   &p->certifier);
 }
 
 static mpno_status run_certifier(mpno_proof *p, mpno_point *out) {
@@ -588,8 +573,7 @@ double mpno_proof_model_error(const mpno_proof *p) {
     const double *truth = mpno_sample(d->y, MPNO_F64, d->out_points * d->out_channels, p->at);
     const int64_t points = d->out_points / d->planes;
     for (int64_t i = 0; i < d->out_points * d->out_channels; i++) {
-        const int64_t c = i % d->out_channels, row = i / d->out_channels,
-                      file = (c * points + row / d->planes) * d->planes + row % d->planes;
+        const int64_t file = place_in_file(i, points, d->planes, d->out_channels);
         sum += (truth[i] - p->exact[file]) * (truth[i] - p->exact[file]);
         size += p->exact[file] * p->exact[file];
     }

@@ -7,6 +7,7 @@
 #include "core/memory.h"
 #include "data/select.h"
 #include "train/foreign.h"
+#include "train/objective.h"
 
 /* Architecture and normalisers are the checkpoint's: a key that says otherwise is a mistake. */
 static mpno_status check_architecture(mpno_ctx *ctx, const mpno_config *overrides,
@@ -175,10 +176,10 @@ mpno_status mpno_restored_dataset(mpno_ctx *ctx, const mpno_restored *r, const c
     return MPNO_OK;
 }
 
-mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *r, const char *path,
-                               int64_t n_samples, bool *has_truth, mpno_dataset **out) {
+mpno_status mpno_restored_select(mpno_ctx *ctx, const mpno_restored *r, const char *path,
+                                 int64_t first, int64_t n_samples, int64_t *available,
+                                 mpno_tensor_file **out) {
     const mpno_settings *s = &r->checkpoint->settings;
-    mpno_tensor_file *file = NULL;
     const char *keys[3] = {s->data.x_key};
     size_t n = 1;
     if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
@@ -188,11 +189,40 @@ mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *r, const char
                                .n = n + 1,
                                .n_required = n,
                                .keys = keys,
+                               .first = first,
                                .n_samples = n_samples};
-    MPNO_TRY(mpno_tensor_file_select(ctx, path, &wanted, &file));
+    const mpno_status status = mpno_tensor_file_select(ctx, path, &wanted, out);
+    if (available != NULL) *available = wanted.available;
+    return status;
+}
+
+const char *mpno_restored_data(const mpno_restored *r, const char *given) {
+    const mpno_settings *s = &r->checkpoint->settings;
+    return given != NULL ? given : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
+}
+
+mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *r, const char *path,
+                               int64_t n_samples, bool *has_truth, mpno_dataset **out) {
+    mpno_tensor_file *file = NULL;
+    MPNO_TRY(mpno_restored_select(ctx, r, path, 0, n_samples, NULL, &file));
     const mpno_status status = mpno_restored_dataset(ctx, r, path, file, has_truth, out);
     mpno_tensor_file_destroy(ctx, &file);
     return status;
+}
+
+mpno_status mpno_restored_certifier(const mpno_restored *r, const mpno_dataset *data,
+                                    const int64_t *output_grid, const double *embedding,
+                                    mpno_certifier **out) {
+    const mpno_train_state *state = &r->checkpoint->state;
+    mpno_certifier_opts opts = {.x = state->encode_x ? &state->x : NULL,
+                                .y = state->encode_y ? &state->y : NULL,
+                                .norms = mpno_settings_norms(&r->checkpoint->settings),
+                                .embedding = embedding};
+    for (int d = 0; d < data->ndim; d++) {
+        opts.grid[d] = data->grid[d];
+        opts.output_grid[d] = output_grid[d];
+    }
+    return mpno_certifier_create(r->model, &opts, out);
 }
 
 mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {

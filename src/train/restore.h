@@ -4,6 +4,7 @@
 #ifndef MPNO_TRAIN_RESTORE_H
 #define MPNO_TRAIN_RESTORE_H
 
+#include "certify/point.h"
 #include "train/checkpoint.h"
 #include "train/predictor.h"
 
@@ -31,10 +32,24 @@ MPNO_WARN_UNUSED mpno_status mpno_restored_fields(mpno_ctx *ctx, const mpno_rest
                                                   const char *name, const mpno_tensor_file *file,
                                                   mpno_format format, bool *has_truth,
                                                   mpno_dataset **out);
-/* The same of a data file; n_samples: at most so many, 0: all. */
+/* What these are made of, from a data file: input, what steers and truth, where there is one, of at
+ * most n_samples samples (0: all) from `first` on. available: how many there are, or NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_select(mpno_ctx *ctx, const mpno_restored *restored,
+                                                  const char *path, int64_t first,
+                                                  int64_t n_samples, int64_t *available,
+                                                  mpno_tensor_file **out);
+/* `given`, or else the first test file of the checkpoint's configuration; NULL: there is none. */
+const char *mpno_restored_data(const mpno_restored *restored, const char *given);
+/* The dataset of such a file's first samples. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *restored,
                                                 const char *path, int64_t n_samples,
                                                 bool *has_truth, mpno_dataset **out);
+/* For samples shaped like those of data, which are fields as they stand in files. embedding: that
+ * of the sample to come, borrowed while it lives, or NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_restored_certifier(const mpno_restored *restored,
+                                                     const mpno_dataset *data,
+                                                     const int64_t *output_grid,
+                                                     const double *embedding, mpno_certifier **out);
 /* What a report says of it: checkpoint, epoch, weights, policy, format, stabilizer, arithmetic,
  * parameters, isa, threads. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *restored,

@@ -10,27 +10,10 @@
 
 #include "core/float_environment.h"
 #include "core/memory.h"
-#include "data/readers.h"
-#include "data/select.h"
 #include "train/proof.h"
 #include "train/trainer.h"
 
 /* -------- data -------- */
-
-static mpno_status read_file(const mpno_tolerance_job *j, int64_t samples, mpno_tensor_file **out) {
-    const mpno_settings *s = &j->restored->checkpoint->settings;
-    const char *keys[3] = {s->data.x_key};
-    size_t n = 1;
-    if (s->data.embedding_key != NULL) keys[n++] = s->data.embedding_key;
-    keys[n] = s->data.y_key; /* says where answers lie; may be missing */
-    mpno_select_opts wanted = {.axes = s->data.axes,
-                               .time = s->data.time_in != MPNO_UNSET,
-                               .n = n + 1,
-                               .n_required = n,
-                               .keys = keys,
-                               .n_samples = samples};
-    return mpno_tensor_file_select(j->ctx, j->file, &wanted, out);
-}
 
 /* Half of the samples are measured on, the others are held out. */
 static mpno_status divide(mpno_tolerance_job *j) {
@@ -46,13 +29,14 @@ static mpno_status divide(mpno_tolerance_job *j) {
 }
 
 static mpno_status read_data(mpno_tolerance_job *j) {
-    const mpno_settings *s = &j->restored->checkpoint->settings;
     mpno_tensor_file *file = NULL;
-    j->file = j->opts->data != NULL ? j->opts->data : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
+    j->file = mpno_restored_data(j->restored, j->opts->data);
     MPNO_CHECK(j->ctx, j->file != NULL, MPNO_E_CONFIG,
                "there are no data to measure errors on: give --data FILE; the checkpoint's "
                "configuration names no test data");
-    MPNO_TRY(read_file(j, MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT, &file));
+    MPNO_TRY(mpno_restored_select(j->ctx, j->restored, j->file, 0,
+                                  MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT, NULL,
+                                  &file));
     mpno_status status =
         mpno_restored_dataset(j->ctx, j->restored, j->file, file, &j->has_truth, &j->data);
     if (status == MPNO_OK)
@@ -86,10 +70,9 @@ static void list_policies(mpno_tolerance_job *j) {
 /* Where answers lie, and how many numbers they have. */
 static mpno_status find_shape(mpno_tolerance_job *j) {
     const mpno_dataset *d = j->data;
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    const mpno_predictor_opts stored = mpno_restored_opts(j->restored);
+    const mpno_network_opts opts = mpno_predictor_network(d, 1, &stored);
     mpno_network *network;
-    for (int i = 0; i < d->ndim && i < MPNO_MAX_AXES; i++) opts.grid[i] = d->grid[i];
-    for (int i = 0; i < d->ndim && i < MPNO_MAX_AXES; i++) opts.output_grid[i] = d->out_grid[i];
     MPNO_TRY(mpno_network_plan(j->restored->model, &opts, &network));
     mpno_network_output_grid(network, j->grid);
     mpno_network_destroy(&network);

@@ -45,20 +45,10 @@ static double relative(const mpno_point *point) {
 /* -------- the samples held out -------- */
 
 static mpno_status make_certifier(mpno_tolerance_job *j) {
-    const mpno_restored *r = j->restored;
-    const mpno_train_state *state = &r->checkpoint->state;
-    mpno_certifier_opts opts = {.x = state->encode_x ? &state->x : NULL,
-                                .y = state->encode_y ? &state->y : NULL,
-                                .norms = mpno_restored_opts(r).norms};
-    for (int i = 0; i < j->fields->ndim; i++) {
-        opts.grid[i] = j->fields->grid[i];
-        opts.output_grid[i] = j->grid[i];
-    }
     if (j->fields->embedding != NULL)
         MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->fields->n_features, sizeof *j->embedding,
                                   &j->embedding));
-    opts.embedding = j->embedding;
-    return mpno_certifier_create(r->model, &opts, &j->certifier);
+    return mpno_restored_certifier(j->restored, j->fields, j->grid, j->embedding, &j->certifier);
 }
 
 /* What the shadow run of each sample gave, kept: to judge other answers by without another run. */

@@ -46,13 +46,7 @@ mpno_predictor_opts mpno_tolerance_storage(const mpno_tolerance_job *j,
 static mpno_status plan_network(const mpno_tolerance_job *j, const mpno_tolerance_use *use,
                                 mpno_network **out) {
     const mpno_predictor_opts o = mpno_tolerance_storage(j, use);
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    memcpy(opts.grid, j->data->grid, sizeof opts.grid);
-    memcpy(opts.output_grid, j->grid, sizeof opts.output_grid);
-    opts.capacity = o.batch;
-    opts.policy = o.policy;
-    opts.half_format = o.half;
-    opts.storage = o.storage;
+    const mpno_network_opts opts = mpno_predictor_network(j->data, o.batch, &o);
     return mpno_network_plan(j->restored->model, &opts, out);
 }
 
