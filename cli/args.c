@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <limits.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,101 +73,212 @@ typedef struct option {
     const char *value;         /* name of the value, NULL: takes none */
     unsigned set;
     const char *help;
+    size_t place; /* in cli_args, of a bool, or of a text where it takes a value */
+    int (*read)(const char *value, cli_args *args); /* NULL: it goes to its place */
 } option;
+
+/* A number from `least` on, or above it, to `most`. */
+static int read_real(const char *name, const char *text, double least, bool above, double most,
+                     const char *expected, double *out) {
+    char *rest = NULL;
+    *out = strtod(text, &rest);
+    if (rest == text || *rest || !isfinite(*out) || *out < least || (above && *out <= least) ||
+        *out > most)
+        return cli_usage_error("%s is '%s': expected %s", name, text, expected);
+    return 0;
+}
+
+static int read_rollout(const char *value, cli_args *args) {
+    int count;
+    args->rollout = value;
+    if (!strcmp(value, "all") || cli_read_count(value, INT_MAX, NULL, &count)) return 0;
+    return cli_usage_error("--rollout is '%s': expected a whole number of steps, 1 or more, or all",
+                           value);
+}
+
+static int read_format(const char *value, cli_args *args) {
+    args->format = value;
+    if (!strcmp(value, "f16") || !strcmp(value, "bf16")) return 0;
+    return cli_usage_error("--format is '%s': expected f16 or bf16", value);
+}
+
+static int read_sample(const char *value, cli_args *args) {
+    char *rest = NULL;
+    const long long number = strtoll(value, &rest, 10);
+    if (!isdigit((unsigned char)value[0]) || *rest || number == LLONG_MAX)
+        return cli_usage_error("--sample is '%s': expected a whole number, 0 or more", value);
+    args->number = number;
+    return 0;
+}
+
+static int read_tolerance(const char *value, cli_args *args) {
+    return read_real("--tolerance", value, 0, false, HUGE_VAL, "a number such as 1e-3, 0 or more",
+                     &args->tolerance);
+}
+
+static int read_within(const char *value, cli_args *args) {
+    args->within = true;
+    args->tolerance = NAN;
+    return strcmp(value, "auto") ? read_tolerance(value, args) : 0;
+}
+
+static int read_minimise(const char *value, cli_args *args) {
+    args->minimise = value;
+    if (!strcmp(value, "memory") || !strcmp(value, "time")) return 0;
+    return cli_usage_error("--minimise is '%s': expected memory or time", value);
+}
+
+static int read_range(const char *value, cli_args *args) {
+    return read_real("--range", value, 0, true, HUGE_VAL, "a number above 0, such as 6",
+                     &args->range);
+}
+
+static int read_samples(const char *value, cli_args *args) {
+    if (cli_read_count(value, INT_MAX, NULL, &args->samples)) return 0;
+    return cli_usage_error("--samples is '%s': expected a whole number, 200 or more", value);
+}
+
+static int read_coverage(const char *value, cli_args *args) {
+    return read_real("--coverage", value, 0, true, 1, "a number below 1, such as 0.95",
+                     &args->coverage);
+}
+
+static int read_confidence(const char *value, cli_args *args) {
+    return read_real("--confidence", value, 0, false, 1, "a number below 1, such as 0.99, or 0",
+                     &args->confidence);
+}
+
+static int read_threads(const char *value, cli_args *args) {
+    return cli_check_threads("--threads", value, NULL, &args->n_threads);
+}
+
+static int read_isa(const char *value, cli_args *args) {
+    args->isa = value;
+    return cli_check_isa("--isa", value);
+}
+
+/* Where a flag or a text goes as it is; what reads another value. */
+#define PUT(field) offsetof(cli_args, field), NULL
+#define READ(reader) 0, reader
 
 static const option options[OPTION_COUNT] = {
     [OPTION_RESUME] = {"--resume", NULL, NULL, CLI_OPTION_RESUME,
-                       "continue the run in the output folder from its last checkpoint"},
-    [OPTION_OUTPUT] = {"--output", "-o", "FILE", CLI_OPTION_OUTPUT, "file to write"},
+                       "continue the run in the output folder from its last checkpoint",
+                       PUT(resume)},
+    [OPTION_OUTPUT] = {"--output", "-o", "FILE", CLI_OPTION_OUTPUT, "file to write", PUT(output)},
     [OPTION_PICTURES] = {"--pictures", NULL, "FOLDER", CLI_OPTION_PICTURES,
-                         "write PNG pictures of the samples into FOLDER too"},
+                         "write PNG pictures of the samples into FOLDER too", PUT(pictures)},
     [OPTION_SVG] = {"--svg", NULL, "FILE", CLI_OPTION_SVG,
-                    "draw the memory over the steps of training into FILE"},
-    [OPTION_TABLE] = {"--table", NULL, NULL, CLI_OPTION_TABLE, "show every error"},
+                    "draw the memory over the steps of training into FILE", PUT(svg)},
+    [OPTION_TABLE] = {"--table", NULL, NULL, CLI_OPTION_TABLE, "show every error", PUT(table)},
     [OPTION_CSV] = {"--csv", NULL, "FILE", CLI_OPTION_CSV,
-                    "write every error into FILE, and spectra beside it"},
+                    "write every error into FILE, and spectra beside it", PUT(csv)},
     [OPTION_ROLLOUT] = {"--rollout", NULL, "N", CLI_OPTION_ROLLOUT,
                         "predict N steps of trajectories (all: as many as there are), each from\n"
-                        "                       the predictions before it"},
+                        "                       the predictions before it",
+                        READ(read_rollout)},
     [OPTION_DATA] = {"--data", NULL, "FILE", CLI_OPTION_ADVISE | CLI_OPTION_TOLERANCE,
-                     "data to try on; the first test file of the configuration where not given"},
+                     "data to try on; the first test file of the configuration where not given",
+                     PUT(data)},
     [OPTION_FORMAT] = {"--format", NULL, "NAME", CLI_OPTION_ADVISE,
-                       "16-bit format to try, f16 or bf16; both where not given"},
+                       "16-bit format to try, f16 or bf16; both where not given",
+                       READ(read_format)},
     [OPTION_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_CERTIFY,
                       "data file with the input; the first test file of the configuration where\n"
-                      "                       not given"},
+                      "                       not given",
+                      PUT(input)},
     [OPTION_NUMBER] = {"--sample", NULL, "N", CLI_OPTION_CERTIFY,
-                       "which sample of it, from 0; 0 where not given"},
+                       "which sample of it, from 0; 0 where not given", READ(read_sample)},
     [OPTION_ANSWER] = {"--answer", NULL, "FILE", CLI_OPTION_CERTIFY,
                        "predictions of these samples, or of this one, by mpno predict; computed\n"
-                       "                       where not given"},
+                       "                       where not given",
+                       PUT(answer)},
     [OPTION_TOLERANCE] = {"--tolerance", NULL, "T", CLI_OPTION_CERTIFY,
-                          "claim that the relative L2 distance is at most T, such as 1e-3"},
+                          "claim that the relative L2 distance is at most T, such as 1e-3",
+                          READ(read_tolerance)},
     [OPTION_HTML] = {"--html", NULL, "FILE", CLI_OPTION_CERTIFY,
-                     "draw where the error comes from into FILE"},
+                     "draw where the error comes from into FILE", PUT(html)},
     [OPTION_WITHIN] =
         {"--tolerance", NULL, "T", CLI_OPTION_TOLERANCE,
          "plan for answers within T of the exact ones, relative L2 distance, such as\n"
-         "                       1e-3; auto: a tenth of the model's own error"},
+         "                       1e-3; auto: a tenth of the model's own error",
+         READ(read_within)},
     [OPTION_MINIMISE] = {"--minimise", NULL, "WHAT", CLI_OPTION_TOLERANCE,
-                         "memory (where not given) or time"},
+                         "memory (where not given) or time", READ(read_minimise)},
     [OPTION_CONFIG] = {"--config", NULL, "FILE", CLI_OPTION_CONFIG,
                        "take the keys that stand in FILE, YAML such as mpno plan writes; those of\n"
-                       "                       the command line win"},
-    [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer"},
+                       "                       the command line win",
+                       PUT(config)},
+    [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer", PUT(layers)},
     [OPTION_STATIC] = {"--static", NULL, NULL, CLI_OPTION_CERTIFY,
-                       "prove that nothing overflows, for every input"},
+                       "prove that nothing overflows, for every input", PUT(is_static)},
     [OPTION_RANGE] = {"--range", NULL, "A", CLI_OPTION_CERTIFY,
                       "of inputs with |a| <= A, as the network gets them; 6 where not given and\n"
-                      "                       inputs are encoded"},
-    [OPTION_CALIBRATION] =
-        {"--data", NULL, "FILE", CLI_OPTION_CERTIFY,
-         "bound new samples, from those of FILE, which took no part in training"},
+                      "                       inputs are encoded",
+                      READ(read_range)},
+    [OPTION_CALIBRATION] = {"--data", NULL, "FILE", CLI_OPTION_CERTIFY,
+                            "bound new samples, from those of FILE, which took no part in training",
+                            PUT(data)},
     [OPTION_SAMPLES] = {"--samples", NULL, "N", CLI_OPTION_CERTIFY,
-                        "how many of FILE, 200 or more; 200 where not given"},
+                        "how many of FILE, 200 or more; 200 where not given", READ(read_samples)},
     [OPTION_COVERAGE] = {"--coverage", NULL, "P", CLI_OPTION_CERTIFY,
-                         "part of new samples to bound; 0.95 where not given"},
+                         "part of new samples to bound; 0.95 where not given", READ(read_coverage)},
     [OPTION_CONFIDENCE] = {"--confidence", NULL, "P", CLI_OPTION_CERTIFY,
-                           "of a bound given these samples; 0.95 where not given, 0: leave it out"},
+                           "of a bound given these samples; 0.95 where not given, 0: leave it out",
+                           READ(read_confidence)},
     [OPTION_DISCRETISATION] = {"--discretisation", NULL, NULL, CLI_OPTION_CERTIFY,
-                               "estimate what the grid does to the answer"},
+                               "estimate what the grid does to the answer", PUT(discretisation)},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
-                        "the checkpoint, in place of the path in CERTIFICATE"},
-    [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise"},
-    [OPTION_OTHER_ANSWER] = {"--answer", NULL, "FILE", CLI_OPTION_VERIFY, "the answer, likewise"},
+                        "the checkpoint, in place of the path in CERTIFICATE", PUT(weights)},
+    [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise",
+                            PUT(input)},
+    [OPTION_OTHER_ANSWER] = {"--answer", NULL, "FILE", CLI_OPTION_VERIFY, "the answer, likewise",
+                             PUT(answer)},
     [OPTION_SAMPLE] = {"--sample", NULL, "LIST", CLI_OPTION_PLOT,
-                       "samples to draw, such as 0,3 or 2:5 (5 excluded); 0 where not given"},
-    [OPTION_KEY] = {"--key", NULL, "KEY", CLI_OPTION_PLOT,
-                    "what to draw: Y, or X,Y with the input"},
+                       "samples to draw, such as 0,3 or 2:5 (5 excluded); 0 where not given",
+                       PUT(sample)},
+    [OPTION_KEY] = {"--key", NULL, "KEY", CLI_OPTION_PLOT, "what to draw: Y, or X,Y with the input",
+                    PUT(key)},
     [OPTION_AXES] = {"--axes", NULL, "LETTERS", CLI_OPTION_PLOT,
-                     "axes in the file, letters of n c x y z t such as ntxyc"},
-    [OPTION_SPECTRUM] = {"--spectrum", NULL, NULL, CLI_OPTION_PLOT, "draw radial spectra"},
-    [OPTION_ANIMATE] = {"--animate", NULL, NULL, CLI_OPTION_PLOT, "a frame for each time"},
+                     "axes in the file, letters of n c x y z t such as ntxyc", PUT(axes)},
+    [OPTION_SPECTRUM] = {"--spectrum", NULL, NULL, CLI_OPTION_PLOT, "draw radial spectra",
+                         PUT(spectrum)},
+    [OPTION_ANIMATE] = {"--animate", NULL, NULL, CLI_OPTION_PLOT, "a frame for each time",
+                        PUT(animate)},
     [OPTION_COLORMAP] = {"--colormap", NULL, "NAME", CLI_OPTION_PLOT,
-                         "auto, sequential or diverging (symmetric about zero)"},
-    [OPTION_UNIT] = {"--unit", NULL, "TEXT", CLI_OPTION_PLOT, "unit of the outputs, for headings"},
+                         "auto, sequential or diverging (symmetric about zero)", PUT(colormap)},
+    [OPTION_UNIT] = {"--unit", NULL, "TEXT", CLI_OPTION_PLOT, "unit of the outputs, for headings",
+                     PUT(unit)},
     [OPTION_QUICK] = {"--quick", NULL, NULL, CLI_OPTION_SIZES,
-                      "the small sizes: minutes (so it is where nothing is said)"},
+                      "the small sizes: minutes (so it is where nothing is said)", PUT(quick)},
     [OPTION_FULL] = {"--full", NULL, NULL, CLI_OPTION_SIZES,
-                     "the sizes of the results that are kept: hours"},
-    [OPTION_LIST] = {"--list", NULL, NULL, CLI_OPTION_SIZES, "list the experiments there are"},
+                     "the sizes of the results that are kept: hours", PUT(full)},
+    [OPTION_LIST] = {"--list", NULL, NULL, CLI_OPTION_SIZES, "list the experiments there are",
+                     PUT(list)},
     [OPTION_CPU] = {"--cpu", NULL, NULL, CLI_OPTION_CPU,
-                    "say what this machine and this build can run"},
+                    "say what this machine and this build can run", PUT(cpu)},
     [OPTION_SHOW] = {"--show", NULL, NULL, CLI_OPTION_SHOW,
-                     "say what was measured, and measure nothing"},
-    [OPTION_RESET] = {"--reset", NULL, NULL, CLI_OPTION_RESET, "forget what was measured"},
+                     "say what was measured, and measure nothing", PUT(show)},
+    [OPTION_RESET] = {"--reset", NULL, NULL, CLI_OPTION_RESET, "forget what was measured",
+                      PUT(reset)},
     [OPTION_JSON] = {"--json", NULL, NULL, CLI_OPTION_ALL,
                      "print one JSON object as the last line of standard output; the text\n"
-                     "                       for a person then goes to standard error"},
-    [OPTION_QUIET] = {"--quiet", "-q", NULL, CLI_OPTION_ALL, "print no text but errors"},
+                     "                       for a person then goes to standard error",
+                     PUT(json)},
+    [OPTION_QUIET] = {"--quiet", "-q", NULL, CLI_OPTION_ALL, "print no text but errors",
+                      PUT(quiet)},
     [OPTION_THREADS] = {"--threads", NULL, "N", CLI_OPTION_ALL,
-                        "threads to use (the key n_threads); results do not depend on it"},
+                        "threads to use (the key n_threads); results do not depend on it",
+                        READ(read_threads)},
     [OPTION_ISA] = {"--isa", NULL, "NAME", CLI_OPTION_ALL,
-                    "fastest kernels to use (see mpno info --cpu), one of"},
+                    "fastest kernels to use (see mpno info --cpu), one of", READ(read_isa)},
     [OPTION_TUNED] = {"--tuned", NULL, NULL, CLI_OPTION_ALL,
-                      "use what mpno tune has measured on this machine"},
-    [OPTION_HELP] = {"--help", "-h", NULL, CLI_OPTION_ALL, "print this page"},
+                      "use what mpno tune has measured on this machine", PUT(tuned)},
+    [OPTION_HELP] = {"--help", "-h", NULL, CLI_OPTION_ALL, "print this page", PUT(help)},
 };
+
+#undef PUT
+#undef READ
 
 static bool belongs(const option *o, const cli_page *page) {
     return o->set == CLI_OPTION_ALL || (page->options & o->set) != 0;
@@ -279,172 +391,13 @@ static bool is_assignment(const char *word) {
     return n > 0 && word[n] == '=';
 }
 
-static int read_number(const char *text, int64_t *out) {
-    char *rest = NULL;
-    const long long value = strtoll(text, &rest, 10);
-    if (!isdigit((unsigned char)text[0]) || *rest || value == LLONG_MAX)
-        return cli_usage_error("--sample is '%s': expected a whole number, 0 or more", text);
-    *out = value;
-    return 0;
-}
-
-/* A number from `least` on, or above it, to `most`. */
-static int read_real(const char *name, const char *text, double least, bool above, double most,
-                     const char *expected, double *out) {
-    char *rest = NULL;
-    *out = strtod(text, &rest);
-    if (rest == text || *rest || !isfinite(*out) || *out < least || (above && *out <= least) ||
-        *out > most)
-        return cli_usage_error("%s is '%s': expected %s", name, text, expected);
-    return 0;
-}
-
 static int apply(const option *o, const char *value, cli_args *args) {
-    int count;
-    switch ((option_id)(o - options)) {
-        case OPTION_RESUME:
-            args->resume = true;
-            break;
-        case OPTION_OUTPUT:
-            args->output = value;
-            break;
-        case OPTION_PICTURES:
-            args->pictures = value;
-            break;
-        case OPTION_SVG:
-            args->svg = value;
-            break;
-        case OPTION_TABLE:
-            args->table = true;
-            break;
-        case OPTION_CSV:
-            args->csv = value;
-            break;
-        case OPTION_ROLLOUT:
-            args->rollout = value;
-            if (!strcmp(value, "all") || cli_read_count(value, INT_MAX, NULL, &count)) break;
-            return cli_usage_error(
-                "--rollout is '%s': expected a whole number of steps, 1 or more, or all", value);
-        case OPTION_DATA:
-        case OPTION_CALIBRATION:
-            args->data = value;
-            break;
-        case OPTION_FORMAT:
-            args->format = value;
-            if (!strcmp(value, "f16") || !strcmp(value, "bf16")) break;
-            return cli_usage_error("--format is '%s': expected f16 or bf16", value);
-        case OPTION_INPUT:
-        case OPTION_OTHER_INPUT:
-            args->input = value;
-            break;
-        case OPTION_NUMBER:
-            return read_number(value, &args->number);
-        case OPTION_ANSWER:
-        case OPTION_OTHER_ANSWER:
-            args->answer = value;
-            break;
-        case OPTION_WITHIN:
-            args->within = true;
-            args->tolerance = NAN;
-            if (!strcmp(value, "auto")) break;
-            /* fall through */
-        case OPTION_TOLERANCE:
-            return read_real("--tolerance", value, 0, false, HUGE_VAL,
-                             "a number such as 1e-3, 0 or more", &args->tolerance);
-        case OPTION_HTML:
-            args->html = value;
-            break;
-        case OPTION_MINIMISE:
-            args->minimise = value;
-            if (!strcmp(value, "memory") || !strcmp(value, "time")) break;
-            return cli_usage_error("--minimise is '%s': expected memory or time", value);
-        case OPTION_CONFIG:
-            args->config = value;
-            break;
-        case OPTION_LAYERS:
-            args->layers = true;
-            break;
-        case OPTION_DISCRETISATION:
-            args->discretisation = true;
-            break;
-        case OPTION_STATIC:
-            args->is_static = true;
-            break;
-        case OPTION_RANGE:
-            return read_real("--range", value, 0, true, HUGE_VAL, "a number above 0, such as 6",
-                             &args->range);
-        case OPTION_SAMPLES:
-            if (cli_read_count(value, INT_MAX, NULL, &args->samples)) break;
-            return cli_usage_error("--samples is '%s': expected a whole number, 200 or more",
-                                   value);
-        case OPTION_COVERAGE:
-            return read_real("--coverage", value, 0, true, 1, "a number below 1, such as 0.95",
-                             &args->coverage);
-        case OPTION_CONFIDENCE:
-            return read_real("--confidence", value, 0, false, 1,
-                             "a number below 1, such as 0.99, or 0", &args->confidence);
-        case OPTION_WEIGHTS:
-            args->weights = value;
-            break;
-        case OPTION_SAMPLE:
-            args->sample = value;
-            break;
-        case OPTION_KEY:
-            args->key = value;
-            break;
-        case OPTION_AXES:
-            args->axes = value;
-            break;
-        case OPTION_SPECTRUM:
-            args->spectrum = true;
-            break;
-        case OPTION_ANIMATE:
-            args->animate = true;
-            break;
-        case OPTION_COLORMAP:
-            args->colormap = value;
-            break;
-        case OPTION_UNIT:
-            args->unit = value;
-            break;
-        case OPTION_QUICK:
-            args->quick = true;
-            break;
-        case OPTION_FULL:
-            args->full = true;
-            break;
-        case OPTION_LIST:
-            args->list = true;
-            break;
-        case OPTION_CPU:
-            args->cpu = true;
-            break;
-        case OPTION_SHOW:
-            args->show = true;
-            break;
-        case OPTION_RESET:
-            args->reset = true;
-            break;
-        case OPTION_TUNED:
-            args->tuned = true;
-            break;
-        case OPTION_JSON:
-            args->json = true;
-            break;
-        case OPTION_QUIET:
-            args->quiet = true;
-            break;
-        case OPTION_THREADS:
-            return cli_check_threads("--threads", value, NULL, &args->n_threads);
-        case OPTION_ISA:
-            args->isa = value;
-            return cli_check_isa("--isa", value);
-        case OPTION_HELP:
-            args->help = true;
-            break;
-        case OPTION_COUNT:
-            break;
-    }
+    if (o->read != NULL) return o->read(value, args);
+    char *place = (char *)args + o->place;
+    if (o->value == NULL)
+        *(bool *)place = true;
+    else
+        *(const char **)place = value;
     return 0;
 }
 
