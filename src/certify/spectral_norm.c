@@ -12,6 +12,7 @@
 #include "certify/upwards.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "number/format.h"
 
 enum { MOST_STEPS = 60 };
 
@@ -148,8 +149,7 @@ static double number(const job *j, int64_t block, int plane, int64_t at) {
     if (j->in.data == NULL) return j->planes[plane][at];
     const int64_t parts = j->in.is_complex ? 2 : 1;
     const int64_t i = (block * parts + plane) * j->in.rows * j->in.cols + at;
-    return j->in.format == MPNO_F64 ? ((const double *)j->in.data)[i]
-                                    : (double)((const float *)j->in.data)[i];
+    return mpno_real_at(j->in.format, j->in.data, i);
 }
 
 /* The long side becomes that of rows, so that products have the short one: a matrix has the norm of

@@ -9,6 +9,7 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "kernel/field_kernels.h"
 
 /* The interpolant of 1 at point j and 0 elsewhere, at point i of the other grid. */
 static double element(int64_t from, int64_t to, int64_t i, int64_t j) {
@@ -31,15 +32,10 @@ typedef struct axis_job {
 static void one_row(void *argument, int64_t task, int thread) {
     const axis_job *j = argument;
     const int64_t outer = task / j->to, i = task % j->to;
-    double *restrict out = j->out + task * j->inner;
     (void)thread;
-    memset(out, 0, (size_t)j->inner * sizeof *out);
-    for (int64_t k = 0; k < j->from; k++) {
-        const double *restrict in = j->in + (outer * j->from + k) * j->inner;
-        const double m = j->matrix[i * j->from + k];
-        if (m == 0) continue;
-        for (int64_t c = 0; c < j->inner; c++) out[c] += m * in[c];
-    }
+    mpno_field_kernels_get(MPNO_F64)->apply_matrix(
+        j->out + task * j->inner, j->in + outer * j->from * j->inner, j->matrix + i * j->from, 0, 1,
+        1, j->from, j->inner);
 }
 
 /* Values with the first n axes on the grid `to`. */

@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "data/select.h"
+#include "number/format.h"
 
 enum { SHAPE_TEXT = 200 };
 
@@ -183,8 +184,7 @@ static mpno_status check_finite(mpno_ctx *ctx, const side *s, const mpno_dataset
     int64_t n = s->points * s->planes * s->channels;
     if (all_finite(set->format, values, n)) return MPNO_OK;
     for (int64_t i = 0; i < n; i++) {
-        double value = set->format == MPNO_F64 ? ((const double *)values)[i]
-                                               : (double)((const float *)values)[i];
+        const double value = mpno_real_at(set->format, values, i);
         if (!isfinite(value)) return fail_not_finite(ctx, s, set, sample, i, value);
     }
     return MPNO_OK;

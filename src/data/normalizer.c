@@ -6,10 +6,7 @@
 
 #include "core/memory.h"
 #include "data/tensors.h"
-
-static double value_at(mpno_format format, const void *data, int64_t i) {
-    return format == MPNO_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
-}
+#include "number/format.h"
 
 const char *mpno_encoding_name(mpno_encoding encoding) {
     static const char *const names[] = {"scalar", "channel-wise", "pixel-wise"};
@@ -64,7 +61,7 @@ static void merge_tile(mpno_moments *m) {
 
 static void add_scalar(mpno_moments *m, mpno_format format, const void *data, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
-        m->tile[m->in_tile++] = value_at(format, data, i);
+        m->tile[m->in_tile++] = mpno_real_at(format, data, i);
         m->n++;
         if (m->in_tile == MPNO_MOMENTS_TILE) merge_tile(m);
     }
@@ -82,7 +79,7 @@ void mpno_moments_add(mpno_moments *m, mpno_format format, const void *data, int
         const int64_t first = first_of(out, m->n / channels, &before);
         for (int64_t c = 0; c < channels; c++) {
             double *mean = &out->means[first + c];
-            const double x = value_at(format, data, i + c), deviation = x - *mean;
+            const double x = mpno_real_at(format, data, i + c), deviation = x - *mean;
             *mean += deviation / (double)(before + 1);
             out->stds[first + c] += deviation * (x - *mean);
         }

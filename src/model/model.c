@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "core/rng.h"
+#include "number/format.h"
 
 static void draw(mpno_param *p, mpno_format arithmetic, mpno_rng *rng, double *values) {
     const size_t count = mpno_weight_count(&p->weight);
@@ -145,8 +146,7 @@ void mpno_param_export(const mpno_param *param, mpno_format arithmetic, const vo
     const size_t count = mpno_weight_count(&param->weight);
     for (size_t i = 0; i < count; i++) {
         const size_t at = inside_index(param, i);
-        values[i] =
-            arithmetic == MPNO_F64 ? ((const double *)data)[at] : (double)((const float *)data)[at];
+        values[i] = mpno_real_at(arithmetic, data, (int64_t)at);
     }
 }
 

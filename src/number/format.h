@@ -33,6 +33,11 @@ static inline bool mpno_format_is_plain(mpno_format format) {
 double mpno_format_max(mpno_format format);  /* largest finite value */
 double mpno_format_unit(mpno_format format); /* u: half the distance from 1 to the next number */
 
+/* Number i of an array of the arithmetic format, MPNO_F32 or MPNO_F64. */
+static inline double mpno_real_at(mpno_format format, const void *data, int64_t i) {
+    return format == MPNO_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+}
+
 /* Scalar casts. NaN stays NaN (quiet), overflow gives infinity (NaN in f8e4m3, which has none),
  * subnormals are kept. */
 uint16_t mpno_f16_from_f32(float x);

@@ -2,6 +2,8 @@
  * See view.h. */
 #include "report/view.h"
 
+#include "number/format.h"
+
 int mpno_view_planes(const mpno_view *v) {
     return v->ndim >= 3 ? MPNO_VIEW_MAX_PLANES : 1;
 }
@@ -37,8 +39,7 @@ mpno_panel_field mpno_view_cut(const mpno_view *v, int k, int64_t channel, float
     for (int64_t i = 0; i < n1; i++)
         for (int64_t j = 0; j < n2; j++) {
             const int64_t at = start + i * down + j * right;
-            out[i * n2 + j] = v->format == MPNO_F64 ? (float)((const double *)v->data)[at]
-                                                    : ((const float *)v->data)[at];
+            out[i * n2 + j] = (float)mpno_real_at(v->format, v->data, at);
         }
     *to += n1 * n2;
     return (mpno_panel_field){out, n1, n2};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+#include "number/format.h"
 #include "report/chart.h"
 #include "report/page.h"
 #include "report/png.h"
@@ -35,16 +36,13 @@ typedef struct gallery {
     double *shells;          /* owned: [n_shells][channels], of one field */
 } gallery;
 
-static double value_at(mpno_format format, const void *data, int64_t i) {
-    return format == MPNO_F64 ? ((const double *)data)[i] : ((const float *)data)[i];
-}
-
 /* error = prediction - truth; gives its relative L2 norm (the norm itself where the truth is 0). */
 static double subtract(mpno_format format, const void *prediction, const void *truth, int64_t n,
                        void *error) {
     double error2 = 0, truth2 = 0;
     for (int64_t i = 0; i < n; i++) {
-        const double y = value_at(format, truth, i), e = value_at(format, prediction, i) - y;
+        const double y = mpno_real_at(format, truth, i),
+                     e = mpno_real_at(format, prediction, i) - y;
         if (format == MPNO_F64)
             ((double *)error)[i] = e;
         else

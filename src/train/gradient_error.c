@@ -6,15 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "number/format.h"
+
 /* Sums over numbers of the two gradients. */
 typedef struct sums {
     double low, full, product, difference;
 } sums;
-
-static double at(const void *values, mpno_format format, size_t i, double scale) {
-    return (format == MPNO_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i]) /
-           scale;
-}
 
 static sums sums_of(const mpno_model *model, int param, mpno_network *low, double low_scale,
                     mpno_network *full, double full_scale) {
@@ -23,8 +20,8 @@ static sums sums_of(const mpno_model *model, int param, mpno_network *low, doubl
     const size_t n = mpno_weight_count(&model->params[param].weight);
     sums s = {0};
     for (size_t i = 0; i < n; i++) {
-        const double x = at(a, model->arithmetic, i, low_scale),
-                     y = at(b, model->arithmetic, i, full_scale);
+        const double x = mpno_real_at(model->arithmetic, a, (int64_t)i) / low_scale,
+                     y = mpno_real_at(model->arithmetic, b, (int64_t)i) / full_scale;
         s.low += x * x, s.full += y * y, s.product += x * y;
         s.difference += (x - y) * (x - y);
     }

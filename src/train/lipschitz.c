@@ -8,6 +8,7 @@
 #include "certify/spectral_norm.h"
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "number/format.h"
 
 enum { STEPS = 5 }; /* 1.027 for 32 x 32 */
 
@@ -118,11 +119,6 @@ typedef struct job {
     double budget;
 } job;
 
-static double number(const mpno_matrices *m, int64_t i) {
-    return m->format == MPNO_F64 ? ((const double *)m->data)[i]
-                                 : (double)((const float *)m->data)[i];
-}
-
 /* Rounding products moves a matrix of N columns by sqrt(N) u of its norm at most, which the factor
  * leaves room for (L8). */
 static void scale(const mpno_matrices *m, void *data, double factor) {
@@ -145,7 +141,8 @@ static void project_block(void *argument, int64_t block, int thread) {
     char *data = (char *)(uintptr_t)one.data + (size_t)(block * n) * mpno_format_bytes(one.format);
     double sum = 0, bound;
     one.data = data, one.blocks = 1;
-    for (int64_t i = 0; i < n; i++) sum += number(&one, i) * number(&one, i);
+    for (int64_t i = 0; i < n; i++)
+        sum += mpno_real_at(one.format, data, i) * mpno_real_at(one.format, data, i);
     if (sqrt(sum) * (1 + 1e-9) <= j->budget) return; /* the Frobenius norm is none the less */
     mpno_spectral_norms_into(&one, STEPS, 1, l->scratch + (size_t)thread * l->room, &bound);
     if (!(bound > j->budget) || !isfinite(bound)) return;
@@ -156,10 +153,10 @@ static void project_block(void *argument, int64_t block, int thread) {
 static bool clamp(const mpno_matrices *m, void *data, double most) {
     bool changed = false;
     for (int64_t i = 0; i < m->cols; i++) {
-        if (fabs(number(m, i)) <= most) continue;
+        if (fabs(mpno_real_at(m->format, m->data, i)) <= most) continue;
         changed = true;
         if (m->format == MPNO_F64)
-            ((double *)data)[i] = copysign(most, number(m, i));
+            ((double *)data)[i] = copysign(most, mpno_real_at(m->format, m->data, i));
         else /* toward zero: the budget need not be a float */
             ((float *)data)[i] = copysignf((float)(most * (1 - 0x1p-23)), ((float *)data)[i]);
     }

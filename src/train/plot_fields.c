@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "number/format.h"
 #include "report/apng.h"
 #include "report/png.h"
 #include "train/plot.h"
@@ -64,8 +65,7 @@ static mpno_plot_field copy(const mpno_plot_field *f, double **to) {
             }
             for (int64_t c = 0; c < v->channels; c++) {
                 const int64_t k = from + c * v->channel_stride;
-                *at++ = v->format == MPNO_F64 ? ((const double *)v->data)[k]
-                                              : ((const float *)v->data)[k];
+                *at++ = mpno_real_at(v->format, v->data, k);
             }
         }
     int64_t stride = v->channels;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "number/format.h"
 #include "report/chart.h"
 #include "report/png.h"
 #include "train/plot.h"
@@ -51,8 +52,7 @@ static void gather(const mpno_plot_field *f, int64_t time, double *out) {
         }
         for (int64_t c = 0; c < v->channels; c++) {
             const int64_t k = at + c * v->channel_stride;
-            out[i * v->channels + c] =
-                v->format == MPNO_F64 ? ((const double *)v->data)[k] : ((const float *)v->data)[k];
+            out[i * v->channels + c] = mpno_real_at(v->format, v->data, k);
         }
     }
 }

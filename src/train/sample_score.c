@@ -6,12 +6,9 @@
 
 #include "core/memory.h"
 #include "kernel/field_kernels.h"
+#include "number/format.h"
 
 #define TWO_PI 6.28318530717958647692
-
-static double value_at(mpno_format format, const void *data, int64_t i) {
-    return format == MPNO_F64 ? ((const double *)data)[i] : ((const float *)data)[i];
-}
 
 /* As fmax, but NaN stays. */
 static double larger(double a, double b) {
@@ -57,8 +54,8 @@ static void add_channel(const mpno_scores *scores, const void *prediction, const
         double e[2] = {0}, y[2] = {0};
         for (int k = 0; k < shape->planes; k++) {
             const int64_t at = (i * shape->planes + k) * shape->channels + channel;
-            y[k] = value_at(shape->format, truth, at);
-            e[k] = value_at(shape->format, prediction, at) - y[k];
+            y[k] = mpno_real_at(shape->format, truth, at);
+            e[k] = mpno_real_at(shape->format, prediction, at) - y[k];
             scores->error[at] = e[k];
         }
         add_point(s, &mean, faces_at(shape, i), e, y);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "number/format.h"
 #include "train/restore.h"
 
 struct mpno_trained {
@@ -114,8 +115,7 @@ static void store(const mpno_predictor *p, mpno_format format, int64_t i, const 
         for (int64_t point = 0; point < points; point++)
             for (int64_t k = 0; k < planes; k++, to++) {
                 const int64_t at = (point * planes + k) * channels + c;
-                const double value = data->format == MPNO_F64 ? ((const double *)from)[at]
-                                                              : ((const float *)from)[at];
+                const double value = mpno_real_at(data->format, from, at);
                 if (format == MPNO_F64)
                     ((double *)y)[to] = value;
                 else
