@@ -74,6 +74,7 @@ static mpno_status add_row(const mpno_campaign *c, const mpno_value *result, con
     MPNO_TRY(add_number(text, errors, "mse"));
     MPNO_TRY(add_number(text, result, "epochs"));
     MPNO_TRY(add_number(text, result, "seconds_per_epoch"));
+    MPNO_TRY(add_number(text, result, "step_flops"));
     MPNO_TRY(add_number(text, result, "activation_bytes"));
     MPNO_TRY(add_number(text, result, "peak_bytes"));
     MPNO_TRY(add_number(text, result, "train_loss"));
@@ -97,9 +98,10 @@ static mpno_status write_csv(const mpno_campaign *c) {
     for (int a = 0; a < c->design->n_axes && status == MPNO_OK; a++)
         status = add_field(&text, c->design->axes->keys[a], false);
     if (status == MPNO_OK)
-        status = mpno_text_add(&text,
-                               "seed,time,evaluated,test,l2,h1,mse,epochs,seconds_per_epoch,"
-                               "activation_bytes,peak_bytes,train_loss,status,message\n");
+        status =
+            mpno_text_add(&text,
+                          "seed,time,evaluated,test,l2,h1,mse,epochs,seconds_per_epoch,step_flops,"
+                          "activation_bytes,peak_bytes,train_loss,status,message\n");
     for (int64_t i = 0; i < n_results(c) && status == MPNO_OK; i++)
         if (c->results[i] != NULL) status = add_result(c, c->results[i], &text);
     if (status == MPNO_OK) status = write_text(c, "results.csv", &text);
@@ -240,6 +242,7 @@ static mpno_status fill_headings(const writer *w, mpno_table *table) {
     }
     MPNO_TRY(mpno_table_column(table, "epochs", MPNO_RIGHT));
     MPNO_TRY(mpno_table_column(table, "s/epoch", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "Gflop/step", MPNO_RIGHT));
     MPNO_TRY(mpno_table_column(table, "activations, MiB", MPNO_RIGHT));
     return mpno_table_column(table, "peak, MiB", MPNO_RIGHT);
 }
@@ -269,12 +272,15 @@ static mpno_status fill_row(const writer *w, const mpno_row *row, const char *se
     }
     const mpno_spread epochs = mpno_row_number(w->c, row, "epochs"),
                       seconds = mpno_row_number(w->c, row, "seconds_per_epoch"),
+                      flops = mpno_row_number(w->c, row, "step_flops"),
                       activations = mpno_row_number(w->c, row, "activation_bytes"),
                       peak = mpno_row_number(w->c, row, "peak_bytes");
     MPNO_TRY(epochs.n > 0 ? mpno_table_cell(table, "%.4g", epochs.mean)
                           : mpno_table_cell(table, "-"));
     MPNO_TRY(seconds.n > 0 ? mpno_table_cell(table, "%.3g", seconds.mean)
                            : mpno_table_cell(table, "-"));
+    MPNO_TRY(flops.n > 0 ? mpno_table_cell(table, "%.3g", flops.mean * 1e-9)
+                         : mpno_table_cell(table, "-"));
     MPNO_TRY(mib_cell(table, &activations));
     return mib_cell(table, &peak);
 }
@@ -302,18 +308,46 @@ static mpno_status add_set(writer *w, const char *set) {
     return status;
 }
 
+/* Why a run failed; NULL: it did not. */
+static const char *message_of(const mpno_campaign *c, int cell, int64_t seed, bool equal_time) {
+    const mpno_value *result = *mpno_campaign_result(c, cell, seed, equal_time);
+    if (result == NULL || strcmp(mpno_value_get_string(result, "status", ""), "failed") != 0)
+        return NULL;
+    return mpno_value_get_string(result, "message", "");
+}
+
+static bool same_message(const char *a, const char *b) {
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* The failure of a run, once for all seeds that failed with the same words: of the first of them.
+ */
+static mpno_status add_failure(writer *w, int cell, int64_t seed, bool equal_time) {
+    const mpno_campaign *c = w->c;
+    const char *message = message_of(c, cell, seed, equal_time);
+    char text[256];
+    if (message == NULL) return MPNO_OK;
+    for (int64_t s = 0; s < seed; s++)
+        if (same_message(message, message_of(c, cell, s, equal_time))) return MPNO_OK;
+    mpno_design_cell_text(c->design, cell, text, sizeof text);
+    MPNO_TRY(mpno_text_add(&w->page, "- %s%s, seed %lld", text, equal_time ? ", equal time" : "",
+                           (long long)c->design->seeds[seed]));
+    for (int64_t s = seed + 1; s < c->design->n_seeds; s++)
+        if (same_message(message, message_of(c, cell, s, equal_time)))
+            MPNO_TRY(mpno_text_add(&w->page, ", %lld", (long long)c->design->seeds[s]));
+    return mpno_text_add(&w->page, ": %s\n", message);
+}
+
 /* Runs whose numbers were not finite, in their own words. */
 static mpno_status add_failures(writer *w) {
-    bool first = true;
-    for (int64_t i = 0; i < n_results(w->c); i++) {
-        const mpno_value *result = w->c->results[i];
-        if (result == NULL || strcmp(mpno_value_get_string(result, "status", ""), "failed") != 0)
-            continue;
-        if (first) MPNO_TRY(mpno_text_add(&w->page, "\n## Runs that failed\n\n"));
-        first = false;
-        MPNO_TRY(mpno_text_add(&w->page, "- %s: %s\n", mpno_value_get_string(result, "run", ""),
-                               mpno_value_get_string(result, "message", "")));
-    }
+    const mpno_design *d = w->c->design;
+    bool any = false;
+    for (int64_t i = 0; i < n_results(w->c); i++)
+        any = any || message_of(w->c, (int)(i / 2 / d->n_seeds), i / 2 % d->n_seeds, i % 2);
+    if (any) MPNO_TRY(mpno_text_add(&w->page, "\n## Runs that failed\n\n"));
+    for (int cell = 0; any && cell < d->n_cells; cell++)
+        for (int equal_time = 0; equal_time < 2; equal_time++)
+            for (int64_t s = 0; s < d->n_seeds; s++) MPNO_TRY(add_failure(w, cell, s, equal_time));
     return MPNO_OK;
 }
 

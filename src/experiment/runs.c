@@ -217,28 +217,50 @@ static mpno_status read_result(const mpno_campaign *c, const run *r, const char 
     return MPNO_OK;
 }
 
-/* The largest "activation_bytes" of the phases of a run. */
-static int64_t activation_bytes(const mpno_campaign *c, const run *r) {
+/* What an event of a run's log tells of its cost: the largest "activation_bytes" of its phases, and
+ * the sum over epochs of the "step_flops" that were told last. */
+typedef struct run_cost {
+    int64_t activation_bytes;
+    double step_flops, flops_sum;
+    int64_t n_epochs;
+} run_cost;
+
+static void add_event(run_cost *cost, const mpno_value *event) {
+    const mpno_value *bytes = mpno_value_get(event, "activation_bytes");
+    const double flops = mpno_value_get_real(event, "step_flops");
+    if (bytes != NULL && bytes->kind == MPNO_VALUE_INT && bytes->integer > cost->activation_bytes)
+        cost->activation_bytes = bytes->integer;
+    if (!isnan(flops)) cost->step_flops = flops;
+    if (strcmp(mpno_value_get_string(event, "event", ""), "epoch") != 0) return;
+    cost->flops_sum += cost->step_flops;
+    cost->n_epochs++;
+}
+
+static run_cost cost_of(const mpno_campaign *c, const run *r) {
     char path[PATH], inside[200];
     mpno_mapping file;
-    int64_t most = 0;
+    run_cost cost = {0};
     snprintf(inside, sizeof inside, "runs/%s/log.jsonl", r->name);
-    if (mpno_path_join(c->ctx, c->folder, inside, path, sizeof path) != MPNO_OK) return 0;
-    if (mpno_map_open(c->ctx, path, &file) != MPNO_OK) return 0;
+    if (mpno_path_join(c->ctx, c->folder, inside, path, sizeof path) != MPNO_OK) return cost;
+    if (mpno_map_open(c->ctx, path, &file) != MPNO_OK) return cost;
     for (const char *at = (const char *)file.data, *end = at + file.size; at < end;) {
         const char *line = memchr(at, '\n', (size_t)(end - at));
         const size_t n = line != NULL ? (size_t)(line - at) : (size_t)(end - at);
         mpno_value *event = NULL;
-        if (mpno_json_parse(c->ctx, path, at, n, &event) == MPNO_OK) {
-            const mpno_value *bytes = mpno_value_get(event, "activation_bytes");
-            if (bytes != NULL && bytes->kind == MPNO_VALUE_INT && bytes->integer > most)
-                most = bytes->integer;
-        }
+        if (mpno_json_parse(c->ctx, path, at, n, &event) == MPNO_OK) add_event(&cost, event);
         mpno_value_destroy(c->ctx, &event);
         at += n + 1;
     }
     mpno_map_close(&file);
-    return most;
+    return cost;
+}
+
+static mpno_status put_cost(const mpno_campaign *c, const run *r, mpno_value *result) {
+    const run_cost cost = cost_of(c, r);
+    MPNO_TRY(mpno_value_set_int(c->ctx, result, "activation_bytes", cost.activation_bytes));
+    if (cost.n_epochs == 0) return MPNO_OK;
+    return mpno_value_set_real(c->ctx, result, "step_flops",
+                               cost.flops_sum / (double)cost.n_epochs);
 }
 
 static mpno_status copy_numbers(const mpno_campaign *c, const mpno_value *from,
@@ -365,7 +387,7 @@ static mpno_status train(const mpno_campaign *c, mpno_ctx *ctx, const run *r, mp
     const mpno_status status = mpno_train(ctx, config, mpno_path_exists(path), &quiet, &json);
     if (status != MPNO_E_NUMERIC) MPNO_TRY(take_error(c, ctx, status));
     MPNO_TRY(mpno_value_set_map(c->ctx, result, "test", &tests));
-    MPNO_TRY(mpno_value_set_int(c->ctx, result, "activation_bytes", activation_bytes(c, r)));
+    MPNO_TRY(put_cost(c, r, result));
     if (status == MPNO_E_NUMERIC) {
         MPNO_TRY(mpno_value_set_string(c->ctx, result, "status", "failed"));
         return mpno_value_set_string(c->ctx, result, "message", mpno_ctx_error(ctx));

@@ -23,6 +23,7 @@ typedef struct mpno_campaign {
 /* A result:
  *   {run, cell: {axis: label}, seed, equal_time, checksum, status: "ok" or "failed", message,
  *    epochs, seconds, seconds_per_epoch, peak_bytes, activation_bytes, train_loss,
+ *    step_flops (operations of a step, as planned, mean over the epochs: modes may change),
  *    test: {evaluation: {set: {l2, h1, mse}}},               "as trained" is the first evaluation
  *    spectra: {evaluation: {layer: {signal: [..], noise: [..]}}},
  *    rounding: {format: {signal: [..], noise: [..], floor}}}    the last two where asked for */

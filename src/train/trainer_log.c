@@ -171,6 +171,8 @@ static mpno_status fill_phase(mpno_trainer *t, mpno_value *fields) {
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "step", t->state.step));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)activations));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "state_bytes", (int64_t)state));
+    MPNO_TRY(mpno_value_set_real(t->ctx, fields, "step_flops",
+                                 mpno_network_get_cost(t->networks[finest]).flops));
     MPNO_TRY(mpno_value_set_int(t->ctx, fields, "micro_batch",
                                 mpno_network_micro_batch(t->networks[finest])));
     MPNO_TRY(mpno_tensors_list(t->ctx, t->networks[finest], &tensors));
@@ -213,6 +215,7 @@ mpno_status mpno_trainer_log_modes(mpno_trainer *t) {
     if (status == MPNO_OK)
         status =
             mpno_value_set_int(t->ctx, fields, "activation_bytes", (int64_t)cost.activation_bytes);
+    if (status == MPNO_OK) status = mpno_value_set_real(t->ctx, fields, "step_flops", cost.flops);
     if (status == MPNO_OK) status = mpno_runlog_event(t->log, "modes", t->state.epoch + 1, fields);
     mpno_value_destroy(t->ctx, &fields);
     return status;

@@ -78,6 +78,24 @@ class Experiment(Case):
         half = [row for row in rows if row["policy"] == "half f16" and row["width"] == "4"]
         full = [row for row in rows if row["policy"] == "full" and row["width"] == "4"]
         self.assertLess(int(half[0]["activation_bytes"]), int(full[0]["activation_bytes"]))
+        wide = [row for row in rows if row["policy"] == "full" and row["width"] == "6"]
+        self.assertLess(1.2 * float(full[0]["step_flops"]), float(wide[0]["step_flops"]))
+
+    def test_operations_are_the_mean_over_epochs_when_modes_change(self):
+        flops = {}
+        for name, words in (("2", ("model.n_modes=[2, 2]",)), ("4", ("model.n_modes=[4, 4]",)),
+                            ("grows", ("model.n_modes=[2, 2]", "model.max_n_modes=[4, 4]",
+                                       "modes.rule=loss_gap", "modes.loss_gap=1e9", "modes.step=2",
+                                       "opt.n_epochs=4"))):
+            self.run_grid("seeds=[0]", "-o", name, *words)
+            flops[name] = float(self.rows(name)[0]["step_flops"])
+        history = [json.loads(line) for line in
+                   (self.folder / "grows/runs/full_4_s0/log.jsonl").read_text().splitlines()]
+        grown = sum(event["epoch"] for event in history if event["event"] == "modes")
+        self.assertEqual(sum(event["event"] == "modes" for event in history), 1)
+        share = (grown - 1) / 4  # of the epochs with 2 modes
+        self.assertAlmostEqual(flops["grows"], share * flops["2"] + (1 - share) * flops["4"],
+                               delta=1e-9 * flops["4"])
 
     def test_a_run_is_what_mpno_train_gives(self):
         self.run_grid("seeds=[5]")
@@ -144,7 +162,7 @@ class Experiment(Case):
         self.assertIn("not finite", lost[0]["message"])
         report = (self.folder / "out/report.md").read_text()
         self.assertIn("## Runs that failed", report)
-        self.assertIn("- lost_4_s0: epoch", report)
+        self.assertRegex(report, r"(?m)^- policy lost, width 4, seed 0: epoch")
         self.assertEqual([row["status"] for row in self.rows() if row["policy"] == "full"], ["ok"] * 2)
 
     def test_trained_models_are_evaluated_in_other_ways(self):
@@ -226,6 +244,8 @@ class Experiment(Case):
         self.assertFalse((self.folder / "experiments").exists())
         small = {"post-training": (), "breaking": ("opt.n_epochs=1",), "modes": ("opt.n_epochs=2",),
                  "profile": ("opt.n_epochs=1",), "frequency": (), "stabilisers": ("opt.n_epochs=1",), "formats": ("opt.n_epochs=1",),
+                 "pre-activations": ("opt.n_epochs=1",), "adaptive-modes": ("opt.n_epochs=2",),
+                 "fine-grid": ("made.darcy.n_samples=2", "made.darcy_test.n_samples=1"),
                  "contraction": (), "schedule": ("opt.n_epochs=2",),
                  "super-resolution": ("opt.n_epochs=1",)}
         self.assertEqual(set(names), {*small, "theorem"})
