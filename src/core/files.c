@@ -341,6 +341,15 @@ mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name, 
     return MPNO_OK;
 }
 
+mpno_status mpno_path_absolute(mpno_ctx *ctx, const char *folder, const char *name, char **out) {
+    char here[PATH_CAPACITY], base[PATH_CAPACITY], joined[PATH_CAPACITY], real[PATH_CAPACITY];
+    MPNO_CHECK(ctx, getcwd(here, sizeof here) != NULL, MPNO_E_IO,
+               "the current folder has no path, run from one that exists");
+    MPNO_TRY(mpno_path_join(ctx, here, folder ? folder : ".", base, sizeof base));
+    MPNO_TRY(mpno_path_join(ctx, base, name, joined, sizeof joined));
+    return mpno_strdup(ctx, realpath(joined, real) ? real : joined, out);
+}
+
 void mpno_path_folder(const char *path, char *out, size_t capacity) {
     const char *slash = strrchr(path, '/');
     if (slash == NULL) {

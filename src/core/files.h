@@ -45,6 +45,10 @@ bool mpno_path_same(const char *a, const char *b);
  * when too long. */
 MPNO_WARN_UNUSED mpno_status mpno_path_join(mpno_ctx *ctx, const char *folder, const char *name,
                                             char *out, size_t capacity);
+/* The name with folder (NULL: the current one, to which folder itself is relative) in front, free
+ * of links where the file is there; owned by the caller. */
+MPNO_WARN_UNUSED mpno_status mpno_path_absolute(mpno_ctx *ctx, const char *folder, const char *name,
+                                                char **out);
 /* Folder part of a path: "." for a bare name. */
 void mpno_path_folder(const char *path, char *out, size_t capacity);
 

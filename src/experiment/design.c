@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "core/memory.h"
+#include "data/source.h"
 
 static const char *const known_keys[] = {
     "title",    "asks",      "finds",      "made",    "base",    "axes",  "seeds",
@@ -215,10 +216,48 @@ static mpno_status apply_overrides(mpno_design *d, const mpno_experiment_opts *o
     return MPNO_OK;
 }
 
+/* ---- paths of data in a file, relative to it ---- */
+
+/* A text, or each of a list; "@NAME" and what is no path stay. */
+static mpno_status settle_path(mpno_ctx *ctx, const char *folder, mpno_value *value) {
+    for (size_t i = 0; value->kind == MPNO_VALUE_LIST && i < value->n; i++)
+        MPNO_TRY(settle_path(ctx, folder, value->items[i]));
+    if (value->kind != MPNO_VALUE_STRING || value->string[0] == '@' ||
+        mpno_path_is_source(value->string))
+        return MPNO_OK;
+    char *absolute = NULL;
+    MPNO_TRY(mpno_path_absolute(ctx, folder, value->string, &absolute));
+    mpno_free(ctx, value->string);
+    value->string = absolute;
+    return MPNO_OK;
+}
+
+/* data.train, data.test and data.validation, as sections and as dotted keys, wherever they stand.
+ */
+static mpno_status settle_paths(mpno_ctx *ctx, const char *folder, bool in_data, mpno_value *tree) {
+    static const char *const names[] = {"data.train", "data.test", "data.validation"};
+    for (size_t i = 0; tree->kind == MPNO_VALUE_MAP && i < tree->n; i++) {
+        bool path = false;
+        for (int k = 0; k < 3; k++)
+            path = path || strcmp(tree->keys[i], names[k] + (in_data ? 5 : 0)) == 0;
+        MPNO_TRY(
+            path ? settle_path(ctx, folder, tree->items[i])
+                 : settle_paths(ctx, folder, strcmp(tree->keys[i], "data") == 0, tree->items[i]));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status read_file(mpno_ctx *ctx, const char *path, mpno_value **out) {
+    char folder[4096];
+    mpno_path_folder(path, folder, sizeof folder);
+    MPNO_TRY(mpno_yaml_read(ctx, path, out));
+    return settle_paths(ctx, folder, false, *out);
+}
+
 static mpno_status read(mpno_design *d, const char *name, const mpno_experiment_opts *opts) {
     const mpno_value *size;
     name_of(name, d->name, sizeof d->name);
-    MPNO_TRY(is_path(name) ? mpno_yaml_read(d->ctx, name, &d->tree)
+    MPNO_TRY(is_path(name) ? read_file(d->ctx, name, &d->tree)
                            : parse_named(d->ctx, name, &d->tree));
     MPNO_CHECK(d->ctx, d->tree->kind == MPNO_VALUE_MAP, MPNO_E_CONFIG,
                "%s: the file is not a map of keys", name);

@@ -257,7 +257,8 @@ static run_cost cost_of(const mpno_campaign *c, const run *r) {
 
 static mpno_status put_cost(const mpno_campaign *c, const run *r, mpno_value *result) {
     const run_cost cost = cost_of(c, r);
-    MPNO_TRY(mpno_value_set_int(c->ctx, result, "activation_bytes", cost.activation_bytes));
+    if (cost.activation_bytes > 0)
+        MPNO_TRY(mpno_value_set_int(c->ctx, result, "activation_bytes", cost.activation_bytes));
     if (cost.flops_sum == 0) return MPNO_OK; /* no epoch, or a log of an older version */
     return mpno_value_set_real(c->ctx, result, "step_flops",
                                cost.flops_sum / (double)cost.n_epochs);

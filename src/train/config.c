@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/files.h"
 #include "core/memory.h"
@@ -181,18 +180,13 @@ mpno_status mpno_settings_parse(mpno_ctx *ctx, const char *file, const mpno_valu
     return status;
 }
 
-/* Makes *path absolute, taking it relative to folder (NULL: the current one); a source stays. */
+/* Makes *path absolute, taking it relative to folder; a source stays. */
 static mpno_status make_absolute(mpno_ctx *ctx, const char *folder, char **path) {
     if (!*path || mpno_path_is_source(*path)) return MPNO_OK;
-    char here[MAX_PATH], base[MAX_PATH], joined[MAX_PATH], real[MAX_PATH];
-    MPNO_CHECK(ctx, getcwd(here, sizeof here) != NULL, MPNO_E_IO,
-               "the current folder has no path, run from one that exists");
-    MPNO_TRY(mpno_path_join(ctx, here, folder ? folder : ".", base, sizeof base));
-    MPNO_TRY(mpno_path_join(ctx, base, *path, joined, sizeof joined));
-    char *copy = NULL;
-    MPNO_TRY(mpno_strdup(ctx, realpath(joined, real) ? real : joined, &copy));
+    char *absolute = NULL;
+    MPNO_TRY(mpno_path_absolute(ctx, folder, *path, &absolute));
     mpno_free(ctx, *path);
-    *path = copy;
+    *path = absolute;
     return MPNO_OK;
 }
 

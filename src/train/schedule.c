@@ -213,7 +213,9 @@ int mpno_schedule_at_end(const mpno_schedule *s, int64_t epoch) {
     return mpno_schedule_at(s, epoch, s->epoch_steps > 0 ? s->epoch_steps - 1 : 0);
 }
 
-bool mpno_schedule_begins(const mpno_schedule *s, int phase, int64_t epoch, int64_t step) {
+bool mpno_schedule_begins(const mpno_schedule *s, int before, int phase, int64_t epoch,
+                          int64_t step) {
     const mpno_run_place now = {epoch, step};
-    return !s->adaptive && steps_to(s, &now) == steps_to(s, &s->phase[phase].from);
+    if (s->adaptive) return before >= 0 ? phase != before : epoch == 0 && step == 0;
+    return steps_to(s, &now) == steps_to(s, &s->phase[phase].from);
 }

@@ -56,7 +56,9 @@ void mpno_schedule_fit(mpno_schedule *schedule, int64_t epoch_steps);
 int mpno_schedule_at(const mpno_schedule *schedule, int64_t epoch, int64_t step);
 /* That of the last step of an epoch. */
 int mpno_schedule_at_end(const mpno_schedule *schedule, int64_t epoch);
-/* Whether a phase begins with this step. */
-bool mpno_schedule_begins(const mpno_schedule *schedule, int phase, int64_t epoch, int64_t step);
+/* Whether a phase begins with this step. before: the one until now, -1 in a run that starts or was
+ * resumed. */
+bool mpno_schedule_begins(const mpno_schedule *schedule, int before, int phase, int64_t epoch,
+                          int64_t step);
 
 #endif

@@ -323,10 +323,10 @@ static mpno_status enter_phase(mpno_trainer *t, int64_t epoch, int64_t step) {
             status = mpno_network_create(t->model, &opts[n++], &t->ahead[i]);
     mpno_free(t->ctx, opts);
     MPNO_TRY(status);
+    const bool begins = mpno_schedule_begins(&t->schedule, t->phase, phase, epoch, step);
     t->phase = phase;
     t->scaled = mpno_settings_scale_loss(t->ctx, t->settings, p->policy);
     say_parts(t);
-    const bool begins = mpno_schedule_begins(&t->schedule, phase, epoch, step);
     if (begins || p->blend > 0) MPNO_TRY(mpno_trainer_log_phase(t, epoch));
     return mpno_trainer_diagnose_phase(t);
 }

@@ -106,6 +106,15 @@ class Experiment(Case):
         again = self.mpno("train", "out/runs/half-f16_6_s5/config.yaml", "output=third", "--json").json()
         self.assertEqual(again["test"]["8"]["l2"], summary["test"]["8"]["l2"])
 
+    def test_data_are_relative_to_the_grid_that_names_them(self):
+        self.mpno("generate", "darcy", "--n_samples", "8", "--resolution", "8", "-o", "flow.h5")
+        (self.folder / "grids").mkdir()
+        self.write(GRID.replace('"@flow"', "../flow.h5").replace(
+            '"6": {model.hidden_channels: 6}', '"6": {data.test: [../flow.h5]}'), "grids/near.yaml")
+        self.mpno("experiment", "grids/near.yaml", "-o", "out", "seeds=[0]")
+        self.assertEqual({(row["width"], row["status"]) for row in self.rows()},
+                         {("4", "ok"), ("6", "ok")})
+
     def test_means_deviations_and_comparison(self):
         self.run_grid()
         errors = {policy: [float(row["l2"]) for row in self.rows()

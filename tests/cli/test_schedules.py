@@ -104,6 +104,8 @@ class Adaptive(Phases):
                 words = (*self.WORDS, "opt.n_epochs=4", f"precision.measure={measure}")
                 self.train(run, *words, "precision.fraction=1e-9")
                 self.assertEqual([event["policy"] for event in self.events(run, "precision")], ["fft32", "full"])
+                self.assertEqual([(phase[0], phase[2]) for phase in self.phases(run)],
+                                 [(1, "mixed"), (2, "fft32"), (3, "full")])
                 self.assertTrue(all(event["raised"] and event["error"] > 0 for event in self.events(run, "precision")))
                 self.assertEqual(self.mpno("eval", run, "--json").json()["policy"], "full")
                 run = f"high-{measure}"
@@ -115,12 +117,14 @@ class Adaptive(Phases):
                 self.assertEqual(self.errors(run), json.loads((self.folder / run / "summary.json").read_text())["test"])
 
     def test_resumed_runs_decide_alike(self):
-        self.train("once", *self.WORDS, "opt.n_epochs=4", "precision.fraction=1e9")
+        levels = "precision.phases=mixed/prescale,full"
+        self.train("once", *self.WORDS, "opt.n_epochs=4", "precision.fraction=1e9", levels)
         shares = [event["share"] for event in self.events("once", "precision")]
-        self.stopped_and_resumed(*self.WORDS, f"precision.fraction={max(shares) * 0.999}",
-                                 "precision.phases=mixed/prescale,full")
+        self.stopped_and_resumed(*self.WORDS, f"precision.fraction={max(shares) * 0.999}", levels)
         self.assertEqual([{**event, "time": 0} for event in self.events("whole", "precision")],
                          [{**event, "time": 0} for event in self.events("parts", "precision")])
+        self.assertEqual(self.phases("whole"), self.phases("parts"))
+        self.assertEqual(len(self.phases("whole")), 2)
         self.train("t1", *self.WORDS, "opt.n_epochs=3", "precision.fraction=1e-9", "--threads", "1")
         self.train("t2", *self.WORDS, "opt.n_epochs=3", "precision.fraction=1e-9", "--threads", "2")
         self.assertEqual(self.weights("t1"), self.weights("t2"))

@@ -59,7 +59,7 @@ static void lengths_in_epochs_and_steps(void **state) {
     for (int64_t step = 0; step < 60; step++) {
         const int phase = mpno_schedule_at(&s, step / 5, step % 5);
         assert_int_equal(phase, step < 10 ? 0 : step < 17 ? 1 : step < 42 ? 2 : 3);
-        assert_int_equal(mpno_schedule_begins(&s, phase, step / 5, step % 5),
+        assert_int_equal(mpno_schedule_begins(&s, -1, phase, step / 5, step % 5),
                          step == 0 || step == 10 || step == 17 || step == 42);
     }
     assert_int_equal(mpno_schedule_at_end(&s, 3), 2);
