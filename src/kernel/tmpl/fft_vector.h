@@ -82,6 +82,12 @@ FFT_INLINE void NAME(copy_part)(unsigned char *dst, const unsigned char *src, in
 /* The first n < LANES values, the other lanes 0. */
 FFT_INLINE V NAME(fetch_part)(const void *src, mpno_format format, int64_t n) {
     if (NAME(bytes)(format) == sizeof(T)) return VERB(load_part)((const T *)src, n);
+#ifdef VEC_HAS_WORDS
+    if (NAME(bytes)(format) == sizeof(uint16_t)) {
+        const __m256i words = vec_load_words(src, n);
+        return NAME(fetch)(&words, format);
+    }
+#endif
     _Alignas(64) unsigned char part[LANES * 8] = {0};
     NAME(copy_part)(part, src, n, NAME(bytes)(format));
     return NAME(fetch)(part, format);
@@ -94,6 +100,14 @@ FFT_INLINE void NAME(stow_part)(void *dst, mpno_format format, V x, int64_t n, M
         VERB(store_part)((T *)dst, x, n);
         return;
     }
+#ifdef VEC_HAS_WORDS
+    if (NAME(bytes)(format) == sizeof(uint16_t)) {
+        __m256i words = _mm256_setzero_si256();
+        NAME(stow)(&words, format, x, bad);
+        vec_store_words(dst, words, n);
+        return;
+    }
+#endif
     _Alignas(64) unsigned char part[LANES * 8];
     NAME(stow)(part, format, x, bad);
     NAME(copy_part)(dst, part, n, NAME(bytes)(format));

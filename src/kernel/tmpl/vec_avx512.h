@@ -54,6 +54,16 @@ static inline __mmask8 vf64_first(int64_t n) {
     return (__mmask8)((1u << n) - 1u);
 }
 
+/* The first n < 16 words of 16 bits at p, the others 0: by a mask, since what was just stored in
+ * pieces is not ready to be loaded as a whole. */
+#define VEC_HAS_WORDS
+static inline __m256i vec_load_words(const void *p, int64_t n) {
+    return _mm256_maskz_loadu_epi16(vf32_first(n), p);
+}
+static inline void vec_store_words(void *p, __m256i words, int64_t n) {
+    _mm256_mask_storeu_epi16(p, vf32_first(n), words);
+}
+
 static inline vf32 vf32_load(const float *p) {
     return _mm512_loadu_ps(p);
 }

@@ -9,42 +9,28 @@
 
 #include "kernel/tmpl/codec_begin.h"
 
-/* 16 values at `src` of which those of the mask are read, times 2^(scale - 127). Both formats have
- * the layout of f16 but for their ends: e5m2 is its upper half, e4m3 has another bias. */
-KERNEL_INLINE __m512 block_load(const unsigned char *src, __mmask16 mask, const mpno_format format,
-                                __m512 factor) {
-    const __m256i code = _mm256_cvtepu8_epi16(_mm_maskz_loadu_epi8(mask, src));
-    if (format == MPNO_F8E5M2)
-        return _mm512_mul_ps(factor, _mm512_cvtph_ps(_mm256_slli_epi16(code, 8)));
-    const __m256i magnitude = _mm256_slli_epi16(_mm256_and_si256(code, _mm256_set1_epi16(0x7f)), 7),
-                  sign = _mm256_slli_epi16(_mm256_and_si256(code, _mm256_set1_epi16(0x80)), 8);
-    const __mmask16 nan = _mm256_cmpeq_epi16_mask(magnitude, _mm256_set1_epi16(0x7f << 7));
-    const __m512 x = _mm512_mul_ps(factor, _mm512_cvtph_ps(_mm256_or_si256(sign, magnitude)));
-    return _mm512_mask_mov_ps(x, nan, _mm512_set1_ps(NAN));
-}
-
-/* Codes of 16 values that the format reaches, in 32 bits each. Below the smallest normal number the
- * sum with a power of two counts in units. */
+/* Codes of 16 values that the format reaches, in 32 bits each: the sum with a power of two whose
+ * unit is the spacing about a value is rounded to it, and has the number of units in its low bits.
+ */
 KERNEL_INLINE __m512i block_code(__m512 x, const layout l) {
+    const unsigned shift = (unsigned)(23 - l.fraction);
     const __m512i bits = _mm512_castps_si512(x),
-                  a = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff)),
-                  sign = _mm512_srli_epi32(_mm512_andnot_si512(a, bits), 24);
-    const int shift = 23 - l.fraction;
-    const __m512i odd =
-        _mm512_and_si512(_mm512_srli_epi32(a, (unsigned)shift), _mm512_set1_epi32(1));
-    const __m512i half = _mm512_set1_epi32((1 << (shift - 1)) - 1 - ((127 - l.bias) << 23));
-    const __m512i normal =
-        _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(a, odd), half), (unsigned)shift);
-    const float turn = power(1 - l.bias - l.fraction + 23);
-    const __m512 counted = _mm512_add_ps(_mm512_castsi512_ps(a), _mm512_set1_ps(turn));
-    const __m512i small =
-        _mm512_sub_epi32(_mm512_castps_si512(counted), _mm512_castps_si512(_mm512_set1_ps(turn)));
-    const __mmask16 below = _mm512_cmplt_epi32_mask(a, _mm512_set1_epi32((128 - l.bias) << 23));
-    return _mm512_or_si512(sign, _mm512_mask_mov_epi32(normal, below, small));
+                  a = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+    const __m512i exponent = _mm512_max_epi32(_mm512_and_si512(a, _mm512_set1_epi32(0x7f800000)),
+                                              _mm512_set1_epi32((128 - l.bias) << 23));
+    const __m512i turn = _mm512_add_epi32(exponent, _mm512_set1_epi32((int)(shift << 23)));
+    const __m512 sum = _mm512_add_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(turn));
+    const __m512i units = _mm512_sub_epi32(_mm512_castps_si512(sum), turn);
+    const __m512i first = _mm512_sub_epi32(_mm512_srli_epi32(exponent, shift),
+                                           _mm512_set1_epi32((128 - l.bias) << l.fraction));
+    /* the sign before it: code | (bits >> 24 & 0x80) */
+    return _mm512_ternarylogic_epi32(_mm512_add_epi32(units, first), _mm512_srli_epi32(bits, 24),
+                                     _mm512_set1_epi32(0x80), 0xf8);
 }
 
-KERNEL_INLINE __mmask16 first_lanes(int64_t n) {
-    return n >= 16 ? (__mmask16)0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1u);
+/* Bit i: a block has value i. Without a branch, which is guessed wrong at the ends of rows. */
+KERNEL_INLINE uint32_t block_mask(int64_t n) {
+    return (uint32_t)(((uint64_t)1 << n) - 1);
 }
 
 /* The smallest scale with which the largest magnitude is a number of the format; one that is not
@@ -52,7 +38,8 @@ KERNEL_INLINE __mmask16 first_lanes(int64_t n) {
 KERNEL_INLINE int block_store(unsigned char *dst, unsigned char *scale, const float *src, int64_t n,
                               const mpno_format format, uint32_t largest) {
     const layout l = layout_of(format);
-    const __mmask16 low = first_lanes(n), high = first_lanes(n - 16);
+    const uint32_t mask = block_mask(n);
+    const __mmask16 low = (__mmask16)mask, high = (__mmask16)(mask >> 16);
     __m512 x = _mm512_maskz_loadu_ps(low, src), y = _mm512_maskz_loadu_ps(high, src + 16);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     const uint32_t most = _mm512_reduce_max_epu32(
@@ -90,21 +77,45 @@ KERNEL_INLINE int fast_store_block(unsigned char *dst, unsigned char *scale, con
                                  : block_store(dst, scale, src, n, MPNO_F8E5M2, bits_of(57344));
 }
 
+/* Both formats have the layout of f16 but for their ends: e5m2 is its upper half, e4m3 has a bias
+ * that is smaller by 8. */
+KERNEL_INLINE void block_load(float *dst, unsigned char scale, const unsigned char *src, int64_t n,
+                              const mpno_format format) {
+    const uint32_t mask = block_mask(n);
+    const __mmask16 low = (__mmask16)mask, high = (__mmask16)(mask >> 16);
+    const __m512i code = _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(mask, src));
+    __m512i half = _mm512_slli_epi16(code, 8);
+    __mmask32 nan = 0;
+    int bias = 0;
+    if (format == MPNO_F8E4M3) {
+        const __m512i magnitude =
+            _mm512_and_si512(_mm512_slli_epi16(code, 7), _mm512_set1_epi16(0x3f80));
+        nan = _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(0x3f80));
+        half = _mm512_ternarylogic_epi32(magnitude, half, _mm512_set1_epi16((short)0x8000), 0xf8);
+        bias = 8;
+    }
+    __m512 x = _mm512_cvtph_ps(_mm512_castsi512_si256(half)),
+           y = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(half, 1));
+    if (nan != 0) { /* rare */
+        x = _mm512_mask_mov_ps(x, (__mmask16)nan, _mm512_set1_ps(NAN));
+        y = _mm512_mask_mov_ps(y, (__mmask16)(nan >> 16), _mm512_set1_ps(NAN));
+    }
+    if (scale + bias > 254) { /* rare: the factor is not a number of f32, but the values may be */
+        x = _mm512_mul_ps(x, _mm512_set1_ps(256)), y = _mm512_mul_ps(y, _mm512_set1_ps(256));
+        bias = 0;
+    }
+    const __m512 factor = _mm512_set1_ps(power(scale - 127 + bias));
+    _mm512_mask_storeu_ps(dst, low, _mm512_mul_ps(x, factor));
+    _mm512_mask_storeu_ps(dst + 16, high, _mm512_mul_ps(y, factor));
+}
+
 KERNEL_INLINE void fast_load_block(float *dst, unsigned char scale, const unsigned char *src,
                                    int64_t n, mpno_format format) {
-    const __mmask16 low = first_lanes(n), high = first_lanes(n - 16);
-    const bool e4m3 = format == MPNO_F8E4M3;
-    __m512 factor = _mm512_set1_ps(power(scale - 127)), x, y;
-    if (e4m3) { /* the bias of f16 is larger by 8 */
-        factor = _mm512_mul_ps(factor, _mm512_set1_ps(256));
-        x = block_load(src, low, MPNO_F8E4M3, factor);
-        y = block_load(src + 16, high, MPNO_F8E4M3, factor);
+    if (format == MPNO_F8E4M3) {
+        block_load(dst, scale, src, n, MPNO_F8E4M3);
     } else {
-        x = block_load(src, low, MPNO_F8E5M2, factor);
-        y = block_load(src + 16, high, MPNO_F8E5M2, factor);
+        block_load(dst, scale, src, n, MPNO_F8E5M2);
     }
-    _mm512_mask_storeu_ps(dst, low, x);
-    _mm512_mask_storeu_ps(dst + 16, high, y);
 }
 
 #define TABLE mpno_codec_avx512

@@ -305,6 +305,78 @@ static void blocks_have_their_own_scales(void **state) {
     }
 }
 
+/* Blocks have the bits of the portable table whatever the ISA: values of all magnitudes, ties,
+ * zeros, infinities and NaN, rows that fill vectors and that do not, from any block on; and every
+ * pattern of 8 bits with every scale. Where a value is NaN any NaN will do. */
+enum { BLOCK_ROWS = 37, LONGEST = 100 };
+
+static void check_blocks(mpno_isa isa, mpno_format format, int row, bool finite, mpno_rng *rng) {
+    static float x[BLOCK_ROWS * LONGEST], want[BLOCK_ROWS * LONGEST], got[BLOCK_ROWS * LONGEST];
+    static unsigned char first[BLOCK_ROWS * LONGEST], other[BLOCK_ROWS * LONGEST + 1],
+        first_scales[BLOCK_ROWS * LONGEST], scales[BLOCK_ROWS * LONGEST];
+    const int n = BLOCK_ROWS * row, blocks = (row + 31) / 32, n_scales = BLOCK_ROWS * blocks;
+    const mpno_codec_kernels *plain = mpno_codec_kernels_get(MPNO_ISA_PORTABLE, MPNO_F32),
+                             *kernels = mpno_codec_kernels_get(isa, MPNO_F32);
+    mpno_codec codec = {.format = format,
+                        .scaling = MPNO_SCALING_BLOCK,
+                        .base = first,
+                        .row = row,
+                        .scales = first_scales};
+    for (int i = 0; i < n; i++) {
+        const int shift = i / row % 7 == 6 ? 119 : i / row % 7 == 5 ? -140 : i / row % 7 * 9 - 30;
+        x[i] = (float)ldexp(interesting(rng, format), shift);
+        if (i / row % 7 == 4) x[i] = 0;
+        if (finite && !isfinite(x[i])) x[i] = -0.0f;
+    }
+    memset(scales, 0xa5, sizeof scales), memset(other, 0xa5, sizeof other);
+    const int bad = plain->store(&codec, first, x, n);
+    codec.base = other, codec.scales = scales;
+    assert_int_equal(kernels->store(&codec, other, x, n), bad);
+    assert_memory_equal(scales, first_scales, (size_t)n_scales);
+    assert_int_equal(scales[n_scales], 0xa5);
+    assert_int_equal(other[n], 0xa5);
+    assert_memory_equal(other, first, (size_t)n);
+    plain->load(&codec, want, other, n);
+    for (int at = 0, count; at < n; at += count) { /* pieces may cut blocks */
+        count = 1 + (int)mpno_rng_below(rng, (uint64_t)n);
+        if (count > n - at) count = n - at;
+        if (at + count < n) got[at + count] = 7;
+        kernels->load(&codec, got + at, other + at, count);
+        if (at + count < n) assert_true(got[at + count] == 7);
+    }
+    for (int i = 0; i < n; i++)
+        if (!isnan(want[i]) || !isnan(got[i]))
+            assert_memory_equal(&want[i], &got[i], sizeof want[i]);
+}
+
+static void blocks_have_the_same_bits_everywhere(void **state) {
+    static const int rows[] = {1, 17, 24, 32, 33, 64, 80, 100};
+    static unsigned char codes[256];
+    mpno_isa isas[MPNO_ISA_COUNT];
+    const int n = list_isas(isas);
+    mpno_rng rng = mpno_rng_make(9, MPNO_STREAM_TEST, 0);
+    (void)state;
+    for (int i = 0; i < 256; i++) codes[i] = (unsigned char)i;
+    for (int c = 0; c < n * 2 * 8 * 12; c++)
+        check_blocks(isas[c / 192], formats[c / 96 % 2], rows[c / 12 % 8], c % 12 < 8, &rng);
+    for (int c = 0; c < n * 2 * 253; c++) {
+        unsigned char scales[8];
+        float want[256], got[256];
+        memset(scales, 1 + c % 253, sizeof scales);
+        scales[3] = 127, scales[5] = 1;
+        const mpno_codec codec = {.format = formats[c / 253 % 2],
+                                  .scaling = MPNO_SCALING_BLOCK,
+                                  .base = codes,
+                                  .row = 256,
+                                  .scales = scales};
+        mpno_codec_kernels_get(MPNO_ISA_PORTABLE, MPNO_F32)->load(&codec, want, codes, 256);
+        mpno_codec_kernels_get(isas[c / 506], MPNO_F32)->load(&codec, got, codes, 256);
+        for (int i = 0; i < 256; i++)
+            if (!isnan(want[i]) || !isnan(got[i]))
+                assert_memory_equal(&want[i], &got[i], sizeof want[i]);
+    }
+}
+
 /* Scales of a tensor, its channels and shells are those of the last pass, with room for twice as
  * much; the largest magnitudes are noted. */
 static void other_scales_follow_the_last_pass(void **state) {
@@ -364,6 +436,7 @@ int main(void) {
         cmocka_unit_test(stochastic_rounding_has_no_bias),
         cmocka_unit_test(stochastic_rounding_is_the_same_everywhere),
         cmocka_unit_test(blocks_have_their_own_scales),
+        cmocka_unit_test(blocks_have_the_same_bits_everywhere),
         cmocka_unit_test(other_scales_follow_the_last_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
