@@ -31,6 +31,7 @@ typedef struct mpno_line {
     int64_t m;          /* CHIRP: length of the convolution, at least n + k - 1 */
     void *chirps;       /* CHIRP, owned: factors of input, output, and of the transformed input */
     const void *chirp_in, *chirp_out, *chirp_filter;
+    double chirp_norm, chirp_off; /* CHIRP, for mpno_line_growth */
     double flops,
         cost; /* flops: as executed; cost: weighted by measured time, to choose between methods */
 } mpno_line;
