@@ -44,9 +44,10 @@ clang:
 	@cmake --preset clang >/dev/null
 	@cmake --build --preset clang
 
-#: make test-all      clang, asan and test, and 1e7 trials of the bounds of single operations
+#: make test-all      clang, asan and test; 1e7 trials of bounds of operations, 1e5 networks and 4200 searches (an hour)
 test-all: clang asan test
 	@MPNO_TEST_TRIALS=100 python3 scripts/run_tests.py --only lemmas
+	@MPNO_TEST_TRIALS=100 python3 scripts/run_tests.py --only certify_test_point
 
 #: make check-layers  who includes whom, against src/LAYERS
 check-layers:

@@ -25,10 +25,11 @@ PLACES = {
     "src/graph/op/columns_sums.c": ("mpno_columns_bound",),
     "src/transform/columns/columns.c": ("mpno_columns_gain", "mpno_columns_line_growth", "mpno_columns_rest_growth"),
     "src/transform/fft/fft.c": ("mpno_fft_growth",),
-    "src/transform/fft/line.c": ("mpno_line_growth",),
+    "src/transform/fft/line.c": ("mpno_line_growth", "measure_chirp"),
     "src/transform/fft/real_line.c": ("mpno_real_line_growth",),
-    "src/transform/fft/direct.c": ("mpno_direct_depth",),
+    "src/transform/fft/direct.c": ("mpno_direct_growth",),
     "src/transform/fft/passes.c": ("mpno_passes_growth",),
+    "src/graph/op/contract_low_rank.c": ("chain", "bound"),
     "src/graph/op/interpolate.c": ("matrix_norm", "bound"),
 }
 NUMBER = re.compile(r"(?<![\w.\[])(\d+(?:\.\d+)?)(?![\w.\]]|\s*\])")

@@ -66,7 +66,7 @@ typedef struct mpno_network_opts {
     mpno_format transform_arithmetic;
     bool keep_spectra; /* what spectral weights multiply stays readable: mpno_network_spectrum */
     mpno_storage_opts storage;
-    bool accurate; /* transforms with the least bound of their rounding errors, not the fastest: for
+    bool accurate; /* transforms whose bound of rounding errors grows least, not the fastest: for
                       certificates */
 } mpno_network_opts;
 #define MPNO_NETWORK_OPTS_INIT                                                                    \

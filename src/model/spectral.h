@@ -13,7 +13,8 @@
 
 /* Owns what graphs borrow; equal transforms are made once. One thread at a time. */
 typedef struct mpno_plans mpno_plans;
-/* accurate: transforms with the least bound of their rounding errors, none of them in two parts. */
+/* accurate: transforms whose bound of rounding errors grows least with the points, none of them in
+ * two parts. */
 MPNO_WARN_UNUSED mpno_status mpno_plans_create(mpno_ctx *ctx, bool accurate, mpno_plans **out);
 void mpno_plans_destroy(mpno_plans **plans);
 

@@ -246,8 +246,15 @@ static mpno_op_cost cost(const mpno_graph *graph, const mpno_node *node, int64_t
         (8.0 * (double)(n.inputs + n.outputs) + 6) * (double)(n.modes * batch * n.rank), true};
 }
 
+/* Roundings of a chain of n complex products in units of the operand's norm times u: two partial
+ * sums for each, of which one has only the real part of a last row, and the products. */
+static double chain(double n, const mpno_bound *matrix) {
+    return (1 + sqrt(2)) * n * matrix->norm + sqrt(2) * matrix->frobenius;
+}
+
 /* Statement B9 for three factors: |A| |S| |B|, each of which may have been made of others; chains
- * of 2 I, 2 and 2 R roundings. What underflows in the first two is multiplied by the others. */
+ * of 2 I, 2 and 2 R roundings, by the magnitudes of all products or by partial sums, whichever is
+ * less. What underflows in the first two is multiplied by the others. */
 static double bound(const mpno_bound_call *call) {
     const mpno_bound *x = &call->in[0], *a = &call->in[1], *s = &call->in[2], *b = &call->in[3];
     const double inputs = (double)call->graph->edges[call->node->in[0]].channels;
@@ -259,8 +266,10 @@ static double bound(const mpno_bound_call *call) {
     const double size = a->frobenius * s->most * b->frobenius;
     const double terms = sqrt(2) * (2 * inputs + 2 + 2 * rank),
                  after = sqrt(rank) * (s->most + 1) * b->frobenius;
+    const double sums = chain(inputs, a) / a->norm + 2 * sqrt(2) + chain(rank, b) / b->norm;
     return (computed + off) * x->error + off * x->norm +
-           mpno_bound_rounding(call, terms, size * x->norm) +
+           fmin(mpno_bound_rounding(call, terms, size * x->norm),
+                mpno_bound_rounding(call, sums, computed * x->norm)) +
            after * mpno_bound_rounding(call, terms, 0);
 }
 

@@ -2,6 +2,7 @@
  * Tables of the folded matrix product (formulas: direct.h; order: kernel/fft_kernels.h). */
 #include "transform/fft/direct.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -33,9 +34,17 @@ double mpno_direct_cost(int64_t n, int64_t last) {
     return (double)all_rows(n) * ((double)(2 * last + 1) + fold * groups);
 }
 
-/* A chain of rows, folded twice at most; the root; the product, where it is not fused. */
-double mpno_direct_depth(int64_t n) {
-    return (double)all_rows(n) + 4;
+/* Partial sums over some samples, the same for all frequencies, are the transform of a part of the
+ * line, whose norm is no larger than that of the whole (Bessel): a step of all chains together
+ * costs one rounding of the gain, and so does a level of folding, which is orthogonal but for a
+ * factor. Products that are not fused and rounded roots cost sqrt(last) each, but with the roots of
+ * 1, 2 and 4 points, which are exact. Statement B7. */
+double mpno_direct_growth(int64_t n, int64_t last, bool inverse, bool is_complex) {
+    const double products = n == 4 ? 0 : 2 * sqrt((double)last), ends = is_complex ? 1 : 0;
+    if (n == 1 || (inverse && last == 0)) return 0;
+    if (n == 2) return 1;
+    if (inverse) return ends + (double)last + (n % 2 == 0 ? 2 : 1) + products;
+    return (n % 2 == 0 && n > 4 ? 2 : 1) + (double)all_rows(n) + ends + products;
 }
 
 typedef struct table_writer {

@@ -24,8 +24,9 @@ double mpno_direct_flops(int64_t n, int64_t last);
 /* Multiply-adds of it, with the operations that cannot be part of one: proportional to measured
  * time. */
 double mpno_direct_cost(int64_t n, int64_t last);
-/* Roundings one after the other in a forward line of real numbers. */
-double mpno_direct_depth(int64_t n);
+/* See mpno_fft_growth: of the transform divided by sqrt(n). is_complex: of a complex line, whose
+ * parts are put together at its end or start. */
+double mpno_direct_growth(int64_t n, int64_t last, bool inverse, bool is_complex);
 MPNO_WARN_UNUSED mpno_status mpno_direct_create(mpno_ctx *ctx, mpno_format arithmetic, int64_t n,
                                                 int64_t last, bool inverse, mpno_direct *out);
 void mpno_direct_destroy(mpno_ctx *ctx, mpno_direct *direct);

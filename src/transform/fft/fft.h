@@ -46,7 +46,7 @@ typedef struct mpno_fft_problem {
     int ndim;
     int64_t size[MPNO_FFT_MAX_DIMS];
     int64_t keep[MPNO_FFT_MAX_DIMS];
-    bool accurate; /* least bound of rounding errors (mpno_fft_growth) rather than least time */
+    bool accurate; /* passes, whose mpno_fft_growth grows least with n, not least time */
 } mpno_fft_problem;
 
 typedef struct mpno_fft mpno_fft; /* immutable after create: share freely between threads */

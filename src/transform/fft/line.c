@@ -4,6 +4,7 @@
  * only (Rabiner et al. 1969). */
 #include "transform/fft/line.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "number/format.h"
 #include "transform/fft/roots.h"
 #include "transform/fft/rows.h"
+#include "transform/fft/wide.h"
 
 /* Sums over one line of a longer table lose accuracy like their square root: beyond this a fast
  * transform is better. */
@@ -69,32 +71,32 @@ static void chirp(int64_t j, int64_t n, long double *re, long double *im) {
  * divided by m. */
 static mpno_status chirp_filter(mpno_ctx *ctx, const mpno_line *line, int64_t in_first,
                                 int64_t n_in, int64_t out_first, int64_t n_out, double *filter) {
-    const mpno_fft_kernels *kernels = mpno_fft_kernels_get(MPNO_ISA_PORTABLE, MPNO_F64);
-    const int64_t width = kernels->lanes, row = 2 * width, m = line->m;
-    mpno_passes passes;
-    MPNO_TRY(mpno_passes_create(ctx, MPNO_F64, m, &passes));
-    double *rows = NULL;
-    mpno_status status = mpno_alloc_array(ctx, (size_t)(4 * m * row), sizeof *rows, &rows);
-    if (status == MPNO_OK) {
-        for (int64_t t = -(n_in - 1); t < n_out; t++) {
-            long double re, im;
-            chirp(out_first - in_first + t, line->n, &re, &im);
-            double *at = rows + (t < 0 ? t + m : t) * row;
-            at[0] = (double)re;
-            at[width] = (double)-im;
-        }
-        double *transformed = rows + m * row;
-        mpno_fft_rows in = mpno_rows_dense(rows, width), out = mpno_rows_dense(transformed, width);
-        mpno_passes_run(&passes, kernels, &out, &in, width, transformed + m * row,
-                        transformed + 2 * m * row);
-        for (int64_t j = 0; j < m; j++) {
-            filter[2 * j] = transformed[j * row] / (double)m;
-            filter[2 * j + 1] = transformed[j * row + width] / (double)m;
-        }
+    const int64_t m = line->m;
+    long double *sequence = NULL;
+    MPNO_TRY(mpno_alloc_array(ctx, 4 * (size_t)m, sizeof *sequence, &sequence));
+    long double *transformed = sequence + 2 * m;
+    for (int64_t t = -(n_in - 1); t < n_out; t++) {
+        long double *at = sequence + 2 * (t < 0 ? t + m : t);
+        chirp(out_first - in_first + t, line->n, &at[0], &at[1]);
+        at[1] = -at[1];
     }
-    mpno_free(ctx, rows);
-    mpno_passes_destroy(ctx, &passes);
+    const mpno_status status = mpno_wide_transform(ctx, m, sequence, transformed);
+    for (int64_t j = 0; status == MPNO_OK && j < 2 * m; j++)
+        filter[j] = (double)(transformed[j] / (long double)m);
+    mpno_free(ctx, sequence);
     return status;
+}
+
+/* The norm of the convolution, between whose ends stand two transforms of m points, in units of
+ * that of the line; and what the filter is off by before it is rounded to `arithmetic`. */
+static void measure_chirp(mpno_format arithmetic, const double *filter, mpno_line *line) {
+    const double m = (double)line->m, n = (double)line->n, k = (double)line->k;
+    double most = 0;
+    for (int64_t j = 0; j < line->m; j++)
+        most = fmax(most, hypot(filter[2 * j], filter[2 * j + 1]));
+    line->chirp_norm = (1 + 1e-6) * m * most / sqrt(n);
+    line->chirp_off = 1.01 * (mpno_wide_growth(line->m) + 3) * sqrt(m * (n + k) / n) *
+                      (double)LDBL_EPSILON / 2 / mpno_format_unit(arithmetic);
 }
 
 static mpno_status plan_chirp(mpno_ctx *ctx, mpno_format arithmetic, mpno_line *line) {
@@ -122,6 +124,7 @@ static mpno_status plan_chirp(mpno_ctx *ctx, mpno_format arithmetic, mpno_line *
     MPNO_TRY(mpno_alloc_array(ctx, 2 * (size_t)line->m, sizeof *values, &values));
     mpno_status status = chirp_filter(ctx, line, in_first, n_in, out_first, n_out, values);
     for (int64_t j = 0; j < 2 * line->m; j++) mpno_table_set(filter, arithmetic, j, values[j]);
+    if (status == MPNO_OK) measure_chirp(arithmetic, values, line);
     mpno_free(ctx, values);
     line->chirp_in = in;
     line->chirp_out = out;
@@ -176,24 +179,17 @@ const char *mpno_line_name(const mpno_line *line, char *text, size_t size) {
     return text;
 }
 
-/* DIRECT: a chain of as many folded products as there are rows, and roundings of the root, the
- * product, at most two of folding and one where even and odd parts meet. Forward, of magnitudes
- * |x| |cos| and |x| |sin| for each k = 0 .. last, which stands for k and -k; inverse, of magnitudes
- * |X| of k and -k, whose real and imaginary parts mix. CHIRP: what is convolved with chirps is at
- * most n_in + n_out times as large as the input, where the result is sqrt(n) times; two transforms
- * of m points, a filter that was transformed itself, and three products of complex numbers with
- * rounded factors. */
+/* CHIRP: two transforms of m points, three products of complex numbers with rounded factors, and a
+ * filter that was rounded twice, all of numbers whose norm is that of the convolution at most. */
 double mpno_line_growth(const mpno_line *line) {
-    const double n = (double)line->n, k = (double)line->k;
-    const double last = (double)largest_frequency(line);
     switch (line->method) {
         case MPNO_LINE_DIRECT:
-            return line->inverse ? (last + 5) * sqrt(4 * (last + 1))
-                                 : (mpno_direct_depth(line->n) + 1) * sqrt(2 * last + 1);
+            return mpno_direct_growth(line->n, largest_frequency(line), line->inverse, true);
         case MPNO_LINE_PASSES:
             return mpno_passes_growth(&line->passes);
         case MPNO_LINE_CHIRP:
-            return (n + k) / sqrt(n) * (4 * mpno_passes_growth(&line->passes) + 12);
+            return line->chirp_norm * (2 * mpno_passes_growth(&line->passes) + 11) +
+                   line->chirp_off;
     }
     return INFINITY;
 }

@@ -5,8 +5,8 @@
  *   forward   out[r] = sum_j in[j] exp(-2 pi i (first + r) j / n)     n rows to k rows
  *   inverse   out[j] = sum_r in[r] exp(+2 pi i (first + r) j / n)     k rows to n rows
  *
- * accurate: the method with the least bound of its rounding errors (mpno_line_growth) where the
- * points suit passes, not the fastest.
+ * accurate: passes where the points suit them, not the fastest: their bound of rounding errors
+ * (mpno_line_growth) grows like log n, that of a direct line like n.
  *
  * DIRECT: folded matrix product (few modes, small n). PASSES: mixed radix. CHIRP: large prime
  * factors, as a convolution. */
@@ -31,6 +31,7 @@ typedef struct mpno_line {
     int64_t m;          /* CHIRP: length of the convolution, at least n + k - 1 */
     void *chirps;       /* CHIRP, owned: factors of input, output, and of the transformed input */
     const void *chirp_in, *chirp_out, *chirp_filter;
+    double chirp_norm, chirp_off; /* CHIRP, for mpno_line_growth */
     double flops,
         cost; /* flops: as executed; cost: weighted by measured time, to choose between methods */
 } mpno_line;

@@ -95,10 +95,9 @@ double mpno_passes_cost(int64_t n, int largest) {
 }
 
 /* A pass is sqrt(radix) times a unitary map. Radix 2: one addition, u; 4, 8 and 16 are two to four
- * such; 8 has products with sqrt(1/2), 16 with roots. Odd r: (r - 1) / 2 folded products in each
- * part of a number, at most (r - 1) / 2 + 4 roundings one after the other of magnitudes whose norm
- * is r times that of the input. Then the products with roots: sqrt(5) u each and sqrt(1/2) u of the
- * roots themselves, none in the last pass. */
+ * such; 8 has products with sqrt(1/2), 16 with roots. Odd r: a folded line as in direct.c. Then the
+ * products with roots: sqrt(5) u each and sqrt(1/2) u of the roots themselves, none in the last
+ * pass. */
 double mpno_passes_growth(const mpno_passes *passes) {
     double growth = 0;
     for (int s = 0; s < passes->n_passes; s++) {
@@ -106,7 +105,7 @@ double mpno_passes_growth(const mpno_passes *passes) {
         if (passes->pass[s].radix % 2 == 0)
             growth += log2(r) + (r >= 8 ? products : 0);
         else
-            growth += sqrt(r) * ((r - 1) / 2 + 4);
+            growth += (r - 1) / 2 + 2 + 2 * sqrt((r - 1) / 2);
         if (passes->pass[s].ido > 1) growth += products;
     }
     return growth;

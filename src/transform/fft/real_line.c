@@ -81,15 +81,14 @@ const char *mpno_real_line_name(const mpno_real_line *line, char *text, size_t s
     return text;
 }
 
-/* DIRECT as a complex line; of the weights of k frequencies the sum is at most 2 k - 1. HALF: a
- * line of n/2 points, and a pass of radix 2 after its two interleaved transforms were parted: a map
- * that is orthogonal between all of the modes, of which each that is kept stands for two. FULL: a
- * line of real numbers, any of whose errors may be in the half that is kept and weighs twice. */
+/* HALF: a line of n/2 points, and a pass of radix 2 after its two interleaved transforms were
+ * parted: a map that is orthogonal between all of the modes, of which each that is kept stands for
+ * two. FULL: a line of real numbers, any of whose errors may be in the half that is kept and weighs
+ * twice. */
 double mpno_real_line_growth(const mpno_real_line *line) {
-    const double k = (double)line->k;
     switch (line->method) {
         case MPNO_REAL_DIRECT:
-            return (line->inverse ? k + 3 : mpno_direct_depth(line->n)) * sqrt(2 * k - 1);
+            return mpno_direct_growth(line->n, line->k - 1, line->inverse, false);
         case MPNO_REAL_HALF:
             return mpno_line_growth(&line->line) + 6;
         case MPNO_REAL_FULL:

@@ -348,9 +348,13 @@ static double low_rank(asked c) {
     const long double above =
         ((long double)a->norm + a->error) * (s->most + s->error) * (b->norm + b->error);
     const double terms = 2 * sqrt(2) * (channels(c, 0) + 1 + rank);
+    const double sums = (1 + sqrt(2)) * (channels(c, 0) + rank) +
+                        sqrt(2) * (a->frobenius / a->norm + b->frobenius / b->norm + 2);
     const long double exact = (long double)a->norm * s->most * b->norm;
+    const double by_products = rounding(c, terms, a->frobenius * s->most * b->frobenius * x->norm),
+                 by_sums = rounding(c, sums, (double)exact * x->norm);
     return (double)(above * x->error + (above - exact) * x->norm) +
-           rounding(c, terms, a->frobenius * s->most * b->frobenius * x->norm) +
+           (by_products < by_sums ? by_products : by_sums) +
            sqrt(rank) * (1 + s->most) * b->frobenius * underflow(c, terms);
 }
 

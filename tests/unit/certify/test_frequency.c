@@ -498,6 +498,33 @@ static void stochastic_rounding_spreads_over_all_modes(void **state) {
     }
 }
 
+/* -------- F8: spectra that are stored -------- */
+
+static void stored_coefficients_are_off_by_both_roundings(void **state) {
+    (void)state;
+    double v[MOST_POINTS], r[MOST_POINTS], nearest = 0;
+    for (int64_t t = 0; t < times(TRIALS); t++) {
+        const grid g = any_grid();
+        const mpno_format format = formats[below(N_FORMATS)];
+        const int64_t k = below(g.points);
+        const double u = mpno_format_unit(format);
+        double exact[2], made[2];
+        any_field(&g, format, v);
+        for (int64_t x = 0; x < g.points; x++) r[x] = mpno_format_round(v[x], format);
+        coefficient(&g, v, k, exact), coefficient(&g, r, k, made);
+        const double off = hypot(mpno_format_round(made[0], format) - exact[0],
+                                 mpno_format_round(made[1], format) - exact[1]);
+        const double most = (1 + u) * mpno_floor_of(v, g.points, format).mean +
+                            u * hypot(exact[0], exact[1]) + sqrt(2) * mpno_rounding_eta(format);
+        /* f64 sums of both are off by little of what they add up */
+        if (!(off <= most * slack + (slack - 1) * mean_modulus(v, g.points)))
+            fail_msg("%s, %d points, frequency %d: off by %g of %g", mpno_format_get(format)->name,
+                     (int)g.points, (int)k, off, most);
+        if (most > 0) nearest = fmax(nearest, off / most);
+    }
+    assert_true(nearest >= 0.25);
+}
+
 /* -------- F9: butterflies -------- */
 
 enum { FIELDS = 256 };
@@ -631,6 +658,7 @@ int main(void) {
         cmocka_unit_test(truncation_keeps_what_it_promises),
         cmocka_unit_test(truncation_promises_no_more),
         cmocka_unit_test(stochastic_rounding_spreads_over_all_modes),
+        cmocka_unit_test(stored_coefficients_are_off_by_both_roundings),
         cmocka_unit_test(roots_are_off_by_no_more_than_the_bound_has),
         cmocka_unit_test_setup_teardown(butterflies_stay_below_their_bound, make_context,
                                         end_context),

@@ -12,34 +12,13 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "certify/point.h"
-#include "support/quad_case.h"
-#include "unit/model/support.h"
+#include "unit/certify/point_case.h"
 
 enum { CASES = 1000 };
 
 static int n_cases(void) {
     const char *times = getenv("MPNO_TEST_TRIALS");
     return CASES * (times == NULL ? 1 : atoi(times));
-}
-
-static mpno_certifier *make_certifier(mpno_ctx *ctx, const quad_case *q) {
-    mpno_certifier_opts opts = {.norms = MPNO_OBJECTIVE_INIT, .embedding = q->embedding};
-    mpno_certifier *certifier;
-    memcpy(opts.grid, q->opts.grid, sizeof opts.grid);
-    memcpy(opts.output_grid, q->opts.output_grid, sizeof opts.output_grid);
-    memcpy(opts.norms.measure, q->domain.measure, sizeof opts.norms.measure);
-    memcpy(opts.norms.one_sided, q->domain.one_sided, sizeof opts.norms.one_sided);
-    if (q->normalized) opts.x = &q->x, opts.y = &q->y;
-    if (mpno_certifier_create(q->model, &opts, &certifier) != MPNO_OK)
-        fail_msg("%s", mpno_ctx_error(ctx));
-    return certifier;
-}
-
-static void in_order(quad_norms norms, double values[MPNO_N_DISTANCES]) {
-    values[MPNO_DISTANCE_L2] = norms.l2;
-    values[MPNO_DISTANCE_H1] = norms.h1;
-    values[MPNO_DISTANCE_MOST] = norms.most;
 }
 
 /* What the cases came to. */
@@ -51,33 +30,13 @@ typedef struct outcome {
 
 static void check(const quad_case *q, const char *text, const mpno_point *point,
                   const mpno_certifier *certifier, const double *answer, outcome *o) {
-    quad_number *exact = calloc(q->n_out, sizeof *exact);
-    double distance[MPNO_N_DISTANCES], size[MPNO_N_DISTANCES], shadow[MPNO_N_DISTANCES];
-    assert_non_null(exact);
-    assert_null(quad_refuses(mpno_model_config(q->model), &q->opts));
-    quad_network_run(q->model, &q->opts, q->input, exact);
-    in_order(quad_distance(&q->domain, exact, answer), distance);
-    in_order(quad_distance(&q->domain, exact, NULL), size);
-    in_order(quad_distance(&q->domain, exact, mpno_certifier_answer(certifier)), shadow);
-    for (int k = 0; k < MPNO_N_DISTANCES; k++) {
-        const mpno_interval d = point->distance[k], s = point->size[k];
-        if (!(d.lower <= distance[k] && distance[k] <= d.upper))
-            fail_msg("%s: %s distance %.17g outside %.17g .. %.17g", text, mpno_distance_name(k),
-                     distance[k], d.lower, d.upper);
-        if (!(s.lower <= size[k] && size[k] <= s.upper))
-            fail_msg("%s: %s size %.17g outside %.17g .. %.17g", text, mpno_distance_name(k),
-                     size[k], s.lower, s.upper);
-        if (!(shadow[k] <= point->shadow[k]))
-            fail_msg("%s: the shadow is off by %.3g in %s, its bound is %.3g", text, shadow[k],
-                     mpno_distance_name(k), point->shadow[k]);
-        assert_true(d.lower >= 0 && s.lower >= 0);
-    }
-    if (getenv("MPNO_TEST_VERBOSE") != NULL && point->shadow[0] < 100 * shadow[0])
-        print_message("%s: bound %.3g, shadow off by %.3g\n", text, point->shadow[0], shadow[0]);
-    o->slack[o->certified] = point->shadow[MPNO_DISTANCE_L2] / shadow[MPNO_DISTANCE_L2];
+    const point_truth truth = point_check(q, text, point, certifier, answer);
+    const double shadow = truth.shadow[MPNO_DISTANCE_L2];
+    if (getenv("MPNO_TEST_VERBOSE") != NULL && point->shadow[0] < 100 * shadow)
+        print_message("%s: bound %.3g, shadow off by %.3g\n", text, point->shadow[0], shadow);
+    o->slack[o->certified] = point->shadow[MPNO_DISTANCE_L2] / shadow;
     o->excess[o->certified] =
-        point->distance[MPNO_DISTANCE_L2].upper / distance[MPNO_DISTANCE_L2] - 1;
-    free(exact);
+        point->distance[MPNO_DISTANCE_L2].upper / truth.distance[MPNO_DISTANCE_L2] - 1;
 }
 
 static void certify(mpno_ctx *ctx, uint64_t seed, const quad_case *q, outcome *o) {
@@ -88,7 +47,7 @@ static void certify(mpno_ctx *ctx, uint64_t seed, const quad_case *q, outcome *o
     if (!quad_case_answer(ctx, q, q->policy, answer)) {
         o->unanswered++; /* out of a format's range */
     } else {
-        mpno_certifier *certifier = make_certifier(ctx, q);
+        mpno_certifier *certifier = point_certifier(ctx, q);
         const mpno_status status = mpno_certifier_run(certifier, q->input, answer, &point);
         if (status == MPNO_OK) {
             check(q, text, &point, certifier, answer, o);

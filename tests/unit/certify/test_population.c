@@ -393,6 +393,42 @@ static void json_has_what_the_result_has(void **state) {
     mpno_value_destroy(ctx, &value);
 }
 
+/* N5 and N6: networks of two layers whose norms, magnitudes and scores go up and down together, as
+ * those of real samples do. */
+static void guards_send_few_away_and_break_no_promise(void **state) {
+    enum { RUNS = 2000, SAMPLES = 200 };
+    mpno_ctx *ctx = *state;
+    mpno_rng rng = mpno_rng_make(5, MPNO_STREAM_TEST, 12);
+    const mpno_population_opts opts = {.level = 0.95, .confidence = 0};
+    int away = 0, broken = 0;
+    for (int run = 0; run < RUNS; run++) {
+        mpno_envelope e = {0};
+        mpno_envelope_verdict v = {0};
+        mpno_population p = {0};
+        double scores[SAMPLES + 1];
+        for (int i = 0; i <= SAMPLES; i++) {
+            double x[4], size = mpno_rng_normal(&rng);
+            for (int k = 0; k < 4; k++) x[k] = exp(size + mpno_rng_normal(&rng));
+            const mpno_point point = point_of(x[0], x[1], x[2], x[3]);
+            scores[i] = x[0] * exp(mpno_rng_normal(&rng));
+            if (i < SAMPLES)
+                assert_ok(ctx, mpno_envelope_add(ctx, &e, &point));
+            else
+                assert_ok(ctx, mpno_envelope_test(ctx, &e, &point, &v));
+        }
+        assert_ok(ctx, mpno_population_bound(ctx, scores, SAMPLES, &opts, &p));
+        away += !v.inside;
+        broken += v.inside && scores[SAMPLES] > p.bound;
+    }
+    const double most = 4 / (SAMPLES + 1.0), alpha = 1 - opts.level;
+    print_message("%d of %d sent away, at most %.0f expected; of those kept %d above the bound\n",
+                  away, RUNS, RUNS * most, broken);
+    assert_true(away <= RUNS * most + 4 * sqrt(RUNS * most));
+    assert_true(away >= RUNS / (SAMPLES + 1.0) - 4 * sqrt(RUNS / (SAMPLES + 1.0)));
+    assert_true(broken <= RUNS * alpha + 4 * sqrt(RUNS * alpha));
+    assert_true(broken > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tails_are_never_too_small_and_close, make_context,
@@ -405,6 +441,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(promises_hold_over_a_thousand_calibrations, make_context,
                                         end_context),
         cmocka_unit_test_setup_teardown(envelope_knows_what_calibration_saw, make_context,
+                                        end_context),
+        cmocka_unit_test_setup_teardown(guards_send_few_away_and_break_no_promise, make_context,
                                         end_context),
         cmocka_unit_test_setup_teardown(damaged_envelopes_are_refused, make_context, end_context),
         cmocka_unit_test_setup_teardown(json_has_what_the_result_has, make_context, end_context),
