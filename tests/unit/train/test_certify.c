@@ -38,7 +38,7 @@ static mpno_status certify(mpno_verdict *verdict, char **json) {
     opts.certificate = certificate;
     if (with_page) opts.html = page;
     opts.kind = kind;
-    if (kind == MPNO_CERTIFICATE_STATIC) opts.range = 6;
+    if (kind == MPNO_CERTIFICATE_STATIC || kind == MPNO_CERTIFICATE_SET) opts.range = 6;
     return mpno_certify(ctx, run, NULL, &opts, NULL, verdict, json);
 }
 static mpno_status verify(mpno_verdict *verdict, char **json) {
@@ -113,34 +113,37 @@ static void memory_may_fail(void **state) {
     assert_true(mpno_path_exists(page));
 }
 
-/* The other kinds likewise; their certificates are not verify's. */
+/* The other kinds likewise, made and checked. */
 static void other_kinds(void **state) {
     (void)state;
-    const mpno_certificate_kind kinds[] = {MPNO_CERTIFICATE_STATIC,
+    const mpno_certificate_kind kinds[] = {MPNO_CERTIFICATE_STATIC, MPNO_CERTIFICATE_SET,
                                            MPNO_CERTIFICATE_DISCRETISATION};
+    mpno_status (*const jobs[])(mpno_verdict *, char **) = {certify, verify};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const size_t before = mpno_ctx_bytes(ctx);
-        mpno_status status = MPNO_E_MEMORY;
         kind = kinds[i];
-        for (int64_t n = 0; status != MPNO_OK; n += 1 + n / 8) {
-            mpno_verdict verdict = MPNO_VERDICT_VERIFIED;
-            char *json = NULL;
-            remove(certificate);
-            mpno_alloc_fail_after(ctx, n);
-            status = certify(&verdict, &json);
-            mpno_alloc_fail_after(ctx, -1);
-            assert_int_equal(json != NULL, status == MPNO_OK);
-            mpno_text_free(ctx, json);
-            assert_int_equal(mpno_ctx_bytes(ctx), before);
-            assert_int_equal(verdict,
-                             status == MPNO_OK ? MPNO_VERDICT_VERIFIED : MPNO_VERDICT_UNKNOWN);
-            assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
+        for (int job = 0; job < 2; job++) {
+            const size_t before = mpno_ctx_bytes(ctx);
+            mpno_status status = MPNO_E_MEMORY;
+            for (int64_t n = 0; status != MPNO_OK; n += 1 + n / 8) {
+                mpno_verdict verdict = MPNO_VERDICT_VERIFIED;
+                char *json = NULL;
+                if (job == 0) remove(certificate);
+                mpno_alloc_fail_after(ctx, n);
+                status = jobs[job](&verdict, &json);
+                mpno_alloc_fail_after(ctx, -1);
+                assert_int_equal(json != NULL, status == MPNO_OK);
+                mpno_text_free(ctx, json);
+                assert_int_equal(mpno_ctx_bytes(ctx), before);
+                assert_int_equal(verdict,
+                                 status == MPNO_OK ? MPNO_VERDICT_VERIFIED : MPNO_VERDICT_UNKNOWN);
+                assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
+            }
         }
-        expect(verify, MPNO_VERDICT_UNKNOWN, "mpno verify checks the kind");
         if (kind == MPNO_CERTIFICATE_DISCRETISATION) continue; /* it proves nothing */
         fesetround(FE_UPWARD);
         expect(certify, MPNO_VERDICT_UNKNOWN, "not set to round to nearest");
         fesetround(FE_TONEAREST);
+        expect(verify, MPNO_VERDICT_UNKNOWN, "not set to round to nearest"); /* as it says itself */
     }
     kind = MPNO_CERTIFICATE_POINT;
     expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED");
@@ -164,6 +167,8 @@ static void arguments(void **state) {
     assert_int_equal(mpno_certify(ctx, run, NULL, &opts, NULL, &verdict, NULL), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_certify(ctx, run, NULL, NULL, NULL, &verdict, NULL), MPNO_OK);
     assert_int_equal(verdict, MPNO_VERDICT_VERIFIED);
+    checks.samples = 3; /* of a population */
+    assert_int_equal(mpno_verify(ctx, certificate, &checks, NULL, &verdict, NULL), MPNO_E_ARGUMENT);
     checks.size = 1;
     assert_int_equal(mpno_verify(ctx, certificate, &checks, NULL, &verdict, NULL), MPNO_E_ARGUMENT);
     assert_int_equal(verdict, MPNO_VERDICT_UNKNOWN);
