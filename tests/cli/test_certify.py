@@ -59,6 +59,8 @@ def matches(schema, value, root=None):
     root = root or schema
     if "$ref" in schema:
         return matches(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], value, root)
+    if "oneOf" in schema:
+        return sum(matches(one, value, root) for one in schema["oneOf"]) == 1
     kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
              "null": type(None)}
     names = schema.get("type", [])
