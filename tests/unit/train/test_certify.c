@@ -149,6 +149,63 @@ static void other_kinds(void **state) {
     expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED");
 }
 
+/* Two hundred other waves. */
+static void write_many(char path[160]) {
+    enum { MANY = 200 };
+    const int64_t shape[] = {MANY, POINTS};
+    mpno_tensor_file *file = NULL;
+    mpno_named_tensor *x = NULL;
+    assert_int_equal(mpno_tensor_file_create(ctx, &file), MPNO_OK);
+    assert_int_equal(mpno_tensor_file_add(ctx, file, "x", MPNO_ELEMENT_F32, 2, shape, &x), MPNO_OK);
+    for (int i = 0; i < MANY * POINTS; i++)
+        ((float *)x->data)[i] =
+            (float)sin(6.283185307179586 * (i % POINTS) / POINTS + 0.1 * (double)(i / POINTS));
+    snprintf(path, 160, "%s/many.safetensors", folder);
+    assert_int_equal(mpno_safetensors_write(ctx, path, file), MPNO_OK);
+    mpno_tensor_file_destroy(ctx, &file);
+}
+
+/* A population, its samples measured again, and a new sample beside it: memory may fail there too.
+ */
+static void populations(void **state) {
+    (void)state;
+    char many[160];
+    mpno_certify_opts opts = MPNO_CERTIFY_OPTS_INIT;
+    mpno_verify_opts checks[] = {MPNO_VERIFY_OPTS_INIT, MPNO_VERIFY_OPTS_INIT};
+    mpno_verdict verdict;
+    write_many(many);
+    opts.kind = MPNO_CERTIFICATE_POPULATION;
+    opts.input = many;
+    opts.certificate = certificate;
+    assert_int_equal(mpno_certify(ctx, run, NULL, &opts, NULL, &verdict, NULL), MPNO_OK);
+    assert_int_equal(verdict, MPNO_VERDICT_VERIFIED);
+    checks[0].samples = 2;
+    checks[1].input = many;
+    checks[1].sample = 150;
+    for (int i = 0; i < 2; i++) {
+        const size_t before = mpno_ctx_bytes(ctx);
+        mpno_status status = MPNO_E_MEMORY;
+        for (int64_t n = 0; status != MPNO_OK; n += 1 + n / 8) {
+            char *json = NULL;
+            mpno_alloc_fail_after(ctx, n);
+            status = mpno_verify(ctx, certificate, &checks[i], NULL, &verdict, &json);
+            mpno_alloc_fail_after(ctx, -1);
+            if (status == MPNO_OK)
+                assert_non_null(
+                    strstr(json, i ? "\"inside\": true" : "\"samples_measured_again\": 2"));
+            mpno_text_free(ctx, json);
+            assert_int_equal(mpno_ctx_bytes(ctx), before);
+            assert_int_equal(verdict,
+                             status == MPNO_OK ? MPNO_VERDICT_VERIFIED : MPNO_VERDICT_UNKNOWN);
+            assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
+        }
+    }
+    checks[1].data = many; /* what is asked is one thing or the other */
+    assert_int_equal(mpno_verify(ctx, certificate, &checks[1], NULL, &verdict, NULL),
+                     MPNO_E_ARGUMENT);
+    expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED"); /* of one answer, for what follows */
+}
+
 static void arguments(void **state) {
     (void)state;
     mpno_verdict verdict;
@@ -182,6 +239,7 @@ int main(void) {
 #endif
         cmocka_unit_test(memory_may_fail),
         cmocka_unit_test(other_kinds),
+        cmocka_unit_test(populations),
         cmocka_unit_test(arguments),
     };
     return cmocka_run_group_tests(tests, train_once, finish);
