@@ -37,6 +37,7 @@ typedef enum option_id {
     OPTION_MINIMISE,
     OPTION_CONFIG,
     OPTION_STATIC,
+    OPTION_SET,
     OPTION_RANGE,
     OPTION_CALIBRATION,
     OPTION_SAMPLES,
@@ -46,6 +47,9 @@ typedef enum option_id {
     OPTION_WEIGHTS,
     OPTION_OTHER_INPUT,
     OPTION_OTHER_ANSWER,
+    OPTION_NEW_SAMPLE,
+    OPTION_OTHER_DATA,
+    OPTION_SPOT_CHECKS,
     OPTION_SAMPLE,
     OPTION_KEY,
     OPTION_AXES,
@@ -135,7 +139,7 @@ static int read_range(const char *value, cli_args *args) {
 
 static int read_samples(const char *value, cli_args *args) {
     if (cli_read_count(value, INT_MAX, NULL, &args->samples)) return 0;
-    return cli_usage_error("--samples is '%s': expected a whole number, 200 or more", value);
+    return cli_usage_error("--samples is '%s': expected a whole number, 1 or more", value);
 }
 
 static int read_coverage(const char *value, cli_args *args) {
@@ -193,9 +197,11 @@ static const option options[OPTION_COUNT] = {
                        "predictions of these samples, or of this one, by mpno predict; computed\n"
                        "                       where not given",
                        PUT(answer)},
-    [OPTION_TOLERANCE] = {"--tolerance", NULL, "T", CLI_OPTION_CERTIFY,
-                          "claim that the relative L2 distance is at most T, such as 1e-3",
-                          READ(read_tolerance)},
+    [OPTION_TOLERANCE] =
+        {"--tolerance", NULL, "T", CLI_OPTION_CERTIFY,
+         "claim that the relative L2 distance is at most T, such as 1e-3 (--set: T times\n"
+         "                       the size of answers)",
+         READ(read_tolerance)},
     [OPTION_HTML] = {"--html", NULL, "FILE", CLI_OPTION_CERTIFY,
                      "draw where the error comes from into FILE", PUT(html)},
     [OPTION_WITHIN] =
@@ -212,6 +218,8 @@ static const option options[OPTION_COUNT] = {
     [OPTION_LAYERS] = {"--layers", NULL, NULL, CLI_OPTION_CERTIFY, "show every layer", PUT(layers)},
     [OPTION_STATIC] = {"--static", NULL, NULL, CLI_OPTION_CERTIFY,
                        "prove that nothing overflows, for every input", PUT(is_static)},
+    [OPTION_SET] = {"--set", NULL, NULL, CLI_OPTION_CERTIFY,
+                    "bound the distance of the answers to all inputs of a ball", PUT(is_set)},
     [OPTION_RANGE] = {"--range", NULL, "A", CLI_OPTION_CERTIFY,
                       "of inputs with |a| <= A, as the network gets them; 6 where not given and\n"
                       "                       inputs are encoded",
@@ -230,8 +238,17 @@ static const option options[OPTION_COUNT] = {
                                "estimate what the grid does to the answer", PUT(discretisation)},
     [OPTION_WEIGHTS] = {"--weights", NULL, "FILE", CLI_OPTION_VERIFY,
                         "the checkpoint, in place of the path in CERTIFICATE", PUT(weights)},
-    [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY, "the input, likewise",
+    [OPTION_OTHER_INPUT] = {"--input", NULL, "FILE", CLI_OPTION_VERIFY,
+                            "the input, likewise; of a population: data file with a new sample",
                             PUT(input)},
+    [OPTION_NEW_SAMPLE] = {"--sample", NULL, "N", CLI_OPTION_VERIFY,
+                           "which sample of it, from 0; 0 where not given", READ(read_sample)},
+    [OPTION_OTHER_DATA] = {"--data", NULL, "FILE", CLI_OPTION_VERIFY,
+                           "a population's calibration samples, in place of the recorded path",
+                           PUT(data)},
+    [OPTION_SPOT_CHECKS] = {"--samples", NULL, "N", CLI_OPTION_VERIFY,
+                            "how many of these to measure again; 8 where not given",
+                            READ(read_samples)},
     [OPTION_OTHER_ANSWER] = {"--answer", NULL, "FILE", CLI_OPTION_VERIFY, "the answer, likewise",
                              PUT(answer)},
     [OPTION_SAMPLE] = {"--sample", NULL, "LIST", CLI_OPTION_PLOT,
@@ -501,12 +518,16 @@ int cli_args_read(const char *command, const cli_page *page, int argc, char **ar
     if (args->quick && args->full)
         return cli_usage_error("--quick and --full exclude each other; usage: mpno %s",
                                page->synopsis);
-    if (args->data && (args->is_static || args->input))
-        return cli_usage_error("--data and %s exclude each other; usage: mpno %s",
-                               args->is_static ? "--static" : "--input", page->synopsis);
-    if (args->discretisation && (args->is_static || args->data))
-        return cli_usage_error("--discretisation and %s exclude each other; usage: mpno %s",
-                               args->is_static ? "--static" : "--data", page->synopsis);
+    const char *kinds[4] = {NULL};
+    int n = 0;
+    if (args->discretisation) kinds[n++] = "--discretisation";
+    if (args->data) kinds[n++] = "--data";
+    if (args->is_static) kinds[n++] = "--static";
+    if (args->is_set) kinds[n++] = "--set";
+    if (n == 1 && args->data && args->input) kinds[n++] = "--input";
+    if (n > 1)
+        return cli_usage_error("%s and %s exclude each other; usage: mpno %s", kinds[0], kinds[1],
+                               page->synopsis);
     if (args->show && args->reset)
         return cli_usage_error("--show and --reset exclude each other; usage: mpno %s",
                                page->synopsis);

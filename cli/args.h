@@ -28,7 +28,7 @@ enum cli_option_set {
     CLI_OPTION_SIZES = 2048,      /* --quick, --full, --list */
     CLI_OPTION_ADVISE = 4096,     /* --data, --format */
     CLI_OPTION_CERTIFY = 8192,    /* --input, --sample, --answer and what else certify takes */
-    CLI_OPTION_VERIFY = 16384,    /* --weights, --input, --answer */
+    CLI_OPTION_VERIFY = 16384,    /* --weights and where else files are, --sample, --samples */
     CLI_OPTION_TOLERANCE = 32768, /* --tolerance, --data, --minimise */
     CLI_OPTION_CONFIG = 65536,
     CLI_OPTION_PLOT = 512 /* --sample, --key, --axes, --spectrum, --animate, --colormap, --unit */
@@ -59,7 +59,7 @@ typedef mpno_experiment_override cli_override; /* so that experiments take them 
 /* Borrows everything from argv but the list of overrides, which it owns. */
 typedef struct cli_args {
     bool json, quiet, help, resume, cpu, show, reset, tuned, table, spectrum, animate;
-    bool quick, full, list, layers, is_static, within, discretisation;
+    bool quick, full, list, layers, is_static, is_set, within, discretisation;
     int n_threads;   /* 0: not said */
     const char *isa; /* NULL: not said */
     const char *output, *pictures, *svg, *csv, *sample, *key, *axes, *colormap, *unit, *rollout;

@@ -4,10 +4,9 @@
 
 const cli_page cli_certify_page = {
     .synopsis =
-        "certify CHECKPOINT [--static | --data FILE | --discretisation] [--input FILE] [--sample "
-        "N] "
-        "[--answer FILE] [--tolerance T] [-o OUT.json] [--html FILE] [--layers] [OPTIONS] "
-        "[KEY=VALUE...]",
+        "certify CHECKPOINT [--static | --set | --data FILE | --discretisation] [--input FILE] "
+        "[--sample N] [--answer FILE] [--tolerance T] [--range A] [-o OUT.json] [--html FILE] "
+        "[--layers] [OPTIONS] [KEY=VALUE...]",
     .description =
         "    Proves how far an answer of a trained model (CHECKPOINT as for eval) is from the "
         "answer\n"
@@ -31,6 +30,11 @@ const cli_page cli_certify_page = {
         "UNKNOWN "
         "with the\n"
         "    layer and tensor where no proof was found and what would close it.\n"
+        "    --set bounds, for every such input at once, how far the answer, as the network gives\n"
+        "    it, is from the exact one, by how much each layer can make of an error. The bound is\n"
+        "    far above what happens, unless the model was trained under regularizer.lipschitz_*:\n"
+        "    where it is above the size of answers it is VACUOUS and the verdict UNKNOWN. With\n"
+        "    --tolerance the claim is that it is at most T times that size.\n"
         "    --data speaks of inputs that nobody has looked at: the first N samples of FILE, which "
         "took "
         "no\n"
@@ -48,13 +52,13 @@ const cli_page cli_certify_page = {
         "precision "
         "and the\n"
         "    model's error (where the file has the truth): which one binds.\n"
-        "    -o writes a certificate; mpno verify checks those of one answer, on another machine "
-        "too. With\n"
+        "    -o writes a certificate, which mpno verify checks, on another machine too. With\n"
         "    --json standard output is that certificate and nothing else.\n",
     .examples =
         "    mpno certify runs/mixed\n"
         "    mpno certify runs/mixed --tolerance 1e-3 -o certificate.json\n"
         "    mpno certify runs/mixed --static --range 8 precision.policy=half\n"
+        "    mpno certify runs/mixed --set --range 1 --tolerance 0.1 -o set.json\n"
         "    mpno certify runs/mixed --data more.h5 --samples 500 --coverage 0.99\n"
         "    mpno certify runs/mixed --discretisation --sample 3\n"
         "    mpno certify runs/mixed --input in.pt --sample 7 --answer y.safetensors --json\n",
@@ -90,6 +94,7 @@ mpno_status cli_certify(mpno_ctx *ctx, const cli_args *args, cli_output *output,
     opts.html = args->html;
     opts.layers = args->layers;
     opts.kind = args->is_static        ? MPNO_CERTIFICATE_STATIC
+                : args->is_set         ? MPNO_CERTIFICATE_SET
                 : args->data           ? MPNO_CERTIFICATE_POPULATION
                 : args->discretisation ? MPNO_CERTIFICATE_DISCRETISATION
                                        : MPNO_CERTIFICATE_POINT;

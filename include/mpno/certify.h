@@ -19,13 +19,14 @@ typedef enum mpno_verdict {
 } mpno_verdict;
 
 /* What is claimed. POINT: how far one answer is from the exact one. STATIC: that nothing overflows,
- * whatever the input. POPULATION: how far answers to inputs that nobody has looked at are.
- * DISCRETISATION claims nothing: it estimates. */
+ * whatever the input. SET: how far the answers to all inputs of a ball are. POPULATION: how far
+ * answers to inputs that nobody has looked at are. DISCRETISATION claims nothing: it estimates. */
 typedef enum mpno_certificate_kind {
     MPNO_CERTIFICATE_POINT,
     MPNO_CERTIFICATE_STATIC,
     MPNO_CERTIFICATE_POPULATION,
-    MPNO_CERTIFICATE_DISCRETISATION
+    MPNO_CERTIFICATE_DISCRETISATION,
+    MPNO_CERTIFICATE_SET
 } mpno_certificate_kind;
 
 /* input: a data file with the inputs; NULL: the first test file of the checkpoint's configuration.
@@ -39,7 +40,13 @@ typedef enum mpno_certificate_kind {
  * STATIC takes from the input the grid alone (and the size of what steers a model): the claim is
  * that no stored tensor of the forward pass overflows for any input whose numbers, as the network
  * gets them, are at most `range` in magnitude; 0: 6, where inputs are encoded. Sample, answer
- * and html belong to POINT, tolerance to it and to POPULATION.
+ * and html belong to POINT, tolerance to it, to SET and to POPULATION.
+ *
+ * SET takes as much from the input, and the size of the truth in it where answers are not encoded.
+ * The claim is of every input of the same ball: that the distance of the answer, as the network
+ * gives it, from the exact one is at most `tolerance` times the size of answers; negative: that it
+ * has the bound that is found, which is below that size (otherwise it says nothing: VACUOUS, with
+ * the verdict UNKNOWN). docs/howto/certify.md has the norm and the size.
  *
  * POPULATION makes POINT certificates of the first `samples` inputs (0: 200, the least), which took
  * no part in training, and bounds the relative distances of new ones with a probability of
@@ -79,18 +86,25 @@ MPNO_API MPNO_WARN_UNUSED mpno_status mpno_certify(mpno_ctx *ctx, const char *ch
                                                    const mpno_sink *sink, mpno_verdict *verdict,
                                                    char **json);
 
-/* Where the files are, if not where the certificate says; NULL: there. */
+/* Where the files are, if not where the certificate says; NULL: there.
+ *
+ * Of POPULATION: data: the calibration samples, all of whose inputs are looked at, and `samples`
+ * (0: 8) of which are measured again. input: a data file with a new sample, number `sample` of it,
+ * which is put beside the calibration in place of this: VERIFIED says that it is within what
+ * calibration has seen, so that the bounds apply, UNKNOWN that it is not. */
 typedef struct mpno_verify_opts {
     size_t size;
-    const char *weights, *input, *answer;
+    const char *weights, *input, *answer, *data;
+    int64_t sample, samples;
 } mpno_verify_opts;
 #define MPNO_VERIFY_OPTS_INIT \
-    { sizeof(mpno_verify_opts), NULL, NULL, NULL }
+    { sizeof(mpno_verify_opts), NULL, NULL, NULL, NULL, 0, 0 }
 
 /* Checks a certificate: that it, the checkpoint, the input and the answer are those that it was
- * made of, and the bounds by computing them again. REFUTED: something was changed, or the claim is
+ * made of, and the numbers by computing them again. REFUTED: something was changed, or the claim is
  * wrong. UNKNOWN, with the reason in the text and the JSON object: a file is missing, or something
- * else that is needed; no failure but E_ARGUMENT and E_MEMORY is given back. opts may be NULL. */
+ * else that is needed; no failure but E_ARGUMENT (also options that are not of the certificate's
+ * kind) and E_MEMORY is given back. opts may be NULL. */
 MPNO_API MPNO_WARN_UNUSED mpno_status mpno_verify(mpno_ctx *ctx, const char *certificate,
                                                   const mpno_verify_opts *opts,
                                                   const mpno_sink *sink, mpno_verdict *verdict,

@@ -94,6 +94,7 @@ void mpno_certificate_clear(mpno_ctx *ctx, mpno_certificate *certificate) {
     mpno_free(ctx, certificate->layers);
     certificate->layers = NULL;
     mpno_value_destroy(ctx, &certificate->plan);
+    mpno_value_destroy(ctx, &certificate->document);
 }
 
 mpno_status mpno_certificate_set(mpno_ctx *ctx, char **at, const char *text) {
@@ -268,14 +269,11 @@ mpno_status mpno_certificate_judge(mpno_ctx *ctx, const char *trouble, mpno_cert
 
 static mpno_status put_layer(mpno_ctx *ctx, mpno_value *list, const mpno_point_layer *layer) {
     mpno_value *row = NULL;
-    MPNO_TRY(mpno_value_map(ctx, &row));
-    mpno_status status = mpno_value_set_string(ctx, row, "name", layer->name);
-    if (status == MPNO_OK) status = mpno_value_set_real(ctx, row, "norm", layer->norm);
-    if (status == MPNO_OK) status = mpno_value_set_real(ctx, row, "max", layer->most);
-    if (status == MPNO_OK) status = mpno_value_set_real(ctx, row, "error", layer->error);
-    if (status == MPNO_OK) return mpno_value_append(ctx, list, row);
-    mpno_value_destroy(ctx, &row);
-    return status;
+    MPNO_TRY(mpno_value_append_map(ctx, list, &row));
+    MPNO_TRY(mpno_value_set_string(ctx, row, "name", layer->name));
+    MPNO_TRY(mpno_value_set_real(ctx, row, "norm", layer->norm));
+    MPNO_TRY(mpno_value_set_real(ctx, row, "max", layer->most));
+    return mpno_value_set_real(ctx, row, "error", layer->error);
 }
 
 static mpno_status fill(mpno_ctx *ctx, const mpno_certificate *c, mpno_value *document) {
@@ -323,17 +321,12 @@ static mpno_status copy_entries(mpno_ctx *ctx, const mpno_certificate *c, const 
 }
 
 mpno_status mpno_certificate_open(mpno_ctx *ctx, const mpno_certificate *c, mpno_value **out) {
-    static const char *const keys[] = {"format", "version", "kind", NULL}, *const judged[] = {
-                                                                               "verdict", "reason",
-                                                                               NULL};
-    mpno_value *claim = NULL;
+    static const char *const keys[] = {"format", "version", "kind",
+                                       /* where something is claimed */
+                                       "verdict", "reason", "claim", NULL};
+    const char *const estimate[] = {keys[0], keys[1], keys[2], NULL};
     MPNO_TRY(mpno_value_map(ctx, out));
-    mpno_status status = copy_entries(ctx, c, keys, *out);
-    if (status == MPNO_OK && c->claim.text != NULL) {
-        status = copy_entries(ctx, c, judged, *out);
-        if (status == MPNO_OK) status = mpno_value_set_map(ctx, *out, "claim", &claim);
-        if (status == MPNO_OK) status = mpno_value_set_string(ctx, claim, "text", c->claim.text);
-    }
+    const mpno_status status = copy_entries(ctx, c, c->claim.text ? keys : estimate, *out);
     if (status != MPNO_OK) mpno_value_destroy(ctx, out);
     return status;
 }

@@ -58,6 +58,7 @@ typedef struct mpno_certificate {
     int n_layers;
     mpno_point_layer *layers; /* owned */
     mpno_value *plan; /* owned: how the answer was computed, and what is needed to repeat it */
+    mpno_value *document; /* owned: all of it, of the other kinds, which this struct cannot hold */
 } mpno_certificate;
 
 /* Empty: every number unknown. Clear in any case. */
@@ -102,10 +103,16 @@ MPNO_WARN_UNUSED mpno_status mpno_certificate_copy(mpno_ctx *ctx,
                                                    const mpno_certificate *certificate,
                                                    const char *key, mpno_value *document);
 /* From a text; `name` is for messages. E_FORMAT: it is no certificate, or was changed since it was
- * made; the sentence names the key. E_UNSUPPORTED: of another version, or kind. */
+ * made; the sentence names the key. E_UNSUPPORTED: of another version. Of kinds other than "point"
+ * this is checked of what all have in common, and the document is kept. */
 MPNO_WARN_UNUSED mpno_status mpno_certificate_parse(mpno_ctx *ctx, const char *name,
                                                     const char *text, size_t n,
                                                     mpno_certificate *out);
+/* Names the first entry of `found` that differs from that of `expected` (E_FORMAT): numbers by more
+ * than `near` times the greater one. path: of both, "" of a whole document, whose sum is let be. */
+MPNO_WARN_UNUSED mpno_status mpno_certificate_compare(mpno_ctx *ctx, const char *path,
+                                                      const mpno_value *found,
+                                                      const mpno_value *expected, double near);
 
 /* Inside of the two files that make and read the document. */
 const mpno_field *mpno_certificate_fields(size_t *n);

@@ -204,8 +204,9 @@ static double difference(mpno_discretiser *d, const one_grid *coarse, const one_
     return sqrt(sum / points);
 }
 
-static void judge(mpno_discretisation *r) {
+void mpno_discretisation_judge(mpno_discretisation *r) {
     r->error = r->after;
+    r->lower = 0;
     r->rate = NAN;
     if (r->after <= UNRESOLVED * r->size) {
         r->convergence = MPNO_CONVERGENCE_ENDED;
@@ -241,6 +242,6 @@ mpno_status mpno_discretiser_run(mpno_discretiser *d, const double *input,
     for (int g = 0; g < GRIDS; g++) MPNO_TRY(run_grid(d, &d->on[g], g == GRIDS - 1));
     out->before = difference(d, &d->on[0], &d->on[1], &size);
     out->after = difference(d, &d->on[1], &d->on[2], &out->size);
-    judge(out);
+    mpno_discretisation_judge(out);
     return MPNO_OK;
 }

@@ -58,6 +58,8 @@ void mpno_discretiser_destroy(mpno_discretiser **discretiser);
 /* input: [points][in_channels] (complex data: two rows a point), physical units. */
 MPNO_WARN_UNUSED mpno_status mpno_discretiser_run(mpno_discretiser *discretiser,
                                                   const double *input, mpno_discretisation *out);
+/* Convergence, rate and estimate, of before, after and size. */
+void mpno_discretisation_judge(mpno_discretisation *d);
 
 /* spectrum: the format that spectra are stored in, whose rounding u |h| stands beside each alias.
  */

@@ -31,8 +31,7 @@ static mpno_status put_layers(mpno_ctx *ctx, const mpno_discretisation *d, mpno_
     for (int l = 0; l < d->n_layers; l++) {
         const mpno_discretised_layer *layer = &d->layers[l];
         const double rounding = mpno_format_unit(spectrum) * layer->norm;
-        MPNO_TRY(mpno_value_map(ctx, &entry));
-        MPNO_TRY(mpno_value_append(ctx, list, entry));
+        MPNO_TRY(mpno_value_append_map(ctx, list, &entry));
         MPNO_TRY(mpno_value_set_string(ctx, entry, "name", layer->name));
         MPNO_TRY(mpno_value_set_real(ctx, entry, "norm", layer->norm));
         MPNO_TRY(mpno_value_set_real(ctx, entry, "alias", layer->alias));

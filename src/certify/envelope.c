@@ -64,8 +64,7 @@ static mpno_status put_envelope(mpno_ctx *ctx, const mpno_envelope *e, mpno_valu
     MPNO_TRY(mpno_value_set_int(ctx, map, "samples", e->samples));
     MPNO_TRY(mpno_value_set_list(ctx, map, "layers", &list));
     for (int l = 0; l < e->n_layers; l++) {
-        MPNO_TRY(mpno_value_map(ctx, &layer));
-        MPNO_TRY(mpno_value_append(ctx, list, layer));
+        MPNO_TRY(mpno_value_append_map(ctx, list, &layer));
         MPNO_TRY(mpno_value_set_string(ctx, layer, "name", e->layers[l].name));
         MPNO_TRY(mpno_value_set_real(ctx, layer, "norm", e->layers[l].norm));
         MPNO_TRY(mpno_value_set_real(ctx, layer, "largest", e->layers[l].most));

@@ -66,8 +66,8 @@ MPNO_WARN_UNUSED mpno_status mpno_set_certify(const mpno_model *model, const mpn
 void mpno_set_clear(mpno_set_certificate *certificate);
 
 /* {"verdict": "VERIFIED" | "VACUOUS", "claim", "ball", "radius", "error", "norm", "size",
- * "lipschitz", "open": text or null, "layers": [{"layer", "norm", "error", "lipschitz"}]}; numbers
- * that are not finite are null. Owned by the caller. */
+ * "lipschitz", "open": text or null, "layers": [{"layer", "norm", "error", "lipschitz"}], "table":
+ * [{"layer", "tensor", "format", "norm", "error"}]}. Owned by the caller. */
 MPNO_WARN_UNUSED mpno_status mpno_set_value(const mpno_set_certificate *certificate, mpno_value **out);
 /* One sentence. Gives `text`. */
 const char *mpno_set_text(const mpno_set_certificate *certificate, char *text, size_t n);

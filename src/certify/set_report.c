@@ -4,13 +4,7 @@
 #include <stdio.h>
 
 #include "certify/set.h"
-
-static mpno_status set_number(mpno_ctx *ctx, mpno_value *map, const char *key, double x) {
-    mpno_value *nothing;
-    if (isfinite(x)) return mpno_value_set_real(ctx, map, key, x);
-    MPNO_TRY(mpno_value_null(ctx, &nothing));
-    return mpno_value_set(ctx, map, key, nothing);
-}
+#include "number/format.h"
 
 static mpno_status fill_layers(const mpno_set_certificate *c, mpno_value *map) {
     mpno_ctx *ctx = c->ctx;
@@ -18,19 +12,33 @@ static mpno_status fill_layers(const mpno_set_certificate *c, mpno_value *map) {
     MPNO_TRY(mpno_value_set_list(ctx, map, "layers", &list));
     for (int l = 0; l < c->n_layers; l++) {
         const mpno_set_layer *layer = &c->layers[l];
-        MPNO_TRY(mpno_value_map(ctx, &one));
-        MPNO_TRY(mpno_value_append(ctx, list, one));
+        MPNO_TRY(mpno_value_append_map(ctx, list, &one));
         MPNO_TRY(mpno_value_set_string(ctx, one, "layer", layer->name));
-        MPNO_TRY(set_number(ctx, one, "norm", layer->norm));
-        MPNO_TRY(set_number(ctx, one, "error", layer->error));
-        MPNO_TRY(set_number(ctx, one, "lipschitz", layer->slope));
+        MPNO_TRY(mpno_value_set_real(ctx, one, "norm", layer->norm));
+        MPNO_TRY(mpno_value_set_real(ctx, one, "error", layer->error));
+        MPNO_TRY(mpno_value_set_real(ctx, one, "lipschitz", layer->slope));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status fill_table(const mpno_set_certificate *c, mpno_value *map) {
+    mpno_ctx *ctx = c->ctx;
+    mpno_value *list, *one;
+    MPNO_TRY(mpno_value_set_list(ctx, map, "table", &list));
+    for (int i = 0; i < c->n_lines; i++) {
+        const mpno_set_line *line = &c->lines[i];
+        MPNO_TRY(mpno_value_append_map(ctx, list, &one));
+        MPNO_TRY(mpno_value_set_string(ctx, one, "layer", line->layer));
+        MPNO_TRY(mpno_value_set_string(ctx, one, "tensor", line->name));
+        MPNO_TRY(mpno_value_set_string(ctx, one, "format", mpno_format_get(line->format)->name));
+        MPNO_TRY(mpno_value_set_real(ctx, one, "norm", line->norm));
+        MPNO_TRY(mpno_value_set_real(ctx, one, "error", line->error));
     }
     return MPNO_OK;
 }
 
 static mpno_status fill(const mpno_set_certificate *c, mpno_value *map) {
     mpno_ctx *ctx = c->ctx;
-    mpno_value *nothing;
     MPNO_TRY(mpno_value_set_string(ctx, map, "verdict", c->vacuous ? "VACUOUS" : "VERIFIED"));
     MPNO_TRY(mpno_value_set_string(
         ctx, map, "claim",
@@ -38,17 +46,13 @@ static mpno_status fill(const mpno_set_certificate *c, mpno_value *map) {
         "of exact arithmetic: root of the mean over points of the sum over channels of squares"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "ball", c->opts.ball == MPNO_BALL_SUP ? "sup" : "l2"));
     MPNO_TRY(mpno_value_set_real(ctx, map, "radius", c->opts.radius));
-    MPNO_TRY(set_number(ctx, map, "error", c->error));
-    MPNO_TRY(set_number(ctx, map, "norm", c->norm));
-    MPNO_TRY(set_number(ctx, map, "size", c->size));
-    MPNO_TRY(set_number(ctx, map, "lipschitz", c->slope));
-    if (c->open[0] != '\0') {
-        MPNO_TRY(mpno_value_set_string(ctx, map, "open", c->open));
-    } else {
-        MPNO_TRY(mpno_value_null(ctx, &nothing));
-        MPNO_TRY(mpno_value_set(ctx, map, "open", nothing));
-    }
-    return fill_layers(c, map);
+    MPNO_TRY(mpno_value_set_real(ctx, map, "error", c->error));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "norm", c->norm));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "size", c->size));
+    MPNO_TRY(mpno_value_set_real(ctx, map, "lipschitz", c->slope));
+    MPNO_TRY(mpno_value_set_text(ctx, map, "open", c->open[0] != '\0' ? c->open : NULL));
+    MPNO_TRY(fill_layers(c, map));
+    return fill_table(c, map);
 }
 
 mpno_status mpno_set_value(const mpno_set_certificate *c, mpno_value **out) {

@@ -20,16 +20,11 @@ static mpno_status line_value(const mpno_static *c, const mpno_static_line *l, m
     return mpno_value_set_int(ctx, map, "prescale", l->prescale);
 }
 
-static mpno_status append_map(mpno_ctx *ctx, mpno_value *list, mpno_value **map) {
-    MPNO_TRY(mpno_value_map(ctx, map));
-    return mpno_value_append(ctx, list, *map);
-}
-
 mpno_status mpno_static_table(const mpno_static *c, mpno_value **out) {
     mpno_status status = mpno_value_list(c->ctx, out);
     for (int i = 0; status == MPNO_OK && i < c->n_lines; i++) {
         mpno_value *map;
-        status = append_map(c->ctx, *out, &map);
+        status = mpno_value_append_map(c->ctx, *out, &map);
         if (status == MPNO_OK) status = line_value(c, &c->lines[i], map);
     }
     if (status != MPNO_OK) mpno_value_destroy(c->ctx, out);
@@ -42,7 +37,7 @@ static mpno_status sums_value(const mpno_static *c, mpno_value *map) {
     MPNO_TRY(mpno_value_set_list(ctx, map, "transform_sums", &list));
     for (int i = 0; i < c->n_sums; i++) {
         const mpno_static_sum *s = &c->sums[i];
-        MPNO_TRY(append_map(ctx, list, &one));
+        MPNO_TRY(mpno_value_append_map(ctx, list, &one));
         MPNO_TRY(mpno_value_set_string(ctx, one, "layer", s->layer));
         MPNO_TRY(mpno_value_set_string(ctx, one, "format", mpno_format_get(s->format)->name));
         MPNO_TRY(mpno_value_set_bool(ctx, one, "prescale", s->prescale));
@@ -62,7 +57,7 @@ static double least_headroom(const mpno_static *c) {
 
 static mpno_status fill(const mpno_static *c, mpno_value *map) {
     mpno_ctx *ctx = c->ctx;
-    mpno_value *inner, *nothing;
+    mpno_value *inner;
     MPNO_TRY(mpno_value_set_string(ctx, map, "verdict", c->closes ? "VERIFIED" : "UNKNOWN"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "claim",
                                    "no stored tensor of the forward pass overflows for any input "
@@ -72,10 +67,7 @@ static mpno_status fill(const mpno_static *c, mpno_value *map) {
     MPNO_TRY(mpno_value_set_int(ctx, map, "tensors", c->n_lines));
     MPNO_TRY(mpno_value_set_real(ctx, map, "least_headroom", least_headroom(c)));
     MPNO_TRY(sums_value(c, map));
-    if (c->first < 0) {
-        MPNO_TRY(mpno_value_null(ctx, &nothing));
-        return mpno_value_set(ctx, map, "fails", nothing);
-    }
+    if (c->first < 0) return mpno_value_set_text(ctx, map, "fails", NULL);
     MPNO_TRY(mpno_value_set_map(ctx, map, "fails", &inner));
     MPNO_TRY(line_value(c, &c->lines[c->first], inner));
     MPNO_TRY(mpno_value_set_map(ctx, map, "remedies", &inner));

@@ -173,6 +173,12 @@ mpno_status mpno_value_set_string(mpno_ctx *ctx, mpno_value *map, const char *ke
     return mpno_value_set(ctx, map, key, item);
 }
 
+mpno_status mpno_value_set_text(mpno_ctx *ctx, mpno_value *map, const char *key, const char *v) {
+    mpno_value *item;
+    MPNO_TRY(v ? mpno_value_string(ctx, v, &item) : mpno_value_null(ctx, &item));
+    return mpno_value_set(ctx, map, key, item);
+}
+
 static mpno_status set_empty(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value_kind kind,
                              mpno_value **out) {
     mpno_value *item;
@@ -189,6 +195,15 @@ mpno_status mpno_value_set_map(mpno_ctx *ctx, mpno_value *map, const char *key, 
 
 mpno_status mpno_value_set_list(mpno_ctx *ctx, mpno_value *map, const char *key, mpno_value **out) {
     return set_empty(ctx, map, key, MPNO_VALUE_LIST, out);
+}
+
+mpno_status mpno_value_append_map(mpno_ctx *ctx, mpno_value *list, mpno_value **out) {
+    mpno_value *item;
+    *out = NULL;
+    MPNO_TRY(mpno_value_map(ctx, &item));
+    MPNO_TRY(mpno_value_append(ctx, list, item));
+    *out = item;
+    return MPNO_OK;
 }
 
 mpno_status mpno_value_append_int(mpno_ctx *ctx, mpno_value *list, int64_t v) {

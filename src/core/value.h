@@ -58,11 +58,17 @@ MPNO_WARN_UNUSED mpno_status mpno_value_set_bool(mpno_ctx *ctx, mpno_value *map,
                                                  bool v);
 MPNO_WARN_UNUSED mpno_status mpno_value_set_string(mpno_ctx *ctx, mpno_value *map, const char *key,
                                                    const char *v);
+/* v, or null where it is NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_value_set_text(mpno_ctx *ctx, mpno_value *map, const char *key,
+                                                 const char *v);
 /* map[key] = {} (or []) and gives it, borrowed from the map. */
 MPNO_WARN_UNUSED mpno_status mpno_value_set_map(mpno_ctx *ctx, mpno_value *map, const char *key,
                                                 mpno_value **out);
 MPNO_WARN_UNUSED mpno_status mpno_value_set_list(mpno_ctx *ctx, mpno_value *map, const char *key,
                                                  mpno_value **out);
+/* list[n] = {} and gives it, likewise. */
+MPNO_WARN_UNUSED mpno_status mpno_value_append_map(mpno_ctx *ctx, mpno_value *list,
+                                                   mpno_value **out);
 MPNO_WARN_UNUSED mpno_status mpno_value_append_int(mpno_ctx *ctx, mpno_value *list, int64_t v);
 MPNO_WARN_UNUSED mpno_status mpno_value_append_real(mpno_ctx *ctx, mpno_value *list, double v);
 const mpno_value *mpno_value_get(const mpno_value *map,

@@ -7,7 +7,7 @@
 
 #include "core/files.h"
 #include "core/memory.h"
-#include "train/proof.h"
+#include "train/proof_kind.h"
 #include "train/sink.h"
 
 enum { PATH_SIZE = 4096 };
@@ -19,11 +19,18 @@ static bool ends_with(const char *text, const char *end) {
 
 /* What belongs to one kind alone is refused with the others. */
 static mpno_status check_kind(mpno_ctx *ctx, const mpno_certify_opts *o) {
-    const char *other = o->answer != NULL   ? "--answer"
-                        : o->sample > 0     ? "--sample"
-                        : o->tolerance >= 0 ? "--tolerance"
-                        : o->html != NULL   ? "--html"
-                                            : NULL;
+    static const char *const speaks[] = {
+        [MPNO_CERTIFICATE_POINT] = NULL,
+        [MPNO_CERTIFICATE_STATIC] = "--static speaks of every input",
+        [MPNO_CERTIFICATE_SET] = "--set speaks of every input",
+        [MPNO_CERTIFICATE_POPULATION] = "--data speaks of new samples",
+        [MPNO_CERTIFICATE_DISCRETISATION] = NULL};
+    const bool ball = o->kind == MPNO_CERTIFICATE_STATIC || o->kind == MPNO_CERTIFICATE_SET;
+    const char *other = o->answer != NULL ? "--answer"
+                        : o->sample > 0   ? "--sample"
+                        : o->html != NULL ? "--html"
+                                          : NULL;
+    if (o->kind == MPNO_CERTIFICATE_STATIC && o->tolerance >= 0) other = "--tolerance";
     MPNO_CHECK(ctx,
                o->kind == MPNO_CERTIFICATE_POPULATION ||
                    (o->samples == 0 && o->coverage == 0 && o->confidence < 0),
@@ -31,26 +38,17 @@ static mpno_status check_kind(mpno_ctx *ctx, const mpno_certify_opts *o) {
                o->samples != 0    ? "samples"
                : o->coverage != 0 ? "coverage"
                                   : "confidence");
-    if (o->kind == MPNO_CERTIFICATE_STATIC) {
-        MPNO_CHECK(ctx, other == NULL, MPNO_E_ARGUMENT,
-                   "--static speaks of every input, %s of one answer: leave one of the two out",
-                   other);
-        MPNO_CHECK(ctx, o->range >= 0 && isfinite(o->range), MPNO_E_ARGUMENT,
-                   "--range is %g; expected a number above 0, such as 6", o->range);
-        return MPNO_OK;
-    }
-    if (o->kind == MPNO_CERTIFICATE_POPULATION) {
-        if (o->tolerance >= 0) other = o->answer || o->sample > 0 || o->html ? other : NULL;
-        MPNO_CHECK(ctx, other == NULL, MPNO_E_ARGUMENT,
-                   "--data speaks of new samples, %s of one answer: leave one of the two out",
-                   other);
-    }
+    MPNO_CHECK(ctx, speaks[o->kind] == NULL || other == NULL, MPNO_E_ARGUMENT,
+               "%s, %s of one answer: leave one of the two out", speaks[o->kind], other);
     MPNO_CHECK(ctx,
                o->kind != MPNO_CERTIFICATE_DISCRETISATION || (o->tolerance < 0 && o->html == NULL),
                MPNO_E_ARGUMENT, "--discretisation estimates and takes no %s: leave it out",
                o->html != NULL ? "--html" : "--tolerance");
-    MPNO_CHECK(ctx, o->range == 0, MPNO_E_ARGUMENT,
-               "--range is the size of the inputs that --static speaks of: give --static too");
+    MPNO_CHECK(ctx, !ball || (o->range >= 0 && isfinite(o->range)), MPNO_E_ARGUMENT,
+               "--range is %g; expected a number above 0, such as 6", o->range);
+    MPNO_CHECK(ctx, ball || o->range == 0, MPNO_E_ARGUMENT,
+               "--range is the size of the inputs that --static and --set speak of: give one of "
+               "these too");
     return MPNO_OK;
 }
 
@@ -113,19 +111,12 @@ static mpno_status tell_point(mpno_proof *p, const mpno_certify_opts *opts, cons
 
 static mpno_status prove(mpno_proof *p, const mpno_config *overrides, const mpno_certify_opts *opts,
                          const mpno_sink *sink, mpno_value **document) {
+    const mpno_proof_kind *kind = mpno_proof_kind_of(opts->kind);
+    mpno_proof_job job = {.proof = p, .opts = opts, .sink = sink};
     MPNO_TRY(read_input(p, opts));
-    switch (opts->kind) {
-        case MPNO_CERTIFICATE_STATIC:
-            return mpno_proof_static(p, overrides, opts, sink, document);
-        case MPNO_CERTIFICATE_POPULATION:
-            return mpno_proof_population(p, overrides, opts, sink, document);
-        case MPNO_CERTIFICATE_POINT:
-        case MPNO_CERTIFICATE_DISCRETISATION:
-            break;
-    }
-    MPNO_TRY(measure(p, overrides, opts));
-    return opts->kind == MPNO_CERTIFICATE_POINT ? tell_point(p, opts, sink, document)
-                                                : mpno_proof_discretisation(p, sink, document);
+    if (kind == NULL || kind->one_answer) MPNO_TRY(measure(p, overrides, opts));
+    return kind == NULL ? tell_point(p, opts, sink, document)
+                        : mpno_proof_make(kind, &job, overrides, document);
 }
 
 static mpno_status deliver(const mpno_proof *p, const mpno_certify_opts *opts,

@@ -143,6 +143,47 @@ mpno_status mpno_proof_read_input(mpno_proof *p, const char *path, int64_t sampl
     return sum_input(p);
 }
 
+/* Extents from 1 on, one an axis, of entry `key` of a plan. */
+static mpno_status read_grid(const mpno_proof *p, const mpno_value *plan, const char *key,
+                             int64_t *grid, int64_t *points) {
+    const mpno_value *list = mpno_value_get(plan, key);
+    const int64_t ndim = mpno_model_config(p->restored.model)->ndim;
+    bool fits = list != NULL && list->kind == MPNO_VALUE_LIST && (int64_t)list->n == ndim;
+    *points = 1;
+    for (int64_t d = 0; fits && d < ndim; d++) {
+        grid[d] = list->items[d]->integer;
+        fits = list->items[d]->kind == MPNO_VALUE_INT && grid[d] >= 1 &&
+               grid[d] <= INT32_MAX / *points;
+        *points *= fits ? grid[d] : 1;
+    }
+    MPNO_CHECK(p->ctx, fits, MPNO_E_FORMAT,
+               "plan.%s is no list of %lld extents: the certificate was changed after it was made",
+               key, (long long)ndim);
+    return MPNO_OK;
+}
+
+mpno_status mpno_proof_read_grids(mpno_proof *p, const mpno_value *plan) {
+    const mpno_fno_config *c = mpno_model_config(p->restored.model);
+    mpno_dataset *d = NULL;
+    mpno_dataset_destroy(p->ctx, &p->input);
+    MPNO_TRY(mpno_alloc(p->ctx, sizeof *d, &d));
+    p->input = d;
+    p->at = 0;
+    p->has_truth = false;
+    d->n = d->windows = 1;
+    d->ndim = (int)c->ndim;
+    d->planes = c->complex_data ? 2 : 1;
+    d->in_channels = c->in_channels;
+    d->out_channels = c->out_channels;
+    d->format = MPNO_F64;
+    MPNO_TRY(read_grid(p, plan, "grid", d->grid, &d->points));
+    MPNO_TRY(read_grid(p, plan, "output_grid", d->out_grid, &d->out_points));
+    d->points *= d->planes;
+    d->out_points *= d->planes;
+    memcpy(p->output_grid, d->out_grid, sizeof p->output_grid);
+    return MPNO_OK;
+}
+
 /* -------- the answer -------- */
 
 static int64_t answer_values(const mpno_proof *p) {
@@ -250,7 +291,8 @@ static mpno_status read_encoded(const mpno_proof *p, mpno_dataset **encoded, int
     return MPNO_OK;
 }
 
-mpno_status mpno_proof_network(const mpno_proof *p, mpno_dataset **encoded, mpno_predictor *out) {
+/* The network that the sample runs through, made for it alone; encoded (owned) goes with it. */
+static mpno_status make_network(const mpno_proof *p, mpno_dataset **encoded, mpno_predictor *out) {
     const mpno_predictor_opts opts = mpno_restored_opts(&p->restored);
     int64_t at;
     MPNO_TRY(read_encoded(p, encoded, &at));
@@ -263,7 +305,7 @@ mpno_status mpno_proof_network(const mpno_proof *p, mpno_dataset **encoded, mpno
 mpno_status mpno_proof_run(mpno_proof *p) {
     mpno_dataset *encoded = NULL;
     mpno_predictor predictor;
-    MPNO_TRY(mpno_proof_network(p, &encoded, &predictor));
+    MPNO_TRY(make_network(p, &encoded, &predictor));
     mpno_status status = mpno_predictor_run(&predictor, p->at, 1);
     if (status == MPNO_OK) status = keep(p, &predictor);
     mpno_predictor_destroy(&predictor);
@@ -437,17 +479,10 @@ mpno_status mpno_proof_overrides(mpno_ctx *ctx, const mpno_value *plan, mpno_con
     return mpno_fail_in(ctx, status, "plan.overrides");
 }
 
-/* A text, or null. */
-static mpno_status put_text(mpno_ctx *ctx, mpno_value *map, const char *key, const char *text) {
-    mpno_value *value = NULL;
-    MPNO_TRY(text ? mpno_value_string(ctx, text, &value) : mpno_value_null(ctx, &value));
-    return mpno_value_set(ctx, map, key, value);
-}
-
 static mpno_status put_choice(mpno_ctx *ctx, mpno_value *map, const char *name,
                               const mpno_settings *s, const char *key) {
     char text[64];
-    return put_text(ctx, map, name, mpno_settings_choice(s, key, text, sizeof text));
+    return mpno_value_set_text(ctx, map, name, mpno_settings_choice(s, key, text, sizeof text));
 }
 
 static mpno_status put_grid(mpno_ctx *ctx, mpno_value *map, const char *key, int ndim,
@@ -478,19 +513,21 @@ static mpno_status fill_plan(const mpno_proof *p, const mpno_config *overrides, 
     const mpno_settings *s = &r->checkpoint->settings;
     const mpno_predictor_opts opts = mpno_restored_opts(r);
     const int ndim = p->input->ndim;
-    MPNO_TRY(put_text(ctx, plan, "policy", r->policy));
-    MPNO_TRY(put_text(ctx, plan, "half", mpno_format_get(r->half)->name));
-    MPNO_TRY(
-        put_text(ctx, plan, "arithmetic", mpno_format_get(mpno_model_arithmetic(r->model))->name));
-    MPNO_TRY(put_text(ctx, plan, "transforms", mpno_format_get(opts.arithmetic)->name));
-    MPNO_TRY(put_text(ctx, plan, "storage", opts.storage.exceptions));
+    MPNO_TRY(mpno_value_set_text(ctx, plan, "policy", r->policy));
+    MPNO_TRY(mpno_value_set_text(ctx, plan, "half", mpno_format_get(r->half)->name));
+    MPNO_TRY(mpno_value_set_text(ctx, plan, "arithmetic",
+                                 mpno_format_get(mpno_model_arithmetic(r->model))->name));
+    MPNO_TRY(mpno_value_set_text(ctx, plan, "transforms", mpno_format_get(opts.arithmetic)->name));
+    MPNO_TRY(mpno_value_set_text(ctx, plan, "storage", opts.storage.exceptions));
     MPNO_TRY(put_choice(ctx, plan, "rounding", s, "precision.rounding"));
     MPNO_TRY(put_choice(ctx, plan, "scaling", s, "precision.scaling"));
     MPNO_TRY(put_choice(ctx, plan, "amax", s, "precision.amax"));
-    MPNO_TRY(put_text(ctx, plan, "stabilizer",
-                      mpno_stabilizer_get(mpno_model_config(r->model)->stabilizer)->name));
-    MPNO_TRY(put_text(ctx, plan, "weights", mpno_settings_use_ema(s) ? "ema" : "trained"));
-    MPNO_TRY(put_text(ctx, plan, "embedding_key", s->data.embedding_key));
+    MPNO_TRY(
+        mpno_value_set_text(ctx, plan, "stabilizer",
+                            mpno_stabilizer_get(mpno_model_config(r->model)->stabilizer)->name));
+    MPNO_TRY(
+        mpno_value_set_text(ctx, plan, "weights", mpno_settings_use_ema(s) ? "ema" : "trained"));
+    MPNO_TRY(mpno_value_set_text(ctx, plan, "embedding_key", s->data.embedding_key));
     MPNO_TRY(put_grid(ctx, plan, "grid", ndim, p->input->grid));
     MPNO_TRY(put_grid(ctx, plan, "output_grid", ndim, p->output_grid));
     MPNO_TRY(put_norms(ctx, &opts.norms, ndim, plan));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Inside of mpno_certify and mpno_verify: a trained model, one input and its answer as a POINT
  * certificate speaks of them, step by step: checkpoint, input, answer, plan, measurement. Each step
- * fills its part of the certificate. */
+ * fills its part of the certificate. Other kinds are made of the same steps: proof_kind.h. */
 #ifndef MPNO_TRAIN_PROOF_H
 #define MPNO_TRAIN_PROOF_H
 
@@ -32,6 +32,8 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_restore(mpno_proof *proof, const mpno_co
 /* Sample `sample` of a data file, and its sum. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_read_input(mpno_proof *proof, const char *path,
                                                    int64_t sample);
+/* In place of an input, where its shapes alone count: those of the model on a plan's grids. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_read_grids(mpno_proof *proof, const mpno_value *plan);
 /* The answer of the same number in a file of predictions, or the only one in it. It decides on the
  * output grid. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_read_answer(mpno_proof *proof, const char *path);
@@ -49,9 +51,6 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_look_around(mpno_proof *proof,
                                                     const mpno_float_environment *around);
 /* Why nothing can be proved under it; NULL: things can. */
 const char *mpno_proof_trouble(const mpno_float_environment *around);
-/* The network that the sample runs through, made for it alone; encoded (owned) goes with it. */
-MPNO_WARN_UNUSED mpno_status mpno_proof_network(const mpno_proof *proof, mpno_dataset **encoded,
-                                                mpno_predictor *out);
 /* [points][channels] of the sample, f64 in physical units. */
 const double *mpno_proof_input(const mpno_proof *proof);
 /* Of the exact answer from the truth in the file, in L2 over the size of the answer; NaN: the file
@@ -69,17 +68,6 @@ MPNO_WARN_UNUSED mpno_status mpno_proof_overrides(mpno_ctx *ctx, const mpno_valu
 
 const char *mpno_verdict_name(mpno_verdict verdict); /* "VERIFIED", "REFUTED", "UNKNOWN" */
 
-/* The other kinds: verdict, reason and claim go into the certificate, the whole into the document
- * (owned by the caller), and the text to the sink. */
-MPNO_WARN_UNUSED mpno_status mpno_proof_static(mpno_proof *proof, const mpno_config *overrides,
-                                               const mpno_certify_opts *opts, const mpno_sink *sink,
-                                               mpno_value **document);
-MPNO_WARN_UNUSED mpno_status mpno_proof_population(mpno_proof *proof, const mpno_config *overrides,
-                                                   const mpno_certify_opts *opts,
-                                                   const mpno_sink *sink, mpno_value **document);
-/* After the measurement of one answer. */
-MPNO_WARN_UNUSED mpno_status mpno_proof_discretisation(mpno_proof *proof, const mpno_sink *sink,
-                                                       mpno_value **document);
 /* Takes copies of the texts. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_decide(mpno_proof *proof, mpno_verdict verdict,
                                                const char *claim, const char *reason);

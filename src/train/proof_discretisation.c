@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * mpno_certify of the kind DISCRETISATION: how far the answer on a grid is from that on ever finer
+ * Certificates of the kind DISCRETISATION: how far the answer on a grid is from that on ever finer
  * ones (certify/discretisation.h, an estimate), beside what precision does (POINT, proved) and how
- * far the model is from the truth (measured), all in L2 over the size of the answer. See proof.h.
- */
+ * far the model is from the truth (measured), all in L2 over the size of the answer. See
+ * proof_kind.h. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +10,10 @@
 #include "certify/discretisation.h"
 #include "model/network.h"
 #include "number/format.h"
-#include "train/proof.h"
+#include "train/proof_kind.h"
 #include "train/sink.h"
 
 typedef struct estimate {
-    mpno_proof *proof;
     mpno_format spectrum; /* that spectra are stored in */
     mpno_discretisation found;
     mpno_budget budget;
@@ -22,18 +21,17 @@ typedef struct estimate {
 
 /* -------- numbers -------- */
 
-static mpno_status find_format(estimate *e) {
-    const mpno_proof *p = e->proof;
-    const mpno_predictor_opts stored = mpno_restored_opts(&p->restored);
-    const mpno_network_opts opts = mpno_predictor_network(p->input, 1, &stored);
-    mpno_policy policy;
-    MPNO_TRY(mpno_network_opts_policy(p->restored.model, &opts, &policy));
-    e->spectrum = mpno_policy_storage(&policy, MPNO_ROLE_SPECTRUM, false, "block 0").format;
+static mpno_status find_format(mpno_proof *p, estimate *e) {
+    mpno_network *network = NULL;
+    MPNO_TRY(mpno_proof_plan_network(p, &network));
+    e->spectrum =
+        mpno_policy_storage(mpno_network_policy(network), MPNO_ROLE_SPECTRUM, false, "block 0")
+            .format;
+    mpno_network_destroy(&network);
     return MPNO_OK;
 }
 
-static mpno_status run(estimate *e) {
-    const mpno_proof *p = e->proof;
+static mpno_status run(const mpno_proof *p, estimate *e) {
     const mpno_train_state *state = &p->restored.checkpoint->state;
     mpno_discretiser_opts opts = {.x = state->encode_x ? &state->x : NULL,
                                   .y = state->encode_y ? &state->y : NULL,
@@ -46,13 +44,13 @@ static mpno_status run(estimate *e) {
     return status;
 }
 
-static void compare(estimate *e) {
+static void measure(const mpno_proof *p, estimate *e) {
     const mpno_discretisation *d = &e->found;
     e->budget.part[MPNO_BUDGET_PRECISION] =
-        e->proof->certificate.distance[MPNO_DISTANCE_L2].relative_upper;
+        p->certificate.distance[MPNO_DISTANCE_L2].relative_upper;
     e->budget.part[MPNO_BUDGET_DISCRETISATION] =
         d->convergence != MPNO_CONVERGENCE_NONE && d->size > 0 ? d->error / d->size : NAN;
-    e->budget.part[MPNO_BUDGET_MODEL] = mpno_proof_model_error(e->proof);
+    e->budget.part[MPNO_BUDGET_MODEL] = mpno_proof_model_error(p);
 }
 
 /* -------- text -------- */
@@ -77,7 +75,8 @@ static void say_grids(const mpno_discretisation *d, const mpno_sink *sink) {
                  d->rate, whole, d->lower / d->size, d->upper / d->size);
 }
 
-static mpno_status fill_layers(const estimate *e, mpno_table *table) {
+static mpno_status fill_layers(const mpno_proof_job *job, mpno_table *table) {
+    const estimate *e = job->found;
     const mpno_discretisation *d = &e->found;
     char heading[32];
     snprintf(heading, sizeof heading, "rounding to %s", mpno_format_get(e->spectrum)->name);
@@ -97,7 +96,8 @@ static mpno_status fill_layers(const estimate *e, mpno_table *table) {
     return MPNO_OK;
 }
 
-static mpno_status fill_budget(const estimate *e, mpno_table *table) {
+static mpno_status fill_budget(const mpno_proof_job *job, mpno_table *table) {
+    const estimate *e = job->found;
     static const char *const how[MPNO_N_BUDGET_PARTS] = {
         "proved upper bound", "estimated from three grids", "measured, from the truth in the file"};
     const int binds = mpno_budget_binds(&e->budget);
@@ -115,25 +115,16 @@ static mpno_status fill_budget(const estimate *e, mpno_table *table) {
     return MPNO_OK;
 }
 
-static mpno_status say_rows(const estimate *e, const mpno_sink *sink,
-                            mpno_status (*rows)(const estimate *, mpno_table *)) {
-    mpno_table *table = NULL;
-    MPNO_TRY(mpno_table_create(e->proof->ctx, &table));
-    mpno_status status = rows(e, table);
-    if (status == MPNO_OK) status = mpno_say_table(e->proof->ctx, sink, table);
-    mpno_table_destroy(&table);
-    return status;
-}
-
-static mpno_status say(const estimate *e, const mpno_sink *sink) {
-    say_grids(&e->found, sink);
-    MPNO_TRY(say_rows(e, sink, fill_layers));
-    return say_rows(e, sink, fill_budget);
+static mpno_status say(const mpno_proof_job *job) {
+    const estimate *e = job->found;
+    say_grids(&e->found, job->sink);
+    MPNO_TRY(mpno_proof_say_rows(job, fill_layers));
+    return mpno_proof_say_rows(job, fill_budget);
 }
 
 /* What there is in place of a verdict's reason. */
-static mpno_status conclude(const estimate *e) {
-    mpno_proof *p = e->proof;
+static mpno_status conclude(const mpno_proof_job *job) {
+    const estimate *e = job->found;
     const bool none = e->found.convergence == MPNO_CONVERGENCE_NONE;
     const int binds = mpno_budget_binds(&e->budget);
     char text[256];
@@ -146,14 +137,16 @@ static mpno_status conclude(const estimate *e) {
     else
         snprintf(text, sizeof text, "%s binds, the largest error of those that are known",
                  mpno_budget_part_name((mpno_budget_part)binds));
-    return mpno_proof_decide(p, none ? MPNO_VERDICT_UNKNOWN : MPNO_VERDICT_VERIFIED, NULL, text);
+    return mpno_proof_decide(job->proof, none ? MPNO_VERDICT_UNKNOWN : MPNO_VERDICT_VERIFIED, NULL,
+                             text);
 }
 
 /* -------- the document -------- */
 
-static mpno_status put(const estimate *e, mpno_value *document) {
-    const mpno_certificate *c = &e->proof->certificate;
-    mpno_ctx *ctx = e->proof->ctx;
+static mpno_status put(const mpno_proof_job *job, mpno_value *document) {
+    const mpno_certificate *c = &job->proof->certificate;
+    const estimate *e = job->found;
+    mpno_ctx *ctx = job->proof->ctx;
     mpno_value *value = NULL;
     MPNO_TRY(mpno_discretisation_value(ctx, &e->found, e->spectrum, &value));
     MPNO_TRY(mpno_value_set(ctx, document, "discretisation", value));
@@ -163,23 +156,94 @@ static mpno_status put(const estimate *e, mpno_value *document) {
     return mpno_certificate_copy(ctx, c, "answer", document);
 }
 
-static mpno_status write(const estimate *e, mpno_value **document) {
-    const mpno_certificate *certificate = &e->proof->certificate;
-    mpno_ctx *ctx = e->proof->ctx;
-    MPNO_TRY(mpno_certificate_open(ctx, certificate, document));
-    mpno_status status = put(e, *document);
-    if (status == MPNO_OK) status = mpno_certificate_close(ctx, certificate, *document);
-    if (status != MPNO_OK) mpno_value_destroy(ctx, document);
-    return status;
+/* -------- a recorded one -------- */
+
+/* Differences of answers are told from nothing down to this part of the answer's size
+ * (certify/discretisation.h), and so is one run's from another's. */
+static const double RESOLVED = 1e-12;
+
+/* *now becomes what is recorded, if that is no farther from it than room. */
+static mpno_status take(mpno_proof_job *job, const mpno_value *map, const char *entry,
+                        const char *key, double room, double *now) {
+    const mpno_value *value;
+    if (isnan(*now)) return MPNO_OK; /* null then too, or the documents differ */
+    MPNO_TRY(mpno_proof_recorded(job, map, key, MPNO_VALUE_REAL, &value));
+    if (!(fabs(value->real - *now) <= room))
+        return mpno_proof_differs(job, "%s.%s is %.17g, the certificate says %.17g", entry, key,
+                                  *now, value->real);
+    *now = value->real;
+    return MPNO_OK;
 }
 
-mpno_status mpno_proof_discretisation(mpno_proof *p, const mpno_sink *sink, mpno_value **document) {
-    estimate e = {.proof = p};
-    MPNO_TRY(mpno_certificate_set(p->ctx, &p->certificate.kind, "discretisation"));
-    MPNO_TRY(find_format(&e));
-    MPNO_TRY(run(&e));
-    compare(&e);
-    MPNO_TRY(conclude(&e));
-    MPNO_TRY(write(&e, document));
-    return say(&e, sink);
+static mpno_status take_layers(mpno_proof_job *job, const mpno_value *map, mpno_discretisation *d) {
+    const mpno_value *layers;
+    MPNO_TRY(mpno_proof_recorded(job, map, "layers", MPNO_VALUE_LIST, &layers));
+    if (layers->n != (size_t)d->n_layers)
+        return mpno_proof_refute(job, "discretisation.layers has %zu entries, the network has %d",
+                                 layers->n, d->n_layers);
+    for (int l = 0; l < d->n_layers; l++) {
+        const mpno_value *row = layers->items[l];
+        const double room = RESOLVED * d->layers[l].norm;
+        MPNO_TRY(take(job, row, d->layers[l].name, "norm", room, &d->layers[l].norm));
+        MPNO_TRY(take(job, row, d->layers[l].name, "alias", room, &d->layers[l].alias));
+        MPNO_TRY(take(job, row, d->layers[l].name, "cut", room, &d->layers[l].cut));
+    }
+    return MPNO_OK;
 }
+
+/* The upper bound of POINT is at most twice its room above the true distance, now as then; the
+ * model's error is off by what the f64 run is, in the answer and in its size. */
+static mpno_status take_budget(mpno_proof_job *job, estimate *e) {
+    const mpno_certified_distance *d = &job->proof->certificate.distance[MPNO_DISTANCE_L2];
+    double *part = e->budget.part;
+    const mpno_value *map;
+    const double shadow = d->shadow / d->size_lower;
+    MPNO_TRY(mpno_proof_recorded(job, job->recorded->document, "budget", MPNO_VALUE_MAP, &map));
+    const mpno_value *model = mpno_value_get(map, "model");
+    const bool truth = model != NULL && model->kind != MPNO_VALUE_NULL;
+    MPNO_CHECK(job->proof->ctx, !truth || !isnan(part[MPNO_BUDGET_MODEL]), MPNO_E_UNSUPPORTED,
+               "budget.model cannot be found again: %s has no truth on the grid of the answer",
+               job->proof->certificate.input.path);
+    MPNO_TRY(take(job, map, "budget", "precision", 2 * (d->relative_upper - d->relative_lower),
+                  &part[MPNO_BUDGET_PRECISION]));
+    MPNO_TRY(take(job, map, "budget", "model", 4 * shadow * (1 + part[MPNO_BUDGET_MODEL]),
+                  &part[MPNO_BUDGET_MODEL]));
+    if (!isnan(part[MPNO_BUDGET_DISCRETISATION]))
+        part[MPNO_BUDGET_DISCRETISATION] = e->found.error / e->found.size;
+    return MPNO_OK;
+}
+
+/* What was measured then, where it is what is measured now; all else follows from it. */
+static mpno_status take_recorded(mpno_proof_job *job) {
+    estimate *e = job->found;
+    mpno_discretisation *d = &e->found;
+    const mpno_value *map;
+    MPNO_TRY(
+        mpno_proof_recorded(job, job->recorded->document, "discretisation", MPNO_VALUE_MAP, &map));
+    const double room = RESOLVED * d->size;
+    MPNO_TRY(take(job, map, "discretisation", "before", room, &d->before));
+    MPNO_TRY(take(job, map, "discretisation", "after", room, &d->after));
+    MPNO_TRY(take(job, map, "discretisation", "size", room, &d->size));
+    MPNO_TRY(take_layers(job, map, d));
+    mpno_discretisation_judge(d);
+    return take_budget(job, e);
+}
+
+static mpno_status find(mpno_proof_job *job) {
+    estimate *e = job->found;
+    MPNO_TRY(find_format(job->proof, e));
+    MPNO_TRY(run(job->proof, e));
+    measure(job->proof, e);
+    return job->recorded != NULL ? take_recorded(job) : MPNO_OK;
+}
+
+/* near: what follows from the numbers that were taken is one logarithm or a few products away. */
+const mpno_proof_kind mpno_proof_discretisation = {.name = "discretisation",
+                                                   .kind = MPNO_CERTIFICATE_DISCRETISATION,
+                                                   .size = sizeof(estimate),
+                                                   .one_answer = true,
+                                                   .near = 1e-12,
+                                                   .find = find,
+                                                   .conclude = conclude,
+                                                   .put = put,
+                                                   .say = say};

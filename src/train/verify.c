@@ -2,7 +2,8 @@
  * mpno_verify: is a certificate what it says it is? See mpno/certify.h. The sums come first, each
  * before what it names is read, so that a changed file is refuted and not stumbled over. What was
  * measured then and what is measured now both contain the true distance: they must have a point in
- * common, and the verdict is the one that follows from what is measured now. */
+ * common, and the verdict is the one that follows from what is measured now. Certificates of other
+ * kinds than POINT are made again: proof_kind.h. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #include "core/files.h"
 #include "core/memory.h"
-#include "train/proof.h"
+#include "train/proof_kind.h"
 #include "train/sink.h"
 
 enum { PATH_SIZE = 4096 };
@@ -21,8 +22,12 @@ typedef struct checking {
     const char *name; /* of the certificate's file */
     mpno_certificate certificate;
     mpno_proof proof;
-    bool again;   /* the answer was computed again: it was not there */
-    bool refuted; /* and the context's sentence says why */
+    const mpno_proof_kind *kind; /* NULL: POINT */
+    mpno_value *document;        /* owned: of another kind, as found now */
+    mpno_value *told;            /* owned: what else was found; NULL: nothing */
+    bool again;                  /* the answer was computed again: it was not there */
+    bool misused;                /* the options are not those of this kind */
+    bool refuted;                /* and the context's sentence says why */
 } checking;
 
 /* Something is not as the certificate says. */
@@ -127,16 +132,19 @@ static mpno_status check_input(checking *v) {
     return check_sample(v, "input", found, expected);
 }
 
-/* With the kernels that gave it then, where they run here. */
+/* The kernels of then, where they run here. */
+static bool find_kernels(const checking *v, mpno_isa *isa) {
+    return mpno_isa_parse(v->certificate.environment.isa, isa) && mpno_isa_compiled(*isa) &&
+           *isa <= mpno_cpu_best_isa();
+}
+
+/* With the kernels that gave it then. */
 static mpno_status compute_again(checking *v) {
     const mpno_certificate *c = &v->certificate;
     const mpno_certified_sample *expected = &c->answer;
     mpno_certified_sample *found = &v->proof.certificate.answer;
     mpno_isa isa, before = v->ctx->isa;
-    MPNO_CHECK(v->ctx,
-               mpno_isa_parse(c->environment.isa, &isa) && mpno_isa_compiled(isa) &&
-                   isa <= mpno_cpu_best_isa(),
-               MPNO_E_UNSUPPORTED,
+    MPNO_CHECK(v->ctx, find_kernels(v, &isa), MPNO_E_UNSUPPORTED,
                "the answer is not there, and the kernels that computed it, %s, do not run here: "
                "say where it is with --answer FILE",
                c->environment.isa);
@@ -233,42 +241,149 @@ static mpno_status check_numbers(checking *v, const mpno_config *overrides) {
     return compare_layers(v);
 }
 
-static mpno_status check(checking *v) {
+/* -------- other kinds -------- */
+
+/* Which options there may be beside which kind of certificate. */
+static mpno_status check_opts(checking *v) {
+    const mpno_verify_opts *o = v->opts;
+    const bool population = v->kind && v->kind->kind == MPNO_CERTIFICATE_POPULATION;
+    const bool answer = v->kind == NULL || v->kind->one_answer;
+    const char *other = o->answer != NULL && !answer                 ? "--answer"
+                        : o->input != NULL && !answer && !population ? "--input"
+                        : o->data != NULL && !population             ? "--data"
+                        : o->samples != 0 && !population             ? "--samples"
+                        : o->sample != 0 && !population              ? "--sample"
+                                                                     : NULL;
+    v->misused = true;
+    MPNO_CHECK(v->ctx, other == NULL, MPNO_E_ARGUMENT,
+               "%s does not belong to a certificate of the kind '%s': leave it out", other,
+               v->certificate.kind);
+    MPNO_CHECK(v->ctx, o->sample == 0 || o->input != NULL, MPNO_E_ARGUMENT,
+               "--sample is of a new input: give --input FILE too");
+    MPNO_CHECK(v->ctx, o->input == NULL || answer || (o->data == NULL && o->samples == 0),
+               MPNO_E_ARGUMENT,
+               "--input tests a new sample, --%s the calibration: leave one of the two out",
+               o->data ? "data" : "samples");
+    v->misused = false;
+    return MPNO_OK;
+}
+
+/* "": there is none, which is for the kind to say. */
+static mpno_status find_calibration(const checking *v, char out[PATH_SIZE]) {
+    const mpno_value *data = mpno_value_get(v->certificate.document, "data");
+    const char *recorded = mpno_value_get_string(data, "path", "");
+    *out = '\0';
+    if (*recorded == '\0') return MPNO_OK;
+    const mpno_status status =
+        find(v, "calibration samples", "--data", v->opts->data, recorded, out);
+    if (status == MPNO_E_IO) *out = '\0';
+    return status == MPNO_E_IO ? MPNO_OK : status;
+}
+
+/* The inputs: one, or their shapes alone. */
+static mpno_status prepare(checking *v, const mpno_config *overrides) {
+    mpno_proof *p = &v->proof;
+    if (!v->kind->one_answer) {
+        const mpno_status status = mpno_proof_read_grids(p, v->certificate.plan);
+        v->refuted = status == MPNO_E_FORMAT;
+        return status;
+    }
+    if (v->certificate.input.sha256 == NULL || v->certificate.answer.sha256 == NULL)
+        return refute(v,
+                      "input or answer is missing: the certificate was changed after it was made");
+    MPNO_TRY(check_input(v));
+    MPNO_TRY(check_answer(v));
+    MPNO_TRY(mpno_proof_make_plan(p, overrides));
+    return mpno_proof_measure(p);
+}
+
+static mpno_status make_again(checking *v, const mpno_config *overrides, const mpno_sink *sink) {
+    const mpno_certificate *c = &v->certificate;
+    const mpno_float_environment then = {c->environment.rounding, c->environment.flush_to_zero,
+                                         c->environment.denormals_are_zero};
+    const mpno_isa before = v->ctx->isa;
+    mpno_isa isa;
+    char data[PATH_SIZE] = "";
+    mpno_proof_job job = {.proof = &v->proof, .checks = v->opts, .recorded = c, .sink = sink};
+    job.same_kernels = find_kernels(v, &isa);
+    if (job.same_kernels) v->ctx->isa = isa;
+    v->proof.trouble = mpno_proof_trouble(&then);
+    mpno_status status = prepare(v, overrides);
+    if (status == MPNO_OK) status = find_calibration(v, data);
+    job.data = *data ? data : NULL;
+    if (status == MPNO_OK) status = mpno_proof_make(v->kind, &job, overrides, &v->document);
+    v->refuted = v->refuted || job.refuted;
+    v->told = job.told;
+    v->ctx->isa = before;
+    return status;
+}
+
+/* -------- all -------- */
+
+static mpno_status find_kind(checking *v) {
+    const char *kind = v->certificate.kind;
+    v->kind = mpno_proof_kind_named(kind);
+    MPNO_CHECK(v->ctx, v->kind != NULL || strcmp(kind, "point") == 0, MPNO_E_UNSUPPORTED,
+               "it is a certificate of the kind '%.32s', which this mpno does not know: use the "
+               "mpno that made it",
+               kind);
+    return check_opts(v);
+}
+
+static mpno_status check(checking *v, const mpno_sink *sink) {
     mpno_config *overrides = NULL;
     const mpno_float_environment around = mpno_float_environment_find(v->ctx->n_threads);
     const char *trouble = mpno_proof_trouble(&around);
     /* before numbers are read, which would be others */
     MPNO_CHECK(v->ctx, trouble == NULL, MPNO_E_UNSUPPORTED, "%s", trouble);
     MPNO_TRY(read_certificate(v));
+    MPNO_TRY(find_kind(v));
     mpno_status status = check_checkpoint(v, &around, &overrides);
-    if (status == MPNO_OK) status = check_input(v);
-    if (status == MPNO_OK) status = check_answer(v);
-    if (status == MPNO_OK) status = check_numbers(v, overrides);
+    if (status == MPNO_OK && v->kind != NULL) {
+        status = make_again(v, overrides, sink);
+    } else {
+        if (status == MPNO_OK) status = check_input(v);
+        if (status == MPNO_OK) status = check_answer(v);
+        if (status == MPNO_OK) status = check_numbers(v, overrides);
+    }
     mpno_config_destroy(&overrides);
     return status;
 }
 
 /* -------- what is said -------- */
 
+/* Of what was found now: not what says which certificate it is, and of which files. */
+static mpno_status copy_entries(const checking *v, const mpno_value *from, mpno_value *map) {
+    static const char *const others[] = {"format", "version",    "kind",        "verdict", "reason",
+                                         "input",  "checkpoint", "plan_sha256", "plan",    "answer",
+                                         "data",   "sha256",     "assumptions"};
+    for (size_t i = 0; i < from->n; i++) {
+        mpno_value *copy = NULL;
+        bool other = false;
+        for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+            other = other || strcmp(from->keys[i], others[k]) == 0;
+        if (other) continue;
+        MPNO_TRY(mpno_value_clone(v->ctx, from->items[i], &copy));
+        MPNO_TRY(mpno_value_set(v->ctx, map, from->keys[i], copy));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status fill(const checking *v, const char *verdict, const char *reason,
                         mpno_value *map) {
     const mpno_certificate *now = &v->proof.certificate;
-    mpno_value *document = NULL, *copy = NULL;
+    mpno_value *document = NULL;
     MPNO_TRY(mpno_value_set_string(v->ctx, map, "certificate", v->name));
+    MPNO_TRY(mpno_value_set_string(v->ctx, map, "kind", v->kind ? v->kind->name : "point"));
     MPNO_TRY(mpno_value_set_string(v->ctx, map, "verdict", verdict));
     MPNO_TRY(mpno_value_set_string(v->ctx, map, "reason", reason));
     if (now->plan == NULL) return MPNO_OK; /* it did not come so far */
-    MPNO_TRY(mpno_value_set_bool(v->ctx, map, "answer_computed_again", v->again));
+    if (v->kind == NULL || v->kind->one_answer)
+        MPNO_TRY(mpno_value_set_bool(v->ctx, map, "answer_computed_again", v->again));
+    if (v->told != NULL) MPNO_TRY(copy_entries(v, v->told, map));
+    if (v->kind != NULL) return v->document ? copy_entries(v, v->document, map) : MPNO_OK;
     MPNO_TRY(mpno_certificate_tree(v->ctx, now, &document));
-    mpno_status status = MPNO_OK;
-    for (size_t i = 0; i < document->n && status == MPNO_OK; i++) {
-        const char *key = document->keys[i];
-        if (strcmp(key, "claim") != 0 && strcmp(key, "distances") != 0 &&
-            strcmp(key, "layers") != 0 && strcmp(key, "environment") != 0)
-            continue;
-        status = mpno_value_clone(v->ctx, document->items[i], &copy);
-        if (status == MPNO_OK) status = mpno_value_set(v->ctx, map, key, copy);
-    }
+    const mpno_status status = copy_entries(v, document, map);
     mpno_value_destroy(v->ctx, &document);
     return status;
 }
@@ -291,18 +406,18 @@ static mpno_status conclude(checking *v, mpno_status status, const mpno_sink *si
     const mpno_certificate *now = &v->proof.certificate;
     char *reason = NULL;
     mpno_verdict found = MPNO_VERDICT_UNKNOWN;
-    if (status == MPNO_E_MEMORY) return status;
+    if (status == MPNO_E_MEMORY || v->misused) return status;
     const char *sentence = mpno_ctx_error(v->ctx);
     if (status != MPNO_OK) {
         if (v->refuted) found = MPNO_VERDICT_REFUTED;
-    } else if (isnan(v->certificate.distance[0].lower)) {
+    } else if (v->kind == NULL && isnan(v->certificate.distance[0].lower)) {
         sentence = v->certificate.reason;
     } else {
         sentence = now->reason;
         found = (mpno_verdict)now->verdict;
     }
     MPNO_TRY(mpno_strdup(v->ctx, sentence, &reason));
-    if (status == MPNO_OK) status = mpno_proof_say(v->ctx, now, false, sink);
+    if (status == MPNO_OK && v->kind == NULL) status = mpno_proof_say(v->ctx, now, false, sink);
     status = tell(v, found, reason, sink, json);
     mpno_free(v->ctx, reason);
     if (status == MPNO_OK) *verdict = found;
@@ -323,7 +438,9 @@ mpno_status mpno_verify(mpno_ctx *ctx, const char *certificate, const mpno_verif
     v->ctx = v->proof.ctx = ctx;
     v->opts = opts;
     v->name = certificate;
-    const mpno_status status = conclude(v, check(v), sink, verdict, json);
+    const mpno_status status = conclude(v, check(v, sink), sink, verdict, json);
+    mpno_value_destroy(ctx, &v->document);
+    mpno_value_destroy(ctx, &v->told);
     mpno_certificate_clear(ctx, &v->certificate);
     mpno_proof_clear(&v->proof);
     mpno_free(ctx, v);

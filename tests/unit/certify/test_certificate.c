@@ -280,6 +280,74 @@ static mpno_value *example_document(void) {
     return document;
 }
 
+/* Of other kinds what all have in common is looked at, and the document is there. */
+static void other_kinds(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *json, *fragment;
+    } forged[] = {{"kind", "\"static\"", NULL},
+                  {"layers", "3", NULL},
+                  {"plan_sha256", "\"00\"", "plan_sha256 is not the sum"},
+                  {"plan", "[]", "plan is not a map"},
+                  {"checkpoint", "{}", "checkpoint.path is missing"},
+                  {"environment.isa", "null", "environment.isa: expected text"},
+                  {"environment.threads", "0", "environment.threads"},
+                  {"input.path", "null", "input.path: expected text"},
+                  {"verdict", "\"YES\"", "verdict"}};
+    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+        mpno_value *document = example_document();
+        mpno_certificate c;
+        char sum[MPNO_SHA256_TEXT], *text;
+        put(document, "kind", "\"static\"");
+        put(document, forged[i].path, forged[i].json);
+        if (forged[i].fragment != NULL) {
+            refuse_document(document, MPNO_E_FORMAT, forged[i].fragment);
+        } else {
+            ok(mpno_certificate_sum(ctx, document, sum));
+            ok(mpno_value_set_string(ctx, document, "sha256", sum));
+            ok(mpno_json_text(ctx, document, true, &text));
+            ok(mpno_certificate_parse(ctx, "c.json", text, strlen(text), &c));
+            assert_string_equal(c.kind, "static");
+            ok(mpno_certificate_compare(ctx, "", c.document, document, 0));
+            mpno_certificate_clear(ctx, &c);
+            mpno_free(ctx, text);
+        }
+        mpno_value_destroy(ctx, &document);
+    }
+}
+
+/* Numbers may differ by a part of themselves, everything else by nothing; the entry is named. */
+static void comparison(void **state) {
+    (void)state;
+    static const char one[] =
+        "{\"a\": {\"b\": [1, 2.0]}, \"c\": null, \"d\": \"x\", \"e\": -1e300}";
+    static const struct {
+        const char *other;
+        double near;
+        const char *fragment;
+    } pairs[] = {
+        {"{\"a\": {\"b\": [1, 2]}, \"c\": null, \"d\": \"x\", \"e\": -1e300}", 0, NULL},
+        {"{\"a\": {\"b\": [1, 2.1]}, \"c\": null, \"d\": \"x\", \"e\": -1e300}", 0.04, "a.b[1]"},
+        {"{\"a\": {\"b\": [1, 2.1]}, \"c\": null, \"d\": \"x\", \"e\": -1e300}", 0.05, NULL},
+        {"{\"a\": {\"b\": [1, 2]}, \"c\": 0, \"d\": \"x\", \"e\": -1e300}", 1, "c is null"},
+        {"{\"a\": {\"b\": [1, 2]}, \"c\": null, \"d\": \"y\", \"e\": -1e300}", 1, "d is"},
+        {"{\"a\": {\"b\": [1]}, \"c\": null, \"d\": \"x\", \"e\": -1e300}", 1, "a.b[1] does not"},
+        {"{\"a\": {\"b\": [1, 2, 3]}, \"c\": null, \"d\": \"x\", \"e\": -1e300}", 1, "a.b has 2"},
+        {"{\"a\": {\"b\": 3}, \"c\": null, \"d\": \"x\", \"e\": -1e300}", 1, "a.b is"},
+        {"{\"a\": {\"b\": [1, 2]}, \"c\": null, \"d\": \"x\", \"e\": 1e300}", 1, "e is"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        mpno_value *a, *b;
+        ok(mpno_json_parse(ctx, "a", one, strlen(one), &a));
+        ok(mpno_json_parse(ctx, "b", pairs[i].other, strlen(pairs[i].other), &b));
+        const mpno_status status = mpno_certificate_compare(ctx, "", a, b, pairs[i].near);
+        if ((status == MPNO_OK) != (pairs[i].fragment == NULL))
+            fail_msg("%s: %s", pairs[i].other, mpno_ctx_error(ctx));
+        if (status != MPNO_OK) assert_non_null(strstr(mpno_ctx_error(ctx), pairs[i].fragment));
+        mpno_value_destroy(ctx, &a);
+        mpno_value_destroy(ctx, &b);
+    }
+}
+
 static void forged_entries(void **state) {
     (void)state;
     static const struct {
@@ -290,7 +358,7 @@ static void forged_entries(void **state) {
         {"format", "\"mpno\"", MPNO_E_FORMAT, "it is no certificate"},
         {"version", "2", MPNO_E_UNSUPPORTED, "version 2"},
         {"version", "1.0", MPNO_E_FORMAT, "version is not a whole number"},
-        {"kind", "\"static\"", MPNO_E_UNSUPPORTED, "'static'"},
+        {"kind", "null", MPNO_E_FORMAT, "kind: expected text"},
         {"verdict", "\"REFUTED\"", MPNO_E_FORMAT, "verdict is \"REFUTED\""},
         {"verdict", "\"YES\"", MPNO_E_FORMAT, "verdict: expected one of VERIFIED"},
         {"verdict", "\"verified\"", MPNO_E_FORMAT, "verdict is \"verified\""},
@@ -439,6 +507,8 @@ int main(void) {
                                        cmocka_unit_test(relative_bounds_are_outward),
                                        cmocka_unit_test(every_flipped_bit),
                                        cmocka_unit_test(forged_entries),
+                                       cmocka_unit_test(other_kinds),
+                                       cmocka_unit_test(comparison),
                                        cmocka_unit_test(other_spellings),
                                        cmocka_unit_test(other_files),
                                        cmocka_unit_test(sums_of_samples),

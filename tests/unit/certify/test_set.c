@@ -704,7 +704,7 @@ static void certificates_are_told(void **state) {
     assert_true(c.vacuous && c.error == INFINITY);
     assert_non_null(strstr(mpno_set_text(&c, text, sizeof text), "lifting, lifted: may leave"));
     assert_int_equal(mpno_set_value(&c, &value), MPNO_OK);
-    assert_true(mpno_value_get(value, "error")->kind == MPNO_VALUE_NULL);
+    assert_true(real_at(value, "error") == INFINITY); /* null in a text */
     mpno_value_destroy(ctx, &value);
     mpno_set_clear(&c);
     drop_pair(&p);

@@ -38,7 +38,7 @@ static mpno_status certify(mpno_verdict *verdict, char **json) {
     opts.certificate = certificate;
     if (with_page) opts.html = page;
     opts.kind = kind;
-    if (kind == MPNO_CERTIFICATE_STATIC) opts.range = 6;
+    if (kind == MPNO_CERTIFICATE_STATIC || kind == MPNO_CERTIFICATE_SET) opts.range = 6;
     return mpno_certify(ctx, run, NULL, &opts, NULL, verdict, json);
 }
 static mpno_status verify(mpno_verdict *verdict, char **json) {
@@ -113,37 +113,97 @@ static void memory_may_fail(void **state) {
     assert_true(mpno_path_exists(page));
 }
 
-/* The other kinds likewise; their certificates are not verify's. */
+/* The other kinds likewise, made and checked. */
 static void other_kinds(void **state) {
     (void)state;
-    const mpno_certificate_kind kinds[] = {MPNO_CERTIFICATE_STATIC,
+    const mpno_certificate_kind kinds[] = {MPNO_CERTIFICATE_STATIC, MPNO_CERTIFICATE_SET,
                                            MPNO_CERTIFICATE_DISCRETISATION};
+    mpno_status (*const jobs[])(mpno_verdict *, char **) = {certify, verify};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        kind = kinds[i];
+        for (int job = 0; job < 2; job++) {
+            const size_t before = mpno_ctx_bytes(ctx);
+            mpno_status status = MPNO_E_MEMORY;
+            for (int64_t n = 0; status != MPNO_OK; n += 1 + n / 8) {
+                mpno_verdict verdict = MPNO_VERDICT_VERIFIED;
+                char *json = NULL;
+                if (job == 0) remove(certificate);
+                mpno_alloc_fail_after(ctx, n);
+                status = jobs[job](&verdict, &json);
+                mpno_alloc_fail_after(ctx, -1);
+                assert_int_equal(json != NULL, status == MPNO_OK);
+                mpno_text_free(ctx, json);
+                assert_int_equal(mpno_ctx_bytes(ctx), before);
+                assert_int_equal(verdict,
+                                 status == MPNO_OK ? MPNO_VERDICT_VERIFIED : MPNO_VERDICT_UNKNOWN);
+                assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
+            }
+        }
+        if (kind == MPNO_CERTIFICATE_DISCRETISATION) continue; /* it proves nothing */
+        fesetround(FE_UPWARD);
+        expect(certify, MPNO_VERDICT_UNKNOWN, "not set to round to nearest");
+        fesetround(FE_TONEAREST);
+        expect(verify, MPNO_VERDICT_UNKNOWN, "not set to round to nearest"); /* as it says itself */
+    }
+    kind = MPNO_CERTIFICATE_POINT;
+    expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED");
+}
+
+/* Two hundred other waves. */
+static void write_many(char path[160]) {
+    enum { MANY = 200 };
+    const int64_t shape[] = {MANY, POINTS};
+    mpno_tensor_file *file = NULL;
+    mpno_named_tensor *x = NULL;
+    assert_int_equal(mpno_tensor_file_create(ctx, &file), MPNO_OK);
+    assert_int_equal(mpno_tensor_file_add(ctx, file, "x", MPNO_ELEMENT_F32, 2, shape, &x), MPNO_OK);
+    for (int i = 0; i < MANY * POINTS; i++)
+        ((float *)x->data)[i] =
+            (float)sin(6.283185307179586 * (i % POINTS) / POINTS + 0.1 * (double)(i / POINTS));
+    snprintf(path, 160, "%s/many.safetensors", folder);
+    assert_int_equal(mpno_safetensors_write(ctx, path, file), MPNO_OK);
+    mpno_tensor_file_destroy(ctx, &file);
+}
+
+/* A population, its samples measured again, and a new sample beside it: memory may fail there too.
+ */
+static void populations(void **state) {
+    (void)state;
+    char many[160];
+    mpno_certify_opts opts = MPNO_CERTIFY_OPTS_INIT;
+    mpno_verify_opts checks[] = {MPNO_VERIFY_OPTS_INIT, MPNO_VERIFY_OPTS_INIT};
+    mpno_verdict verdict;
+    write_many(many);
+    opts.kind = MPNO_CERTIFICATE_POPULATION;
+    opts.input = many;
+    opts.certificate = certificate;
+    assert_int_equal(mpno_certify(ctx, run, NULL, &opts, NULL, &verdict, NULL), MPNO_OK);
+    assert_int_equal(verdict, MPNO_VERDICT_VERIFIED);
+    checks[0].samples = 2;
+    checks[1].input = many;
+    checks[1].sample = 150;
+    for (int i = 0; i < 2; i++) {
         const size_t before = mpno_ctx_bytes(ctx);
         mpno_status status = MPNO_E_MEMORY;
-        kind = kinds[i];
         for (int64_t n = 0; status != MPNO_OK; n += 1 + n / 8) {
-            mpno_verdict verdict = MPNO_VERDICT_VERIFIED;
             char *json = NULL;
-            remove(certificate);
             mpno_alloc_fail_after(ctx, n);
-            status = certify(&verdict, &json);
+            status = mpno_verify(ctx, certificate, &checks[i], NULL, &verdict, &json);
             mpno_alloc_fail_after(ctx, -1);
-            assert_int_equal(json != NULL, status == MPNO_OK);
+            if (status == MPNO_OK)
+                assert_non_null(
+                    strstr(json, i ? "\"inside\": true" : "\"samples_measured_again\": 2"));
             mpno_text_free(ctx, json);
             assert_int_equal(mpno_ctx_bytes(ctx), before);
             assert_int_equal(verdict,
                              status == MPNO_OK ? MPNO_VERDICT_VERIFIED : MPNO_VERDICT_UNKNOWN);
             assert_true(status == MPNO_OK || status == MPNO_E_MEMORY);
         }
-        expect(verify, MPNO_VERDICT_UNKNOWN, "mpno verify checks the kind");
-        if (kind == MPNO_CERTIFICATE_DISCRETISATION) continue; /* it proves nothing */
-        fesetround(FE_UPWARD);
-        expect(certify, MPNO_VERDICT_UNKNOWN, "not set to round to nearest");
-        fesetround(FE_TONEAREST);
     }
-    kind = MPNO_CERTIFICATE_POINT;
-    expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED");
+    checks[1].data = many; /* what is asked is one thing or the other */
+    assert_int_equal(mpno_verify(ctx, certificate, &checks[1], NULL, &verdict, NULL),
+                     MPNO_E_ARGUMENT);
+    expect(certify, MPNO_VERDICT_VERIFIED, "VERIFIED"); /* of one answer, for what follows */
 }
 
 static void arguments(void **state) {
@@ -164,6 +224,8 @@ static void arguments(void **state) {
     assert_int_equal(mpno_certify(ctx, run, NULL, &opts, NULL, &verdict, NULL), MPNO_E_ARGUMENT);
     assert_int_equal(mpno_certify(ctx, run, NULL, NULL, NULL, &verdict, NULL), MPNO_OK);
     assert_int_equal(verdict, MPNO_VERDICT_VERIFIED);
+    checks.samples = 3; /* of a population */
+    assert_int_equal(mpno_verify(ctx, certificate, &checks, NULL, &verdict, NULL), MPNO_E_ARGUMENT);
     checks.size = 1;
     assert_int_equal(mpno_verify(ctx, certificate, &checks, NULL, &verdict, NULL), MPNO_E_ARGUMENT);
     assert_int_equal(verdict, MPNO_VERDICT_UNKNOWN);
@@ -177,6 +239,7 @@ int main(void) {
 #endif
         cmocka_unit_test(memory_may_fail),
         cmocka_unit_test(other_kinds),
+        cmocka_unit_test(populations),
         cmocka_unit_test(arguments),
     };
     return cmocka_run_group_tests(tests, train_once, finish);
