@@ -125,9 +125,34 @@ static mpno_status say_rows(const estimate *e, const mpno_sink *sink,
     return status;
 }
 
+/* The bound by analytic strips, and what each block has of it. */
+static mpno_status fill_strips(const estimate *e, mpno_table *table) {
+    const mpno_strip *s = &e->found.strip;
+    MPNO_TRY(mpno_table_column(table, "strip of", MPNO_LEFT));
+    MPNO_TRY(mpno_table_column(table, "radius", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "size there", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "aliases, at most", MPNO_RIGHT));
+    MPNO_TRY(mpno_table_column(table, "of the answer's error", MPNO_RIGHT));
+    for (int l = 0; l < s->n_layers; l++) {
+        MPNO_TRY(mpno_table_cell(table, "%s", s->layers[l].name));
+        MPNO_TRY(mpno_table_cell(table, "%.3g", s->layers[l].radius));
+        MPNO_TRY(mpno_table_cell(table, "%.3g", s->layers[l].size));
+        MPNO_TRY(mpno_table_cell(table, "%.3g", s->layers[l].alias));
+        MPNO_TRY(mpno_table_cell(table, "%.3g", s->layers[l].error / s->size));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status say_strips(const estimate *e, const mpno_sink *sink) {
+    char text[512];
+    mpno_say(sink, "%s\n", mpno_strip_text(&e->found.strip, text, sizeof text));
+    return e->found.strip.n_layers > 0 ? say_rows(e, sink, fill_strips) : MPNO_OK;
+}
+
 static mpno_status say(const estimate *e, const mpno_sink *sink) {
     say_grids(&e->found, sink);
     MPNO_TRY(say_rows(e, sink, fill_layers));
+    MPNO_TRY(say_strips(e, sink));
     return say_rows(e, sink, fill_budget);
 }
 
