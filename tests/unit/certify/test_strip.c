@@ -389,6 +389,42 @@ static void fields_in_the_plane_are_as_large_as_it_says(void **state) {
     assert_true(2 * near >= all);
 }
 
+/* One wave through a network of one channel in which GELU is the identity and all weights are 1, so
+ * that every rule is met with its worst operands: bounds of imaginary parts are above what they are
+ * by slopes of GELU alone, four of 1.13, and what a skip is turned from the convolution. */
+static void one_wave_meets_the_rules_of_a_block(void **state) {
+    mpno_ctx *ctx = *state;
+    static const mpno_skip skips[2] = {MPNO_SKIP_NONE, MPNO_SKIP_IDENTITY};
+    const int64_t n = 16, fine = 8 * n;
+    for (int run = 0; run < 4; run++) {
+        mpno_fno_config c = periodic_config(1, 2);
+        c.hidden_channels = 1;
+        c.channel_mlp_expansion = 1;
+        c.fno_skip = skips[run % 2], c.channel_mlp_skip = skips[run / 2];
+        mpno_model *model = make_model(ctx, &c, MPNO_F64);
+        for (int p = 0; p < mpno_model_n_params(model); p++) {
+            const char *name = mpno_model_param_info(model, p).name;
+            set_named(model, name, strstr(name, "bias") != NULL ? 100 : 1);
+        }
+        double *x = numbers(2 * n);
+        for (int i = 0; i < 2 * n; i++) x[i] = 1e-4 * cos(2 * PI * (double)(i / 2) / (double)n);
+        const mpno_strip s = certify(ctx, model, n, x);
+        kept_fields kept = {0};
+        free(answer_on(ctx, model, n, 8, x, &kept));
+        for (int l = 0; l < 2; l++) {
+            double complex mode = 0;
+            for (int64_t j = 0; j < fine; j++)
+                mode += kept.field[l][j] * cexp(-2 * PI * I * (double)j / fine) / (double)fine;
+            const double imag = 2 * cabs(mode) * sinh(2 * PI * s.layers[l].radius);
+            assert_true(kept.channels == 1 && s.layers[l].radius > 0.01);
+            assert_true(imag <= s.layers[l].imag && s.layers[l].imag <= 1.8 * imag);
+            free(kept.field[l]);
+        }
+        free(x);
+        mpno_model_destroy(&model);
+    }
+}
+
 /* The bound falls exponentially with the points; smooth inputs close, rough ones and coarse grids
  * do not, and say what of. */
 static void smooth_inputs_close_and_rough_ones_do_not(void **state) {
@@ -533,6 +569,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bounds_hold_for_random_networks, setup, end_context),
         cmocka_unit_test_setup_teardown(fields_in_the_plane_are_as_large_as_it_says, setup,
                                         end_context),
+        cmocka_unit_test_setup_teardown(one_wave_meets_the_rules_of_a_block, setup, end_context),
         cmocka_unit_test_setup_teardown(smooth_inputs_close_and_rough_ones_do_not, setup,
                                         end_context),
         cmocka_unit_test_setup_teardown(noise_of_stored_numbers_is_left_to_lipschitz_constants,
