@@ -51,7 +51,9 @@ const cli_page cli_certify_page = {
         "    from runs on half, all and twice the points of each axis, and shows it beside "
         "precision "
         "and the\n"
-        "    model's error (where the file has the truth): which one binds.\n"
+        "    model's error (where the file has the truth): which one binds. For smooth inputs it "
+        "may prove\n"
+        "    a bound too (analytic strips), else it says where the proof does not close.\n"
         "    -o writes a certificate, which mpno verify checks, on another machine too. With\n"
         "    --json standard output is that certificate and nothing else.\n",
     .examples =

@@ -163,6 +163,22 @@ void mpno_discretiser_destroy(mpno_discretiser **discretiser) {
     *discretiser = NULL;
 }
 
+/* By how much a number of the answer grows when it is decoded, at most. */
+static double decoded(const mpno_normalizer *y) {
+    if (y == NULL) return 1;
+    double most = y->std;
+    const int64_t count = mpno_normalizer_count(y);
+    for (int64_t i = 0; i < count; i++) most = i == 0 || y->stds[i] > most ? y->stds[i] : most;
+    return (most + MPNO_NORMALIZER_EPS) * (1 + 1e-9);
+}
+
+/* After the run on n points, whose input is encoded. */
+static mpno_status prove(mpno_discretiser *d, mpno_discretisation *out) {
+    mpno_strip_opts opts = {.factor = decoded(d->opts.y), .size = out->size};
+    memcpy(opts.grid, d->opts.grid, sizeof opts.grid);
+    return mpno_strip_certify(d->model, &opts, d->on[1].x, &out->strip);
+}
+
 /* -------- a run -------- */
 
 static void look(void *user, const mpno_sight *sight) {
@@ -243,5 +259,5 @@ mpno_status mpno_discretiser_run(mpno_discretiser *d, const double *input,
     out->before = difference(d, &d->on[0], &d->on[1], &size);
     out->after = difference(d, &d->on[1], &d->on[2], &out->size);
     mpno_discretisation_judge(out);
-    return MPNO_OK;
+    return prove(d, out);
 }

@@ -3,11 +3,13 @@
  * estimate, not a bound, from runs on n/2, n and 2n points, and for each block the energy that its
  * transform takes from other frequencies beside the rounding of its spectrum. The input between the
  * grid's points is its trigonometric interpolant (trigonometric.h): on n/2 points every second
- * value is taken, on 2n the interpolant's. All runs are f64. Theory and assumptions:
- * docs/theory/discretisation.md, D1 to D6. */
+ * value is taken, on 2n the interpolant's. All runs are f64. Beside the estimate stands a bound
+ * that is proved, where there is one (strip.h). Theory and assumptions:
+ * docs/theory/discretisation.md. */
 #ifndef MPNO_CERTIFY_DISCRETISATION_H
 #define MPNO_CERTIFY_DISCRETISATION_H
 
+#include "certify/strip.h"
 #include "core/value.h"
 #include "data/normalizer.h"
 #include "model/model.h"
@@ -39,6 +41,7 @@ typedef struct mpno_discretisation {
     double error, lower, upper;
     int n_layers;
     mpno_discretised_layer layers[MPNO_MAX_BLOCKS];
+    mpno_strip strip;
 } mpno_discretisation;
 
 typedef struct mpno_discretiser_opts {

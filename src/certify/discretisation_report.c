@@ -61,7 +61,9 @@ static mpno_status put_discretisation(mpno_ctx *ctx, const mpno_discretisation *
     MPNO_TRY(mpno_value_set_string(ctx, map, "between_points",
                                    "the trigonometric interpolant of the values of the grid"));
     MPNO_TRY(mpno_value_set_string(ctx, map, "spectrum", mpno_format_get(spectrum)->name));
-    return put_layers(ctx, d, spectrum, map);
+    MPNO_TRY(put_layers(ctx, d, spectrum, map));
+    MPNO_TRY(mpno_strip_value(ctx, &d->strip, &list));
+    return mpno_value_set(ctx, map, "strip", list);
 }
 
 mpno_status mpno_discretisation_value(mpno_ctx *ctx, const mpno_discretisation *d,

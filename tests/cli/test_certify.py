@@ -459,9 +459,34 @@ class Certify(Case):
         self.assertEqual(budget["binds"], max(parts, key=parts.get))
         self.assertEqual((found["grid"], [layer["name"] for layer in found["layers"]]), ([16, 16], ["block 0", "block 1"]))
         self.assertEqual((found["spectrum"], self.estimate("--input", "grid16.npz")["discretisation"]["spectrum"]), ("f32", "f16"))
+        strip = found["strip"] # the run has coordinates, which jump where the domain ends
+        self.assertEqual((strip["verdict"], strip["error"], strip["layers"]), ("VACUOUS", None, []))
+        self.assertIn("lifting, embedded input: coordinates jump", strip["open"])
         text = self.mpno("certify", "run", "--discretisation", *words).out
-        for word in ("answers on 8 and 16 points", "error ~ n^-", "| block 1 ", "| precision ", "this one binds",
+        for word in ("answers on 8 and 16 points", "strips does not close: lifting", "error ~ n^-", "| block 1 ", "| precision ", "this one binds",
                      f"estimate: {budget['binds']} binds"):
+            self.assertIn(word, text)
+
+    def test_what_is_proved_of_the_grid(self):
+        """One wave, and a model without coordinates: the proof closes."""
+        run_peer("""
+            for n in (32, 64):
+                t = 2 * np.pi * np.arange(n) / n
+                x = np.stack([np.sin(t + p)[:, None] * np.cos(t)[None] / 2 for p in range(4)])
+                np.savez(f"wave{n}.npz", x=x, y=2 * x)
+            """, self.folder)
+        self.mpno("train", "config.yaml", "data.train=wave32.npz", "data.test=[wave32.npz]", "output=bare", "opt.n_epochs=1",
+                  "model.positional_embedding=none", "data.encode_output=false", "precision.policy=full", "-q")
+        told = self.mpno("certify", "bare", "--discretisation", "--input", "wave64.npz", "--json").json()
+        strip = told["discretisation"]["strip"]
+        self.assertEqual((strip["verdict"], strip["open"]), ("VERIFIED", None))
+        self.assertLess(told["discretisation"]["after"], strip["error"])
+        self.assertLess(strip["error"], 1e-2 * strip["size"])
+        self.assertEqual(strip["size"], told["discretisation"]["size"])
+        self.assertEqual([layer["name"] for layer in strip["layers"]], ["block 0", "block 1"])
+        self.assertGreaterEqual(1.001 * (sum(layer["error"] for layer in strip["layers"]) + strip["input"]["error"]), strip["error"])
+        text = self.mpno("certify", "bare", "--discretisation", "--input", "wave64.npz").out
+        for word in ("proved by analytic strips", "| strip of", "| block 1 "):
             self.assertIn(word, text)
 
     def test_the_model_error_of_channels_and_complex_fields(self):
