@@ -99,7 +99,7 @@ static mpno_status put_modes(mpno_ctx *ctx, const mpno_settings *settings,
                              const mpno_train_state *state, const mpno_model *model,
                              mpno_value *map) {
     mpno_value *entry = NULL, *layers = NULL;
-    if (settings->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
+    if (!mpno_modes_own(settings)) return MPNO_OK;
     MPNO_TRY(mpno_value_set_map(ctx, map, "modes", &entry));
     MPNO_TRY(mpno_value_set_real(ctx, entry, "loss", state->modes.loss[0]));
     MPNO_TRY(mpno_value_set_real(ctx, entry, "loss_before", state->modes.loss[1]));

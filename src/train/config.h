@@ -127,6 +127,7 @@ typedef struct mpno_settings {
         int64_t interval;
         int format, arithmetic;
         char *storage;
+        mpno_real_list modes;
         int rounding, scaling, amax;
         double loss_scale;
         int64_t growth_interval;
@@ -196,6 +197,8 @@ MPNO_WARN_UNUSED mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_set
 /* What networks under a policy store otherwise than it says: nothing in the full phases of a
  * schedule. Borrows from the settings. */
 mpno_storage_opts mpno_settings_storage(const mpno_settings *s, const char *policy);
+/* precision.modes of each block and axis; 0: all. */
+void mpno_settings_most_modes(const mpno_settings *s, int64_t most[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]);
 /* Whether something is stored in a format of less range than f32 without a scale of its own. */
 bool mpno_settings_scale_loss(mpno_ctx *ctx, const mpno_settings *s, const char *policy);
 mpno_format mpno_settings_half(const mpno_settings *settings);

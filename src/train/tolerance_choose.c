@@ -150,17 +150,24 @@ static void make_sites(const mpno_tolerance_job *j, mpno_planner_site *sites) {
         }
         drop_inferior(j, i, &sites[i]);
     }
+    for (int i = 0; i < j->n_cuts; i++)
+        for (int k = 0; k < MPNO_PLANNER_CHOICES; k++) {
+            const mpno_tolerance_cut *c = &j->cuts[i];
+            sites[j->n_sites + i].square[k] = c->error[k] * c->error[k];
+            sites[j->n_sites + i].cost[k] = c->seconds[k];
+        }
 }
 
 /* The plan that the choices of the sites are, with its memory. */
 static mpno_status make_plan(mpno_tolerance_job *j) {
     MPNO_TRY(mpno_tolerance_text(j, j->storage));
     j->plan = (mpno_tolerance_use){.policy = j->base, .half = MPNO_F16, .storage = j->storage};
+    if (mpno_tolerance_is_cut(j)) j->plan.modes = (const mpno_tolerance_modes *)&j->modes;
     return mpno_tolerance_cost(j, &j->plan);
 }
 
 static double square_of(const mpno_tolerance_job *j, const mpno_planner_site *sites) {
-    double sum = 0;
+    double sum = j->cut_error * j->cut_error;
     for (int i = 0; i < j->n_sites; i++) sum += sites[i].square[j->sites[i].choice];
     return sum;
 }
@@ -193,9 +200,9 @@ static mpno_status close_gaps(mpno_tolerance_job *j, const mpno_planner_site *si
 }
 
 /* Choices whose error is at most tolerance / safety, that of f32 itself included. */
-static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites) {
-    int choice[MPNO_TOLERANCE_SITES];
-    const mpno_planner_problem problem = {.n_sites = j->n_sites,
+static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites, double *room) {
+    int choice[MPNO_TOLERANCE_SITES + MPNO_TOLERANCE_CUTS];
+    const mpno_planner_problem problem = {.n_sites = j->n_sites + j->n_cuts,
                                           .n_choices = MPNO_TOLERANCE_FORMATS,
                                           .n_tensors = j->n_tensors,
                                           .n_steps = j->n_steps,
@@ -209,6 +216,8 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites)
     MPNO_TRY(time ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
                   : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
     for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
+    for (int i = 0; i < j->n_cuts; i++) j->cuts[i].choice = choice[j->n_sites + i];
+    MPNO_TRY(mpno_tolerance_join_cuts(j, room));
     MPNO_TRY(make_plan(j));
     if (!time) MPNO_TRY(close_gaps(j, sites, budget, answer.bytes));
     j->predicted = sqrt(square_of(j, sites) + f32 * f32);
@@ -217,13 +226,13 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites)
 
 static mpno_status search(mpno_tolerance_job *j, double *room) {
     mpno_planner_site *sites;
-    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->n_sites + 1, sizeof *sites, &sites));
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(j->n_sites + j->n_cuts) + 1, sizeof *sites, &sites));
     make_sites(j, sites);
     mpno_status status = MPNO_OK;
     j->safety = FIRST_SAFETY;
     for (j->n_tries = 1; status == MPNO_OK; j->n_tries++) {
         if (j->n_tries == MOST_TRIES) j->safety = INFINITY; /* everything in f32 */
-        status = choose(j, sites);
+        status = choose(j, sites, room);
         if (status == MPNO_OK) status = try_use(j, &j->plan, room);
         if (status != MPNO_OK || j->plan.worst <= j->tolerance || !isfinite(j->safety)) break;
         const double found = j->plan.worst / j->predicted; /* how far off the model is */

@@ -27,8 +27,8 @@ static int usual_format(const mpno_tolerance_job *j, mpno_role role) {
     return most;
 }
 
-static mpno_status add(const mpno_tolerance_job *j, char *text, const char *layer, mpno_role role,
-                       int choice) {
+static mpno_status add_line(const mpno_tolerance_job *j, char *text, const char *layer,
+                            mpno_role role, int choice) {
     const size_t length = strlen(text);
     const int n = snprintf(text + length, MPNO_TOLERANCE_STORAGE - length, "%s%s%s%s=%s",
                            length > 0 ? ", " : "", layer, *layer ? "/" : "",
@@ -48,12 +48,13 @@ mpno_status mpno_tolerance_text(const mpno_tolerance_job *j, char text[MPNO_TOLE
     text[0] = '\0';
     for (size_t r = 0; r < sizeof roles / sizeof roles[0]; r++) {
         const int usual = usual_format(j, roles[r]);
-        MPNO_TRY(add(j, text, "", roles[r], usual < 0 ? 0 : usual));
+        MPNO_TRY(add_line(j, text, "", roles[r], usual < 0 ? 0 : usual));
     }
     for (int i = 0; i < j->n_sites; i++) {
         const mpno_tolerance_site *s = &j->sites[i];
-        if (s->choice != usual_format(j, s->role))
-            MPNO_TRY(add(j, text, s->layer, s->role, s->choice));
+        if (s->choice == usual_format(j, s->role)) continue;
+        MPNO_TRY(add_line(j, text, s->layer, s->role, s->choice));
+        if (s->also[0] != '\0') MPNO_TRY(add_line(j, text, s->also, s->role, s->choice));
     }
     return MPNO_OK;
 }
@@ -72,6 +73,25 @@ static mpno_status put_storage(mpno_ctx *ctx, const char *storage, mpno_value *m
     return MPNO_OK;
 }
 
+/* "modes": for each block a list, or null. */
+static mpno_status put_modes(const mpno_tolerance_job *j, mpno_value *map) {
+    const mpno_fno_config *c = mpno_model_config(j->restored->model);
+    mpno_value *list = NULL;
+    if (j->plan.modes == NULL) {
+        MPNO_TRY(mpno_value_null(j->ctx, &list));
+        return mpno_value_set(j->ctx, map, "modes", list);
+    }
+    MPNO_TRY(mpno_value_set_list(j->ctx, map, "modes", &list));
+    for (int l = 0; l < (int)c->n_layers; l++) {
+        mpno_value *row = NULL;
+        MPNO_TRY(mpno_value_list(j->ctx, &row));
+        MPNO_TRY(mpno_value_append(j->ctx, list, row));
+        for (int d = 0; d < c->ndim; d++)
+            MPNO_TRY(mpno_value_append_int(j->ctx, row, (*j->plan.modes)[l][d]));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status put_precision(const mpno_tolerance_job *j, mpno_value *map) {
     mpno_value *precision = NULL, *storage = NULL, *none = NULL;
     const mpno_tolerance_use *p = &j->plan;
@@ -81,6 +101,7 @@ static mpno_status put_precision(const mpno_tolerance_job *j, mpno_value *map) {
     MPNO_TRY(mpno_value_set_string(j->ctx, precision, "arithmetic", "full"));
     MPNO_TRY(mpno_value_set_string(j->ctx, precision, "rounding", "nearest"));
     MPNO_TRY(mpno_value_set_string(j->ctx, precision, "scaling", "auto"));
+    MPNO_TRY(put_modes(j, precision));
     if (p->storage != NULL) {
         MPNO_TRY(mpno_value_set_map(j->ctx, precision, "storage", &storage));
         return put_storage(j->ctx, p->storage, storage);
@@ -158,6 +179,23 @@ static mpno_status fill_sites(const mpno_tolerance_job *j, mpno_table *table) {
     return MPNO_OK;
 }
 
+/* Numbers of modes, with the error that the cuts of a block make each alone. */
+static mpno_status fill_cuts(const mpno_tolerance_job *j, mpno_table *table) {
+    static const char *const columns[] = {"block", "axis", "modes", "of", "error of the cut"};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        MPNO_TRY(mpno_table_column(table, columns[i], MPNO_RIGHT));
+    for (int i = 0; i < j->n_cuts; i++) {
+        const mpno_tolerance_cut *c = &j->cuts[i];
+        if (c->modes[c->choice] == c->all) continue;
+        MPNO_TRY(mpno_table_cell(table, "%d", c->block));
+        MPNO_TRY(mpno_table_cell(table, "%d", c->axis));
+        MPNO_TRY(mpno_table_cell(table, "%lld", (long long)c->modes[c->choice]));
+        MPNO_TRY(mpno_table_cell(table, "%lld", (long long)c->all));
+        MPNO_TRY(mpno_table_cell(table, "%.3e", c->error[c->choice]));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status row_of_use(const mpno_tolerance_job *j, const char *name, const char *half,
                               const mpno_tolerance_use *u, mpno_table *table) {
     char text[MPNO_HUMAN_CAPACITY];
@@ -209,6 +247,11 @@ static mpno_status say(const mpno_tolerance_job *j) {
     else
         mpno_say(j->sink, "no plan found is better than precision.policy=%s precision.format=%s\n",
                  p->policy, mpno_format_get(p->half)->name);
+    if (j->plan.modes != NULL) {
+        MPNO_TRY(say_table(j, fill_cuts));
+        mpno_say(j->sink, "all cuts together: %.3e of the %.3e foretold\n", j->cut_error,
+                 j->predicted);
+    }
     MPNO_TRY(say_table(j, fill_uses));
     if (j->standard == NULL)
         mpno_say(j->sink,
@@ -258,9 +301,28 @@ static mpno_status put_site(mpno_ctx *ctx, const mpno_tolerance_site *s, mpno_va
     return MPNO_OK;
 }
 
+static mpno_status put_cut(mpno_ctx *ctx, const mpno_tolerance_cut *c, mpno_value *list) {
+    mpno_value *map = NULL, *tried = NULL;
+    MPNO_TRY(mpno_value_map(ctx, &map));
+    MPNO_TRY(mpno_value_append(ctx, list, map));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "block", c->block));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "axis", c->axis));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "all", c->all));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "modes", c->modes[c->choice]));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "tried", &tried));
+    for (int i = 0; i < c->n_tried; i++) {
+        mpno_value *entry = NULL;
+        MPNO_TRY(mpno_value_map(ctx, &entry));
+        MPNO_TRY(mpno_value_append(ctx, tried, entry));
+        MPNO_TRY(mpno_value_set_int(ctx, entry, "modes", c->tried[i]));
+        MPNO_TRY(mpno_value_set_real(ctx, entry, "error", c->tried_error[i]));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
     mpno_ctx *ctx = j->ctx;
-    mpno_value *plan = NULL, *sites = NULL, *policies = NULL;
+    mpno_value *plan = NULL, *sites = NULL, *policies = NULL, *cuts = NULL;
     MPNO_TRY(mpno_value_set_string(ctx, map, "data", j->file));
     MPNO_TRY(mpno_value_set_int(ctx, map, "calibration_samples", j->calibration));
     MPNO_TRY(mpno_value_set_int(ctx, map, "held_out_samples", j->held_out));
@@ -269,7 +331,9 @@ static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
                                    j->opts->minimise == MPNO_MINIMISE_TIME ? "time" : "memory"));
     MPNO_TRY(mpno_value_set_map(ctx, map, "plan", &plan));
     MPNO_TRY(put_use(ctx, &j->plan, plan));
+    MPNO_TRY(put_modes(j, plan));
     MPNO_TRY(mpno_value_set_bool(ctx, plan, "is_policy", j->standard != NULL));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "error_of_cuts", j->cut_error));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted", j->predicted));
     MPNO_TRY(
         mpno_value_set_real(ctx, plan, "error_same_samples", j->standard == NULL ? j->same : NAN));
@@ -280,6 +344,9 @@ static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
     MPNO_TRY(mpno_value_set_list(ctx, map, "sites", &sites));
     for (int i = 0; i < j->n_sites && j->standard == NULL; i++)
         MPNO_TRY(put_site(ctx, &j->sites[i], sites));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "cuts", &cuts));
+    for (int i = 0; i < j->n_cuts && j->standard == NULL; i++)
+        MPNO_TRY(put_cut(ctx, &j->cuts[i], cuts));
     MPNO_TRY(mpno_value_set_list(ctx, map, "policies", &policies));
     for (int i = 0; i < j->n_policies; i++) {
         mpno_value *entry = NULL;

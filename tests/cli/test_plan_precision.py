@@ -75,6 +75,66 @@ class PlanPrecision(Case):
         full = next(p for p in told["policies"] if p["policy"] == "full")
         self.assertEqual(plan["activation_bytes"], full["activation_bytes"])  # nothing fits 3e-6
 
+    def test_fewer_modes(self):
+        """A model that hardly uses its outer modes: they are left out, which counts as an error against the answer of all
+        of them, is foretold and is what the policy file makes again."""
+        self.mpno("train", "config.yaml", "model.n_modes=[8, 8]", "model.hidden_channels=16", "output=many", "opt.n_epochs=3",
+                  "--quiet")
+        words = ("many", "--data", "data.pt", "--tolerance=2e-1", "-o", "policy.yaml", "--json")
+        result = self.mpno("plan", *words)
+        told, plan = result.json(), result.json()["plan"]
+        self.assertIn("all cuts together", result.err)
+        self.assertLessEqual(plan["error_at_most"], 2e-1)
+        cuts = {(c["block"], c["axis"]): c for c in told["cuts"]}
+        self.assertEqual(set(cuts), {(block, axis) for block in range(2) for axis in range(2)})
+        taken = [c for c in cuts.values() if c["modes"] < c["all"]]
+        self.assertTrue(taken)
+        for (block, axis), cut in cuts.items():
+            self.assertEqual(plan["modes"][block][axis], cut["modes"])
+            errors = [t["error"] for t in cut["tried"]]
+            self.assertEqual([t["modes"] for t in cut["tried"]][0], cut["all"] - 2)
+            self.assertGreater(errors[0], 0)
+        alone = [next(t["error"] for t in c["tried"] if t["modes"] == c["modes"]) for c in taken]
+        self.assertTrue(0.5 < plan["error_of_cuts"] / math.sqrt(math.fsum(e * e for e in alone)) < 2)
+        self.assertAlmostEqual(plan["error_predicted"] / plan["error_same_samples"], 1, delta=0.1)
+        self.mpno("predict", "many", "data.pt", "-o", "exact.safetensors", "precision.policy=f64", "-q")
+        self.mpno("predict", "many", "data.pt", "-o", "y.safetensors", "--config", "policy.yaml", "-q")
+        pairs = zip(numbers(self.folder / "y.safetensors"), numbers(self.folder / "exact.safetensors"))
+        errors = [distance(*pair) for pair in pairs]
+        found = math.sqrt(math.fsum(e * e for e in errors[CALIBRATION:]) / HELD_OUT)
+        self.assertAlmostEqual(plan["error"] / found, 1, delta=1e-3)
+        one = self.mpno("certify", "many", "--config", "policy.yaml", "--input", "data.pt", "--sample", CALIBRATION, "--json",
+                        "-q").json()["distances"]["l2"]  # of the whole network's exact answer
+        self.assertAlmostEqual(one["relative_upper"] / errors[CALIBRATION], 1, delta=1e-4)
+        full = self.mpno("plan", "many", "--data", "data.pt", "--tolerance=1e-4", "--json", "-q").json()
+        self.assertIsNone(full["plan"]["modes"])  # no cut is so small
+        self.assertLess(plan["activation_bytes"], full["plan"]["activation_bytes"])
+
+    def test_training_with_the_modes_of_a_plan(self):
+        """A run with fewer modes is one of a model that has just these; eval knows them without the key."""
+        few = "precision.modes=[[4, 2], [2, 4]]"
+        self.mpno("train", "config.yaml", "output=few", few, "--quiet")
+        self.assertEqual(self.mpno("info", "few", "--json").json()["state"]["modes"]["layers"], [[4, 2], [2, 4]])
+        errors = [self.mpno("eval", "few", "data.test=[data.pt]", *words, "--json", "-q").json()["test"]["16"]["l2"]
+                  for words in ((), (few,), ("precision.modes=null",), ("precision.modes=[2, 2]",))]
+        self.assertEqual(len(set(errors[:3])), 1)
+        self.assertNotEqual(errors[0], errors[3])
+        self.mpno("export", "few", "-o", "few.safetensors")
+        kind, shape, data = load_safetensors(self.folder / "few.safetensors")["fno_blocks.convs.0.weight.tensor"]
+        values = struct.unpack(f"<{len(data) // 4}f", data)  # [in][out][4][3], re and im: other programs use all of them
+        self.assertEqual((kind, shape[-3:]), ("F32", [4, 3, 2]))
+        self.assertEqual({values[i] for i in range(len(values)) if i // 2 % 3 == 2}, {0.0})
+        self.assertNotIn(0.0, {values[i] for i in range(len(values)) if i // 2 % 3 < 2})
+        self.mpno("train", "config.yaml", "output=few", few, "opt.n_epochs=4", "--resume", "--quiet")
+        for words, fragments in (
+                (("precision.modes=[2]",), ("precision.modes", "2 axes", "found 1")),
+                (("precision.modes=[[2, 2]]",), ("precision.modes", "2 blocks", "found 2")),
+                (("precision.modes=[2.5, 2]",), ("precision.modes", "2.5")),
+                (("precision.modes=[2, 2]", "modes.rule=adaptive"), ("modes.rule", "precision.modes")),
+                (("precision.modes=[2, 2]", "compat=neuralop"), ("max_n_modes",))):
+            with self.subTest(words=words):
+                self.assert_error(self.mpno("train", "config.yaml", "output=other", *words, status=2), *fragments)
+
     def test_squares_of_sites_add_up(self):
         told = self.plan(3e-3, "-q").json()
         full = next(p for p in told["policies"] if p["policy"] == "full")
@@ -82,6 +142,7 @@ class PlanPrecision(Case):
         self.assertEqual(set(sites), {(f"block {i}", role) for i in range(3) for role in ("spectrum", "transform columns")} |
                          {(layer, "activation") for layer in ("lifting", "block 0", "block 1")})
         square = math.fsum(s["error"].get(s["format"], 0) ** 2 for s in sites.values()) + full["error"] ** 2
+        square += told["plan"]["error_of_cuts"] ** 2
         self.assertAlmostEqual(told["plan"]["error_predicted"], math.sqrt(square), delta=1e-9 * math.sqrt(square))
         for site in sites.values():  # eight times coarser, and eight times that
             self.assertTrue(4 < site["error"]["bf16"] / site["error"]["f16"] < 16)
@@ -102,19 +163,21 @@ class PlanPrecision(Case):
         other = self.mpno("eval", "run", "--json", "-q").json()
         self.assertNotEqual(told["test"]["16"]["l2"], other["test"]["16"]["l2"])
         self.assertAlmostEqual(told["test"]["16"]["l2"] / other["test"]["16"]["l2"], 1, delta=0.1)
-        keys = self.mpno("train", "config.yaml", "--config", "policy.yaml", "output=again", "opt.n_epochs=1").out
+        keys = self.mpno("train", "config.yaml", "model.n_layers=3", "--config", "policy.yaml", "output=again", "opt.n_epochs=1").out
         self.assertIn(plan["storage"], keys)
         self.assertIn("policy: mixed", keys)
-        keys = self.mpno("train", "config.yaml", "--config", "policy.yaml", "output=third", "opt.n_epochs=1",
+        keys = self.mpno("train", "config.yaml", "model.n_layers=3", "--config", "policy.yaml", "output=third", "opt.n_epochs=1",
                          "precision.policy=full", "precision.storage=null").out
         self.assertIn("policy: full", keys)  # the command line has the last word
         self.assertIn("storage: null", keys)
 
     def test_same_answer_each_time(self):
-        one, two = (self.plan(3e-3, "-q", f"--threads={n}").json() for n in (1, 2))
-        self.assertEqual(one["plan"]["storage"], two["plan"]["storage"])
-        for key in ("error", "error_at_most", "error_predicted"):
-            self.assertEqual(one["plan"][key], two["plan"][key])
+        one, two, again = (self.plan(3e-3, "-q", f"--threads={n}").json() for n in (1, 2, 2))
+        for key in ("storage", "modes", "error", "error_at_most", "error_predicted"):
+            self.assertEqual(two["plan"][key], again["plan"][key])
+        for a, b in zip(one["sites"], two["sites"]):  # memory, not numbers, depends on threads
+            self.assertEqual(a["error"], b["error"])
+        self.assertEqual([c["tried"] for c in one["cuts"]], [c["tried"] for c in two["cuts"]])
         before = tree(self.folder)
         self.plan(3e-3, "-q")
         self.assertEqual(tree(self.folder), before)
