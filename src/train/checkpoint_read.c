@@ -159,8 +159,7 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpo
     MPNO_TRY(want_int(ctx, map, "step", &state->step));
     if (mpno_value_get(map, "epoch_steps")) /* older checkpoints do not know it */
         MPNO_TRY(want_int(ctx, map, "epoch_steps", &state->epoch_steps));
-    if (settings->precision.policy == MPNO_POLICY_ADAPTIVE)
-        MPNO_TRY(want_int(ctx, map, "level", &state->level));
+    if (mpno_settings_adapts(settings)) MPNO_TRY(want_int(ctx, map, "level", &state->level));
     MPNO_TRY(want(ctx, map, "loss_scale", MPNO_VALUE_MAP, &scale));
     MPNO_TRY(want(ctx, scale, "scale", MPNO_VALUE_REAL, &factor));
     MPNO_CHECK(ctx, factor->real >= 1, MPNO_E_FORMAT, "the loss scale is %g", factor->real);

@@ -133,7 +133,7 @@ static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", state->epoch));
     MPNO_TRY(mpno_value_set_int(ctx, map, "step", state->step));
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch_steps", state->epoch_steps));
-    if (settings->precision.policy == MPNO_POLICY_ADAPTIVE)
+    if (mpno_settings_adapts(settings))
         MPNO_TRY(mpno_value_set_int(ctx, map, "level", state->level));
     MPNO_TRY(mpno_value_set_string(ctx, map, "arithmetic",
                                    mpno_format_get(mpno_model_arithmetic(model))->name));

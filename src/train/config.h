@@ -17,7 +17,8 @@
 typedef enum mpno_policy_choice {
     MPNO_POLICY_SCHEDULE = 5,
     MPNO_POLICY_F64 = 6,
-    MPNO_POLICY_ADAPTIVE = 7
+    MPNO_POLICY_ADAPTIVE = 7,
+    MPNO_POLICY_AUTO = 8
 } mpno_policy_choice;
 typedef enum mpno_weights_choice {
     MPNO_WEIGHTS_AUTO,
@@ -187,6 +188,8 @@ bool mpno_config_touched(const mpno_config *config, const char *key);
 void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides);
 
 /* Derived, of resolved settings. */
+/* Whether training goes through levels: policies adaptive and auto. */
+bool mpno_settings_adapts(const mpno_settings *settings);
 /* Bytes of memory_limit; 0: none. */
 size_t mpno_settings_memory_limit(const mpno_settings *settings);
 mpno_time mpno_settings_time(const mpno_settings *settings);

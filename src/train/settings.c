@@ -81,10 +81,11 @@ static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
 
 static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
     const bool scheduled = s->precision.policy == MPNO_POLICY_SCHEDULE,
-               adaptive = s->precision.policy == MPNO_POLICY_ADAPTIVE;
-    MPNO_CHECK(ctx, scheduled || adaptive || !s->precision.phases, MPNO_E_CONFIG,
-               "precision.phases is given but precision.policy is neither schedule nor adaptive: "
-               "set precision.policy: schedule or leave phases out");
+               adaptive = mpno_settings_adapts(s);
+    MPNO_CHECK(
+        ctx, scheduled || adaptive || !s->precision.phases, MPNO_E_CONFIG,
+        "precision.phases is given but precision.policy is none of schedule, adaptive and auto: "
+        "set precision.policy: schedule or leave phases out");
     MPNO_CHECK(ctx, scheduled || s->precision.blend == 0, MPNO_E_CONFIG,
                "precision.blend is %lld but precision.policy is not schedule: no phase follows "
                "another at a time that is known before",
@@ -291,6 +292,10 @@ mpno_time mpno_settings_time(const mpno_settings *s) {
                        .unroll = 1};
 }
 
+bool mpno_settings_adapts(const mpno_settings *s) {
+    return s->precision.policy == MPNO_POLICY_ADAPTIVE || s->precision.policy == MPNO_POLICY_AUTO;
+}
+
 mpno_format mpno_settings_arithmetic(const mpno_settings *s) {
     return s->precision.policy == MPNO_POLICY_F64 ? MPNO_F64 : MPNO_F32;
 }
@@ -362,7 +367,7 @@ mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *s, mpno_s
     char name[32];
     mpno_settings_choice(s, "precision.policy", name, sizeof name);
     const char *text = name;
-    if (s->precision.policy == MPNO_POLICY_ADAPTIVE)
+    if (mpno_settings_adapts(s))
         return mpno_schedule_parse_levels(ctx, s->precision.phases, s->opt.n_epochs, out);
     if (s->precision.policy == MPNO_POLICY_SCHEDULE) text = s->precision.phases;
     if (s->precision.policy == MPNO_POLICY_F64) text = "full"; /* nothing narrower than f64 */

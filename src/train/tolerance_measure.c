@@ -169,18 +169,24 @@ static bool same_tensors(const mpno_exec *a, const mpno_exec *b) {
     return same;
 }
 
-/* Bytes of each tensor with everything planned in a format. */
-static mpno_status find_bytes(mpno_tolerance_job *j, const mpno_exec *full, int format) {
-    char storage[512] = "";
+void mpno_tolerance_everything(int format, char *storage, size_t capacity) {
     const char *name = mpno_format_get(mpno_tolerance_formats[format])->name;
+    storage[0] = '\0';
     for (size_t i = 0; i < sizeof planned_roles / sizeof planned_roles[0]; i++) {
         const size_t length = strlen(storage);
         /* weights that are made of factors have no scales */
         const bool narrow = planned_roles[i] == MPNO_ROLE_WEIGHT_SPECTRAL &&
                             mpno_format_bytes(mpno_tolerance_formats[format]) == 1;
-        snprintf(storage + length, sizeof storage - length, "%s=%s,",
+        snprintf(storage + length, capacity - length, "%s=%s,",
                  mpno_role_text(planned_roles[i], false), narrow ? "f32" : name);
     }
+}
+
+/* Bytes of each tensor with everything planned in a format. */
+static mpno_status find_bytes(mpno_tolerance_job *j, const mpno_exec *full, int format) {
+    char storage[512];
+    const char *name = mpno_format_get(mpno_tolerance_formats[format])->name;
+    mpno_tolerance_everything(format, storage, sizeof storage);
     const mpno_tolerance_use use = {.policy = "full", .half = MPNO_F16, .storage = storage};
     mpno_network *network;
     MPNO_TRY(plan_network(j, &use, &network));

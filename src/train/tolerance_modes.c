@@ -3,7 +3,8 @@
  * everything stored in f32, and the answer is compared with the one of all modes (one run each).
  * Against that answer, truncation is an error like rounding. Cuts of the same block along two axes,
  * and of blocks that follow each other, need not be independent as roundings are: those of a plan
- * are run together once more, and what that gives enters the sum. See tolerance.h. */
+ * are run together once more, on more samples, and what that gives enters the sum. See tolerance.h.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -165,8 +166,13 @@ mpno_status mpno_tolerance_join_cuts(mpno_tolerance_job *j, double *room) {
     memset(j->modes, 0, sizeof j->modes);
     for (int i = 0; i < j->n_cuts; i++)
         j->modes[j->cuts[i].block][j->cuts[i].axis] = j->cuts[i].modes[j->cuts[i].choice];
-    j->cut_error = 0;
+    j->cut_error = j->cut_same = 0;
     if (!mpno_tolerance_is_cut(j)) return MPNO_OK;
     use.modes = (const mpno_tolerance_modes *)&j->modes;
-    return mpno_tolerance_moved(j, &use, room, &j->cut_error);
+    double sum, most;
+    MPNO_TRY(mpno_tolerance_moved(j, &use, room, &j->cut_same));
+    MPNO_TRY(mpno_tolerance_references(j, &use, &sum, &most));
+    const double n = (double)j->calibration, all = n + (double)j->references;
+    j->cut_error = sqrt((j->cut_same * j->cut_same * n + sum) / all);
+    return MPNO_OK;
 }

@@ -9,6 +9,7 @@ from support import Case, load_safetensors, make_data, make_lines, make_project,
 
 CALIBRATION, HELD_OUT = 16, 16
 ALL = CALIBRATION + HELD_OUT
+FRESH = 200
 
 
 def numbers(path):
@@ -70,8 +71,7 @@ class PlanPrecision(Case):
                 self.assertLessEqual(max(errors), plan["error_at_most"] * (1 + 1e-6))
                 self.assertGreaterEqual(max(errors), plan["error_at_most"] * (1 - 1e-3))
                 if not plan["is_policy"]:
-                    self.assertAlmostEqual(plan["error_predicted"] / plan["error_same_samples"], 1, delta=0.1)
-                    self.assertAlmostEqual(plan["error_predicted"] / plan["error"], 1, delta=0.1)
+                    self.assertAlmostEqual(plan["error_predicted_same_samples"] / plan["error_same_samples"], 1, delta=0.1)
         full = next(p for p in told["policies"] if p["policy"] == "full")
         self.assertEqual(plan["activation_bytes"], full["activation_bytes"])  # nothing fits 3e-6
 
@@ -96,7 +96,7 @@ class PlanPrecision(Case):
             self.assertGreater(errors[0], 0)
         alone = [next(t["error"] for t in c["tried"] if t["modes"] == c["modes"]) for c in taken]
         self.assertTrue(0.5 < plan["error_of_cuts"] / math.sqrt(math.fsum(e * e for e in alone)) < 2)
-        self.assertAlmostEqual(plan["error_predicted"] / plan["error_same_samples"], 1, delta=0.1)
+        self.assertAlmostEqual(plan["error_predicted_same_samples"] / plan["error_same_samples"], 1, delta=0.1)
         self.mpno("predict", "many", "data.pt", "-o", "exact.safetensors", "precision.policy=f64", "-q")
         self.mpno("predict", "many", "data.pt", "-o", "y.safetensors", "--config", "policy.yaml", "-q")
         pairs = zip(numbers(self.folder / "y.safetensors"), numbers(self.folder / "exact.safetensors"))
@@ -125,15 +125,76 @@ class PlanPrecision(Case):
         self.assertEqual((kind, shape[-3:]), ("F32", [4, 3, 2]))
         self.assertEqual({values[i] for i in range(len(values)) if i // 2 % 3 == 2}, {0.0})
         self.assertNotIn(0.0, {values[i] for i in range(len(values)) if i // 2 % 3 < 2})
-        self.mpno("train", "config.yaml", "output=few", few, "opt.n_epochs=4", "--resume", "--quiet")
+        self.mpno("train", "config.yaml", "output=few", few, "opt.n_epochs=4", "opt.t_max=3", "--resume", "--quiet")
         for words, fragments in (
                 (("precision.modes=[2]",), ("precision.modes", "2 axes", "found 1")),
-                (("precision.modes=[[2, 2]]",), ("precision.modes", "2 blocks", "found 2")),
+                (("precision.modes=[[2, 2], [2, 2], [2, 2]]",), ("precision.modes", "2 blocks", "found 6")),
                 (("precision.modes=[2.5, 2]",), ("precision.modes", "2.5")),
                 (("precision.modes=[2, 2]", "modes.rule=adaptive"), ("modes.rule", "precision.modes")),
                 (("precision.modes=[2, 2]", "compat=neuralop"), ("max_n_modes",))):
             with self.subTest(words=words):
                 self.assert_error(self.mpno("train", "config.yaml", "output=other", *words, status=2), *fragments)
+
+    def test_new_samples(self):
+        """Of a file with many samples some are kept away from the plan: its error on them is the one foretold, and POPULATION
+        bounds new ones by them. The bound is the upper quantile of what certify says of these samples."""
+        make_data(self.folder / "data.pt", samples=ALL + 50 + FRESH, grid=8, seed=9)
+        result = self.plan(3e-2)
+        told, plan = result.json(), result.json()["plan"]
+        new, population = told["new_samples"], told["population"]
+        self.assertEqual((told["reference_samples"], new["samples"], population["samples"]), (50, FRESH, FRESH))
+        self.assertFalse(plan["is_policy"])
+        self.assertAlmostEqual(plan["error_predicted"] / new["error"], 1, delta=0.1)
+        bound, sure = population["marginal"]["bound"], population["confident"]["bound"]
+        self.assertTrue(new["error"] / 2 < population["median"] < bound <= sure <= new["error_at_most"])
+        self.assertEqual(population["largest"], new["error_at_most"])
+        self.assertIn("new samples: error", result.err)
+        self.assertIn("This holds if", result.err)
+        self.assertEqual(len(told["assumptions"]), 5)
+        make_data(self.folder / "data.pt", samples=ALL + 20, grid=8, seed=9)
+        result = self.plan(3e-2)
+        self.assertEqual((result.json()["reference_samples"], result.json()["new_samples"]["samples"]), (10, 10))
+        self.assertIn("200 samples", result.json()["no_population"])
+        self.assertNotIn("population", result.json())
+        self.assertIn("no bound of new samples: it takes 200", result.err)
+
+    def test_padding_rounds_once(self):
+        """The cropped field is a copy of the last block's: stored alike, it loses nothing more, and counts once."""
+        self.mpno("train", "config.yaml", "model.domain_padding=0.25", "output=padded", "--quiet")
+        told = self.mpno("plan", "padded", "--data", "data.pt", "--tolerance=1e-3", "--json", "-q").json()
+        plan = told["plan"]
+        self.assertLessEqual(plan["error_at_most"], 1e-3)
+        self.assertNotIn(("projection", "activation"), [(s["layer"], s["role"]) for s in told["sites"]])
+        self.assertEqual([s["also"] for s in told["sites"] if s["layer"] == "block 1" and s["role"] == "activation"],
+                         ["projection"])
+        self.assertAlmostEqual(plan["error_predicted_same_samples"] / plan["error_same_samples"], 1, delta=0.1)
+
+    def test_auto(self):
+        """precision.policy = auto: a plan with a tenth of the validation error; certificates name it and need none to be
+        verified; training goes through the levels of adaptive."""
+        self.mpno("train", "config.yaml", "data.validation=test8.pt", "data.test=[data.pt]", "precision.policy=auto",
+                  "output=auto", "--quiet")
+        found = self.mpno("info", "auto", "--json").json()["state"]
+        self.assertIn("level", found)
+        result = self.mpno("eval", "auto", "--json")
+        told = result.json()["planned"]
+        self.assertAlmostEqual(told["tolerance"], found["best"]["error"] / 10, delta=1e-12)
+        self.assertLessEqual(told["plan"]["error_at_most"], told["tolerance"])
+        self.assertIn("precision.policy auto: answers within", result.err)
+        self.mpno("plan", "auto", "--data", "data.pt", "--tolerance", told["tolerance"], "-o", "policy.yaml", "-q")
+        same = self.mpno("eval", "auto", "--config", "policy.yaml", "--json", "-q").json()
+        self.assertEqual(same["test"], result.json()["test"])
+        self.assertNotIn("planned", same)
+        predicted = self.mpno("predict", "auto", "data.pt", "-o", "y.safetensors", "--json", "-q").json()
+        self.assertEqual(predicted["planned"]["plan"]["storage"], told["plan"]["storage"])
+        other = self.mpno("eval", "run", "data.test=[data.pt]", "precision.policy=auto", "--json", "-q").json()
+        self.assertIn("planned", other)  # without validation data the truth of the samples counts
+        certificate = self.mpno("certify", "auto", "--json", "-q", "-o", "certificate.json").json()
+        self.assertNotEqual(certificate["plan"]["overrides"]["precision.policy"], "auto")
+        self.assertEqual(certificate["plan"]["storage"], told["plan"].get("storage"))
+        self.mpno("verify", "certificate.json", "-q")
+        self.assert_error(self.mpno("eval", "auto", "data.test=[]", status=2), "data.test")
+        self.assert_error(self.mpno("certify", "auto", "--data", "data.pt", status=2), "made its plan with", "data.pt")
 
     def test_squares_of_sites_add_up(self):
         told = self.plan(3e-3, "-q").json()
@@ -143,6 +204,7 @@ class PlanPrecision(Case):
                          {(layer, "activation") for layer in ("lifting", "block 0", "block 1")})
         square = math.fsum(s["error"].get(s["format"], 0) ** 2 for s in sites.values()) + full["error"] ** 2
         square += told["plan"]["error_of_cuts"] ** 2
+        self.assertEqual((told["reference_samples"], told["plan"]["spread"]), (0, 1))
         self.assertAlmostEqual(told["plan"]["error_predicted"], math.sqrt(square), delta=1e-9 * math.sqrt(square))
         for site in sites.values():  # eight times coarser, and eight times that
             self.assertTrue(4 < site["error"]["bf16"] / site["error"]["f16"] < 16)
