@@ -66,6 +66,9 @@ typedef struct mpno_network_opts {
     mpno_format transform_arithmetic;
     bool keep_spectra; /* what spectral weights multiply stays readable: mpno_network_spectrum */
     mpno_storage_opts storage;
+    /* Modes of each block and axis that the network uses at most, counted as in n_modes; 0: those
+     * of the model. The weights stay the model's. */
+    int64_t most_modes[MPNO_MAX_BLOCKS][MPNO_MAX_AXES];
     bool accurate; /* transforms whose bound of rounding errors grows least, not the fastest: for
                       certificates */
 } mpno_network_opts;
@@ -73,7 +76,7 @@ typedef struct mpno_network_opts {
     {                                                                                             \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full",      \
             MPNO_F16, {0}, MPNO_STATISTICS_AUTO, 0, false, MPNO_RECOMPUTE_CHEAP, MPNO_F32, false, \
-            {NULL, MPNO_ROUND_NEAREST_EVEN, MPNO_SCALING_AUTO, false}, false                      \
+            {NULL, MPNO_ROUND_NEAREST_EVEN, MPNO_SCALING_AUTO, false}, {{0}}, false               \
     }
 
 typedef struct mpno_network mpno_network;

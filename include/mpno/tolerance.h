@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A plan of precision for a trained model: a format for the tensors of every role and layer, such
- * that the answers stay within a tolerance of the exact ones and memory (or time) is least. */
+ * A plan of precision for a trained model: a format for the tensors of every role and layer, and
+ * the modes that each block uses, such that the answers stay within a tolerance of the exact ones
+ * (those of the whole network) and memory (or time) is least. */
 #ifndef MPNO_TOLERANCE_H
 #define MPNO_TOLERANCE_H
 

@@ -15,7 +15,10 @@
 enum { MOST_STATES = 1 << 16, MOST_PAIRS = 1 << 20 };
 
 static size_t bytes_of(const mpno_planner_tensor *t, const int *choice) {
-    return t->bytes[t->site < 0 ? 0 : choice[t->site]];
+    size_t bytes = t->bytes[t->site < 0 ? 0 : choice[t->site]];
+    for (int k = 0; k < t->n_shares; k++)
+        bytes = (size_t)ceil((double)bytes * t->share[k][choice[t->by[k]]]);
+    return bytes;
 }
 
 static size_t bytes_at(const mpno_planner_problem *p, const int *choice, int step) {
@@ -79,13 +82,18 @@ static void clear(table *t) {
     mpno_free(t->ctx, t->choice);
 }
 
+static void extend_range(table *t, int site, const mpno_planner_tensor *x) {
+    if (site < 0) return;
+    if (x->first < t->first[site]) t->first[site] = x->first;
+    if (x->last > t->last[site]) t->last[site] = x->last;
+}
+
 static void find_ranges(table *t) {
     for (int i = 0; i < t->p->n_sites; i++) t->first[i] = t->p->n_steps, t->last[i] = -1;
     for (int i = 0; i < t->p->n_tensors; i++) {
         const mpno_planner_tensor *x = &t->p->tensors[i];
-        if (x->site < 0) continue;
-        if (x->first < t->first[x->site]) t->first[x->site] = x->first;
-        if (x->last > t->last[x->site]) t->last[x->site] = x->last;
+        extend_range(t, x->site, x);
+        for (int k = 0; k < x->n_shares; k++) extend_range(t, x->by[k], x);
     }
 }
 

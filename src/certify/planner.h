@@ -12,7 +12,7 @@
 
 #include "core/context.h"
 
-enum { MPNO_PLANNER_CHOICES = 4 };
+enum { MPNO_PLANNER_CHOICES = 4, MPNO_PLANNER_SHARES = 4 };
 
 typedef struct mpno_planner_site {
     double square[MPNO_PLANNER_CHOICES]; /* at least 0; INFINITY: a choice that must not be made */
@@ -23,6 +23,10 @@ typedef struct mpno_planner_site {
 typedef struct mpno_planner_tensor {
     int site; /* -1: of bytes[0] whatever is chosen */
     size_t bytes[MPNO_PLANNER_CHOICES];
+    /* Other sites that say how much of it there is, and the share of each choice: above 0, at most
+     * 1; rounded up to bytes. */
+    int n_shares, by[MPNO_PLANNER_SHARES];
+    double share[MPNO_PLANNER_SHARES][MPNO_PLANNER_CHOICES];
     int first, last;
     /* The tensor, with a last step that is this one's first, in whose place it is written where
      * both take the same bytes; -1: none. */

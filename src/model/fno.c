@@ -18,7 +18,7 @@
 
 typedef struct builder {
     const mpno_model *model;
-    const mpno_fno_config *config;
+    const mpno_fno_config *config; /* the model's with the modes that are used */
     const mpno_fno_opts *opts;
     mpno_plans *plans;
     mpno_graph *graph;
@@ -451,9 +451,34 @@ static mpno_status embedding_input(builder *b) {
     return MPNO_OK;
 }
 
+/* With compat neuralop, weights without max_n_modes meet other frequencies where fewer are kept. */
+static mpno_status cut_modes(const mpno_model *model, const mpno_fno_opts *opts,
+                             mpno_fno_config *c) {
+    for (int l = 0; l < (int)c->n_layers; l++) {
+        int64_t n[MPNO_MAX_AXES];
+        mpno_model_layer_modes(model, l, n);
+        for (int d = 0; d < c->ndim; d++) {
+            const int64_t most = opts->most_modes[l][d];
+            const bool cut = most > 0 && most < n[d];
+            MPNO_CHECK(model->ctx, most >= 0, MPNO_E_ARGUMENT,
+                       "block %d is to use %lld modes on axis %d; expected 1 or more, or 0 for all",
+                       l, (long long)most, d);
+            MPNO_CHECK(
+                model->ctx, !cut || c->max_n_modes[0] > 0 || c->compat == MPNO_COMPAT_NONE,
+                MPNO_E_CONFIG,
+                "block %d is to use %lld of its %lld modes on axis %d: with compat: neuralop "
+                "only a model with max_n_modes can use fewer",
+                l, (long long)most, (long long)n[d], d);
+            c->layer_modes[l][d] = cut ? most : n[d];
+        }
+    }
+    return MPNO_OK;
+}
+
 mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_opts *opts, mpno_plans *plans,
                            mpno_graph *graph, mpno_fno_edges *edges) {
-    const mpno_fno_config *c = &model->config;
+    mpno_fno_config used = model->config;
+    const mpno_fno_config *c = &used;
     builder b = {.model = model,
                  .config = c,
                  .opts = opts,
@@ -463,6 +488,7 @@ mpno_status mpno_fno_build(const mpno_model *model, const mpno_fno_opts *opts, m
                  .first_param = graph->n_edges};
     mpno_attr place = {0};
     int x, edge;
+    if (opts->most_modes != NULL) MPNO_TRY(cut_modes(model, opts, &used));
     MPNO_TRY(mpno_graph_layer(graph, "lifting"));
     for (int p = 0; p < model->n_params; p++) {
         MPNO_TRY(mpno_graph_param(graph, &model->params[p].weight, &edge));

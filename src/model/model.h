@@ -77,6 +77,7 @@ typedef struct mpno_fno_opts {
     mpno_transforms transforms;         /* of spectral convolutions; skips have the model's own */
     int64_t batch;                      /* that orders of contraction are chosen for */
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
+    const int64_t (*most_modes)[MPNO_MAX_AXES]; /* [MPNO_MAX_BLOCKS]: mpno_network_opts */
 } mpno_fno_opts;
 
 typedef struct mpno_fno_edges {

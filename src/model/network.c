@@ -40,7 +40,8 @@ static bool wants_batch_statistics(const mpno_network_opts *opts) {
 static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
     mpno_fno_opts opts = {.training = net->opts.training,
                           .running = !wants_batch_statistics(&net->opts),
-                          .batch = net->opts.capacity};
+                          .batch = net->opts.capacity,
+                          .most_modes = (const int64_t(*)[MPNO_MAX_AXES])net->opts.most_modes};
     opts.transforms.forward = mpno_policy_arithmetic(&net->policy, "fft_forward", 0).multiply;
     opts.transforms.inverse = mpno_policy_arithmetic(&net->policy, "fft_inverse", 0).multiply;
     memcpy(opts.output_grid, net->opts.output_grid, sizeof opts.output_grid);

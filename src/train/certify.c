@@ -140,7 +140,7 @@ static mpno_status certify(mpno_ctx *ctx, const char *checkpoint, const mpno_con
     MPNO_TRY(mpno_checkpoint_find(ctx, checkpoint, path, sizeof path));
     MPNO_TRY(mpno_proof_start(ctx, path, &proof));
     mpno_status status = mpno_proof_look_around(&proof, around);
-    if (status == MPNO_OK) status = mpno_proof_restore(&proof, overrides);
+    if (status == MPNO_OK) status = mpno_proof_restore(&proof, overrides, opts->input, sink);
     if (status == MPNO_OK) status = prove(&proof, overrides, opts, sink, &document);
     if (status == MPNO_OK) status = deliver(&proof, opts, document, sink, json);
     if (status == MPNO_OK) *verdict = (mpno_verdict)proof.certificate.verdict;

@@ -36,6 +36,7 @@ typedef struct mpno_train_state {
     int64_t best_epoch; /* 0: none yet */
     double best_error;  /* relative L2 on the validation data; NaN without one */
     mpno_mode_state modes;
+    bool own_modes;      /* they were read: blocks have others than the configuration says */
     int64_t epoch_steps; /* steps of an epoch; 0: not known */
     int64_t level;       /* of precision.policy = adaptive, counted from 0 */
 } mpno_train_state;

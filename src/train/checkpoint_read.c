@@ -130,7 +130,7 @@ static mpno_status read_modes(mpno_ctx *ctx, const mpno_value *map, const mpno_s
     const mpno_value *entry = NULL, *layers = NULL;
     const size_t axes = settings->model.n_modes.n;
     *modes = mpno_modes_begin(settings);
-    if (settings->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
+    if (!mpno_modes_own(settings)) return MPNO_OK;
     MPNO_TRY(want(ctx, map, "modes", MPNO_VALUE_MAP, &entry));
     MPNO_TRY(want(ctx, entry, "layers", MPNO_VALUE_LIST, &layers));
     modes->loss[0] = mpno_value_get_real(entry, "loss");
@@ -159,8 +159,7 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpo
     MPNO_TRY(want_int(ctx, map, "step", &state->step));
     if (mpno_value_get(map, "epoch_steps")) /* older checkpoints do not know it */
         MPNO_TRY(want_int(ctx, map, "epoch_steps", &state->epoch_steps));
-    if (settings->precision.policy == MPNO_POLICY_ADAPTIVE)
-        MPNO_TRY(want_int(ctx, map, "level", &state->level));
+    if (mpno_settings_adapts(settings)) MPNO_TRY(want_int(ctx, map, "level", &state->level));
     MPNO_TRY(want(ctx, map, "loss_scale", MPNO_VALUE_MAP, &scale));
     MPNO_TRY(want(ctx, scale, "scale", MPNO_VALUE_REAL, &factor));
     MPNO_CHECK(ctx, factor->real >= 1, MPNO_E_FORMAT, "the loss scale is %g", factor->real);
@@ -176,6 +175,7 @@ static mpno_status read_state(mpno_ctx *ctx, const mpno_value *map, mpno_checkpo
                MPNO_E_FORMAT, "the checksum of the data reads '%s'", checksum->string);
     MPNO_TRY(read_memory(ctx, map, settings, state));
     MPNO_TRY(read_modes(ctx, map, settings, &state->modes));
+    state->own_modes = mpno_modes_own(settings);
     MPNO_TRY(want(ctx, map, "best", MPNO_VALUE_MAP, &best));
     MPNO_TRY(want_int(ctx, best, "epoch", &state->best_epoch));
     const mpno_value *error = mpno_value_get(best, "error");
@@ -360,8 +360,7 @@ static mpno_status take_weight(void *user, int param, const double *values) {
 mpno_status mpno_checkpoint_load_model(mpno_ctx *ctx, const mpno_checkpoint *checkpoint,
                                        mpno_model *model) {
     MPNO_TRY(load(ctx, checkpoint, "", model, take_weight, model));
-    if (checkpoint->settings.modes.rule != MPNO_MODES_FIXED)
-        MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
+    if (checkpoint->state.own_modes) MPNO_TRY(mpno_modes_apply(&checkpoint->state.modes, model));
     return check_surplus(ctx, checkpoint, model);
 }
 

@@ -99,7 +99,7 @@ static mpno_status put_modes(mpno_ctx *ctx, const mpno_settings *settings,
                              const mpno_train_state *state, const mpno_model *model,
                              mpno_value *map) {
     mpno_value *entry = NULL, *layers = NULL;
-    if (settings->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
+    if (!mpno_modes_own(settings)) return MPNO_OK;
     MPNO_TRY(mpno_value_set_map(ctx, map, "modes", &entry));
     MPNO_TRY(mpno_value_set_real(ctx, entry, "loss", state->modes.loss[0]));
     MPNO_TRY(mpno_value_set_real(ctx, entry, "loss_before", state->modes.loss[1]));
@@ -133,7 +133,7 @@ static mpno_status fill_state(mpno_ctx *ctx, const mpno_settings *settings,
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", state->epoch));
     MPNO_TRY(mpno_value_set_int(ctx, map, "step", state->step));
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch_steps", state->epoch_steps));
-    if (settings->precision.policy == MPNO_POLICY_ADAPTIVE)
+    if (mpno_settings_adapts(settings))
         MPNO_TRY(mpno_value_set_int(ctx, map, "level", state->level));
     MPNO_TRY(mpno_value_set_string(ctx, map, "arithmetic",
                                    mpno_format_get(mpno_model_arithmetic(model))->name));

@@ -17,7 +17,8 @@
 typedef enum mpno_policy_choice {
     MPNO_POLICY_SCHEDULE = 5,
     MPNO_POLICY_F64 = 6,
-    MPNO_POLICY_ADAPTIVE = 7
+    MPNO_POLICY_ADAPTIVE = 7,
+    MPNO_POLICY_AUTO = 8
 } mpno_policy_choice;
 typedef enum mpno_weights_choice {
     MPNO_WEIGHTS_AUTO,
@@ -127,6 +128,7 @@ typedef struct mpno_settings {
         int64_t interval;
         int format, arithmetic;
         char *storage;
+        mpno_real_list modes;
         int rounding, scaling, amax;
         double loss_scale;
         int64_t growth_interval;
@@ -186,6 +188,8 @@ bool mpno_config_touched(const mpno_config *config, const char *key);
 void mpno_override_threads(mpno_ctx *ctx, const mpno_config *overrides);
 
 /* Derived, of resolved settings. */
+/* Whether training goes through levels: policies adaptive and auto. */
+bool mpno_settings_adapts(const mpno_settings *settings);
 /* Bytes of memory_limit; 0: none. */
 size_t mpno_settings_memory_limit(const mpno_settings *settings);
 mpno_time mpno_settings_time(const mpno_settings *settings);
@@ -196,6 +200,8 @@ MPNO_WARN_UNUSED mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_set
 /* What networks under a policy store otherwise than it says: nothing in the full phases of a
  * schedule. Borrows from the settings. */
 mpno_storage_opts mpno_settings_storage(const mpno_settings *s, const char *policy);
+/* precision.modes of each block and axis; 0: all. */
+void mpno_settings_most_modes(const mpno_settings *s, int64_t most[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]);
 /* Whether something is stored in a format of less range than f32 without a scale of its own. */
 bool mpno_settings_scale_loss(mpno_ctx *ctx, const mpno_settings *s, const char *policy);
 mpno_format mpno_settings_half(const mpno_settings *settings);

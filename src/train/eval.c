@@ -10,6 +10,7 @@
 #include "train/restore.h"
 #include "train/forecast.h"
 #include "train/scores_report.h"
+#include "train/tolerance.h"
 #include "train/sink.h"
 #include "train/trainer.h"
 
@@ -280,7 +281,7 @@ mpno_status mpno_eval(mpno_ctx *ctx, const char *checkpoint, mpno_config *overri
     if (!opts) opts = &defaults;
     MPNO_TRY(check_opts(ctx, opts));
     mpno_override_threads(ctx, overrides);
-    mpno_status status = mpno_restore(ctx, checkpoint, overrides, &restored);
+    mpno_status status = mpno_restore_planned(ctx, checkpoint, overrides, NULL, sink, &restored);
     if (status == MPNO_OK) {
         job j = {.ctx = ctx, .restored = &restored, .opts = opts, .sink = sink};
         status = eval(&j, json);

@@ -39,10 +39,25 @@ mpno_status mpno_modes_check(mpno_ctx *ctx, const mpno_settings *s) {
 
 mpno_mode_state mpno_modes_begin(const mpno_settings *s) {
     mpno_mode_state state = {.loss = {NAN, NAN}};
+    int64_t most[MPNO_MAX_BLOCKS][MPNO_MAX_AXES];
+    mpno_settings_most_modes(s, most);
     for (int64_t l = 0; l < s->model.n_layers && l < MPNO_MAX_BLOCKS; l++)
-        for (int64_t d = 0; d < s->model.n_modes.n && d < MPNO_MAX_AXES; d++)
-            state.n[l][d] = s->model.n_modes.v[d];
+        for (int64_t d = 0; d < s->model.n_modes.n && d < MPNO_MAX_AXES; d++) {
+            const int64_t n = s->model.n_modes.v[d];
+            state.n[l][d] = most[l][d] > 0 && most[l][d] < n ? most[l][d] : n;
+        }
     return state;
+}
+
+bool mpno_modes_own(const mpno_settings *s) {
+    return s->modes.rule != MPNO_MODES_FIXED || s->precision.modes.n > 0;
+}
+
+mpno_status mpno_modes_check_training(mpno_ctx *ctx, const mpno_settings *s) {
+    MPNO_CHECK(ctx, s->modes.rule == MPNO_MODES_FIXED || s->precision.modes.n == 0, MPNO_E_CONFIG,
+               "modes.rule changes the modes of blocks while precision.modes keeps them: leave one "
+               "of the two out");
+    return MPNO_OK;
 }
 
 mpno_status mpno_modes_apply(const mpno_mode_state *state, mpno_model *model) {
@@ -110,8 +125,8 @@ static mpno_status find_weight(mpno_ctx *ctx, const mpno_model *model, int64_t l
     snprintf(name, sizeof name, "fno_blocks.convs.%lld.weight.tensor", (long long)layer);
     *param = mpno_model_find_param(model, name);
     MPNO_CHECK(ctx, *param >= 0, MPNO_E_UNSUPPORTED,
-               "modes.rule is for dense spectral weights, and this model has none named %s: leave "
-               "the rule or the factorisation out",
+               "modes.rule and precision.modes are for dense spectral weights here, and this model "
+               "has none named %s: leave them or the factorisation out",
                name);
     return MPNO_OK;
 }
@@ -124,12 +139,16 @@ static int64_t weight_modes(const mpno_fno_config *c, const mpno_param_info *inf
 
 mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, const mpno_settings *s, mpno_model *model) {
     const mpno_fno_config *c = mpno_model_config(model);
-    if (s->modes.rule == MPNO_MODES_FIXED) return MPNO_OK;
+    int64_t most[MPNO_MAX_BLOCKS][MPNO_MAX_AXES];
+    if (!mpno_modes_own(s)) return MPNO_OK;
+    mpno_settings_most_modes(s, most);
     for (int64_t l = 0; l < c->n_layers; l++) {
         int64_t size[MPNO_MAX_AXES], k[MPNO_MAX_AXES], used[MPNO_MAX_AXES];
         double *values;
         int param;
         mpno_model_layer_modes(model, l, used);
+        for (int d = 0; d < c->ndim; d++)
+            if (most[l][d] > 0 && most[l][d] < used[d]) used[d] = most[l][d];
         MPNO_TRY(find_weight(ctx, model, l, &param));
         const mpno_param_info info = mpno_model_param_info(model, param);
         const int64_t modes = weight_modes(c, &info, size);

@@ -40,10 +40,16 @@ typedef struct mpno_mode_probe {
 
 /* Keys that do not fit together. */
 MPNO_WARN_UNUSED mpno_status mpno_modes_check(mpno_ctx *ctx, const mpno_settings *settings);
-/* model.n_modes in every block. */
+/* model.n_modes in every block, and of these at most precision.modes. */
 mpno_mode_state mpno_modes_begin(const mpno_settings *settings);
-/* Under a rule, zeroes the weights of modes that blocks do not use: those of a new model come in
- * without a jump; those that a run keeps must not be exported, as other programs use all. */
+/* Whether blocks may use other modes than model.n_modes: by a rule, or precision.modes. */
+bool mpno_modes_own(const mpno_settings *settings);
+/* A rule and precision.modes exclude each other in training. */
+MPNO_WARN_UNUSED mpno_status mpno_modes_check_training(mpno_ctx *ctx,
+                                                       const mpno_settings *settings);
+/* Under a rule or precision.modes, zeroes the weights of modes that blocks do not use: those of a
+ * new model come in without a jump; those that a run keeps must not be exported, as other programs
+ * use all. */
 MPNO_WARN_UNUSED mpno_status mpno_modes_zero_unused(mpno_ctx *ctx, const mpno_settings *settings,
                                                     mpno_model *model);
 /* Modes into a model, as they were decided. */

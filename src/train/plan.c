@@ -536,7 +536,7 @@ static mpno_status timeline_section(const planner *p, const mpno_network *networ
 static void say_span(const planner *p, const mpno_phase *phase) {
     const mpno_run_place *from = &phase->from, *to = &phase->to;
     const int64_t n_epochs = p->settings->opt.n_epochs;
-    if (p->settings->precision.policy == MPNO_POLICY_ADAPTIVE) {
+    if (mpno_settings_adapts(p->settings)) {
         mpno_say(p->sink, ", a level");
     } else if (from->steps == 0 && (to->steps == 0 || to->epochs >= n_epochs)) {
         mpno_say(p->sink, ", epochs %lld to %lld", (long long)phase->first + 1,

@@ -37,7 +37,7 @@ mpno_status mpno_precision_need(const mpno_settings *s, mpno_model *model,
     mpno_network_opts opts = opts_of(s, training);
     size_t low, full;
     *bytes = 0;
-    if (s->precision.policy != MPNO_POLICY_ADAPTIVE) return MPNO_OK;
+    if (!mpno_settings_adapts(s)) return MPNO_OK;
     MPNO_TRY(mpno_network_need(model, &opts, &low));
     opts.policy = "full";
     MPNO_TRY(mpno_network_need(model, &opts, &full));

@@ -12,6 +12,7 @@
 #include "train/restore.h"
 #include "train/sample_picture.h"
 #include "train/sink.h"
+#include "train/tolerance.h"
 #include "train/trainer.h"
 
 /* One prediction job. */
@@ -148,7 +149,7 @@ mpno_status mpno_predict(mpno_ctx *ctx, const char *checkpoint, const char *inpu
     if (json) *json = NULL;
     MPNO_TRY(mpno_tensor_file_can_write(ctx, output));
     mpno_override_threads(ctx, overrides);
-    mpno_status status = mpno_restore(ctx, checkpoint, overrides, &restored);
+    mpno_status status = mpno_restore_planned(ctx, checkpoint, overrides, input, sink, &restored);
     if (status == MPNO_OK) {
         job j = {.ctx = ctx, .restored = &restored, .pictures = pictures};
         status = predict(&j, input, output, sink, json);

@@ -10,14 +10,16 @@
 
 mpno_predictor_opts mpno_predictor_opts_of(const mpno_settings *s, const char *policy,
                                            const mpno_train_state *state) {
-    return (mpno_predictor_opts){.policy = policy,
-                                 .half = mpno_settings_half(s),
-                                 .arithmetic = mpno_settings_arithmetic_of_transforms(s),
-                                 .storage = mpno_settings_storage(s, policy),
-                                 .batch = s->data.test_batch_size,
-                                 .memory_limit = mpno_settings_memory_limit(s),
-                                 .y = state->encode_y ? &state->y : NULL,
-                                 .norms = mpno_settings_norms(s)};
+    mpno_predictor_opts opts = {.policy = policy,
+                                .half = mpno_settings_half(s),
+                                .arithmetic = mpno_settings_arithmetic_of_transforms(s),
+                                .storage = mpno_settings_storage(s, policy),
+                                .batch = s->data.test_batch_size,
+                                .memory_limit = mpno_settings_memory_limit(s),
+                                .y = state->encode_y ? &state->y : NULL,
+                                .norms = mpno_settings_norms(s)};
+    mpno_settings_most_modes(s, opts.most_modes);
+    return opts;
 }
 
 mpno_network_opts mpno_predictor_network(const mpno_dataset *data, int64_t n,
@@ -30,6 +32,7 @@ mpno_network_opts mpno_predictor_network(const mpno_dataset *data, int64_t n,
     network.half_format = opts->half;
     network.transform_arithmetic = opts->arithmetic;
     network.storage = opts->storage;
+    memcpy(network.most_modes, opts->most_modes, sizeof network.most_modes);
     return network;
 }
 

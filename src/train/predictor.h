@@ -11,6 +11,7 @@ typedef struct mpno_predictor_opts {
     const char *policy;
     mpno_format half, arithmetic; /* mpno_network_opts: half_format, transform_arithmetic */
     mpno_storage_opts storage;
+    int64_t most_modes[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]; /* mpno_network_opts */
     int64_t batch;
     size_t memory_limit;      /* bytes of all that exists while it runs; 0: none */
     const mpno_normalizer *y; /* borrowed; NULL: the model's outputs are physical as they are */

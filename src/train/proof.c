@@ -11,6 +11,7 @@
 #include "data/select.h"
 #include "model/network.h"
 #include "train/objective.h"
+#include "train/tolerance.h"
 
 void mpno_proof_next(mpno_proof *p) {
     mpno_dataset_destroy(p->ctx, &p->input);
@@ -43,8 +44,10 @@ mpno_status mpno_proof_start(mpno_ctx *ctx, const char *path, mpno_proof *out) {
     return status;
 }
 
-mpno_status mpno_proof_restore(mpno_proof *p, const mpno_config *overrides) {
-    return mpno_restore(p->ctx, p->certificate.checkpoint.path, overrides, &p->restored);
+mpno_status mpno_proof_restore(mpno_proof *p, const mpno_config *overrides, const char *data,
+                               const mpno_sink *sink) {
+    return mpno_restore_planned(p->ctx, p->certificate.checkpoint.path, overrides, data, sink,
+                                &p->restored);
 }
 
 /* -------- the input -------- */
@@ -444,14 +447,28 @@ static bool is_kept(const char *key) {
     return strncmp(key, "report.", 7) != 0 && strncmp(key, "checkpoint.", 11) != 0;
 }
 
-static mpno_status put_overrides(mpno_ctx *ctx, const mpno_config *overrides, mpno_value *plan) {
+/* What policy auto chose stands there as if it had been given, so that it is not planned again. */
+static bool is_chosen(const mpno_restored *r, const char *key) {
+    static const char *const chosen[] = {
+        "precision.policy",   "precision.format",  "precision.arithmetic", "precision.storage",
+        "precision.rounding", "precision.scaling", "precision.modes"};
+    for (size_t i = 0; r->planned != NULL && i < sizeof chosen / sizeof chosen[0]; i++)
+        if (strcmp(key, chosen[i]) == 0) return true;
+    return false;
+}
+
+static mpno_status put_overrides(mpno_ctx *ctx, const mpno_restored *r,
+                                 const mpno_config *overrides, mpno_value *plan) {
     const mpno_field *fields = mpno_settings_fields();
     mpno_value *map = NULL;
     MPNO_TRY(mpno_value_set_map(ctx, plan, "overrides", &map));
-    for (size_t i = 0; overrides && i < mpno_settings_n_fields(); i++) {
+    for (size_t i = 0; i < mpno_settings_n_fields(); i++) {
         mpno_value *value = NULL;
-        if (!overrides->touched[i] || !is_kept(fields[i].key)) continue;
-        MPNO_TRY(mpno_field_value(ctx, &fields[i], &overrides->settings, &value));
+        const bool chosen = is_chosen(r, fields[i].key),
+                   given = overrides != NULL && overrides->touched[i] && is_kept(fields[i].key);
+        if (!chosen && !given) continue;
+        MPNO_TRY(mpno_field_value(
+            ctx, &fields[i], chosen ? &r->checkpoint->settings : &overrides->settings, &value));
         MPNO_TRY(mpno_value_set(ctx, map, fields[i].key, value));
     }
     return MPNO_OK;
@@ -531,7 +548,7 @@ static mpno_status fill_plan(const mpno_proof *p, const mpno_config *overrides, 
     MPNO_TRY(put_grid(ctx, plan, "grid", ndim, p->input->grid));
     MPNO_TRY(put_grid(ctx, plan, "output_grid", ndim, p->output_grid));
     MPNO_TRY(put_norms(ctx, &opts.norms, ndim, plan));
-    return put_overrides(ctx, overrides, plan);
+    return put_overrides(ctx, r, overrides, plan);
 }
 
 mpno_status mpno_proof_make_plan(mpno_proof *p, const mpno_config *overrides) {

@@ -28,7 +28,9 @@ void mpno_proof_clear(mpno_proof *proof);
 
 /* Starts a proof with the sum of a checkpoint, a file. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_start(mpno_ctx *ctx, const char *path, mpno_proof *out);
-MPNO_WARN_UNUSED mpno_status mpno_proof_restore(mpno_proof *proof, const mpno_config *overrides);
+/* data: for a plan where the policy is auto and the configuration names no test data, or NULL. */
+MPNO_WARN_UNUSED mpno_status mpno_proof_restore(mpno_proof *proof, const mpno_config *overrides,
+                                                const char *data, const mpno_sink *sink);
 /* Sample `sample` of a data file, and its sum. */
 MPNO_WARN_UNUSED mpno_status mpno_proof_read_input(mpno_proof *proof, const char *path,
                                                    int64_t sample);

@@ -18,13 +18,15 @@ static const double LEVEL = 0.95;
 /* -------- the samples -------- */
 
 static mpno_status check_data(const mpno_proof *p, const char *path) {
-    const mpno_settings *s = &p->restored.checkpoint->settings;
-    bool trained = s->data.validation != NULL && mpno_path_same(s->data.validation, path);
-    for (size_t i = 0; i < s->data.train.n; i++)
-        trained = trained || mpno_path_same(s->data.train.v[i], path);
-    MPNO_CHECK(p->ctx, !trained, MPNO_E_ARGUMENT,
+    MPNO_CHECK(p->ctx, !mpno_restored_trained_on(&p->restored, path), MPNO_E_ARGUMENT,
                "the model was trained or chosen with %s, so that it says nothing of new samples: "
                "give --data FILE with samples that took no part in it",
+               path);
+    const mpno_value *planned =
+        p->restored.planned ? mpno_value_get(p->restored.planned, "data") : NULL;
+    MPNO_CHECK(p->ctx, planned == NULL || !mpno_path_same(planned->string, path), MPNO_E_ARGUMENT,
+               "precision.policy = auto made its plan with %s, so that it says nothing of new "
+               "samples: give --data FILE with samples that took no part in it",
                path);
     return MPNO_OK;
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/files.h"
 #include "core/memory.h"
 #include "data/select.h"
 #include "train/foreign.h"
@@ -105,6 +106,7 @@ mpno_status mpno_restore(mpno_ctx *ctx, const char *path, const mpno_config *ove
 void mpno_restored_clear(mpno_ctx *ctx, mpno_restored *restored) {
     mpno_model_destroy(&restored->model);
     mpno_checkpoint_destroy(ctx, &restored->checkpoint);
+    mpno_value_destroy(ctx, &restored->planned);
 }
 
 mpno_predictor_opts mpno_restored_opts(const mpno_restored *restored) {
@@ -201,6 +203,14 @@ const char *mpno_restored_data(const mpno_restored *r, const char *given) {
     return given != NULL ? given : s->data.test.n > 0 ? s->data.test.v[0] : NULL;
 }
 
+bool mpno_restored_trained_on(const mpno_restored *r, const char *path) {
+    const mpno_settings *s = &r->checkpoint->settings;
+    bool trained = s->data.validation != NULL && mpno_path_same(s->data.validation, path);
+    for (size_t i = 0; i < s->data.train.n; i++)
+        trained = trained || mpno_path_same(s->data.train.v[i], path);
+    return trained;
+}
+
 mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *r, const char *path,
                                int64_t n_samples, bool *has_truth, mpno_dataset **out) {
     mpno_tensor_file *file = NULL;
@@ -228,6 +238,11 @@ mpno_status mpno_restored_certifier(const mpno_restored *r, const mpno_dataset *
 mpno_status mpno_restored_report(mpno_ctx *ctx, const mpno_restored *r, mpno_value *map) {
     const mpno_stabilizer used = mpno_model_config(r->model)->stabilizer;
     MPNO_TRY(mpno_value_set_string(ctx, map, "checkpoint", r->checkpoint->path));
+    if (r->planned != NULL) {
+        mpno_value *copy = NULL;
+        MPNO_TRY(mpno_value_clone(ctx, r->planned, &copy));
+        MPNO_TRY(mpno_value_set(ctx, map, "planned", copy));
+    }
     MPNO_TRY(mpno_value_set_int(ctx, map, "epoch", r->checkpoint->state.epoch));
     MPNO_TRY(mpno_value_set_string(
         ctx, map, "weights", mpno_settings_use_ema(&r->checkpoint->settings) ? "ema" : "trained"));

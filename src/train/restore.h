@@ -13,6 +13,8 @@ typedef struct mpno_restored {
     mpno_model *model;           /* owned */
     const char *policy;          /* static: a row of policies.def */
     mpno_format half;
+    mpno_value *planned; /* owned: what the plan of precision.policy = auto says; NULL: none was
+                            made (train/tolerance.h) */
 } mpno_restored;
 
 /* The policy and the stabiliser are those of the last phase that the checkpoint has been through;
@@ -40,6 +42,8 @@ MPNO_WARN_UNUSED mpno_status mpno_restored_select(mpno_ctx *ctx, const mpno_rest
                                                   mpno_tensor_file **out);
 /* `given`, or else the first test file of the checkpoint's configuration; NULL: there is none. */
 const char *mpno_restored_data(const mpno_restored *restored, const char *given);
+/* Whether the model was trained on the file, or chosen by it: it says nothing of new samples. */
+bool mpno_restored_trained_on(const mpno_restored *restored, const char *path);
 /* The dataset of such a file's first samples. */
 MPNO_WARN_UNUSED mpno_status mpno_restored_read(mpno_ctx *ctx, const mpno_restored *restored,
                                                 const char *path, int64_t n_samples,

@@ -43,6 +43,16 @@ static mpno_status check_lists(mpno_ctx *ctx, const mpno_settings *s) {
     MPNO_CHECK(ctx, s->model.rank.row == 0 && s->model.rank.n <= MPNO_MAX_RANKS, MPNO_E_CONFIG,
                "model.rank: expected one number or a list of at most %d ranks, found %lld numbers",
                MPNO_MAX_RANKS, (long long)s->model.rank.n);
+    const mpno_real_list *modes = &s->precision.modes;
+    const bool same = modes->row == 0 ? modes->n == 0 || modes->n == axes : modes->n == axes;
+    MPNO_CHECK(ctx, same || (modes->row == axes && modes->n == blocks * axes), MPNO_E_CONFIG,
+               "precision.modes: expected one number for each of the %lld axes, or for each of the "
+               "%lld blocks a list of them, found %lld numbers",
+               (long long)axes, (long long)blocks, (long long)modes->n);
+    for (int64_t i = 0; i < modes->n; i++)
+        MPNO_CHECK(ctx, modes->v[i] == floor(modes->v[i]), MPNO_E_CONFIG,
+                   "precision.modes: %g is no number of modes, expected a whole number from 1 on",
+                   modes->v[i]);
     const bool flat = scale->row == 0 && (scale->n <= 1 || scale->n == blocks);
     MPNO_CHECK(ctx, flat || (scale->row == axes && scale->n == blocks * axes), MPNO_E_CONFIG,
                "model.resolution_scaling_factor: expected one number, one for each of the %lld "
@@ -71,10 +81,11 @@ static mpno_status check_model(mpno_ctx *ctx, const mpno_settings *s) {
 
 static mpno_status resolve_precision(mpno_ctx *ctx, mpno_settings *s) {
     const bool scheduled = s->precision.policy == MPNO_POLICY_SCHEDULE,
-               adaptive = s->precision.policy == MPNO_POLICY_ADAPTIVE;
-    MPNO_CHECK(ctx, scheduled || adaptive || !s->precision.phases, MPNO_E_CONFIG,
-               "precision.phases is given but precision.policy is neither schedule nor adaptive: "
-               "set precision.policy: schedule or leave phases out");
+               adaptive = mpno_settings_adapts(s);
+    MPNO_CHECK(
+        ctx, scheduled || adaptive || !s->precision.phases, MPNO_E_CONFIG,
+        "precision.phases is given but precision.policy is none of schedule, adaptive and auto: "
+        "set precision.policy: schedule or leave phases out");
     MPNO_CHECK(ctx, scheduled || s->precision.blend == 0, MPNO_E_CONFIG,
                "precision.blend is %lld but precision.policy is not schedule: no phase follows "
                "another at a time that is known before",
@@ -281,6 +292,10 @@ mpno_time mpno_settings_time(const mpno_settings *s) {
                        .unroll = 1};
 }
 
+bool mpno_settings_adapts(const mpno_settings *s) {
+    return s->precision.policy == MPNO_POLICY_ADAPTIVE || s->precision.policy == MPNO_POLICY_AUTO;
+}
+
 mpno_format mpno_settings_arithmetic(const mpno_settings *s) {
     return s->precision.policy == MPNO_POLICY_F64 ? MPNO_F64 : MPNO_F32;
 }
@@ -301,6 +316,16 @@ mpno_storage_opts mpno_settings_storage(const mpno_settings *s, const char *poli
                                .rounding = (mpno_rounding)s->precision.rounding,
                                .scaling = (mpno_scaling)s->precision.scaling,
                                .just_in_time = s->precision.amax == 1};
+}
+
+void mpno_settings_most_modes(const mpno_settings *s,
+                              int64_t most[MPNO_MAX_BLOCKS][MPNO_MAX_AXES]) {
+    const mpno_real_list *modes = &s->precision.modes;
+    const int64_t axes = s->model.n_modes.n;
+    memset(most, 0, MPNO_MAX_BLOCKS * sizeof *most);
+    for (int64_t l = 0; l < s->model.n_layers && l < MPNO_MAX_BLOCKS && modes->n > 0; l++)
+        for (int64_t d = 0; d < axes && d < MPNO_MAX_AXES; d++)
+            most[l][d] = (int64_t)modes->v[(modes->n > axes ? l * axes : 0) + d];
 }
 
 static bool needs_scale(const mpno_policy *policy, mpno_role role, bool gradient,
@@ -332,6 +357,7 @@ mpno_status mpno_settings_network(mpno_ctx *ctx, const mpno_settings *s, const c
     out->policy = policy;
     out->half_format = mpno_settings_half(s);
     out->storage = mpno_settings_storage(s, policy);
+    mpno_settings_most_modes(s, out->most_modes);
     out->recompute = (mpno_recompute)s->recompute;
     out->transform_arithmetic = mpno_settings_arithmetic_of_transforms(s);
     return mpno_settings_objective(ctx, s, &out->objective);
@@ -341,7 +367,7 @@ mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *s, mpno_s
     char name[32];
     mpno_settings_choice(s, "precision.policy", name, sizeof name);
     const char *text = name;
-    if (s->precision.policy == MPNO_POLICY_ADAPTIVE)
+    if (mpno_settings_adapts(s))
         return mpno_schedule_parse_levels(ctx, s->precision.phases, s->opt.n_epochs, out);
     if (s->precision.policy == MPNO_POLICY_SCHEDULE) text = s->precision.phases;
     if (s->precision.policy == MPNO_POLICY_F64) text = "full"; /* nothing narrower than f64 */

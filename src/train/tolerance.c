@@ -15,27 +15,15 @@
 
 /* -------- data -------- */
 
-/* Half of the samples are measured on, the others are held out. */
-static mpno_status divide(mpno_tolerance_job *j) {
-    const int64_t most = MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT,
-                  n = j->data->n < most ? j->data->n : most;
-    MPNO_CHECK(j->ctx, n >= 2, MPNO_E_SHAPE,
-               "%s has 1 sample; a plan is made on some and proved on others: give 2 or more, best "
-               "%lld",
-               j->file, (long long)most);
-    j->calibration = n / 2;
-    j->held_out = n - j->calibration;
-    return MPNO_OK;
-}
-
 static mpno_status read_data(mpno_tolerance_job *j) {
     mpno_tensor_file *file = NULL;
+    int64_t available;
     j->file = mpno_restored_data(j->restored, j->opts->data);
     MPNO_CHECK(j->ctx, j->file != NULL, MPNO_E_CONFIG,
                "there are no data to measure errors on: give --data FILE; the checkpoint's "
                "configuration names no test data");
     MPNO_TRY(mpno_restored_select(j->ctx, j->restored, j->file, 0,
-                                  MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT, NULL,
+                                  MPNO_TOLERANCE_CALIBRATION + MPNO_TOLERANCE_HELD_OUT, &available,
                                   &file));
     mpno_status status =
         mpno_restored_dataset(j->ctx, j->restored, j->file, file, &j->has_truth, &j->data);
@@ -43,7 +31,7 @@ static mpno_status read_data(mpno_tolerance_job *j) {
         status = mpno_restored_fields(j->ctx, j->restored, j->file, file, MPNO_F64, &j->has_truth,
                                       &j->fields);
     mpno_tensor_file_destroy(j->ctx, &file);
-    return status == MPNO_OK ? divide(j) : status;
+    return status == MPNO_OK ? mpno_tolerance_divide(j, available) : status;
 }
 
 /* -------- the job -------- */
@@ -110,7 +98,7 @@ static mpno_status find_tolerance(mpno_tolerance_job *j) {
     j->tolerance = j->opts->tolerance;
     if (!isnan(j->tolerance)) return MPNO_OK;
     j->tolerance_from = "a tenth of the model's error on the samples";
-    if (j->has_truth)
+    if (j->has_truth && !(j->brief && error > 0))
         MPNO_TRY(find_model_error(j, &error));
     else
         j->tolerance_from = "a tenth of the model's validation error";
@@ -122,7 +110,7 @@ static mpno_status find_tolerance(mpno_tolerance_job *j) {
     return MPNO_OK;
 }
 
-static mpno_status run(mpno_tolerance_job *j, char **json) {
+mpno_status mpno_tolerance_make(mpno_tolerance_job *j) {
     MPNO_CHECK(j->ctx, mpno_model_arithmetic(j->restored->model) == MPNO_F32, MPNO_E_CONFIG,
                "%s computes in f64 and stores nothing narrower: give precision.policy=full to plan "
                "for arithmetic in f32",
@@ -133,11 +121,10 @@ static mpno_status run(mpno_tolerance_job *j, char **json) {
     list_policies(j);
     MPNO_TRY(mpno_tolerance_cost(j, &j->policies[0]));
     MPNO_TRY(find_tolerance(j));
-    MPNO_TRY(mpno_tolerance_choose(j));
-    return mpno_tolerance_report(j, json);
+    return mpno_tolerance_choose(j);
 }
 
-static void clear(mpno_tolerance_job *j) {
+void mpno_tolerance_clear(mpno_tolerance_job *j) {
     mpno_certifier_destroy(&j->certifier);
     mpno_dataset_destroy(j->ctx, &j->data);
     mpno_dataset_destroy(j->ctx, &j->fields);
@@ -149,9 +136,14 @@ static void clear(mpno_tolerance_job *j) {
     mpno_free(j->ctx, j->scratch);
 }
 
-static mpno_status check_opts(mpno_ctx *ctx, const mpno_tolerance_opts *opts) {
+mpno_status mpno_tolerance_can_prove(mpno_ctx *ctx) {
     const mpno_float_environment around = mpno_float_environment_find(ctx->n_threads);
     const char *trouble = mpno_proof_trouble(&around);
+    MPNO_CHECK(ctx, trouble == NULL, MPNO_E_UNSUPPORTED, "%s", trouble);
+    return MPNO_OK;
+}
+
+static mpno_status check_opts(mpno_ctx *ctx, const mpno_tolerance_opts *opts) {
     MPNO_CHECK(ctx, opts->size == sizeof *opts, MPNO_E_ARGUMENT,
                "mpno_tolerance_opts: size is %zu, expected %zu; start from "
                "MPNO_TOLERANCE_OPTS_INIT",
@@ -163,8 +155,7 @@ static mpno_status check_opts(mpno_ctx *ctx, const mpno_tolerance_opts *opts) {
                opts->tolerance);
     MPNO_CHECK(ctx, opts->minimise == MPNO_MINIMISE_MEMORY || opts->minimise == MPNO_MINIMISE_TIME,
                MPNO_E_ARGUMENT, "minimise is neither memory nor time");
-    MPNO_CHECK(ctx, trouble == NULL, MPNO_E_UNSUPPORTED, "%s", trouble);
-    return MPNO_OK;
+    return mpno_tolerance_can_prove(ctx);
 }
 
 static mpno_status plan(mpno_ctx *ctx, const char *checkpoint, mpno_config *overrides,
@@ -178,8 +169,9 @@ static mpno_status plan(mpno_ctx *ctx, const char *checkpoint, mpno_config *over
         j->restored = &restored;
         j->opts = opts;
         j->sink = sink;
-        status = run(j, json);
-        clear(j);
+        status = mpno_tolerance_make(j);
+        if (status == MPNO_OK) status = mpno_tolerance_report(j, json);
+        mpno_tolerance_clear(j);
         mpno_free(ctx, j);
     }
     mpno_restored_clear(ctx, &restored);

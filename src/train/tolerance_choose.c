@@ -12,32 +12,22 @@
 #include "train/tolerance.h"
 
 /* A plan that others' samples are to keep to leaves room: their errors vary. */
-static const double FIRST_SAFETY = 1.1, MORE_SAFETY = 1.02;
+static const double FIRST_SAFETY = 1.02, MORE_SAFETY = 1.02;
 enum { MOST_TRIES = 12 };
 /* Estimates of time that differ by less are the same. */
 static const double FASTER = 0.97;
 
-static int64_t sample_of(const mpno_tolerance_job *j, int64_t held_out) {
-    return j->calibration + held_out;
-}
-
-static const double *fields_of(const mpno_tolerance_job *j, int64_t held_out) {
-    const mpno_dataset *d = j->fields;
-    return mpno_sample(d->x, MPNO_F64, d->points * d->in_channels, sample_of(j, held_out));
-}
-
-static mpno_status certify(const mpno_tolerance_job *j, int64_t held_out, const double *answer,
-                           mpno_point *out) {
+mpno_status mpno_tolerance_certify(const mpno_tolerance_job *j, int64_t sample,
+                                   const double *answer, mpno_point *out) {
     const mpno_dataset *d = j->fields;
     if (j->embedding != NULL)
-        memcpy(j->embedding,
-               mpno_sample(d->embedding, MPNO_F64, d->n_features, sample_of(j, held_out)),
+        memcpy(j->embedding, mpno_sample(d->embedding, MPNO_F64, d->n_features, sample),
                (size_t)d->n_features * sizeof *j->embedding);
-    return mpno_certifier_run(j->certifier, fields_of(j, held_out), answer, out);
+    const double *x = mpno_sample(d->x, MPNO_F64, d->points * d->in_channels, sample);
+    return mpno_certifier_run(j->certifier, x, answer, out);
 }
 
-/* Rounded up, as certificates have it. */
-static double relative(const mpno_point *point) {
+double mpno_tolerance_relative(const mpno_point *point) {
     return nextafter(point->distance[MPNO_DISTANCE_L2].upper / point->size[MPNO_DISTANCE_L2].lower,
                      INFINITY);
 }
@@ -57,7 +47,7 @@ static mpno_status run_shadows(mpno_tolerance_job *j, const double *full) {
     MPNO_TRY(mpno_alloc(j->ctx, sizeof *point, &point));
     mpno_status status = MPNO_OK;
     for (int64_t i = 0; i < j->held_out && status == MPNO_OK; i++) {
-        status = certify(j, i, full + i * j->values, point);
+        status = mpno_tolerance_certify(j, j->calibration + i, full + i * j->values, point);
         if (status != MPNO_OK) break;
         memcpy(j->shadow + i * j->values, mpno_certifier_answer(j->certifier),
                (size_t)j->values * sizeof *j->shadow);
@@ -65,7 +55,7 @@ static mpno_status run_shadows(mpno_tolerance_job *j, const double *full) {
             status = mpno_fail(j->ctx, MPNO_E_NUMERIC,
                                "%s: the exact answer to sample %lld may be zero, so that there is "
                                "no relative distance from it: leave the sample out",
-                               j->file, (long long)sample_of(j, i));
+                               j->file, (long long)(j->calibration + i));
         if (status != MPNO_OK) break;
         j->bound[i] = point->shadow[MPNO_DISTANCE_L2] / point->size[MPNO_DISTANCE_L2].lower;
         if (mpno_stop_wanted(j->sink))
@@ -145,22 +135,29 @@ static void drop_inferior(const mpno_tolerance_job *j, int site, mpno_planner_si
 static void make_sites(const mpno_tolerance_job *j, mpno_planner_site *sites) {
     for (int i = 0; i < j->n_sites; i++) {
         for (int f = 0; f < MPNO_TOLERANCE_FORMATS; f++) {
-            sites[i].square[f] = j->sites[i].error[f] * j->sites[i].error[f];
+            sites[i].square[f] = j->sites[i].error[f] * j->sites[i].error[f] * j->spread[f];
             sites[i].cost[f] = j->sites[i].seconds[f];
         }
         drop_inferior(j, i, &sites[i]);
     }
+    for (int i = 0; i < j->n_cuts; i++)
+        for (int k = 0; k < MPNO_PLANNER_CHOICES; k++) {
+            const mpno_tolerance_cut *c = &j->cuts[i];
+            sites[j->n_sites + i].square[k] = c->error[k] * c->error[k];
+            sites[j->n_sites + i].cost[k] = c->seconds[k];
+        }
 }
 
 /* The plan that the choices of the sites are, with its memory. */
 static mpno_status make_plan(mpno_tolerance_job *j) {
     MPNO_TRY(mpno_tolerance_text(j, j->storage));
     j->plan = (mpno_tolerance_use){.policy = j->base, .half = MPNO_F16, .storage = j->storage};
+    if (mpno_tolerance_is_cut(j)) j->plan.modes = (const mpno_tolerance_modes *)&j->modes;
     return mpno_tolerance_cost(j, &j->plan);
 }
 
 static double square_of(const mpno_tolerance_job *j, const mpno_planner_site *sites) {
-    double sum = 0;
+    double sum = j->cut_error * j->cut_error;
     for (int i = 0; i < j->n_sites; i++) sum += sites[i].square[j->sites[i].choice];
     return sum;
 }
@@ -193,9 +190,9 @@ static mpno_status close_gaps(mpno_tolerance_job *j, const mpno_planner_site *si
 }
 
 /* Choices whose error is at most tolerance / safety, that of f32 itself included. */
-static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites) {
-    int choice[MPNO_TOLERANCE_SITES];
-    const mpno_planner_problem problem = {.n_sites = j->n_sites,
+static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites, double *room) {
+    int choice[MPNO_TOLERANCE_SITES + MPNO_TOLERANCE_CUTS];
+    const mpno_planner_problem problem = {.n_sites = j->n_sites + j->n_cuts,
                                           .n_choices = MPNO_TOLERANCE_FORMATS,
                                           .n_tensors = j->n_tensors,
                                           .n_steps = j->n_steps,
@@ -209,24 +206,39 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites)
     MPNO_TRY(time ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
                   : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
     for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
+    for (int i = 0; i < j->n_cuts; i++) j->cuts[i].choice = choice[j->n_sites + i];
+    MPNO_TRY(mpno_tolerance_join_cuts(j, room));
     MPNO_TRY(make_plan(j));
     if (!time) MPNO_TRY(close_gaps(j, sites, budget, answer.bytes));
     j->predicted = sqrt(square_of(j, sites) + f32 * f32);
     return MPNO_OK;
 }
 
+/* The largest error on the samples held out, proved, and on the references, measured: truncation
+ * may do much to few samples, which 16 need not show. */
+static mpno_status try_plan(mpno_tolerance_job *j, double *room, double *worst) {
+    double most;
+    MPNO_TRY(try_use(j, &j->plan, room));
+    *worst = j->plan.worst;
+    if (!(*worst <= j->tolerance)) return MPNO_OK;
+    MPNO_TRY(mpno_tolerance_references(j, &j->plan, &j->reference_square, &most));
+    *worst = fmax(*worst, most);
+    return MPNO_OK;
+}
+
 static mpno_status search(mpno_tolerance_job *j, double *room) {
     mpno_planner_site *sites;
-    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->n_sites + 1, sizeof *sites, &sites));
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(j->n_sites + j->n_cuts) + 1, sizeof *sites, &sites));
     make_sites(j, sites);
     mpno_status status = MPNO_OK;
     j->safety = FIRST_SAFETY;
     for (j->n_tries = 1; status == MPNO_OK; j->n_tries++) {
         if (j->n_tries == MOST_TRIES) j->safety = INFINITY; /* everything in f32 */
-        status = choose(j, sites);
-        if (status == MPNO_OK) status = try_use(j, &j->plan, room);
-        if (status != MPNO_OK || j->plan.worst <= j->tolerance || !isfinite(j->safety)) break;
-        const double found = j->plan.worst / j->predicted; /* how far off the model is */
+        status = choose(j, sites, room);
+        double worst = INFINITY;
+        if (status == MPNO_OK) status = try_plan(j, room, &worst);
+        if (status != MPNO_OK || worst <= j->tolerance || !isfinite(j->safety)) break;
+        const double found = worst / j->predicted; /* how far off the model is */
         j->safety = fmax(MORE_SAFETY * j->safety, isfinite(found) ? found : 2 * j->safety);
     }
     mpno_free(j->ctx, sites);
@@ -271,8 +283,8 @@ static mpno_status prove(mpno_tolerance_job *j, double *room) {
     mpno_status status = MPNO_OK;
     j->plan.worst = 0;
     for (int64_t i = 0; i < j->held_out && status == MPNO_OK; i++) {
-        status = certify(j, i, room + i * j->values, point);
-        if (status == MPNO_OK) j->plan.worst = fmax(j->plan.worst, relative(point));
+        status = mpno_tolerance_certify(j, j->calibration + i, room + i * j->values, point);
+        if (status == MPNO_OK) j->plan.worst = fmax(j->plan.worst, mpno_tolerance_relative(point));
     }
     mpno_free(j->ctx, point);
     MPNO_TRY(status);
@@ -284,12 +296,25 @@ static mpno_status prove(mpno_tolerance_job *j, double *room) {
 }
 
 /* The plan on the samples that its sites were measured on, so that what the sum of squares misses
- * can be told from how samples differ. */
+ * can be told from how samples differ; and the prediction for all samples: the sum of squares,
+ * times how much larger the plan's own errors are with the references than on these alone. */
 static mpno_status measure_same(mpno_tolerance_job *j, double *room) {
     double moved;
     if (j->standard != NULL) return MPNO_OK;
+    double square = j->cut_same * j->cut_same + j->policies[0].error * j->policies[0].error;
+    for (int i = 0; i < j->n_sites; i++) {
+        const double error = j->sites[i].error[j->sites[i].choice];
+        square += error * error;
+    }
+    j->predicted_same = sqrt(square);
     MPNO_TRY(mpno_tolerance_moved(j, &j->plan, room, &moved));
     j->same = hypot(moved, j->policies[0].error);
+    const double n = (double)j->calibration, cal = n * moved * moved;
+    j->plan_spread = 1;
+    if (cal > 0 && isfinite(cal) && isfinite(j->reference_square))
+        j->plan_spread = (cal + j->reference_square) / cal * n / (n + (double)j->references);
+    square -= j->policies[0].error * j->policies[0].error;
+    j->predicted = hypot(sqrt(fmax(0, square) * j->plan_spread), j->policies[0].error);
     return MPNO_OK;
 }
 
@@ -299,11 +324,13 @@ mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
     MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(most * j->values), sizeof *room, &room));
     mpno_status status = look_at_held_out(j, room);
     if (status == MPNO_OK) status = mpno_tolerance_measure(j);
+    if (status == MPNO_OK) status = mpno_tolerance_spread(j);
     if (status == MPNO_OK) status = search(j, room);
     if (status == MPNO_OK) status = time_all(j);
     if (status == MPNO_OK) compare_with_policies(j);
     if (status == MPNO_OK) status = measure_same(j, room);
     if (status == MPNO_OK) status = prove(j, room);
+    if (status == MPNO_OK) status = mpno_tolerance_fresh(j);
     mpno_free(j->ctx, room);
     return status;
 }

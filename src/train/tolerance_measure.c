@@ -12,7 +12,7 @@
 #include "train/sink.h"
 #include "train/tolerance.h"
 
-enum { ROUNDS = 5, SITE_TEXT = 96 };
+enum { ROUNDS = 5, SITE_TEXT = 160 };
 
 const mpno_format mpno_tolerance_formats[MPNO_TOLERANCE_FORMATS] = {MPNO_F32, MPNO_F16, MPNO_BF16,
                                                                     MPNO_F8E4M3};
@@ -38,6 +38,8 @@ mpno_predictor_opts mpno_tolerance_storage(const mpno_tolerance_job *j,
     opts.storage = (mpno_storage_opts){.exceptions = use->storage,
                                        .rounding = MPNO_ROUND_NEAREST_EVEN,
                                        .scaling = MPNO_SCALING_AUTO};
+    memset(opts.most_modes, 0, sizeof opts.most_modes);
+    if (use->modes != NULL) memcpy(opts.most_modes, *use->modes, sizeof opts.most_modes);
     opts.memory_limit = 0;
     return opts;
 }
@@ -150,7 +152,9 @@ static bool is_planned(mpno_role role) {
 /* The site of a role in a layer, made where there is none yet; -1: there is no room. */
 static int find_site(mpno_tolerance_job *j, const char *layer, mpno_role role) {
     for (int i = 0; i < j->n_sites; i++)
-        if (j->sites[i].role == role && strcmp(j->sites[i].layer, layer) == 0) return i;
+        if (j->sites[i].role == role &&
+            (strcmp(j->sites[i].layer, layer) == 0 || strcmp(j->sites[i].also, layer) == 0))
+            return i;
     if (j->n_sites == MPNO_TOLERANCE_SITES) return -1;
     mpno_tolerance_site *site = &j->sites[j->n_sites];
     *site = (mpno_tolerance_site){.role = role};
@@ -165,18 +169,24 @@ static bool same_tensors(const mpno_exec *a, const mpno_exec *b) {
     return same;
 }
 
-/* Bytes of each tensor with everything planned in a format. */
-static mpno_status find_bytes(mpno_tolerance_job *j, const mpno_exec *full, int format) {
-    char storage[512] = "";
+void mpno_tolerance_everything(int format, char *storage, size_t capacity) {
     const char *name = mpno_format_get(mpno_tolerance_formats[format])->name;
+    storage[0] = '\0';
     for (size_t i = 0; i < sizeof planned_roles / sizeof planned_roles[0]; i++) {
         const size_t length = strlen(storage);
         /* weights that are made of factors have no scales */
         const bool narrow = planned_roles[i] == MPNO_ROLE_WEIGHT_SPECTRAL &&
                             mpno_format_bytes(mpno_tolerance_formats[format]) == 1;
-        snprintf(storage + length, sizeof storage - length, "%s=%s,",
+        snprintf(storage + length, capacity - length, "%s=%s,",
                  mpno_role_text(planned_roles[i], false), narrow ? "f32" : name);
     }
+}
+
+/* Bytes of each tensor with everything planned in a format. */
+static mpno_status find_bytes(mpno_tolerance_job *j, const mpno_exec *full, int format) {
+    char storage[512];
+    const char *name = mpno_format_get(mpno_tolerance_formats[format])->name;
+    mpno_tolerance_everything(format, storage, sizeof storage);
     const mpno_tolerance_use use = {.policy = "full", .half = MPNO_F16, .storage = storage};
     mpno_network *network;
     MPNO_TRY(plan_network(j, &use, &network));
@@ -205,6 +215,22 @@ static void find_places(mpno_tolerance_job *j, const mpno_exec *exec) {
     }
 }
 
+/* Padding and cropping copy numbers, as they are stored, into the next layer: what is rounded there
+ * was rounded already. Where its tensors are stored in the format of those that they are copied
+ * from, one rounding counts, not two; in a wider one the copy is no better, so that this is the one
+ * choice that makes sense of both. */
+static void find_copies(mpno_tolerance_job *j, const mpno_graph *graph) {
+    for (int n = 0; n < graph->n_nodes; n++) {
+        const mpno_node *node = &graph->nodes[n];
+        if (node->op != &mpno_op_pad && node->op != &mpno_op_crop) continue;
+        const mpno_edge *from = &graph->edges[node->in[0]], *to = &graph->edges[node->out[0]];
+        if (from->layer == to->layer || from->role != to->role || !is_planned(to->role)) continue;
+        const int site = find_site(j, graph->layers[from->layer], from->role);
+        if (site < 0 || j->sites[site].also[0] != '\0') continue;
+        snprintf(j->sites[site].also, sizeof j->sites[site].also, "%s", graph->layers[to->layer]);
+    }
+}
+
 static mpno_status list_tensors(mpno_tolerance_job *j, const mpno_network *network) {
     const mpno_exec *exec = mpno_network_exec(network);
     const mpno_graph *graph = mpno_network_graph(network);
@@ -212,6 +238,7 @@ static mpno_status list_tensors(mpno_tolerance_job *j, const mpno_network *netwo
     j->n_steps = mpno_exec_n_steps(exec);
     MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->n_tensors, sizeof *j->tensors, &j->tensors));
     MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)j->n_steps, sizeof *j->scratch, &j->scratch));
+    find_copies(j, graph);
     for (int s = 0; s < j->n_steps; s++) j->scratch[s] = mpno_exec_step_at(exec, s).scratch_bytes;
     for (int i = 0; i < j->n_tensors; i++) {
         const mpno_exec_tensor t = mpno_exec_tensor_at(exec, i);
@@ -285,8 +312,11 @@ static bool is_possible(const mpno_tolerance_site *site, mpno_format format) {
 
 /* "LAYER/ROLE=FORMAT" */
 static void say_site(const mpno_tolerance_site *site, int format, char text[SITE_TEXT]) {
-    snprintf(text, SITE_TEXT, "%s/%s=%s", site->layer, mpno_role_text(site->role, false),
-             mpno_format_get(mpno_tolerance_formats[format])->name);
+    const char *role = mpno_role_text(site->role, false),
+               *name = mpno_format_get(mpno_tolerance_formats[format])->name;
+    const int n = snprintf(text, SITE_TEXT, "%s/%s=%s", site->layer, role, name);
+    if (site->also[0] != '\0')
+        snprintf(text + n, (size_t)(SITE_TEXT - n), ", %s/%s=%s", site->also, role, name);
 }
 
 static mpno_status measure(const mpno_tolerance_job *j, mpno_tolerance_site *site, int format,
@@ -300,6 +330,35 @@ static mpno_status measure(const mpno_tolerance_job *j, mpno_tolerance_site *sit
 }
 
 /* -------- time -------- */
+
+/* less than that is noise */
+static double difference(const mpno_tolerance_use *use, const mpno_tolerance_use *full) {
+    const double more = use->seconds - full->seconds;
+    return fabs(more) < LEAST_TIME * full->seconds ? 0 : more;
+}
+
+/* The choices of a cut in turn with everything else as in f32. */
+static mpno_status time_cut(mpno_tolerance_job *j, mpno_tolerance_cut *c) {
+    mpno_tolerance_modes modes[MPNO_PLANNER_CHOICES] = {{{0}}};
+    mpno_tolerance_use uses[MPNO_PLANNER_CHOICES];
+    for (int k = 0; k < MPNO_PLANNER_CHOICES; k++) {
+        uses[k] = j->policies[0];
+        modes[k][c->block][c->axis] = c->modes[k];
+        uses[k].modes = (const mpno_tolerance_modes *)&modes[k];
+    }
+    MPNO_TRY(mpno_tolerance_times(j, uses, MPNO_PLANNER_CHOICES));
+    for (int k = 1; k < MPNO_PLANNER_CHOICES; k++) c->seconds[k] = difference(&uses[k], &uses[0]);
+    return MPNO_OK;
+}
+
+static mpno_status time_cuts(mpno_tolerance_job *j) {
+    for (int i = 0; i < j->n_cuts; i++) {
+        bool any = false;
+        for (int k = 1; k < MPNO_PLANNER_CHOICES; k++) any = any || isfinite(j->cuts[i].error[k]);
+        if (any) MPNO_TRY(time_cut(j, &j->cuts[i]));
+    }
+    return MPNO_OK;
+}
 
 /* What each site takes more, alone in each format, than everything in f32. */
 static mpno_status time_sites(mpno_tolerance_job *j, mpno_tolerance_use *uses, char *texts) {
@@ -317,11 +376,9 @@ static mpno_status time_sites(mpno_tolerance_job *j, mpno_tolerance_use *uses, c
     for (int i = 0; i < j->n_sites; i++)
         for (int f = 1; f < MPNO_TOLERANCE_FORMATS; f++) {
             if (!isfinite(j->sites[i].error[f])) continue;
-            const double more = uses[n++].seconds - uses[0].seconds;
-            /* less than that is noise */
-            j->sites[i].seconds[f] = fabs(more) < LEAST_TIME * uses[0].seconds ? 0 : more;
+            j->sites[i].seconds[f] = difference(&uses[n++], &uses[0]);
         }
-    return MPNO_OK;
+    return time_cuts(j);
 }
 
 static mpno_status measure_times(mpno_tolerance_job *j) {
@@ -350,6 +407,7 @@ mpno_status mpno_tolerance_measure(mpno_tolerance_job *j) {
             if (status == MPNO_OK && mpno_stop_wanted(j->sink))
                 status = mpno_fail(j->ctx, MPNO_E_STOPPED, "stopped before all formats were tried");
         }
+    if (status == MPNO_OK) status = mpno_tolerance_measure_cuts(j, j->tolerance, room);
     mpno_free(j->ctx, room);
     if (status == MPNO_OK && j->opts->minimise == MPNO_MINIMISE_TIME) status = measure_times(j);
     return status;

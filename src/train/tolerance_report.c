@@ -27,8 +27,8 @@ static int usual_format(const mpno_tolerance_job *j, mpno_role role) {
     return most;
 }
 
-static mpno_status add(const mpno_tolerance_job *j, char *text, const char *layer, mpno_role role,
-                       int choice) {
+static mpno_status add_line(const mpno_tolerance_job *j, char *text, const char *layer,
+                            mpno_role role, int choice) {
     const size_t length = strlen(text);
     const int n = snprintf(text + length, MPNO_TOLERANCE_STORAGE - length, "%s%s%s%s=%s",
                            length > 0 ? ", " : "", layer, *layer ? "/" : "",
@@ -48,12 +48,13 @@ mpno_status mpno_tolerance_text(const mpno_tolerance_job *j, char text[MPNO_TOLE
     text[0] = '\0';
     for (size_t r = 0; r < sizeof roles / sizeof roles[0]; r++) {
         const int usual = usual_format(j, roles[r]);
-        MPNO_TRY(add(j, text, "", roles[r], usual < 0 ? 0 : usual));
+        MPNO_TRY(add_line(j, text, "", roles[r], usual < 0 ? 0 : usual));
     }
     for (int i = 0; i < j->n_sites; i++) {
         const mpno_tolerance_site *s = &j->sites[i];
-        if (s->choice != usual_format(j, s->role))
-            MPNO_TRY(add(j, text, s->layer, s->role, s->choice));
+        if (s->choice == usual_format(j, s->role)) continue;
+        MPNO_TRY(add_line(j, text, s->layer, s->role, s->choice));
+        if (s->also[0] != '\0') MPNO_TRY(add_line(j, text, s->also, s->role, s->choice));
     }
     return MPNO_OK;
 }
@@ -72,6 +73,25 @@ static mpno_status put_storage(mpno_ctx *ctx, const char *storage, mpno_value *m
     return MPNO_OK;
 }
 
+/* "modes": for each block a list, or null. */
+static mpno_status put_modes(const mpno_tolerance_job *j, mpno_value *map) {
+    const mpno_fno_config *c = mpno_model_config(j->restored->model);
+    mpno_value *list = NULL;
+    if (j->plan.modes == NULL) {
+        MPNO_TRY(mpno_value_null(j->ctx, &list));
+        return mpno_value_set(j->ctx, map, "modes", list);
+    }
+    MPNO_TRY(mpno_value_set_list(j->ctx, map, "modes", &list));
+    for (int l = 0; l < (int)c->n_layers; l++) {
+        mpno_value *row = NULL;
+        MPNO_TRY(mpno_value_list(j->ctx, &row));
+        MPNO_TRY(mpno_value_append(j->ctx, list, row));
+        for (int d = 0; d < c->ndim; d++)
+            MPNO_TRY(mpno_value_append_int(j->ctx, row, (*j->plan.modes)[l][d]));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status put_precision(const mpno_tolerance_job *j, mpno_value *map) {
     mpno_value *precision = NULL, *storage = NULL, *none = NULL;
     const mpno_tolerance_use *p = &j->plan;
@@ -81,6 +101,7 @@ static mpno_status put_precision(const mpno_tolerance_job *j, mpno_value *map) {
     MPNO_TRY(mpno_value_set_string(j->ctx, precision, "arithmetic", "full"));
     MPNO_TRY(mpno_value_set_string(j->ctx, precision, "rounding", "nearest"));
     MPNO_TRY(mpno_value_set_string(j->ctx, precision, "scaling", "auto"));
+    MPNO_TRY(put_modes(j, precision));
     if (p->storage != NULL) {
         MPNO_TRY(mpno_value_set_map(j->ctx, precision, "storage", &storage));
         return put_storage(j->ctx, p->storage, storage);
@@ -89,12 +110,18 @@ static mpno_status put_precision(const mpno_tolerance_job *j, mpno_value *map) {
     return mpno_value_set(j->ctx, precision, "storage", none);
 }
 
+mpno_status mpno_tolerance_policy(const mpno_tolerance_job *j, mpno_value **out) {
+    MPNO_TRY(mpno_value_map(j->ctx, out));
+    const mpno_status status = put_precision(j, *out);
+    if (status != MPNO_OK) mpno_value_destroy(j->ctx, out);
+    return status;
+}
+
 static mpno_status write_policy(const mpno_tolerance_job *j) {
     mpno_text text = {.ctx = j->ctx};
     mpno_value *map = NULL;
     char *yaml = NULL;
-    MPNO_TRY(mpno_value_map(j->ctx, &map));
-    mpno_status status = put_precision(j, map);
+    mpno_status status = mpno_tolerance_policy(j, &map);
     if (status == MPNO_OK) status = mpno_yaml_text(j->ctx, map, &yaml);
     if (status == MPNO_OK)
         status = mpno_text_add(
@@ -158,6 +185,23 @@ static mpno_status fill_sites(const mpno_tolerance_job *j, mpno_table *table) {
     return MPNO_OK;
 }
 
+/* Numbers of modes, with the error that the cuts of a block make each alone. */
+static mpno_status fill_cuts(const mpno_tolerance_job *j, mpno_table *table) {
+    static const char *const columns[] = {"block", "axis", "modes", "of", "error of the cut"};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        MPNO_TRY(mpno_table_column(table, columns[i], MPNO_RIGHT));
+    for (int i = 0; i < j->n_cuts; i++) {
+        const mpno_tolerance_cut *c = &j->cuts[i];
+        if (c->modes[c->choice] == c->all) continue;
+        MPNO_TRY(mpno_table_cell(table, "%d", c->block));
+        MPNO_TRY(mpno_table_cell(table, "%d", c->axis));
+        MPNO_TRY(mpno_table_cell(table, "%lld", (long long)c->modes[c->choice]));
+        MPNO_TRY(mpno_table_cell(table, "%lld", (long long)c->all));
+        MPNO_TRY(mpno_table_cell(table, "%.3e", c->error[c->choice]));
+    }
+    return MPNO_OK;
+}
+
 static mpno_status row_of_use(const mpno_tolerance_job *j, const char *name, const char *half,
                               const mpno_tolerance_use *u, mpno_table *table) {
     char text[MPNO_HUMAN_CAPACITY];
@@ -194,6 +238,30 @@ static mpno_status fill_uses(const mpno_tolerance_job *j, mpno_table *table) {
     return MPNO_OK;
 }
 
+/* What samples say on which the plan does not depend. */
+static mpno_status say_fresh(const mpno_tolerance_job *j) {
+    char claim[512];
+    if (j->fresh > 0) {
+        mpno_say(j->sink, "new samples: error %.3e over %lld", j->fresh_error, (long long)j->fresh);
+        if (j->standard == NULL && isfinite(j->fresh_error))
+            mpno_say(j->sink, " (predicted %+.1f %%)", 100 * (j->predicted / j->fresh_error - 1));
+        mpno_say(j->sink, ", at most %.3e; %lld are not proved to be within %.3g\n", j->fresh_worst,
+                 (long long)j->fresh_above, j->tolerance);
+    }
+    if (j->population.samples == 0) {
+        mpno_say(j->sink, "no bound of new samples: %s\n", j->no_population);
+        return MPNO_OK;
+    }
+    mpno_population_claim(&j->population, claim, sizeof claim);
+    mpno_say(j->sink, "%s\n", claim);
+    mpno_population_sure_claim(&j->population, claim, sizeof claim);
+    mpno_say(j->sink, "%s\n", claim);
+    mpno_say(j->sink, "This holds if\n");
+    for (int i = 0; mpno_population_assumption(i) != NULL; i++)
+        mpno_say(j->sink, "  %d. %s\n", i + 1, mpno_population_assumption(i));
+    return MPNO_OK;
+}
+
 static mpno_status say(const mpno_tolerance_job *j) {
     char bytes[MPNO_HUMAN_CAPACITY], full[MPNO_HUMAN_CAPACITY];
     const mpno_tolerance_use *p = &j->plan;
@@ -209,15 +277,21 @@ static mpno_status say(const mpno_tolerance_job *j) {
     else
         mpno_say(j->sink, "no plan found is better than precision.policy=%s precision.format=%s\n",
                  p->policy, mpno_format_get(p->half)->name);
+    if (j->plan.modes != NULL) {
+        MPNO_TRY(say_table(j, fill_cuts));
+        mpno_say(j->sink, "all cuts together: %.3e of the %.3e foretold\n", j->cut_error,
+                 j->predicted);
+    }
     MPNO_TRY(say_table(j, fill_uses));
     if (j->standard == NULL)
         mpno_say(j->sink,
-                 "error: %.3e predicted; measured %.3e on the same samples (predicted %+.1f %%), "
-                 "%.3e on the others (%+.1f %%)\n",
-                 j->predicted, j->same, 100 * (j->predicted / j->same - 1), p->error,
-                 100 * (j->predicted / p->error - 1));
+                 "error: %.3e predicted; on the samples measured on %.3e predicted and %.3e "
+                 "measured (%+.1f %%), %.3e measured on those held out (%+.1f %%)\n",
+                 j->predicted, j->predicted_same, j->same, 100 * (j->predicted_same / j->same - 1),
+                 p->error, 100 * (j->predicted / p->error - 1));
     mpno_say(j->sink, "proved: at most %.3e in each of %lld samples\n", p->worst,
              (long long)j->held_out);
+    MPNO_TRY(say_fresh(j));
     mpno_say(j->sink, "activations of a batch of %lld: %s instead of %s (%.0f %%)\n",
              (long long)j->restored->checkpoint->settings.data.test_batch_size,
              mpno_human_bytes(p->activation_bytes, bytes),
@@ -249,6 +323,7 @@ static mpno_status put_site(mpno_ctx *ctx, const mpno_tolerance_site *s, mpno_va
     MPNO_TRY(mpno_value_map(ctx, &map));
     MPNO_TRY(mpno_value_append(ctx, list, map));
     MPNO_TRY(mpno_value_set_string(ctx, map, "layer", s->layer));
+    if (s->also[0] != '\0') MPNO_TRY(mpno_value_set_string(ctx, map, "also", s->also));
     MPNO_TRY(mpno_value_set_string(ctx, map, "role", mpno_role_text(s->role, false)));
     MPNO_TRY(mpno_value_set_string(ctx, map, "format", format_name(s->choice)));
     MPNO_TRY(mpno_value_set_real(ctx, map, "largest", s->largest));
@@ -258,28 +333,83 @@ static mpno_status put_site(mpno_ctx *ctx, const mpno_tolerance_site *s, mpno_va
     return MPNO_OK;
 }
 
-static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
+static mpno_status put_cut(mpno_ctx *ctx, const mpno_tolerance_cut *c, mpno_value *list) {
+    mpno_value *map = NULL, *tried = NULL;
+    MPNO_TRY(mpno_value_map(ctx, &map));
+    MPNO_TRY(mpno_value_append(ctx, list, map));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "block", c->block));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "axis", c->axis));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "all", c->all));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "modes", c->modes[c->choice]));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "tried", &tried));
+    for (int i = 0; i < c->n_tried; i++) {
+        mpno_value *entry = NULL;
+        MPNO_TRY(mpno_value_map(ctx, &entry));
+        MPNO_TRY(mpno_value_append(ctx, tried, entry));
+        MPNO_TRY(mpno_value_set_int(ctx, entry, "modes", c->tried[i]));
+        MPNO_TRY(mpno_value_set_real(ctx, entry, "error", c->tried_error[i]));
+    }
+    return MPNO_OK;
+}
+
+static mpno_status put_fresh(const mpno_tolerance_job *j, mpno_value *map) {
     mpno_ctx *ctx = j->ctx;
-    mpno_value *plan = NULL, *sites = NULL, *policies = NULL;
+    mpno_value *fresh = NULL, *population = NULL, *assumptions = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "new_samples", &fresh));
+    MPNO_TRY(mpno_value_set_int(ctx, fresh, "samples", j->fresh));
+    MPNO_TRY(mpno_value_set_real(ctx, fresh, "error", j->fresh_error));
+    MPNO_TRY(mpno_value_set_real(ctx, fresh, "error_at_most", j->fresh > 0 ? j->fresh_worst : NAN));
+    MPNO_TRY(mpno_value_set_int(ctx, fresh, "above_tolerance", j->fresh_above));
+    if (j->population.samples == 0)
+        return mpno_value_set_string(ctx, map, "no_population", j->no_population);
+    MPNO_TRY(mpno_population_value(ctx, &j->population, &population));
+    MPNO_TRY(mpno_value_set(ctx, map, "population", population));
+    MPNO_TRY(mpno_population_assumptions(ctx, &assumptions));
+    return mpno_value_set(ctx, map, "assumptions", assumptions);
+}
+
+mpno_status mpno_tolerance_put_plan(const mpno_tolerance_job *j, mpno_value *map) {
+    mpno_ctx *ctx = j->ctx;
+    mpno_value *plan = NULL;
     MPNO_TRY(mpno_value_set_string(ctx, map, "data", j->file));
     MPNO_TRY(mpno_value_set_int(ctx, map, "calibration_samples", j->calibration));
     MPNO_TRY(mpno_value_set_int(ctx, map, "held_out_samples", j->held_out));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "reference_samples", j->references));
     MPNO_TRY(mpno_value_set_real(ctx, map, "tolerance", j->tolerance));
     MPNO_TRY(mpno_value_set_string(ctx, map, "minimise",
                                    j->opts->minimise == MPNO_MINIMISE_TIME ? "time" : "memory"));
     MPNO_TRY(mpno_value_set_map(ctx, map, "plan", &plan));
     MPNO_TRY(put_use(ctx, &j->plan, plan));
+    MPNO_TRY(put_modes(j, plan));
     MPNO_TRY(mpno_value_set_bool(ctx, plan, "is_policy", j->standard != NULL));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "error_of_cuts", j->cut_error));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted", j->predicted));
     MPNO_TRY(
         mpno_value_set_real(ctx, plan, "error_same_samples", j->standard == NULL ? j->same : NAN));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted_same_samples",
+                                 j->standard == NULL ? j->predicted_same : NAN));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "spread", j->standard == NULL ? j->plan_spread : NAN));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "safety", j->safety));
-    MPNO_TRY(mpno_value_set_int(ctx, plan, "tries", j->n_tries));
+    return mpno_value_set_int(ctx, plan, "tries", j->n_tries);
+}
+
+static mpno_status put_all(const mpno_tolerance_job *j, mpno_value *map) {
+    mpno_ctx *ctx = j->ctx;
+    mpno_value *sites = NULL, *policies = NULL, *cuts = NULL;
+    MPNO_TRY(mpno_tolerance_put_plan(j, map));
     if (j->opts->policy_file != NULL)
         MPNO_TRY(mpno_value_set_string(ctx, map, "policy_file", j->opts->policy_file));
+    MPNO_TRY(put_fresh(j, map));
+    mpno_value *spread = NULL;
+    MPNO_TRY(mpno_value_set_map(ctx, map, "spread", &spread));
+    for (int f = 1; f < MPNO_TOLERANCE_FORMATS; f++)
+        MPNO_TRY(mpno_value_set_real(ctx, spread, format_name(f), j->spread[f]));
     MPNO_TRY(mpno_value_set_list(ctx, map, "sites", &sites));
     for (int i = 0; i < j->n_sites && j->standard == NULL; i++)
         MPNO_TRY(put_site(ctx, &j->sites[i], sites));
+    MPNO_TRY(mpno_value_set_list(ctx, map, "cuts", &cuts));
+    for (int i = 0; i < j->n_cuts && j->standard == NULL; i++)
+        MPNO_TRY(put_cut(ctx, &j->cuts[i], cuts));
     MPNO_TRY(mpno_value_set_list(ctx, map, "policies", &policies));
     for (int i = 0; i < j->n_policies; i++) {
         mpno_value *entry = NULL;

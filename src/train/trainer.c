@@ -26,7 +26,9 @@ static mpno_status open_model(mpno_trainer *t) {
     const mpno_fno_config config = mpno_settings_model(s, &t->schedule.phase[phase]);
     MPNO_TRY(mpno_model_create(t->ctx, &config, mpno_settings_arithmetic(s), (uint64_t)s->seed,
                                &t->model));
-    MPNO_TRY(mpno_modes_zero_unused(t->ctx, s, t->model));
+    if (s->precision.modes.n > 0) MPNO_TRY(mpno_modes_apply(&t->state.modes, t->model));
+    if (s->model.factorization == MPNO_FACTORIZATION_DENSE)
+        MPNO_TRY(mpno_modes_zero_unused(t->ctx, s, t->model));
     const mpno_optimizer_opts opts = mpno_settings_optimizer(s);
     MPNO_TRY(mpno_optimizer_create(t->model, &opts, &t->optimizer));
     MPNO_TRY(mpno_lipschitz_create(t->model, s, &t->lipschitz));
@@ -225,6 +227,7 @@ static int64_t steps_before(const mpno_trainer *t, int64_t index) {
 static mpno_status open_all(mpno_trainer *t, bool resume) {
     mpno_settings *s = t->settings;
     if (!resume) MPNO_TRY(check_folder(t->ctx, s->output));
+    MPNO_TRY(mpno_modes_check_training(t->ctx, s));
     MPNO_TRY(mpno_settings_schedule(t->ctx, s, &t->schedule));
     t->lr = mpno_settings_lr(s);
     t->state.best_error = NAN;

@@ -104,7 +104,7 @@ static mpno_status check_checkpoint(checking *v, const mpno_float_environment *a
     const mpno_status status = mpno_proof_overrides(v->ctx, c->plan, overrides);
     v->refuted = status == MPNO_E_FORMAT; /* a key that is not known may be another version's */
     MPNO_TRY(status);
-    return mpno_proof_restore(&v->proof, *overrides);
+    return mpno_proof_restore(&v->proof, *overrides, NULL, NULL);
 }
 
 static mpno_status check_sample(checking *v, const char *what, const mpno_certified_sample *found,

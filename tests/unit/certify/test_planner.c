@@ -30,6 +30,12 @@ static void make_tensor(example *e, mpno_rng *rng, int i) {
     t->first = below(rng, STEPS);
     t->last = t->first + below(rng, STEPS - t->first < 4 ? STEPS - t->first : 4);
     for (int c = 0; c < MPNO_PLANNER_CHOICES; c++) t->bytes[c] = size >> c;
+    t->n_shares = below(rng, 3);
+    for (int k = 0; k < t->n_shares; k++) {
+        t->by[k] = below(rng, e->problem.n_sites);
+        for (int c = 0; c < MPNO_PLANNER_CHOICES; c++)
+            t->share[k][c] = c == 0 ? 1 : t->share[k][c - 1] * (0.5 + 0.5 * mpno_rng_uniform(rng));
+    }
     for (int other = 0; other < i && t->takes < 0; other++) {
         bool taken = e->tensors[other].last != t->first || e->tensors[other].first == t->first;
         for (int k = 0; k < i; k++) taken = taken || e->tensors[k].takes == other;
@@ -85,6 +91,8 @@ static size_t most_bytes(const mpno_planner_problem *p, const int *choice) {
     for (int i = 0; i < p->n_tensors; i++) {
         const mpno_planner_tensor *t = &p->tensors[i];
         size[i] = t->bytes[t->site < 0 ? 0 : choice[t->site]];
+        for (int k = 0; k < t->n_shares; k++)
+            size[i] = (size_t)ceil(t->share[k][choice[t->by[k]]] * (double)size[i]);
         for (int s = t->first; s <= t->last; s++) at[s] += size[i];
         if (t->takes >= 0 && size[t->takes] == size[i]) at[t->first] -= size[i];
     }
@@ -135,7 +143,9 @@ static void what_the_fullest_step_has_is_what_counts(void **state) {
     mpno_ctx *ctx = *state;
     mpno_planner_site sites[3] = {{.square = {0, 1}}, {.square = {0, 4}}, {.square = {0, 16}}};
     mpno_planner_tensor tensors[3] = {
-        {0, {100, 50}, 0, 0, -1}, {1, {200, 100}, 0, 1, -1}, {2, {200, 100}, 1, 1, 1}};
+        {.site = 0, .bytes = {100, 50}, .first = 0, .last = 0, .takes = -1},
+        {.site = 1, .bytes = {200, 100}, .first = 0, .last = 1, .takes = -1},
+        {.site = 2, .bytes = {200, 100}, .first = 1, .last = 1, .takes = 1}};
     const size_t scratch[2] = {0, 7};
     const mpno_planner_problem p = {3, 2, 3, 2, sites, tensors, scratch};
     int choice[3];
@@ -156,7 +166,7 @@ static void what_the_fullest_step_has_is_what_counts(void **state) {
 static void sites_without_tensors_stay_accurate(void **state) {
     mpno_ctx *ctx = *state;
     mpno_planner_site sites[2] = {{.square = {3, 1}}, {.square = {0, 1}}};
-    mpno_planner_tensor tensor = {1, {8, 4}, 0, 0, -1};
+    mpno_planner_tensor tensor = {.site = 1, .bytes = {8, 4}, .takes = -1};
     const size_t scratch = 0;
     const mpno_planner_problem p = {2, 2, 1, 1, sites, &tensor, &scratch};
     int choice[2];
@@ -174,7 +184,7 @@ static void what_cannot_be_is_refused(void **state) {
     int choice[MANY];
     for (int i = 0; i < MANY; i++) {
         sites[i] = (mpno_planner_site){.square = {1, 2, 3, 4}};
-        tensors[i] = (mpno_planner_tensor){i, {8, 4, 4, 2}, 0, 0, -1};
+        tensors[i] = (mpno_planner_tensor){.site = i, .bytes = {8, 4, 4, 2}, .takes = -1};
     }
     mpno_planner_problem p = {MANY, 4, MANY, 1, sites, tensors, &scratch};
     mpno_planner_answer a = {.choice = choice};

@@ -299,6 +299,41 @@ static void shrinking_without_a_maximum(void **state) {
     drop_ctx(ctx);
 }
 
+/* A network that uses fewer modes than its model is that of a model with fewer, bit for bit; a
+ * number above the model's is none. */
+static void a_network_may_use_fewer_modes(void **state) {
+    (void)state;
+    mpno_ctx *ctx = make_ctx(1);
+    const mpno_fno_config c = mode_config(6, 6, MPNO_COMPAT_NONE),
+                          upstream = mode_config(4, 0, MPNO_COMPAT_NEURALOP);
+    const int64_t few[] = {4, 3};
+    mpno_model *model = make_model(ctx, &c, MPNO_F64);
+    double *x = make_data(MPNO_F64, MODE_VALUES, 0), y[MODE_VALUES];
+    double *all = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
+    mpno_network_opts opts = make_opts(2, mode_grid, 1, false, "full", MPNO_F16);
+    for (int d = 0; d < 2; d++) opts.most_modes[0][d] = few[d], opts.most_modes[1][d] = 8;
+    mpno_network *network = make_network(ctx, model, &opts);
+    assert_int_equal(mpno_network_forward(network, 1, x, y), MPNO_OK);
+    mpno_network_destroy(&network);
+    double *again = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
+    assert_memory_equal(all, again, sizeof y); /* the model is as it was */
+    assert_int_equal(mpno_model_set_layer_modes(model, 0, few), MPNO_OK);
+    double *small = run(ctx, model, mode_grid, NULL, x, MODE_VALUES);
+    assert_memory_equal(small, y, sizeof y);
+    assert_true(memcmp(all, y, sizeof y) != 0);
+    mpno_model_destroy(&model);
+    model = make_model(ctx, &upstream, MPNO_F64);
+    opts.most_modes[0][1] = 4;
+    assert_int_equal(mpno_network_create(model, &opts, &network), MPNO_OK);
+    mpno_network_destroy(&network);
+    opts.most_modes[0][0] = 3;
+    assert_int_equal(mpno_network_create(model, &opts, &network), MPNO_E_CONFIG);
+    assert_non_null(strstr(mpno_ctx_error(ctx), "only a model with max_n_modes can use fewer"));
+    mpno_model_destroy(&model);
+    free(x), free(all), free(again), free(small);
+    drop_ctx(ctx);
+}
+
 static void refuse_modes(mpno_ctx *ctx, mpno_model *model, int64_t n, const char *sentence) {
     const int64_t modes[] = {4, n}, before = mpno_model_config(model)->n_modes[1];
     assert_int_equal(mpno_model_set_n_modes(model, modes), MPNO_E_CONFIG);
@@ -337,6 +372,7 @@ int main(void) {
         cmocka_unit_test(blocks_have_modes_of_their_own),
         cmocka_unit_test(kept_spectra_can_be_read),
         cmocka_unit_test(shrinking_without_a_maximum),
+        cmocka_unit_test(a_network_may_use_fewer_modes),
         cmocka_unit_test(modes_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
