@@ -255,7 +255,7 @@ class Experiment(Case):
                  "profile": ("opt.n_epochs=1",), "frequency": (), "stabilisers": ("opt.n_epochs=1",), "formats": ("opt.n_epochs=1",),
                  "pre-activations": ("opt.n_epochs=1",), "adaptive-modes": ("opt.n_epochs=2",),
                  "fine-grid": ("made.darcy.n_samples=2", "made.darcy_test.n_samples=1"),
-                 "contraction": (), "schedule": ("opt.n_epochs=2",),
+                 "contraction": (), "schedule": ("opt.n_epochs=2",), "schedule-prescale": ("opt.n_epochs=2",),
                  "super-resolution": ("opt.n_epochs=1",)}
         self.assertEqual(set(names), {*small, "theorem"})
         for name, words in small.items():
