@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mpno certify and verify: what a certificate says is so, it says the same everywhere, and nothing that was changed passes."""
+import copy
 import hashlib
 import json
 import math
@@ -488,6 +489,17 @@ class Certify(Case):
         text = self.mpno("certify", "bare", "--discretisation", "--input", "wave64.npz").out
         for word in ("proved by analytic strips", "| strip of", "| block 1 "):
             self.assertIn(word, text)
+        schema = json.loads((Path(__file__).parents[2] / "docs/reference/certificate.schema.json").read_text())
+        self.assertTrue(matches(schema, told))
+        for factor, here, elsewhere in ((1, VERIFIED, VERIFIED), (1.01, REFUTED, VERIFIED), (0.99, REFUTED, UNKNOWN),
+                                        (1e3, REFUTED, REFUTED)):  # it would not be below the answer then
+            forged = copy.deepcopy(told)
+            forged["discretisation"]["strip"]["error"] = factor * strip["error"] if factor < 1e3 else 2 * strip["size"]
+            (self.folder / "grid.json").write_text(sign(forged))
+            for isa in isas():
+                native = isa == told["environment"]["isa"]
+                with self.subTest(factor=factor, isa=isa):
+                    self.mpno("verify", "grid.json", status=here if native else elsewhere, environment={"MPNO_ISA": isa})
 
     def test_the_model_error_of_channels_and_complex_fields(self):
         run_peer("""
