@@ -248,8 +248,9 @@ static mpno_status fill_headings(const writer *w, mpno_table *table) {
 }
 
 static mpno_status mib_cell(mpno_table *table, const mpno_spread *bytes) {
-    return bytes->n == 0 || bytes->mean == 0 ? mpno_table_cell(table, "-")
-                         : mpno_table_cell(table, "%.1f", bytes->mean / 1048576);
+    return bytes->n == 0 || bytes->mean == 0
+               ? mpno_table_cell(table, "-")
+               : mpno_table_cell(table, "%.1f", bytes->mean / 1048576);
 }
 
 static mpno_status fill_row(const writer *w, const mpno_row *row, const char *set,
