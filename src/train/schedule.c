@@ -16,7 +16,7 @@ static mpno_status find_policy(mpno_ctx *ctx, const char *name, mpno_phase *phas
         mpno_policy policy;
         MPNO_TRY(mpno_policy_make(ctx, name, MPNO_F32, MPNO_F16, &policy));
         phase->policy = mpno_policy_name(i);
-        phase->tanh = policy.tanh;
+        phase->usual = policy.tanh ? MPNO_STABILIZER_TANH : MPNO_STABILIZER_NONE;
         return MPNO_OK;
     }
     char names[256];
@@ -171,6 +171,10 @@ mpno_status mpno_schedule_parse_levels(mpno_ctx *ctx, const char *text, int64_t 
                    "write them as %s",
                    MPNO_ADAPTIVE_LEVELS);
         phase.to.epochs = n_epochs;
+        /* Levels may change at any time, late too: without tanh from one step to the next the error
+         * of a network was up to 5 times as large, and there was no time left to learn it again
+         * (docs/experiments/schedule). A power of two is the same network at every level. */
+        phase.usual = MPNO_STABILIZER_PRESCALE;
         MPNO_TRY(append(ctx, &phase, &schedule));
         next += length;
         if (*next == ',') next++;

@@ -23,8 +23,9 @@ typedef struct mpno_run_place {
 
 typedef struct mpno_phase {
     const char *policy; /* static: a row of policies.def */
-    bool tanh;          /* the policy asks for the tanh stabiliser */
-    int stabilizer;     /* mpno_stabilizer of its own, -1: none */
+    int usual;          /* mpno_stabilizer where nothing else is asked for: the policy's; of levels
+                           prescale */
+    int stabilizer;     /* one of its own, -1: none */
     double blend;       /* part of x in what that makes of x; see mpno_settings_phase */
     mpno_run_place from, to;
     int64_t first,

@@ -377,11 +377,7 @@ mpno_status mpno_settings_schedule(mpno_ctx *ctx, const mpno_settings *s, mpno_s
 mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *s, const mpno_phase *phase) {
     if (phase->stabilizer >= 0) return (mpno_stabilizer)phase->stabilizer;
     if (s->model.stabilizer != MPNO_STABILIZER_AUTO) return (mpno_stabilizer)s->model.stabilizer;
-    /* Levels may change at any time, late too: without tanh from one step to the next the error of
-     * a network was up to 5 times as large, and there was no time left to learn it again
-     * (docs/experiments/schedule). A power of two is the same network at every level. */
-    if (mpno_settings_adapts(s)) return MPNO_STABILIZER_PRESCALE;
-    return phase->tanh ? MPNO_STABILIZER_TANH : MPNO_STABILIZER_NONE;
+    return (mpno_stabilizer)phase->usual;
 }
 
 /* Whether the field itself is what it hands on. */

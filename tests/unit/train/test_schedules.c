@@ -23,7 +23,9 @@ static void boundaries_are_rounded_sums(void **state) {
     assert_string_equal(s.phase[0].policy, "mixed");
     assert_string_equal(s.phase[1].policy, "fft32");
     assert_string_equal(s.phase[2].policy, "full");
-    assert_true(s.phase[0].tanh && !s.phase[1].tanh && !s.phase[2].tanh);
+    assert_int_equal(s.phase[0].usual, MPNO_STABILIZER_TANH);
+    assert_true(s.phase[1].usual == MPNO_STABILIZER_NONE &&
+                s.phase[2].usual == MPNO_STABILIZER_NONE);
     assert_true(s.phase[0].first == 0 && s.phase[0].end == 4);  /* 3.75 */
     assert_true(s.phase[1].first == 4 && s.phase[1].end == 11); /* 11.25 */
     assert_true(s.phase[2].first == 11 && s.phase[2].end == 15);
