@@ -17,8 +17,7 @@ static mpno_status fill_layers(mpno_ctx *ctx, const mpno_strip *s, mpno_value *m
     MPNO_TRY(mpno_value_set_list(ctx, map, "layers", &list));
     for (int l = 0; l < s->n_layers; l++) {
         const mpno_strip_layer *layer = &s->layers[l];
-        MPNO_TRY(mpno_value_map(ctx, &one));
-        MPNO_TRY(mpno_value_append(ctx, list, one));
+        MPNO_TRY(mpno_value_append_map(ctx, list, &one));
         MPNO_TRY(mpno_value_set_string(ctx, one, "name", layer->name));
         MPNO_TRY(set_number(ctx, one, "radius", layer->radius));
         MPNO_TRY(set_number(ctx, one, "size", layer->size));
@@ -30,7 +29,7 @@ static mpno_status fill_layers(mpno_ctx *ctx, const mpno_strip *s, mpno_value *m
 }
 
 static mpno_status fill(mpno_ctx *ctx, const mpno_strip *s, mpno_value *map) {
-    mpno_value *input, *nothing;
+    mpno_value *input;
     MPNO_TRY(mpno_value_set_string(ctx, map, "verdict", s->closes ? "VERIFIED" : "VACUOUS"));
     MPNO_TRY(mpno_value_set_string(
         ctx, map, "claim",
@@ -39,12 +38,7 @@ static mpno_status fill(mpno_ctx *ctx, const mpno_strip *s, mpno_value *map) {
         "the sum over channels of squares"));
     MPNO_TRY(set_number(ctx, map, "error", s->error));
     MPNO_TRY(set_number(ctx, map, "size", s->size));
-    if (s->closes) {
-        MPNO_TRY(mpno_value_null(ctx, &nothing));
-        MPNO_TRY(mpno_value_set(ctx, map, "open", nothing));
-    } else {
-        MPNO_TRY(mpno_value_set_string(ctx, map, "open", s->open));
-    }
+    MPNO_TRY(mpno_value_set_text(ctx, map, "open", s->closes ? NULL : s->open));
     MPNO_TRY(mpno_value_set_map(ctx, map, "input", &input));
     MPNO_TRY(mpno_value_set_int(ctx, input, "cut", s->cut));
     MPNO_TRY(set_number(ctx, input, "rest", s->rest));

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/files.h"
 #include "core/memory.h"
 
 enum { MAX_NAME = 63 };
@@ -16,6 +17,15 @@ struct mpno_source_entry {
 
 bool mpno_path_is_source(const char *path) {
     return strncmp(path, MPNO_SOURCE_PREFIX, strlen(MPNO_SOURCE_PREFIX)) == 0;
+}
+
+mpno_status mpno_data_path_settle(mpno_ctx *ctx, const char *folder, char **path) {
+    if (*path == NULL || mpno_path_is_source(*path)) return MPNO_OK;
+    char *absolute = NULL;
+    MPNO_TRY(mpno_path_absolute(ctx, folder, *path, &absolute));
+    mpno_free(ctx, *path);
+    *path = absolute;
+    return MPNO_OK;
 }
 
 static struct mpno_source_entry *find(const mpno_ctx *ctx, const char *name) {

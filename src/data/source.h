@@ -13,6 +13,9 @@
 
 /* Whether a path names a source and no file. */
 bool mpno_path_is_source(const char *path);
+/* Makes the path of data, which is owned, absolute, taking it relative to folder; a source and NULL
+ * stay. */
+MPNO_WARN_UNUSED mpno_status mpno_data_path_settle(mpno_ctx *ctx, const char *folder, char **path);
 MPNO_WARN_UNUSED mpno_status mpno_source_read(mpno_ctx *ctx, const char *path,
                                               mpno_tensor_file **out);
 MPNO_WARN_UNUSED mpno_status mpno_source_list(mpno_ctx *ctx, const char *path,

@@ -222,14 +222,8 @@ static mpno_status apply_overrides(mpno_design *d, const mpno_experiment_opts *o
 static mpno_status settle_path(mpno_ctx *ctx, const char *folder, mpno_value *value) {
     for (size_t i = 0; value->kind == MPNO_VALUE_LIST && i < value->n; i++)
         MPNO_TRY(settle_path(ctx, folder, value->items[i]));
-    if (value->kind != MPNO_VALUE_STRING || value->string[0] == '@' ||
-        mpno_path_is_source(value->string))
-        return MPNO_OK;
-    char *absolute = NULL;
-    MPNO_TRY(mpno_path_absolute(ctx, folder, value->string, &absolute));
-    mpno_free(ctx, value->string);
-    value->string = absolute;
-    return MPNO_OK;
+    if (value->kind != MPNO_VALUE_STRING || value->string[0] == '@') return MPNO_OK;
+    return mpno_data_path_settle(ctx, folder, &value->string);
 }
 
 /* data.train, data.test and data.validation, as sections and as dotted keys, wherever they stand.

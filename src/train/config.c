@@ -180,23 +180,13 @@ mpno_status mpno_settings_parse(mpno_ctx *ctx, const char *file, const mpno_valu
     return status;
 }
 
-/* Makes *path absolute, taking it relative to folder; a source stays. */
-static mpno_status make_absolute(mpno_ctx *ctx, const char *folder, char **path) {
-    if (!*path || mpno_path_is_source(*path)) return MPNO_OK;
-    char *absolute = NULL;
-    MPNO_TRY(mpno_path_absolute(ctx, folder, *path, &absolute));
-    mpno_free(ctx, *path);
-    *path = absolute;
-    return MPNO_OK;
-}
-
 static mpno_status make_data_absolute(mpno_ctx *ctx, const char *folder, mpno_settings *s) {
     for (size_t i = 0; i < s->data.train.n; i++) {
-        MPNO_TRY(make_absolute(ctx, folder, &s->data.train.v[i]));
+        MPNO_TRY(mpno_data_path_settle(ctx, folder, &s->data.train.v[i]));
     }
-    MPNO_TRY(make_absolute(ctx, folder, &s->data.validation));
+    MPNO_TRY(mpno_data_path_settle(ctx, folder, &s->data.validation));
     for (size_t i = 0; i < s->data.test.n; i++) {
-        MPNO_TRY(make_absolute(ctx, folder, &s->data.test.v[i]));
+        MPNO_TRY(mpno_data_path_settle(ctx, folder, &s->data.test.v[i]));
     }
     return MPNO_OK;
 }

@@ -15,6 +15,7 @@
 #include "train/sink.h"
 
 static const double LEVEL = 0.95;
+
 /* -------- the samples -------- */
 
 static mpno_status check_data(const mpno_proof *p, const char *path) {

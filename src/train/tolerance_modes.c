@@ -87,13 +87,13 @@ static void choose_levels(mpno_tolerance_cut *c, double budget) {
         if (c->modes[k] == c->modes[k - 1]) c->error[k] = INFINITY; /* the same one */
 }
 
-/* What is left of each tensor by a choice of a cut; *same: no tensor comes or goes. */
-static mpno_status find_shares(const mpno_tolerance_job *j, const mpno_tolerance_cut *c, int k,
-                               double *share, bool *same) {
+/* What is left of each tensor of the network of all modes by a choice of a cut; *same: no tensor
+ * comes or goes. */
+static mpno_status find_shares(const mpno_tolerance_job *j, const mpno_network *all,
+                               const mpno_tolerance_cut *c, int k, double *share, bool *same) {
     mpno_tolerance_modes modes;
-    mpno_network *all = NULL, *network = NULL;
+    mpno_network *network = NULL;
     set_modes(c, c->modes[k], modes);
-    MPNO_TRY(plan_full(j, NULL, &all));
     const mpno_status status = plan_full(j, (const mpno_tolerance_modes *)&modes, &network);
     *same = status == MPNO_OK && mpno_exec_n_tensors(mpno_network_exec(network)) == j->n_tensors;
     for (int i = 0; *same && i < j->n_tensors; i++) {
@@ -103,7 +103,6 @@ static mpno_status find_shares(const mpno_tolerance_job *j, const mpno_tolerance
         share[i] = was.bytes > 0 ? (double)is.bytes / (double)was.bytes : 1;
     }
     mpno_network_destroy(&network);
-    mpno_network_destroy(&all);
     return status;
 }
 
@@ -111,14 +110,15 @@ static mpno_status find_shares(const mpno_tolerance_job *j, const mpno_tolerance
 static mpno_status share_out(mpno_tolerance_job *j, int index) {
     mpno_tolerance_cut *c = &j->cuts[index];
     double *share;
-    mpno_status status = MPNO_OK;
+    mpno_network *all;
     const size_t n = (size_t)j->n_tensors;
     MPNO_TRY(mpno_alloc_array(j->ctx, n * MPNO_PLANNER_CHOICES, sizeof *share, &share));
+    mpno_status status = plan_full(j, NULL, &all);
     for (size_t i = 0; i < n * MPNO_PLANNER_CHOICES; i++) share[i] = 1;
     for (int k = 1; k < MPNO_PLANNER_CHOICES && status == MPNO_OK; k++) {
         bool same = true;
         if (!isfinite(c->error[k])) continue;
-        status = find_shares(j, c, k, share + (size_t)k * n, &same);
+        status = find_shares(j, all, c, k, share + (size_t)k * n, &same);
         if (!same) c->error[k] = INFINITY;
     }
     for (size_t i = 0; i < n && status == MPNO_OK; i++) {
@@ -135,6 +135,7 @@ static mpno_status share_out(mpno_tolerance_job *j, int index) {
             t->share[t->n_shares][k] = share[k * n + i];
         t->n_shares++;
     }
+    mpno_network_destroy(&all);
     mpno_free(j->ctx, share);
     return status;
 }

@@ -12,9 +12,7 @@ static const double *weights_of(const mpno_strip_walk *w, int edge) {
 }
 
 static double norm_of(const double *x, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
-    return MPNO_ENLARGED * sqrt(sum);
+    return MPNO_ENLARGED * mpno_strip_norm(x, n);
 }
 
 static void same(const mpno_strip_walk *w, const mpno_node *node, int radius) {

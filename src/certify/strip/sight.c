@@ -31,20 +31,23 @@ static double transform_error(const mpno_strip_walk *w, double norm, int64_t cha
     return MPNO_ENLARGED * (share / (1 - share) * norm + 1e-290 * sqrt((double)channels));
 }
 
-/* What look_at_field adds up, by the factors of each radius; shells up to `last`. */
+void mpno_strip_weigh(int64_t channels, const double *shells, int last, double radius, double *by,
+                      double *bent) {
+    for (int64_t c = 0; c <= channels; c++) by[c] = bent[c] = 0;
+    for (int s = 0; s <= last; s++) {
+        const double *from = shells + s * (channels + 2), angle = TWO_PI * radius * s,
+                     grown = exp(angle), bend = sinh(angle);
+        if (from[channels] == 0) continue; /* 0 times what may have overflowed */
+        for (int64_t c = 0; c <= channels; c++) by[c] += from[c] * grown, bent[c] += from[c] * bend;
+    }
+}
+
+/* The same for all radii, enlarged. */
 static void weigh(const mpno_strip_walk *w, int64_t channels, const double *shells, int last,
                   double *sums) {
-    memset(sums, 0, (size_t)(MPNO_RADII * 2 * (channels + 1)) * sizeof *sums);
     for (int r = 0; r < MPNO_RADII; r++) {
-        double *by = sums + r * 2 * (channels + 1), *bent = by + channels + 1;
-        for (int s = 0; s <= last; s++) {
-            const double *from = shells + s * (channels + 2),
-                         angle = TWO_PI * w->waves.radius[r] * s, grown = exp(angle),
-                         bend = sinh(angle);
-            if (from[channels] == 0) continue; /* 0 times what may have overflowed */
-            for (int64_t c = 0; c <= channels; c++)
-                by[c] += from[c] * grown, bent[c] += from[c] * bend;
-        }
+        double *by = sums + r * 2 * (channels + 1);
+        mpno_strip_weigh(channels, shells, last, w->waves.radius[r], by, by + channels + 1);
     }
     for (int64_t i = 0; i < MPNO_RADII * 2 * (channels + 1); i++) sums[i] *= MPNO_ENLARGED;
 }

@@ -6,18 +6,10 @@
 #include "certify/strip/walk.h"
 #include "certify/upwards.h"
 
-static const double TWO_PI = 6.2831853071795865;
-
 /* -------- one strip -------- */
 
 static void lose(const mpno_strip_field *f) {
     for (int64_t i = 0; i < 2 * f->channels + 2; i++) f->size[i] = INFINITY;
-}
-
-static double norm_of(const double *x, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
-    return sqrt(sum);
 }
 
 /* Each of the numbers is a bound, and so is the least of those that bound the same; enlarged by
@@ -36,8 +28,9 @@ static void tidy(const mpno_strip_field *f) {
         f->size[c] = fmin(f->size[c], *f->all);
         f->imag[c] = fmin(f->imag[c], fmin(f->size[c], *f->all_imag));
     }
-    *f->all = fmin(*f->all, MPNO_ENLARGED * norm_of(f->size, f->channels));
-    *f->all_imag = fmin(fmin(*f->all_imag, *f->all), MPNO_ENLARGED * norm_of(f->imag, f->channels));
+    *f->all = fmin(*f->all, MPNO_ENLARGED * mpno_strip_norm(f->size, f->channels));
+    *f->all_imag =
+        fmin(fmin(*f->all_imag, *f->all), MPNO_ENLARGED * mpno_strip_norm(f->imag, f->channels));
 }
 
 /* What holds in a wider strip holds in a narrower one. */
@@ -150,17 +143,7 @@ void mpno_strip_walk_along(mpno_strip_walk *w, int cut, double rest) {
     w->off[w->edges->input] = rest;
     for (int r = 0; r < MPNO_RADII; r++) {
         const mpno_strip_field f = mpno_strip_at(w, w->edges->input, r);
-        memset(f.size, 0, (size_t)(2 * channels + 2) * sizeof *f.size);
-        for (int s = 0; s <= cut; s++) {
-            const double *from = x->shells + s * (channels + 2),
-                         angle = TWO_PI * w->waves.radius[r] * s;
-            if (from[channels] == 0) continue;
-            for (int64_t c = 0; c < channels; c++) {
-                f.size[c] += from[c] * exp(angle);
-                f.imag[c] += from[c] * sinh(angle);
-            }
-            *f.all += from[channels] * exp(angle), *f.all_imag += from[channels] * sinh(angle);
-        }
+        mpno_strip_weigh(channels, x->shells, cut, w->waves.radius[r], f.size, f.imag);
         tidy(&f);
     }
     for (int n = 0; n < w->graph->n_nodes; n++) {

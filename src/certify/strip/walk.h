@@ -6,6 +6,8 @@
 #ifndef MPNO_CERTIFY_STRIP_WALK_H
 #define MPNO_CERTIFY_STRIP_WALK_H
 
+#include <math.h>
+
 #include "certify/running.h"
 #include "certify/set/walk.h"
 #include "certify/strip/waves.h"
@@ -59,9 +61,15 @@ typedef struct mpno_strip_field {
 } mpno_strip_field;
 static inline mpno_strip_field mpno_strip_at(const mpno_strip_walk *w, int edge, int radius) {
     const int64_t channels = w->graph->edges[edge].channels;
-    double *first = w->states[edge] + radius * (2 * channels + 2);
-    return (mpno_strip_field){first, first + channels, first + 2 * channels,
-                              first + 2 * channels + 1, channels};
+    double *size = w->states[edge] + radius * (2 * channels + 2), *imag = size + channels + 1;
+    return (mpno_strip_field){size, imag, size + channels, imag + channels, channels};
+}
+
+/* The 2-norm, but for roundings. */
+static inline double mpno_strip_norm(const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sqrt(sum);
 }
 
 /* rules.c: the strip of a node's result from those of its operands, none of them lost. NULL: of
@@ -78,7 +86,11 @@ void mpno_strip_walk_along(mpno_strip_walk *walk, int cut, double rest);
  * errors of edges so. */
 double mpno_strip_share(mpno_strip_walk *walk, int block, double rest);
 
-/* sight.c: the network is run on x with its running bound, and looked at. */
+/* sight.c: sums over the shells up to `last` of what stands in them, for each channel and for the
+ * 2-norm, by e^(2 pi r |k|) and by sinh. [channels + 1] each, but for roundings. */
+void mpno_strip_weigh(int64_t channels, const double *shells, int last, double radius, double *by,
+                      double *bent);
+/* The network is run on x with its running bound, and looked at. */
 MPNO_WARN_UNUSED mpno_status mpno_strip_look(mpno_strip_walk *walk, const double *x, double *y);
 
 #endif
