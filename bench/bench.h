@@ -118,8 +118,10 @@ typedef struct bench_work_opts {
     const bench_case *which;
     const char *policy;
     mpno_format format;
+    int stabilizer; /* 0: that of the policy, else 1 + mpno_stabilizer */
     bool forward, unfused;
     mpno_recompute recompute;
+    int64_t micro_batch; /* 0: the whole batch at once */
     mpno_storage_opts storage;
 } bench_work_opts;
 typedef struct bench_work {

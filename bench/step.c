@@ -14,7 +14,8 @@
 typedef struct options {
     bench_common common;
     char *name, *precision, *storage;
-    int format, recompute, rounding, scaling;
+    int format, stabilizer, recompute, rounding, scaling;
+    int64_t micro_batch;
     bool forward, profile;
 } options;
 
@@ -24,6 +25,12 @@ static const mpno_field fields[] = {
      "policy: full, amp, half, fft32, mixed"},
     {"format", MPNO_FIELD_CHOICE, offsetof(options, format), "f16", "f16|bf16",
      "what half means in the policy"},
+    {"stabilizer", MPNO_FIELD_CHOICE, offsetof(options, stabilizer), "auto", "auto"
+#define X(NAME, name, formula, lipschitz, low, high) "|" #name
+#include "model/stabilisers.def"
+#undef X
+     ,
+     "before transforms; auto: tanh in mixed, else none"},
     {"storage", MPNO_FIELD_TEXT, offsetof(options, storage), "null", "",
      "exceptions: ROLE=FORMAT, LAYER/ROLE=FORMAT, .."},
     {"rounding", MPNO_FIELD_CHOICE, offsetof(options, rounding), "nearest",
@@ -32,6 +39,8 @@ static const mpno_field fields[] = {
      "none|tensor|channel|shell|block|auto", "what shares a scale"},
     {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap|full",
      "what the backward pass makes again"},
+    {"micro_batch", MPNO_FIELD_INT, offsetof(options, micro_batch), "0", "[0,1000000]",
+     "samples at a time; 0: all"},
     {"forward", MPNO_FIELD_BOOL, offsetof(options, forward), "false", "", "the forward pass alone"},
     {"profile", MPNO_FIELD_BOOL, offsetof(options, profile), "false", "",
      "what each step of the lowered program takes, beside what the machine can do"},
@@ -167,8 +176,10 @@ static mpno_status run(mpno_ctx *ctx, void *argument) {
     bench_work_opts opts = {
         .policy = o->precision,
         .format = o->format == 0 ? MPNO_F16 : MPNO_BF16,
+        .stabilizer = o->stabilizer,
         .forward = o->forward,
         .recompute = (mpno_recompute)o->recompute,
+        .micro_batch = o->micro_batch,
         .storage = {o->storage, (mpno_rounding)o->rounding, (mpno_scaling)o->scaling, false}};
     bench_work w;
     measurement m = {.work = &w};

@@ -70,7 +70,10 @@ static mpno_status make(bench_work *w) {
     config.norm = c->norm;
     config.lifting_channel_ratio = c->lifting_ratio;
     config.projection_channel_ratio = c->projection_ratio;
-    if (strcmp(w->opts.policy, "mixed") == 0) config.stabilizer = MPNO_STABILIZER_TANH;
+    if (w->opts.stabilizer > 0)
+        config.stabilizer = (mpno_stabilizer)(w->opts.stabilizer - 1);
+    else if (strcmp(w->opts.policy, "mixed") == 0)
+        config.stabilizer = MPNO_STABILIZER_TANH;
     MPNO_TRY(mpno_model_create(w->ctx, &config, MPNO_F32, 0, &w->model));
     MPNO_TRY(random_field(w->ctx, points * (size_t)c->batch, 1, &w->x));
     return random_field(w->ctx, points * (size_t)c->batch, 2, &w->y);
@@ -92,6 +95,7 @@ mpno_status bench_work_realise(bench_work *w) {
     opts.training = !w->opts.forward;
     opts.unfused = w->opts.unfused;
     opts.recompute = w->opts.recompute;
+    opts.micro_batch = w->opts.micro_batch;
     opts.policy = w->opts.policy;
     opts.half_format = w->opts.format;
     opts.storage = w->opts.storage;

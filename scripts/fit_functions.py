@@ -10,7 +10,8 @@ with the free ones refitted after each rounding:
   * e^r = 1 + r + r^2 p(r) on |r| <= ln(2)/2, weighted for the relative error of e^r - 1;
   * Phi(t) - 1/2 and Phi(t) + t phi(t) - 1/2 of the normal distribution by polynomials in
     t - n w around the PIECES nodes n w, n = 0, 1, .., for the absolute error; for results that are
-    rounded to bf16 once more, shorter ones around SHORT_PIECES nodes.
+    rounded to bf16 once more, shorter ones around SHORT_PIECES nodes;
+  * tanh t likewise, short only, for the relative error: around 0 it begins with t.
 """
 import mpmath
 import numpy as np
@@ -23,6 +24,7 @@ END_GAP = 2.0**-16  # at (pieces - 1/2) w itself the nearest node may be one tha
 SHORT_PIECES = 16  # a vector of AVX-512
 SHORT_BELL_STEP, SHORT_BELL_DEGREE = 0.296875, 3
 SHORT_SLOPE_STEP, SHORT_SLOPE_DEGREE = 0.328125, 3
+SHORT_TANH_STEP, SHORT_TANH_DEGREE = 0.4375, 4
 
 
 def nodes(low, high, count):
@@ -69,15 +71,18 @@ def fit_expm1():
     return fit_rounded(columns, target, r**2 / np.abs(value), range(EXPM1_DEGREE, -1, -1))
 
 
-def fit_pieces(function, step, degree, pieces=PIECES):
-    """Rows of coefficients, one for each power: [degree + 1][pieces]."""
+def fit_pieces(function, step, degree, pieces=PIECES, relative=False):
+    """Rows of coefficients, one for each power: [degree + 1][pieces]. relative: to the function,
+    which is 0 at 0."""
     rows, worst = np.zeros((degree + 1, pieces)), 0.0
     for n in range(pieces):
         r = nodes(-0.5001 * step if n else 0.0, 0.5001 * step, 800)
         target = np.array([float(function(mpmath.mpf(n * step) + v)) for v in r.tolist()])
-        columns = r[:, None] ** np.arange(degree + 1)
-        c, error = fit_rounded(columns, target, np.ones_like(r), range(degree, -1, -1))
-        rows[:, n], worst = c, max(worst, error)
+        first = 1 if relative and n == 0 else 0
+        columns = r[:, None] ** np.arange(first, degree + 1)
+        scale = 1 / np.abs(target) if relative else np.ones_like(r)
+        c, error = fit_rounded(columns, target, scale, range(degree - first, -1, -1))
+        rows[first:, n], worst = c, max(worst, error)
     return rows, worst
 
 
@@ -127,6 +132,9 @@ def main():
     short_slope, short_slope_error = fit_pieces(
         slope_at, SHORT_SLOPE_STEP, SHORT_SLOPE_DEGREE, SHORT_PIECES
     )
+    short_tanh, short_tanh_error = fit_pieces(
+        mpmath.tanh, SHORT_TANH_STEP, SHORT_TANH_DEGREE, SHORT_PIECES, relative=True
+    )
     ln2 = mpmath.log(2)
     high = float(mpmath.nint(ln2 * 2**16)) / 2**16
     print("/* SPDX-License-Identifier: MIT")
@@ -147,6 +155,8 @@ def main():
         f"Phi(t) + t phi(t) - 1/2, w = SHORT_SLOPE_STEP, {text} {short_slope_error:.1e}",
         short_slope,
     )
+    text = "around n w, n = 0 .. 15; relative error"
+    table("short_tanh_p", f"tanh t, w = SHORT_TANH_STEP, {text} {short_tanh_error:.1e}", short_tanh)
     print("/* log2(e); ln(2) in two parts, the first short: n times it is exact, |n| < 2^8. */")
     define("LOG2_E", 1 / ln2)
     define("LN2_HIGH", high)
@@ -156,6 +166,7 @@ def main():
         ("SLOPE", SLOPE_DEGREE, SLOPE_STEP, PIECES),
         ("SHORT_BELL", SHORT_BELL_DEGREE, SHORT_BELL_STEP, SHORT_PIECES),
         ("SHORT_SLOPE", SHORT_SLOPE_DEGREE, SHORT_SLOPE_STEP, SHORT_PIECES),
+        ("SHORT_TANH", SHORT_TANH_DEGREE, SHORT_TANH_STEP, SHORT_PIECES),
     )
     for name, degree, step, count in pieces:
         print(f"#define {name}_DEGREE {degree}")

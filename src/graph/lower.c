@@ -234,6 +234,32 @@ static int better_home(pass *p, int index, int edge) {
     return kept >= 2 ? home : -1;
 }
 
+/* What making a value again may take before it had better be written and read once more, in
+ * operations: GELU and its gradient are more, either alone is less. */
+enum { WORTH_STORING = 40 };
+
+/* Rule 5: whether a gradient that program `index` could make again by cheap ops is stored where it
+ * was made first: when that saves work and the value can take the place of one that only it needs.
+ */
+static bool better_stored(pass *p, int index, int edge) {
+    const mpno_graph *g = p->graph;
+    const mpno_policy *policy = p->opts->policy;
+    const size_t bytes = mpno_edge_bytes(g, edge, mpno_edge_storage(g, edge, policy).format, 1);
+    if (p->opts->unfused || !g->nodes[g->edges[edge].producer].backward) return false;
+    memset(p->leaf, 0, 2 * (size_t)p->n_edges * sizeof *p->leaf);
+    memset(p->cone, 0, (size_t)p->n_nodes * sizeof *p->cone);
+    trace(p, index, edge);
+    double flops = 0;
+    for (int n = 0; n < p->n_nodes; n++)
+        if (p->cone[n]) flops += g->nodes[n].op->flops;
+    for (int e = 0; e < p->n_edges && flops >= WORTH_STORING; e++)
+        if (p->leaf[e] && !p->requested[e] && g->edges[e].grid == g->edges[edge].grid &&
+            mpno_edge_bytes(g, e, mpno_edge_storage(g, e, policy).format, 1) >= bytes &&
+            !used_elsewhere(p, e))
+            return true;
+    return false;
+}
+
 /* Makes `edge` a value of the program: loads it, recomputes it, or has it stored where it was first
  * computed. */
 static mpno_status need(pass *p, int index, int edge) {
@@ -251,6 +277,9 @@ static mpno_status need(pass *p, int index, int edge) {
             p->stored[cut] = true;
             p->programs[p->home[cut]].store[cut] = true;
             if (cut == edge) return load(p, prog, edge);
+        } else if (better_stored(p, index, edge)) {
+            p->stored[edge] = p->programs[p->home[edge]].store[edge] = true;
+            return load(p, prog, edge);
         }
     }
     const int earlier = p->home[edge] < 0 ? better_home(p, index, edge) : -1;

@@ -8,8 +8,12 @@
  * norm, gate), so that these are redone at the load.
  *   3. Unless keep_products, the backward pass stores nothing of the forward pass besides: it
  * recomputes from what forward stored, and repeats an inverse transform when the kept spectrum is
- * smaller than the field (docs/design/lowering.md). Unfused: every op its own program, every field
- * stored. */
+ * smaller than the field (docs/design/lowering.md).
+ *   4. A value that is first needed later is computed and stored earlier where making it later
+ * would keep two other fields or more.
+ *   5. A gradient that a later program could make again by cheap ops is stored all the same where
+ * these are many and it can take the place of a field that they alone read.
+ * Unfused: every op its own program, every field stored. */
 #ifndef MPNO_GRAPH_LOWER_H
 #define MPNO_GRAPH_LOWER_H
 

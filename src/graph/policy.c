@@ -219,8 +219,8 @@ mpno_storage mpno_policy_storage(const mpno_policy *policy, mpno_role role, bool
 
 /* By the row of the policy: exceptions to storage leave arithmetic alone. */
 mpno_arithmetic mpno_policy_arithmetic(const mpno_policy *policy, const char *op, int layer) {
-    static const char *const pointwise[] = {"linear", "linear_dx", "linear_dw", "gelu",
-                                            "gelu_grad"};
+    static const char *const pointwise[] = {"linear",    "linear_dx", "linear_dw", "gelu",
+                                            "gelu_grad", "tanh",      "tanh_grad"};
     mpno_arithmetic arithmetic = {policy->base, policy->base, MPNO_ROUND_NEAREST_EVEN};
     const bool forward = strcmp(op, "fft_forward") == 0, inverse = strcmp(op, "fft_inverse") == 0;
     (void)layer;

@@ -7,8 +7,9 @@
  * tables take subnormal operands and results as 0: that is the last term. Rounding the operands
  * changes the product by at most (2^-8 + 2^-18) sum |a||b|.
  * Functions of f32 whose results are rounded to bf16 next, stored so or as an operand. Error:
- *     |gelu - exact| <= 2^-18 |x|,    |gelu_grad - exact| <= 2^-16 |dy|
- * 1/512 and 1/128 of what that rounding may change. */
+ *     |gelu - exact| <= 2^-18 |x|,         |gelu_grad - exact| <= 2^-16 |dy|
+ *     |tanh - exact| <= 2^-18 |tanh x|,    |tanh_grad - exact| <= 2^-17 |dy|
+ * at most 1/128 of what that rounding may change. */
 #ifndef MPNO_KERNEL_BF16_KERNELS_H
 #define MPNO_KERNEL_BF16_KERNELS_H
 
@@ -34,6 +35,8 @@ typedef struct mpno_bf16_kernels {
     /* n values; dst may be an operand. */
     void (*gelu)(float *dst, const float *x, int64_t n);
     void (*gelu_grad)(float *dst, const float *x, const float *dy, int64_t n); /* dy gelu'(x) */
+    void (*tanh)(float *dst, const float *x, int64_t n); /* at most 1 in magnitude */
+    void (*tanh_grad)(float *dst, const float *x, const float *dy, int64_t n); /* dy tanh'(x) */
 } mpno_bf16_kernels;
 
 /* Enough for every table. */

@@ -111,13 +111,18 @@ static double gelu(double x) {
     return x > -INFINITY ? 0.5 * x * erfc(-x / sqrt(2)) : 0;
 }
 
+/* What kernels of gelu and tanh may be off by, relative to x and to the result: 2^-18 where they
+ * work for bf16, a few u elsewhere (kernel/bf16_kernels.h, kernel/tmpl/functions_f32.h). */
+static double function_error(const mpno_range_walk *w) {
+    return 0x1p-17 + 16 * mpno_range_unit(w);
+}
+
 /* gelu falls to its least value, -0.169972 at -0.751792, and rises from there: on an interval it is
- * largest at an end. |gelu(x)| <= |x|. Kernels: 2^-18 |x| off where they work for bf16, a few u |x|
- * elsewhere (kernel/bf16_kernels.h, kernel/tmpl/functions_f32.h). */
+ * largest at an end. |gelu(x)| <= |x|. */
 mpno_status mpno_range_gelu(mpno_range_walk *w, const mpno_node *node) {
     const mpno_range *x = mpno_range_in(w, node, 0);
     mpno_range *y = mpno_range_out(w, node);
-    const double u = ldexp(1, -17) + 16 * mpno_range_unit(w);
+    const double u = function_error(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = gelu(x->low[c]), high = gelu(x->high[c]), off = u * x->most[c];
         const bool falls = x->low[c] + 0.75 < 0, rises = x->high[c] + 0.752 > 0;
@@ -132,11 +137,12 @@ static double within(double x, double limit) {
 }
 
 /* Of odd functions that grow, with no slope above 1: f at both ends; the rms is at most that of x.
- * Never above `limit`, to which rounding is monotone. */
-static void squashed(mpno_range_walk *w, const mpno_node *node, double (*f)(double), double limit) {
+ * Never above `limit`, to which rounding is monotone. u: what the kernel may be off by, relative.
+ */
+static void squashed(mpno_range_walk *w, const mpno_node *node, double (*f)(double), double limit,
+                     double u) {
     const mpno_range *x = mpno_range_in(w, node, 0);
     mpno_range *y = mpno_range_out(w, node);
-    const double u = 16 * mpno_range_unit(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = f(x->low[c]), high = f(x->high[c]);
         mpno_range_set(y, c, within(low - u * fabs(low), limit),
@@ -155,7 +161,7 @@ static double softsign(double x) {
 }
 
 mpno_status mpno_range_tanh(mpno_range_walk *w, const mpno_node *node) {
-    squashed(w, node, tanh, 1);
+    squashed(w, node, tanh, 1, function_error(w));
     return MPNO_OK;
 }
 
@@ -171,18 +177,19 @@ static void sigmoid(mpno_range_walk *w, const mpno_node *node) {
 }
 
 mpno_status mpno_range_squash(mpno_range_walk *w, const mpno_node *node) {
+    const double u = 16 * mpno_range_unit(w);
     switch (node->attr.squash) {
         case MPNO_SQUASH_CLIP:
-            squashed(w, node, same, 1);
+            squashed(w, node, same, 1, u);
             break;
         case MPNO_SQUASH_RELU:
-            squashed(w, node, positive, INFINITY);
+            squashed(w, node, positive, INFINITY, u);
             break;
         case MPNO_SQUASH_SOFTSIGN:
-            squashed(w, node, softsign, 1);
+            squashed(w, node, softsign, 1, u);
             break;
         case MPNO_SQUASH_ARCSINH:
-            squashed(w, node, asinh, INFINITY);
+            squashed(w, node, asinh, INFINITY, u);
             break;
         case MPNO_SQUASH_SIGMOID:
             sigmoid(w, node);

@@ -87,12 +87,13 @@ static double copied(const mpno_bound_call *call) {
 }
 
 /* Where products are of operands rounded to bf16 (kernel/bf16_kernels.h): the field's rounding,
- * subnormal numbers that count as 0; weights are stored so already. gelu: 2^-18 |x|. */
+ * subnormal numbers that count as 0; weights are stored so already. gelu: 2^-18 |x|, tanh:
+ * 2^-18 |tanh x|, which is no more. */
 static double by_bf16(const mpno_set_walk *s, const mpno_bound_call *call) {
     const mpno_node *node = call->node;
     const mpno_bound *x = &call->in[0], *w = &call->in[1];
     if (!mpno_node_computes_bf16(s->graph, node, &s->ranges.policy)) return 0;
-    if (node->op == &mpno_op_gelu) return ldexp(x->norm, -18);
+    if (node->op == &mpno_op_gelu || node->op == &mpno_op_tanh) return ldexp(x->norm, -18);
     if (node->op != &mpno_op_linear) return INFINITY;
     const mpno_weight *weight = &s->graph->weights[s->graph->edges[node->in[1]].param];
     const double inputs = (double)weight->cols, outputs = (double)weight->rows,

@@ -4,7 +4,12 @@
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
-    call->kernels->tanh(call->out[0].data, call->in[0].data, call->rows * call->in[0].channels);
+    const int64_t n = call->rows * call->in[0].channels;
+    if (call->products != NULL) {
+        call->products->tanh(call->out[0].data, call->in[0].data, n);
+    } else {
+        call->kernels->tanh(call->out[0].data, call->in[0].data, n);
+    }
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,

@@ -3,8 +3,12 @@
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
-    call->kernels->tanh_grad(call->out[0].data, call->in[1].data, call->in[0].data,
-                             call->rows * call->in[0].channels);
+    const int64_t n = call->rows * call->in[0].channels;
+    if (call->products != NULL) {
+        call->products->tanh_grad(call->out[0].data, call->in[1].data, call->in[0].data, n);
+    } else {
+        call->kernels->tanh_grad(call->out[0].data, call->in[1].data, call->in[0].data, n);
+    }
 }
 
 const mpno_op mpno_op_tanh_grad = {

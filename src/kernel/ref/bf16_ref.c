@@ -53,5 +53,16 @@ static void gelu_grad(float *dst, const float *x, const float *dy, int64_t n) {
     }
 }
 
-const mpno_bf16_kernels mpno_bf16_ref = {MPNO_ISA_PORTABLE, false, pack,     gemm,
-                                         gemm_tn,           gelu,  gelu_grad};
+static void tanh_(float *dst, const float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) dst[i] = (float)tanh((double)x[i]);
+}
+
+static void tanh_grad(float *dst, const float *x, const float *dy, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const double rise = cosh((double)x[i]);
+        dst[i] = (float)((double)dy[i] / (rise * rise));
+    }
+}
+
+const mpno_bf16_kernels mpno_bf16_ref = {MPNO_ISA_PORTABLE, false, pack,     gemm, gemm_tn, gelu,
+                                         gelu_grad,         tanh_, tanh_grad};

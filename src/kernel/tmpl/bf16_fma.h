@@ -68,4 +68,13 @@ static void gelu_grad(float *dst, const float *x, const float *dy, int64_t n) {
     BASE->gelu_grad(dst, x, dy, n);
 }
 
-const mpno_bf16_kernels TABLE = {TABLE_ISA, false, pack, gemm, gemm_tn, gelu, gelu_grad};
+static void tanh_(float *dst, const float *x, int64_t n) {
+    BASE->tanh(dst, x, n);
+}
+
+static void tanh_grad(float *dst, const float *x, const float *dy, int64_t n) {
+    BASE->tanh_grad(dst, x, dy, n);
+}
+
+const mpno_bf16_kernels TABLE = {TABLE_ISA, false,     pack,  gemm,     gemm_tn,
+                                 gelu,      gelu_grad, tanh_, tanh_grad};

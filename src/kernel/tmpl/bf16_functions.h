@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * GELU and its gradient (functions_f32.h) for results that are rounded to bf16 next, by AVX-512:
- * polynomials of degree 3 around sixteen nodes, as many as a vector holds. What limits these
- * functions is the look-up of coefficients: 4 of them instead of 7 and 8.
- * Error: the constants of bf16_kernels.h. |gelu(x)| <= |x|. NaN gives NaN. */
+ * GELU, tanh and their gradients (functions_f32.h) for results that are rounded to bf16 next, by
+ * AVX-512: polynomials of degree 3 and 4 around sixteen nodes, as many as a vector holds. What
+ * limits GELU is the look-up of coefficients, 4 of them instead of 7 and 8, and tanh the division
+ * that is not needed here. tanh' = 1 - tanh^2.
+ * Error: the constants of bf16_kernels.h. |gelu(x)| <= |x|, |tanh(x)| <= 1. NaN gives NaN. */
 #include "kernel/tmpl/vec_avx512.h"
 
 #include "kernel/tmpl/functions_coefficients.h"
@@ -39,20 +40,38 @@ KERNEL_INLINE vf32 short_slope(vf32 x) {
     return vf32_add(half, vf32_copysign(bounded, x));
 }
 
-static void gelu(float *dst, const float *x, int64_t n) {
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) vf32_store(dst + i, short_gelu(vf32_load(x + i)));
-    if (i < n) vf32_store_part(dst + i, short_gelu(vf32_load_part(x + i, n - i)), n - i);
+KERNEL_INLINE vf32 short_tanh(vf32 x) {
+    const vf32 t = vf32_min(vf32_set1(SHORT_TANH_END), vf32_abs(x));
+    const vf32 y =
+        by_short_pieces(short_tanh_p, SHORT_TANH_DEGREE, SHORT_TANH_STEP, SHORT_TANH_INVERSE, t);
+    return vf32_copysign(vf32_min(vf32_set1(1.0f), y), x);
 }
 
-static void gelu_grad(float *dst, const float *x, const float *dy, int64_t n) {
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        vf32_store(dst + i, vf32_mul(vf32_load(dy + i), short_slope(vf32_load(x + i))));
-    if (i < n) {
-        const vf32 slope = short_slope(vf32_load_part(x + i, n - i));
-        vf32_store_part(dst + i, vf32_mul(vf32_load_part(dy + i, n - i), slope), n - i);
+KERNEL_INLINE vf32 short_tanh_slope(vf32 x) {
+    const vf32 y = short_tanh(x);
+    return vf32_fnma(y, y, vf32_set1(1.0f));
+}
+
+#define FUNCTION(name, of)                                                            \
+    static void name(float *dst, const float *x, int64_t n) {                         \
+        int64_t i = 0;                                                                \
+        for (; i + 16 <= n; i += 16) vf32_store(dst + i, of(vf32_load(x + i)));       \
+        if (i < n) vf32_store_part(dst + i, of(vf32_load_part(x + i, n - i)), n - i); \
     }
-}
-
+#define GRADIENT(name, slope)                                                                 \
+    static void name(float *dst, const float *x, const float *dy, int64_t n) {                \
+        int64_t i = 0;                                                                        \
+        for (; i + 16 <= n; i += 16)                                                          \
+            vf32_store(dst + i, vf32_mul(vf32_load(dy + i), slope(vf32_load(x + i))));        \
+        if (i < n) {                                                                          \
+            const vf32 factor = slope(vf32_load_part(x + i, n - i));                          \
+            vf32_store_part(dst + i, vf32_mul(vf32_load_part(dy + i, n - i), factor), n - i); \
+        }                                                                                     \
+    }
+FUNCTION(gelu, short_gelu)
+GRADIENT(gelu_grad, short_slope)
+FUNCTION(tanh_, short_tanh)
+GRADIENT(tanh_grad, short_tanh_slope)
+#undef FUNCTION
+#undef GRADIENT
 #undef ROUND_TO_INTEGER

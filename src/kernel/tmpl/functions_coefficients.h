@@ -47,6 +47,27 @@ static const _Alignas(64) float short_slope_p[][16] = {
     {-0x1.4f5f4ap-11f, -0x1.e9a284p-3f, -0x1.7e843ep-2f, -0x1.751f66p-2f, -0x1.017f42p-2f, -0x1.cbee04p-4f, -0x1.0d93ep-7f, 0x1.4f12b2p-5f, 0x1.884a84p-5f, 0x1.22b44ap-5f, 0x1.4ef1cap-6f, 0x1.3f49d2p-7f, 0x1.02ed76p-8f, 0x1.6abafap-10f, 0x1.bb029ap-12f, 0x1.daa0cep-14f},
     {-0x1.0ba1bap-2f, -0x1.a118f8p-3f, -0x1.018ecep-4f, 0x1.2f89d8p-4f, 0x1.21cd8ap-3f, 0x1.0ba866p-3f, 0x1.3e2b16p-4f, 0x1.948556p-6f, -0x1.a773e2p-8f, -0x1.04f432p-6f, -0x1.bc43a8p-7f, -0x1.0b875p-7f, -0x1.00f07p-8f, -0x1.9b9fc6p-10f, -0x1.19334cp-11f, -0x1.4bf414p-13f},
 };
+/* tanh t, w = SHORT_TANH_STEP, around n w, n = 0 .. 15; relative error 2.7e-06 */
+static const _Alignas(64) float short_tanh_p[][16] = {
+    {0x0p+0f, 0x1.a57292p-2f, 0x1.68665ep-1f, 0x1.bad50ep-1f, 0x1.e1fbfap-1f, 0x1.f3451ep-1f,
+     0x1.faa794p-1f, 0x1.fdc3dp-1f, 0x1.ff112cp-1f, 0x1.ff9c64p-1f, 0x1.ffd678p-1f, 0x1.ffeebp-1f,
+     0x1.fff8c8p-1f, 0x1.fffcfep-1f, 0x1.fffebep-1f, 0x1.ffff7ap-1f},
+    {0x1.ffffb6p-1f, 0x1.a94626p-1f, 0x1.02557ep-1f, 0x1.01fe5p-2f, 0x1.d229f6p-4f, 0x1.924574p-5f,
+     0x1.544aeep-6f, 0x1.1d7164p-7f, 0x1.dd2c68p-9f, 0x1.8e40ep-10f, 0x1.4c2e3p-11f,
+     0x1.14ff78p-12f, 0x1.cdea48p-14f, 0x1.811f44p-15f, 0x1.411702p-16f, 0x1.0bb3acp-17f},
+    {0x1.575e58p-12f, -0x1.5dfabcp-2f, -0x1.6bbac2p-2f, -0x1.be528cp-3f, -0x1.b6dbdp-4f,
+     -0x1.88481cp-5f, -0x1.50bf36p-6f, -0x1.1c3392p-7f, -0x1.dc4f8ep-9f, -0x1.8df4c2p-10f,
+     -0x1.4c145ap-11f, -0x1.14f704p-12f, -0x1.cde54cp-14f, -0x1.811e44p-15f, -0x1.411746p-16f,
+     -0x1.0bb446p-17f},
+    {-0x1.5d16fap-2f, -0x1.177c98p-3f, 0x1.40cc52p-4f, 0x1.a883bep-4f, 0x1.029b8p-4f,
+     0x1.f50b5cp-6f, 0x1.bc3c0ep-7f, 0x1.7bed4ap-8f, 0x1.4020b8p-9f, 0x1.0c140ep-10f,
+     0x1.bfd448p-12f, 0x1.75a6f4p-13f, 0x1.379f4ep-14f, 0x1.03d772p-15f, 0x1.b14be2p-17f,
+     0x1.69420cp-18f},
+    {0x1.ce08ep-5f, 0x1.533472p-3f, 0x1.018d08p-4f, -0x1.0ef258p-6f, -0x1.7ebaa4p-6f,
+     -0x1.bffd7cp-7f, -0x1.a89eap-8f, -0x1.74c926p-9f, -0x1.3d79a2p-10f, -0x1.0b0756p-11f,
+     -0x1.bee41p-13f, -0x1.752714p-14f, -0x1.374ddep-15f, -0x1.039c5p-16f, -0x1.b0ef5ap-18f,
+     -0x1.68f6fap-19f},
+};
 /* log2(e); ln(2) in two parts, the first short: n times it is exact, |n| < 2^8. */
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f
@@ -67,5 +88,9 @@ static const _Alignas(64) float short_slope_p[][16] = {
 #define SHORT_SLOPE_STEP 0x1.5p-2f
 #define SHORT_SLOPE_INVERSE 0x1.861862p+1f
 #define SHORT_SLOPE_END 0x1.457fcp+2f
+#define SHORT_TANH_DEGREE 4
+#define SHORT_TANH_STEP 0x1.cp-2f
+#define SHORT_TANH_INVERSE 0x1.24924ap+1f
+#define SHORT_TANH_END 0x1.b1ffcp+2f
 
 #endif

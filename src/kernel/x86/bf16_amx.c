@@ -109,6 +109,6 @@ KERNEL_INLINE void multiply_block(const int rows, const bf16_block *x) {
 #include "kernel/tmpl/bf16_functions.h"
 #include "kernel/tmpl/bf16_pairs.h"
 
-const mpno_bf16_kernels mpno_bf16_amx = {MPNO_ISA_AMX_BF16, true, pack,     gemm,
-                                         gemm_tn,           gelu, gelu_grad};
+const mpno_bf16_kernels mpno_bf16_amx = {MPNO_ISA_AMX_BF16, true,  pack,     gemm, gemm_tn, gelu,
+                                         gelu_grad,         tanh_, tanh_grad};
 #endif

@@ -68,5 +68,5 @@ KERNEL_INLINE void multiply_block(const int rows, const bf16_block *x) {
 #include "kernel/tmpl/bf16_pairs.h"
 
 const mpno_bf16_kernels mpno_bf16_avx512_bf16 = {
-    MPNO_ISA_AVX512_BF16, true, pack, gemm, gemm_tn, gelu, gelu_grad};
+    MPNO_ISA_AVX512_BF16, true, pack, gemm, gemm_tn, gelu, gelu_grad, tanh_, tanh_grad};
 #endif

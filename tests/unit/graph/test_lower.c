@@ -326,6 +326,43 @@ static void transforms_are_repeated_where_that_pays(void **state) {
     }
 }
 
+/* Rule 5: the gradient at a norm, which its sums and then its own gradient need, is stored between
+ * the two where GELU, tanh and their gradients lie on the way to it and the gradient of the skips,
+ * which nothing else reads and rule 4 stores, leaves its place to it. */
+static void gradients_take_the_place_of_what_ends_in_them(void **state) {
+    (void)state;
+    static const int64_t size[] = {8, 32};
+    for (int i = 0; i < 4; i++) {
+        const bool active = i % 2 == 1, skip = i / 2 == 1;
+        lowering l;
+        start(&l, 2, size);
+        rig *r = &l.r;
+        r->in_parts = true;
+        const int map[] = {rig_leaf(r, MPNO_EDGE_FIELD, RIG_INPUTS),
+                           rig_weight(r, 1, RIG_INPUTS, RIG_INPUTS, false)};
+        const int hidden = rig_add(r, &mpno_op_linear, 2, map);
+        const int in[] = {hidden, rig_unary(r, &mpno_op_moments, hidden), -1, -1};
+        int x = rig_add(r, &mpno_op_normalize, 4, in);
+        if (active) x = rig_unary(r, &mpno_op_gelu, x);
+        int y = rig_block(r, x, 0, skip ? 1 : 0);
+        if (skip) {
+            const int by[] = {x, rig_weight(r, 1, 1, RIG_INPUTS, false)};
+            const int sum[] = {y, rig_add(r, &mpno_op_gate, 2, by)};
+            y = rig_add(r, &mpno_op_add, 2, sum);
+        }
+        train(&l, y, -1);
+        lower(&l, false);
+        int gradient = -1;
+        for (int n = 0; n < r->graph->n_nodes; n++)
+            if (r->graph->nodes[n].op == &mpno_op_normalize_dx) gradient = r->graph->nodes[n].in[0];
+        assert_true(gradient >= 0);
+        assert_int_equal(stored(&l, gradient), active && skip);
+        assert_int_equal(count_runs(&l, gradient), active && skip ? 1 : 2);
+        check_sound(&l);
+        finish(&l);
+    }
+}
+
 /* Runs of r, r - 1 .. 1 layers are made again, one that is kept between two of them; those behind
  * the last one that is kept are not, nor is anything when none is. */
 static void layers_are_made_again_in_shorter_and_shorter_runs(void **state) {
@@ -391,6 +428,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(many_readers_one_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_asks_for_does_not_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(transforms_are_repeated_where_that_pays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gradients_take_the_place_of_what_ends_in_them, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(layers_are_made_again_in_shorter_and_shorter_runs, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(failing_allocations, set_up, tear_down),

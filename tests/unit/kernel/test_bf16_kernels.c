@@ -141,11 +141,32 @@ static void every_isa_within_its_bound(void **state) {
     }
 }
 
-/* GELU and its gradient at n values from the bits `from` on, every `stride`-th, signs in turn, in
- * place where asked. */
-static void check_functions(const mpno_bf16_kernels *k, uint32_t from, uint32_t stride, int64_t n,
-                            bool in_place) {
-    const mpno_bf16_kernels *ref = mpno_bf16_kernels_reference();
+/* A function of bf16_kernels.h and its gradient, and the bounds that stand there. */
+typedef struct function {
+    const char *name;
+    void (*at)(float *dst, const float *x, int64_t n);
+    void (*grad)(float *dst, const float *x, const float *dy, int64_t n);
+    void (*exact)(float *dst, const float *x, int64_t n);
+    void (*exact_grad)(float *dst, const float *x, const float *dy, int64_t n);
+    double largest; /* |f(x)| <= min(|x|, largest) */
+    double relative, slope;
+} function;
+
+/* Relative to x: of tanh its result is meant. */
+static void check_value(const function *f, double x, double dy, const float got[2],
+                        const float want[2]) {
+    const double size = f->largest < INFINITY ? fabs((double)want[0]) : fabs(x);
+    if (fabs((double)(got[0] - want[0])) > f->relative * size + 0x1p-140 ||
+        fabs((double)got[0]) > fmin(fabs(x), f->largest) * (1 + 0x1p-18))
+        fail_msg("%s(%a) is %a", f->name, x, (double)got[0]);
+    if (fabs((double)got[0]) > f->largest) fail_msg("%s(%a) is %a", f->name, x, (double)got[0]);
+    if (fabs((double)(got[1] - want[1])) > f->slope * fabs(dy) + 0x1p-140)
+        fail_msg("%s_grad(%a, %a) is %a", f->name, x, dy, (double)got[1]);
+}
+
+/* At n values from the bits `from` on, every `stride`-th, signs in turn, in place where asked. */
+static void check_function(const function *f, uint32_t from, uint32_t stride, int64_t n,
+                           bool in_place) {
     const size_t bytes = (size_t)n * sizeof(float);
     float *x = place(0, bytes), *dy = place(1, bytes), *want = place(2, bytes),
           *slope = place(3, bytes), *got = place(4, bytes), *got_slope = place(5, bytes);
@@ -154,38 +175,40 @@ static void check_functions(const mpno_bf16_kernels *k, uint32_t from, uint32_t 
         memcpy(&x[i], &bits, sizeof bits);
         dy[i] = (float)(2 * mpno_rng_uniform(&rng) - 1);
     }
-    ref->gelu(want, x, n);
-    ref->gelu_grad(slope, x, dy, n);
+    f->exact(want, x, n);
+    f->exact_grad(slope, x, dy, n);
     if (in_place && n > 0) memcpy(got, x, bytes), memcpy(got_slope, dy, bytes);
-    k->gelu(got, in_place ? got : x, n);
-    k->gelu_grad(got_slope, x, in_place ? got_slope : dy, n);
-    for (int64_t i = 0; i < n; i++) {
-        const double v = (double)x[i], size = fabs(v);
-        if (fabs((double)(got[i] - want[i])) > 0x1p-18 * size + 0x1p-140 ||
-            fabs((double)got[i]) > size)
-            fail_msg("%s gelu(%a) is %a", mpno_isa_name(k->isa), v, (double)got[i]);
-        if (fabs((double)(got_slope[i] - slope[i])) > 0x1p-16 * fabs((double)dy[i]) + 0x1p-140)
-            fail_msg("%s gelu_grad(%a, %a) is %a", mpno_isa_name(k->isa), v, (double)dy[i],
-                     (double)got_slope[i]);
-    }
+    f->at(got, in_place ? got : x, n);
+    f->grad(got_slope, x, in_place ? got_slope : dy, n);
+    for (int64_t i = 0; i < n; i++)
+        check_value(f, (double)x[i], (double)dy[i], (float[]){got[i], got_slope[i]},
+                    (float[]){want[i], slope[i]});
     check_canary(4);
     check_canary(5);
 }
 
+static void check_functions(const function *f) {
+    enum { BLOCK = 1024, STRIDE = 997 };
+    float nan = NAN, one = 1.0f, y = 0, z = 0;
+    for (uint32_t bits = 0; bits < 0x7f7f0000u - BLOCK * STRIDE; bits += BLOCK / 2 * STRIDE)
+        check_function(f, bits, STRIDE, BLOCK, false);
+    for (uint32_t bits = 0x3e000000u; bits < 0x41000000u; bits += 1 << 18) /* 1/8 to 8 */
+        check_function(f, bits, 1, BLOCK, true);
+    for (int64_t n = 0; n < 64; n++) check_function(f, 0x3f800000u, 1 << 18, n, n % 2 == 1);
+    f->at(&y, &nan, 1);
+    f->grad(&z, &nan, &one, 1);
+    assert_true(isnan(y) && isnan(z));
+}
+
 static void functions_within_their_bounds(void **state) {
     (void)state;
-    enum { BLOCK = 1024, STRIDE = 997 };
+    const mpno_bf16_kernels *ref = mpno_bf16_kernels_reference();
     for (mpno_isa isa = MPNO_ISA_PORTABLE; isa <= mpno_cpu_best_isa(); isa++) {
         const mpno_bf16_kernels *k = mpno_bf16_kernels_get(isa);
-        for (uint32_t bits = 0; bits < 0x7f7f0000u - BLOCK * STRIDE; bits += BLOCK / 2 * STRIDE)
-            check_functions(k, bits, STRIDE, BLOCK, false);
-        for (uint32_t bits = 0x3e000000u; bits < 0x41000000u; bits += 1 << 18) /* 1/8 to 8 */
-            check_functions(k, bits, 1, BLOCK, true);
-        for (int64_t n = 0; n < 64; n++) check_functions(k, 0x3f800000u, 1 << 18, n, n % 2 == 1);
-        float nan = NAN, one = 1.0f, y = 0, z = 0;
-        k->gelu(&y, &nan, 1);
-        k->gelu_grad(&z, &nan, &one, 1);
-        assert_true(isnan(y) && isnan(z));
+        check_functions(&(function){"gelu", k->gelu, k->gelu_grad, ref->gelu, ref->gelu_grad,
+                                    INFINITY, 0x1p-18, 0x1p-16});
+        check_functions(&(function){"tanh", k->tanh, k->tanh_grad, ref->tanh, ref->tanh_grad, 1,
+                                    0x1p-18, 0x1p-17});
     }
 }
 
