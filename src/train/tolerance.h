@@ -21,9 +21,13 @@ enum {
     MPNO_TOLERANCE_POLICIES = 16,
     MPNO_TOLERANCE_CALIBRATION = 16, /* samples, where the file has enough */
     MPNO_TOLERANCE_HELD_OUT = 16,
-    MPNO_TOLERANCE_REFERENCES = 96,               /* further ones for how samples differ */
-    MPNO_TOLERANCE_FRESH = MPNO_POPULATION_LEAST, /* those that the bound of new samples is from */
-    MPNO_TOLERANCE_STORAGE = 4096                 /* characters of a plan as text */
+    /* Further samples that a plan is held against, and those that it does not depend on, from which
+     * the bound of new ones is: so many, and on coarse grids, where they cost little, up to MOST.
+     */
+    MPNO_TOLERANCE_REFERENCES = 96,
+    MPNO_TOLERANCE_FRESH = MPNO_POPULATION_LEAST,
+    MPNO_TOLERANCE_MOST = 512,
+    MPNO_TOLERANCE_STORAGE = 4096 /* characters of a plan as text */
 };
 /* From wide to narrow; the first one is that of the arithmetic. */
 extern const mpno_format mpno_tolerance_formats[MPNO_TOLERANCE_FORMATS];
@@ -67,6 +71,7 @@ typedef struct mpno_tolerance_use {
     double seconds; /* estimated; NaN: not asked for */
     double error;   /* root mean square over the samples; NaN: some answer is not finite */
     double worst;   /* proved: no error of a sample is larger; INFINITY likewise */
+    double reference_worst; /* farthest of the references from f32; NaN: they were not run */
 } mpno_tolerance_use;
 
 typedef struct mpno_tolerance_job {
@@ -106,16 +111,18 @@ typedef struct mpno_tolerance_job {
     int n_policies;
     mpno_tolerance_use plan;
     char storage[MPNO_TOLERANCE_STORAGE]; /* of the plan */
-    double predicted;                     /* error of the plan, by the sum of squares */
-    double reference_square; /* sum over the references of squares of its distances from f32 */
-    double plan_spread;      /* as spread, of the plan's own errors */
-    double predicted_same;   /* likewise, of the samples that sites were measured on */
-    double same;             /* and measured on these */
+    double predicted; /* error of the plan: by the sum of squares while it is sought, then as
+                         mpno_tolerance_foretell says; NaN: an answer is not finite */
+    double predicted_uncertainty; /* relative standard error of that; NaN: of one sample */
+    double predicted_median;      /* of the errors of samples, likewise */
+    double predicted_same; /* by the sum of squares, on the samples that sites were measured on */
+    double same;           /* and measured on these; both NaN where a policy is taken */
     double safety;                        /* the plan kept to tolerance / safety */
     int n_tries;
     /* Mean square of errors of each format over more samples, over that of those measured on. */
     double spread[MPNO_TOLERANCE_FORMATS];
     double fresh_error, fresh_worst;    /* of the plan on the fresh samples, as of a use */
+    double fresh_uncertainty, fresh_median; /* as those predicted */
     int64_t fresh_above;                /* of them, not proved to be within the tolerance */
     mpno_population population;         /* of L2; samples 0: none */
     char no_population[256];            /* why */
@@ -167,6 +174,10 @@ MPNO_WARN_UNUSED mpno_status mpno_tolerance_spread(mpno_tolerance_job *job);
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_references(mpno_tolerance_job *job,
                                                        const mpno_tolerance_use *use, double *sum,
                                                        double *most);
+/* The error of the plan on samples that it was not measured on, from its own distances on those
+ * measured on (room: for answers to these) and the references, with everything that rounds rounding
+ * together; beside it, on those measured on, what the sum of squares made of it. */
+MPNO_WARN_UNUSED mpno_status mpno_tolerance_foretell(mpno_tolerance_job *job, double *room);
 /* The plan on the fresh samples: each by POINT, and the bound of new ones by POPULATION. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_fresh(mpno_tolerance_job *job);
 
@@ -177,6 +188,9 @@ double mpno_tolerance_distance(const double *a, const double *b, int64_t n);
 void mpno_tolerance_everything(int format, char *text, size_t capacity);
 
 /* -------- tolerance_choose.c -------- */
+
+/* Whether it keeps to the tolerance, as far as it was tried. */
+bool mpno_tolerance_is_within(const mpno_tolerance_job *job, const mpno_tolerance_use *use);
 
 /* A sample of job->fields. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_certify(const mpno_tolerance_job *job, int64_t sample,

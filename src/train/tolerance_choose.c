@@ -84,7 +84,7 @@ static void judge(const mpno_tolerance_job *j, const double *answers, mpno_toler
 static mpno_status try_use(const mpno_tolerance_job *j, mpno_tolerance_use *use, double *room) {
     bool finite = false;
     MPNO_TRY(mpno_tolerance_answer(j, use, j->calibration, j->held_out, room, &finite));
-    use->error = NAN, use->worst = INFINITY;
+    use->error = NAN, use->worst = INFINITY, use->reference_worst = NAN;
     if (finite) judge(j, room, use);
     return MPNO_OK;
 }
@@ -217,12 +217,12 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites,
 /* The largest error on the samples held out, proved, and on the references, measured: truncation
  * may do much to few samples, which 16 need not show. */
 static mpno_status try_plan(mpno_tolerance_job *j, double *room, double *worst) {
-    double most;
+    double sum;
     MPNO_TRY(try_use(j, &j->plan, room));
     *worst = j->plan.worst;
     if (!(*worst <= j->tolerance)) return MPNO_OK;
-    MPNO_TRY(mpno_tolerance_references(j, &j->plan, &j->reference_square, &most));
-    *worst = fmax(*worst, most);
+    MPNO_TRY(mpno_tolerance_references(j, &j->plan, &sum, &j->plan.reference_worst));
+    *worst = fmax(*worst, j->plan.reference_worst);
     return MPNO_OK;
 }
 
@@ -263,15 +263,23 @@ static mpno_status time_all(mpno_tolerance_job *j) {
     return MPNO_OK;
 }
 
-/* A policy that keeps to the tolerance and costs less. */
-static void compare_with_policies(mpno_tolerance_job *j) {
+bool mpno_tolerance_is_within(const mpno_tolerance_job *j, const mpno_tolerance_use *use) {
+    return use->worst <= j->tolerance && !(use->reference_worst > j->tolerance);
+}
+
+/* A policy that keeps to the tolerance, with the references as a plan has to, and costs less. */
+static mpno_status compare_with_policies(mpno_tolerance_job *j) {
     for (int i = 0; i < j->n_policies; i++) {
-        const mpno_tolerance_use *p = &j->policies[i];
-        if (!(p->worst <= j->tolerance) || !is_better(j, p, &j->plan)) continue;
+        double sum;
+        mpno_tolerance_use *p = &j->policies[i];
+        if (!mpno_tolerance_is_within(j, p) || !is_better(j, p, &j->plan)) continue;
+        MPNO_TRY(mpno_tolerance_references(j, p, &sum, &p->reference_worst));
+        if (!mpno_tolerance_is_within(j, p)) continue;
         j->plan = *p;
         j->standard = p;
-        j->predicted = NAN; /* nothing was */
+        j->cut_error = j->cut_same = 0; /* it has none */
     }
+    return MPNO_OK;
 }
 
 /* The proof of what is handed out, by the certifier itself. */
@@ -295,29 +303,6 @@ static mpno_status prove(mpno_tolerance_job *j, double *room) {
     return MPNO_OK;
 }
 
-/* The plan on the samples that its sites were measured on, so that what the sum of squares misses
- * can be told from how samples differ; and the prediction for all samples: the sum of squares,
- * times how much larger the plan's own errors are with the references than on these alone. */
-static mpno_status measure_same(mpno_tolerance_job *j, double *room) {
-    double moved;
-    if (j->standard != NULL) return MPNO_OK;
-    double square = j->cut_same * j->cut_same + j->policies[0].error * j->policies[0].error;
-    for (int i = 0; i < j->n_sites; i++) {
-        const double error = j->sites[i].error[j->sites[i].choice];
-        square += error * error;
-    }
-    j->predicted_same = sqrt(square);
-    MPNO_TRY(mpno_tolerance_moved(j, &j->plan, room, &moved));
-    j->same = hypot(moved, j->policies[0].error);
-    const double n = (double)j->calibration, cal = n * moved * moved;
-    j->plan_spread = 1;
-    if (cal > 0 && isfinite(cal) && isfinite(j->reference_square))
-        j->plan_spread = (cal + j->reference_square) / cal * n / (n + (double)j->references);
-    square -= j->policies[0].error * j->policies[0].error;
-    j->predicted = hypot(sqrt(fmax(0, square) * j->plan_spread), j->policies[0].error);
-    return MPNO_OK;
-}
-
 mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
     const int64_t most = j->held_out > j->calibration ? j->held_out : j->calibration;
     double *room;
@@ -327,8 +312,8 @@ mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
     if (status == MPNO_OK) status = mpno_tolerance_spread(j);
     if (status == MPNO_OK) status = search(j, room);
     if (status == MPNO_OK) status = time_all(j);
-    if (status == MPNO_OK) compare_with_policies(j);
-    if (status == MPNO_OK) status = measure_same(j, room);
+    if (status == MPNO_OK) status = compare_with_policies(j);
+    if (status == MPNO_OK) status = mpno_tolerance_foretell(j, room);
     if (status == MPNO_OK) status = prove(j, room);
     if (status == MPNO_OK) status = mpno_tolerance_fresh(j);
     mpno_free(j->ctx, room);
