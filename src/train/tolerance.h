@@ -10,6 +10,7 @@
 #include "certify/planner.h"
 #include "certify/point.h"
 #include "certify/population.h"
+#include "graph/exec.h"
 #include "mpno/tolerance.h"
 #include "train/restore.h"
 
@@ -37,6 +38,8 @@ typedef struct mpno_tolerance_site {
     char also[16]; /* a layer whose tensors of the role are copies of these, or empty: a rounded
                       number that is copied loses nothing more, so that both are stored alike */
     mpno_role role;
+    int staged;     /* the site whose stored numbers these are, read to be stored once more: in its
+                       format they lose nothing; -1: others, or numbers that no store has rounded */
     double largest; /* magnitude over the calibration samples in f32; 0 of copies of weights */
     /* Of the answer from that in f32, root mean square over the calibration samples, where this
      * site alone is stored so; INFINITY: not to be taken. */
@@ -81,6 +84,8 @@ typedef struct mpno_tolerance_job {
     const mpno_sink *sink;
     const char *file;              /* of the data */
     bool brief; /* policy auto: the validation error comes first, and no fresh samples are run */
+    /* Seconds of a prediction; NULL: pieces of its steps are run and timed. */
+    mpno_status (*estimate)(const mpno_exec *exec, double *seconds);
     bool has_truth;
     double tolerance;
     const char *tolerance_from;    /* in words; NULL: it was given */
@@ -146,6 +151,8 @@ MPNO_WARN_UNUSED mpno_status mpno_tolerance_measure(mpno_tolerance_job *job);
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_answer(const mpno_tolerance_job *job,
                                                    const mpno_tolerance_use *use, int64_t first,
                                                    int64_t n, double *out, bool *finite);
+/* Whether a site has the numbers of another one in its format: it adds nothing to the error. */
+bool mpno_tolerance_is_copy(const mpno_tolerance_job *job, int site);
 /* How far answers to the calibration samples move from those in f32: root mean square, INFINITY
  * where one is not finite. room: for these answers. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_moved(const mpno_tolerance_job *job,

@@ -158,7 +158,8 @@ static mpno_status make_plan(mpno_tolerance_job *j) {
 
 static double square_of(const mpno_tolerance_job *j, const mpno_planner_site *sites) {
     double sum = j->cut_error * j->cut_error;
-    for (int i = 0; i < j->n_sites; i++) sum += sites[i].square[j->sites[i].choice];
+    for (int i = 0; i < j->n_sites; i++)
+        if (!mpno_tolerance_is_copy(j, i)) sum += sites[i].square[j->sites[i].choice];
     return sum;
 }
 
@@ -189,8 +190,9 @@ static mpno_status close_gaps(mpno_tolerance_job *j, const mpno_planner_site *si
     return MPNO_OK;
 }
 
-/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
-static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites, double *room) {
+/* The choices of least memory or time within the budget, into those of the sites and cuts. */
+static mpno_status solve(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                         size_t *bytes) {
     int choice[MPNO_TOLERANCE_SITES + MPNO_TOLERANCE_CUTS];
     const mpno_planner_problem problem = {.n_sites = j->n_sites + j->n_cuts,
                                           .n_choices = MPNO_TOLERANCE_FORMATS,
@@ -199,17 +201,54 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites,
                                           .sites = sites,
                                           .tensors = j->tensors,
                                           .scratch = j->scratch};
-    const bool time = j->opts->minimise == MPNO_MINIMISE_TIME;
-    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
-                 budget = fmax(0, within * within - f32 * f32);
     mpno_planner_answer answer = {.choice = choice};
-    MPNO_TRY(time ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
-                  : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
+    MPNO_TRY(j->opts->minimise == MPNO_MINIMISE_TIME
+                 ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
+                 : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
     for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
     for (int i = 0; i < j->n_cuts; i++) j->cuts[i].choice = choice[j->n_sites + i];
+    *bytes = answer.bytes;
+    return MPNO_OK;
+}
+
+/* What is staged may have the format of the site that it is read from for nothing, if that one
+ * stays as it is. Whether there is any such site. */
+static bool give_copies(const mpno_tolerance_job *j, mpno_planner_site *sites) {
+    bool any = false;
+    for (int i = 0; i < j->n_sites; i++) {
+        const int from = j->sites[i].staged, format = from < 0 ? 0 : j->sites[from].choice;
+        if (format == 0 || !isfinite(j->sites[i].error[format])) continue;
+        sites[i].square[format] = 0;
+        for (int f = 0; f < MPNO_TOLERANCE_FORMATS; f++)
+            if (f != format) sites[from].square[f] = INFINITY;
+        any = true;
+    }
+    return any;
+}
+
+/* Once more with what copies in the first answer leave of the budget, which that answer keeps to as
+ * well: squares add up over all sites but these. */
+static mpno_status solve_again(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                               size_t *bytes) {
+    const size_t n = (size_t)(j->n_sites + j->n_cuts);
+    mpno_planner_site *given;
+    MPNO_TRY(mpno_alloc_array(j->ctx, n + 1, sizeof *given, &given));
+    memcpy(given, sites, n * sizeof *given);
+    const mpno_status status = give_copies(j, given) ? solve(j, given, budget, bytes) : MPNO_OK;
+    mpno_free(j->ctx, given);
+    return status;
+}
+
+/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
+static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites, double *room) {
+    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
+                 budget = fmax(0, within * within - f32 * f32);
+    size_t bytes;
+    MPNO_TRY(solve(j, sites, budget, &bytes));
+    MPNO_TRY(solve_again(j, sites, budget, &bytes));
     MPNO_TRY(mpno_tolerance_join_cuts(j, room));
     MPNO_TRY(make_plan(j));
-    if (!time) MPNO_TRY(close_gaps(j, sites, budget, answer.bytes));
+    if (j->opts->minimise == MPNO_MINIMISE_MEMORY) MPNO_TRY(close_gaps(j, sites, budget, bytes));
     j->predicted = sqrt(square_of(j, sites) + f32 * f32);
     return MPNO_OK;
 }

@@ -297,7 +297,8 @@ static mpno_status look_closely(mpno_tolerance_job *j, const double *room, doubl
 
 static double square_of_choices(const mpno_tolerance_job *j) {
     double square = j->cut_same * j->cut_same;
-    for (int i = 0; i < j->n_sites; i++) square += pow(j->sites[i].error[j->sites[i].choice], 2);
+    for (int i = 0; i < j->n_sites; i++)
+        if (!mpno_tolerance_is_copy(j, i)) square += pow(j->sites[i].error[j->sites[i].choice], 2);
     return square;
 }
 

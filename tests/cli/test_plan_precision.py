@@ -107,6 +107,14 @@ class PlanPrecision(Case):
         one = self.mpno("certify", "many", "--config", "policy.yaml", "--input", "data.pt", "--sample", CALIBRATION, "--json",
                         "-q").json()["distances"]["l2"]  # of the whole network's exact answer
         self.assertAlmostEqual(one["relative_upper"] / errors[CALIBRATION], 1, delta=1e-4)
+        fast = self.mpno(*("plan", *words, "--minimise=time", "-q")).json()["plan"]  # whatever it is, it is as accurate as it says
+        self.assertLessEqual(fast["error_at_most"], 2e-1)
+        self.mpno("predict", "many", "data.pt", "-o", "y.safetensors", "--config", "policy.yaml", "-q")
+        pairs = zip(numbers(self.folder / "y.safetensors"), numbers(self.folder / "exact.safetensors"))
+        found = math.sqrt(math.fsum(distance(*pair) ** 2 for pair in list(pairs)[CALIBRATION:]) / HELD_OUT)
+        self.assertAlmostEqual(fast["error"] / found, 1, delta=1e-3 if fast["error"] > 1e-5 else 0.1)
+        if fast["modes"] is None:
+            self.assertEqual(fast["error_of_cuts"], 0)
         full = self.mpno("plan", "many", "--data", "data.pt", "--tolerance=1e-4", "--json", "-q").json()
         self.assertIsNone(full["plan"]["modes"])  # no cut is so small
         self.assertLess(plan["activation_bytes"], full["plan"]["activation_bytes"])
