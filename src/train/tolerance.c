@@ -43,7 +43,8 @@ static const char *base_policy(const mpno_restored *r) {
 }
 
 static void add_policy(mpno_tolerance_job *j, const char *policy, mpno_format half) {
-    j->policies[j->n_policies++] = (mpno_tolerance_use){.policy = policy, .half = half};
+    j->policies[j->n_policies++] =
+        (mpno_tolerance_use){.policy = policy, .half = half, .reference_worst = NAN};
 }
 
 static void list_policies(mpno_tolerance_job *j) {

@@ -10,6 +10,7 @@
 #include "certify/planner.h"
 #include "certify/point.h"
 #include "certify/population.h"
+#include "graph/exec.h"
 #include "mpno/tolerance.h"
 #include "train/restore.h"
 
@@ -21,9 +22,13 @@ enum {
     MPNO_TOLERANCE_POLICIES = 16,
     MPNO_TOLERANCE_CALIBRATION = 16, /* samples, where the file has enough */
     MPNO_TOLERANCE_HELD_OUT = 16,
-    MPNO_TOLERANCE_REFERENCES = 96,               /* further ones for how samples differ */
-    MPNO_TOLERANCE_FRESH = MPNO_POPULATION_LEAST, /* those that the bound of new samples is from */
-    MPNO_TOLERANCE_STORAGE = 4096                 /* characters of a plan as text */
+    /* Further samples that a plan is held against, and those that it does not depend on, from which
+     * the bound of new ones is: so many, and on coarse grids, where they cost little, up to MOST.
+     */
+    MPNO_TOLERANCE_REFERENCES = 96,
+    MPNO_TOLERANCE_FRESH = MPNO_POPULATION_LEAST,
+    MPNO_TOLERANCE_MOST = 512,
+    MPNO_TOLERANCE_STORAGE = 4096 /* characters of a plan as text */
 };
 /* From wide to narrow; the first one is that of the arithmetic. */
 extern const mpno_format mpno_tolerance_formats[MPNO_TOLERANCE_FORMATS];
@@ -33,6 +38,8 @@ typedef struct mpno_tolerance_site {
     char also[16]; /* a layer whose tensors of the role are copies of these, or empty: a rounded
                       number that is copied loses nothing more, so that both are stored alike */
     mpno_role role;
+    int staged;     /* the site whose stored numbers these are, read to be stored once more: in its
+                       format they lose nothing; -1: others, or numbers that no store has rounded */
     double largest; /* magnitude over the calibration samples in f32; 0 of copies of weights */
     /* Of the answer from that in f32, root mean square over the calibration samples, where this
      * site alone is stored so; INFINITY: not to be taken. */
@@ -67,6 +74,7 @@ typedef struct mpno_tolerance_use {
     double seconds; /* estimated; NaN: not asked for */
     double error;   /* root mean square over the samples; NaN: some answer is not finite */
     double worst;   /* proved: no error of a sample is larger; INFINITY likewise */
+    double reference_worst; /* farthest of the references from f32; NaN: they were not run */
 } mpno_tolerance_use;
 
 typedef struct mpno_tolerance_job {
@@ -76,6 +84,8 @@ typedef struct mpno_tolerance_job {
     const mpno_sink *sink;
     const char *file;              /* of the data */
     bool brief; /* policy auto: the validation error comes first, and no fresh samples are run */
+    /* Seconds of a prediction; NULL: pieces of its steps are run and timed. */
+    mpno_status (*estimate)(const mpno_exec *exec, double *seconds);
     bool has_truth;
     double tolerance;
     const char *tolerance_from;    /* in words; NULL: it was given */
@@ -106,16 +116,18 @@ typedef struct mpno_tolerance_job {
     int n_policies;
     mpno_tolerance_use plan;
     char storage[MPNO_TOLERANCE_STORAGE]; /* of the plan */
-    double predicted;                     /* error of the plan, by the sum of squares */
-    double reference_square; /* sum over the references of squares of its distances from f32 */
-    double plan_spread;      /* as spread, of the plan's own errors */
-    double predicted_same;   /* likewise, of the samples that sites were measured on */
-    double same;             /* and measured on these */
+    double predicted; /* error of the plan: by the sum of squares while it is sought, then as
+                         mpno_tolerance_foretell says; NaN: an answer is not finite */
+    double predicted_uncertainty; /* relative standard error of that; NaN: of one sample */
+    double predicted_median;      /* of the errors of samples, likewise */
+    double predicted_same; /* by the sum of squares, on the samples that sites were measured on */
+    double same;           /* and measured on these; both NaN where a policy is taken */
     double safety;                        /* the plan kept to tolerance / safety */
     int n_tries;
     /* Mean square of errors of each format over more samples, over that of those measured on. */
     double spread[MPNO_TOLERANCE_FORMATS];
     double fresh_error, fresh_worst;    /* of the plan on the fresh samples, as of a use */
+    double fresh_uncertainty, fresh_median; /* as those predicted */
     int64_t fresh_above;                /* of them, not proved to be within the tolerance */
     mpno_population population;         /* of L2; samples 0: none */
     char no_population[256];            /* why */
@@ -139,6 +151,8 @@ MPNO_WARN_UNUSED mpno_status mpno_tolerance_measure(mpno_tolerance_job *job);
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_answer(const mpno_tolerance_job *job,
                                                    const mpno_tolerance_use *use, int64_t first,
                                                    int64_t n, double *out, bool *finite);
+/* Whether a site has the numbers of another one in its format: it adds nothing to the error. */
+bool mpno_tolerance_is_copy(const mpno_tolerance_job *job, int site);
 /* How far answers to the calibration samples move from those in f32: root mean square, INFINITY
  * where one is not finite. room: for these answers. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_moved(const mpno_tolerance_job *job,
@@ -167,6 +181,10 @@ MPNO_WARN_UNUSED mpno_status mpno_tolerance_spread(mpno_tolerance_job *job);
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_references(mpno_tolerance_job *job,
                                                        const mpno_tolerance_use *use, double *sum,
                                                        double *most);
+/* The error of the plan on samples that it was not measured on, from its own distances on those
+ * measured on (room: for answers to these) and the references, with everything that rounds rounding
+ * together; beside it, on those measured on, what the sum of squares made of it. */
+MPNO_WARN_UNUSED mpno_status mpno_tolerance_foretell(mpno_tolerance_job *job, double *room);
 /* The plan on the fresh samples: each by POINT, and the bound of new ones by POPULATION. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_fresh(mpno_tolerance_job *job);
 
@@ -177,6 +195,9 @@ double mpno_tolerance_distance(const double *a, const double *b, int64_t n);
 void mpno_tolerance_everything(int format, char *text, size_t capacity);
 
 /* -------- tolerance_choose.c -------- */
+
+/* Whether it keeps to the tolerance, as far as it was tried. */
+bool mpno_tolerance_is_within(const mpno_tolerance_job *job, const mpno_tolerance_use *use);
 
 /* A sample of job->fields. */
 MPNO_WARN_UNUSED mpno_status mpno_tolerance_certify(const mpno_tolerance_job *job, int64_t sample,

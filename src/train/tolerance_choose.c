@@ -84,7 +84,7 @@ static void judge(const mpno_tolerance_job *j, const double *answers, mpno_toler
 static mpno_status try_use(const mpno_tolerance_job *j, mpno_tolerance_use *use, double *room) {
     bool finite = false;
     MPNO_TRY(mpno_tolerance_answer(j, use, j->calibration, j->held_out, room, &finite));
-    use->error = NAN, use->worst = INFINITY;
+    use->error = NAN, use->worst = INFINITY, use->reference_worst = NAN;
     if (finite) judge(j, room, use);
     return MPNO_OK;
 }
@@ -158,7 +158,8 @@ static mpno_status make_plan(mpno_tolerance_job *j) {
 
 static double square_of(const mpno_tolerance_job *j, const mpno_planner_site *sites) {
     double sum = j->cut_error * j->cut_error;
-    for (int i = 0; i < j->n_sites; i++) sum += sites[i].square[j->sites[i].choice];
+    for (int i = 0; i < j->n_sites; i++)
+        if (!mpno_tolerance_is_copy(j, i)) sum += sites[i].square[j->sites[i].choice];
     return sum;
 }
 
@@ -189,8 +190,9 @@ static mpno_status close_gaps(mpno_tolerance_job *j, const mpno_planner_site *si
     return MPNO_OK;
 }
 
-/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
-static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites, double *room) {
+/* The choices of least memory or time within the budget, into those of the sites and cuts. */
+static mpno_status solve(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                         size_t *bytes) {
     int choice[MPNO_TOLERANCE_SITES + MPNO_TOLERANCE_CUTS];
     const mpno_planner_problem problem = {.n_sites = j->n_sites + j->n_cuts,
                                           .n_choices = MPNO_TOLERANCE_FORMATS,
@@ -199,17 +201,54 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites,
                                           .sites = sites,
                                           .tensors = j->tensors,
                                           .scratch = j->scratch};
-    const bool time = j->opts->minimise == MPNO_MINIMISE_TIME;
-    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
-                 budget = fmax(0, within * within - f32 * f32);
     mpno_planner_answer answer = {.choice = choice};
-    MPNO_TRY(time ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
-                  : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
+    MPNO_TRY(j->opts->minimise == MPNO_MINIMISE_TIME
+                 ? mpno_planner_least_cost(j->ctx, &problem, budget, &answer)
+                 : mpno_planner_least_memory(j->ctx, &problem, budget, &answer));
     for (int i = 0; i < j->n_sites; i++) j->sites[i].choice = choice[i];
     for (int i = 0; i < j->n_cuts; i++) j->cuts[i].choice = choice[j->n_sites + i];
+    *bytes = answer.bytes;
+    return MPNO_OK;
+}
+
+/* What is staged may have the format of the site that it is read from for nothing, if that one
+ * stays as it is. Whether there is any such site. */
+static bool give_copies(const mpno_tolerance_job *j, mpno_planner_site *sites) {
+    bool any = false;
+    for (int i = 0; i < j->n_sites; i++) {
+        const int from = j->sites[i].staged, format = from < 0 ? 0 : j->sites[from].choice;
+        if (format == 0 || !isfinite(j->sites[i].error[format])) continue;
+        sites[i].square[format] = 0;
+        for (int f = 0; f < MPNO_TOLERANCE_FORMATS; f++)
+            if (f != format) sites[from].square[f] = INFINITY;
+        any = true;
+    }
+    return any;
+}
+
+/* Once more with what copies in the first answer leave of the budget, which that answer keeps to as
+ * well: squares add up over all sites but these. */
+static mpno_status solve_again(mpno_tolerance_job *j, const mpno_planner_site *sites, double budget,
+                               size_t *bytes) {
+    const size_t n = (size_t)(j->n_sites + j->n_cuts);
+    mpno_planner_site *given;
+    MPNO_TRY(mpno_alloc_array(j->ctx, n + 1, sizeof *given, &given));
+    memcpy(given, sites, n * sizeof *given);
+    const mpno_status status = give_copies(j, given) ? solve(j, given, budget, bytes) : MPNO_OK;
+    mpno_free(j->ctx, given);
+    return status;
+}
+
+/* Choices whose error is at most tolerance / safety, that of f32 itself included. */
+static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites, double *room) {
+    const double within = j->tolerance / j->safety, f32 = j->policies[0].error,
+                 budget = fmax(0, within * within - f32 * f32);
+    size_t bytes;
+    MPNO_TRY(solve(j, sites, budget, &bytes));
+    MPNO_TRY(solve_again(j, sites, budget, &bytes));
     MPNO_TRY(mpno_tolerance_join_cuts(j, room));
     MPNO_TRY(make_plan(j));
-    if (!time) MPNO_TRY(close_gaps(j, sites, budget, answer.bytes));
+    if (j->opts->minimise == MPNO_MINIMISE_MEMORY) MPNO_TRY(close_gaps(j, sites, budget, bytes));
     j->predicted = sqrt(square_of(j, sites) + f32 * f32);
     return MPNO_OK;
 }
@@ -217,12 +256,12 @@ static mpno_status choose(mpno_tolerance_job *j, const mpno_planner_site *sites,
 /* The largest error on the samples held out, proved, and on the references, measured: truncation
  * may do much to few samples, which 16 need not show. */
 static mpno_status try_plan(mpno_tolerance_job *j, double *room, double *worst) {
-    double most;
+    double sum;
     MPNO_TRY(try_use(j, &j->plan, room));
     *worst = j->plan.worst;
     if (!(*worst <= j->tolerance)) return MPNO_OK;
-    MPNO_TRY(mpno_tolerance_references(j, &j->plan, &j->reference_square, &most));
-    *worst = fmax(*worst, most);
+    MPNO_TRY(mpno_tolerance_references(j, &j->plan, &sum, &j->plan.reference_worst));
+    *worst = fmax(*worst, j->plan.reference_worst);
     return MPNO_OK;
 }
 
@@ -263,15 +302,23 @@ static mpno_status time_all(mpno_tolerance_job *j) {
     return MPNO_OK;
 }
 
-/* A policy that keeps to the tolerance and costs less. */
-static void compare_with_policies(mpno_tolerance_job *j) {
+bool mpno_tolerance_is_within(const mpno_tolerance_job *j, const mpno_tolerance_use *use) {
+    return use->worst <= j->tolerance && !(use->reference_worst > j->tolerance);
+}
+
+/* A policy that keeps to the tolerance, with the references as a plan has to, and costs less. */
+static mpno_status compare_with_policies(mpno_tolerance_job *j) {
     for (int i = 0; i < j->n_policies; i++) {
-        const mpno_tolerance_use *p = &j->policies[i];
-        if (!(p->worst <= j->tolerance) || !is_better(j, p, &j->plan)) continue;
+        double sum;
+        mpno_tolerance_use *p = &j->policies[i];
+        if (!mpno_tolerance_is_within(j, p) || !is_better(j, p, &j->plan)) continue;
+        MPNO_TRY(mpno_tolerance_references(j, p, &sum, &p->reference_worst));
+        if (!mpno_tolerance_is_within(j, p)) continue;
         j->plan = *p;
         j->standard = p;
-        j->predicted = NAN; /* nothing was */
+        j->cut_error = j->cut_same = 0; /* it has none */
     }
+    return MPNO_OK;
 }
 
 /* The proof of what is handed out, by the certifier itself. */
@@ -295,29 +342,6 @@ static mpno_status prove(mpno_tolerance_job *j, double *room) {
     return MPNO_OK;
 }
 
-/* The plan on the samples that its sites were measured on, so that what the sum of squares misses
- * can be told from how samples differ; and the prediction for all samples: the sum of squares,
- * times how much larger the plan's own errors are with the references than on these alone. */
-static mpno_status measure_same(mpno_tolerance_job *j, double *room) {
-    double moved;
-    if (j->standard != NULL) return MPNO_OK;
-    double square = j->cut_same * j->cut_same + j->policies[0].error * j->policies[0].error;
-    for (int i = 0; i < j->n_sites; i++) {
-        const double error = j->sites[i].error[j->sites[i].choice];
-        square += error * error;
-    }
-    j->predicted_same = sqrt(square);
-    MPNO_TRY(mpno_tolerance_moved(j, &j->plan, room, &moved));
-    j->same = hypot(moved, j->policies[0].error);
-    const double n = (double)j->calibration, cal = n * moved * moved;
-    j->plan_spread = 1;
-    if (cal > 0 && isfinite(cal) && isfinite(j->reference_square))
-        j->plan_spread = (cal + j->reference_square) / cal * n / (n + (double)j->references);
-    square -= j->policies[0].error * j->policies[0].error;
-    j->predicted = hypot(sqrt(fmax(0, square) * j->plan_spread), j->policies[0].error);
-    return MPNO_OK;
-}
-
 mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
     const int64_t most = j->held_out > j->calibration ? j->held_out : j->calibration;
     double *room;
@@ -327,8 +351,8 @@ mpno_status mpno_tolerance_choose(mpno_tolerance_job *j) {
     if (status == MPNO_OK) status = mpno_tolerance_spread(j);
     if (status == MPNO_OK) status = search(j, room);
     if (status == MPNO_OK) status = time_all(j);
-    if (status == MPNO_OK) compare_with_policies(j);
-    if (status == MPNO_OK) status = measure_same(j, room);
+    if (status == MPNO_OK) status = compare_with_policies(j);
+    if (status == MPNO_OK) status = mpno_tolerance_foretell(j, room);
     if (status == MPNO_OK) status = prove(j, room);
     if (status == MPNO_OK) status = mpno_tolerance_fresh(j);
     mpno_free(j->ctx, room);

@@ -63,20 +63,28 @@ mpno_status mpno_tolerance_cost(const mpno_tolerance_job *j, mpno_tolerance_use 
     return MPNO_OK;
 }
 
+static mpno_status time_steps(const mpno_tolerance_job *j, const mpno_exec *exec, double *sum) {
+    double *seconds, bandwidth;
+    const int n = mpno_exec_n_steps(exec);
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)n, sizeof *seconds, &seconds));
+    const mpno_status status = mpno_exec_estimate(exec, seconds, &bandwidth);
+    *sum = 0;
+    for (int i = 0; i < n && status == MPNO_OK; i++) *sum += seconds[i];
+    mpno_free(j->ctx, seconds);
+    return status;
+}
+
 /* One estimate; *least becomes it where it is less. */
 static mpno_status estimate(const mpno_tolerance_job *j, const mpno_tolerance_use *use,
                             double *least) {
     mpno_network *network;
-    double *seconds = NULL, bandwidth, sum = 0;
+    double seconds = 0;
     MPNO_TRY(plan_network(j, use, &network));
     const mpno_exec *exec = mpno_network_exec(network);
-    const int n = mpno_exec_n_steps(exec);
-    mpno_status status = mpno_alloc_array(j->ctx, (size_t)n, sizeof *seconds, &seconds);
-    if (status == MPNO_OK) status = mpno_exec_estimate(exec, seconds, &bandwidth);
-    for (int i = 0; i < n && status == MPNO_OK; i++) sum += seconds[i];
-    mpno_free(j->ctx, seconds);
+    const mpno_status status =
+        j->estimate ? j->estimate(exec, &seconds) : time_steps(j, exec, &seconds);
     mpno_network_destroy(&network);
-    if (status == MPNO_OK && !(*least <= sum)) *least = sum;
+    if (status == MPNO_OK && !(*least <= seconds)) *least = seconds;
     return status;
 }
 
@@ -157,7 +165,7 @@ static int find_site(mpno_tolerance_job *j, const char *layer, mpno_role role) {
             return i;
     if (j->n_sites == MPNO_TOLERANCE_SITES) return -1;
     mpno_tolerance_site *site = &j->sites[j->n_sites];
-    *site = (mpno_tolerance_site){.role = role};
+    *site = (mpno_tolerance_site){.role = role, .staged = -1};
     snprintf(site->layer, sizeof site->layer, "%s", layer);
     return j->n_sites++;
 }
@@ -231,6 +239,29 @@ static void find_copies(mpno_tolerance_job *j, const mpno_graph *graph) {
     }
 }
 
+/* What transforms read is staged in a format of its own. Mostly that is done by the program that
+ * makes the field, from numbers that no store has rounded: then the field's rounding and the
+ * staged one's go different ways (skip and transform), and both count. A field that a whole op
+ * made, such as padding, is loaded instead. */
+static void find_staged(mpno_tolerance_job *j, const mpno_graph *graph) {
+    for (int n = 0; n < graph->n_nodes; n++) {
+        const mpno_node *node = &graph->nodes[n];
+        if (node->op != &mpno_op_stage) continue;
+        const mpno_edge *from = &graph->edges[node->in[0]], *to = &graph->edges[node->out[0]];
+        if (from->producer < 0 || graph->nodes[from->producer].op->class != MPNO_OP_WHOLE ||
+            !is_planned(from->role))
+            continue;
+        const int source = find_site(j, graph->layers[from->layer], from->role),
+                  site = find_site(j, graph->layers[to->layer], to->role);
+        if (source >= 0 && site >= 0) j->sites[site].staged = source;
+    }
+}
+
+bool mpno_tolerance_is_copy(const mpno_tolerance_job *j, int site) {
+    const mpno_tolerance_site *s = &j->sites[site];
+    return s->staged >= 0 && j->sites[s->staged].choice == s->choice;
+}
+
 static mpno_status list_tensors(mpno_tolerance_job *j, const mpno_network *network) {
     const mpno_exec *exec = mpno_network_exec(network);
     const mpno_graph *graph = mpno_network_graph(network);
@@ -252,6 +283,7 @@ static mpno_status list_tensors(mpno_tolerance_job *j, const mpno_network *netwo
             .takes = -1};
     }
     find_places(j, exec);
+    find_staged(j, graph);
     for (int f = 1; f < MPNO_TOLERANCE_FORMATS; f++) MPNO_TRY(find_bytes(j, exec, f));
     return MPNO_OK;
 }

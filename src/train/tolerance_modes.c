@@ -149,7 +149,9 @@ mpno_status mpno_tolerance_measure_cuts(mpno_tolerance_job *j, double budget, do
     for (int i = 0; i < j->n_cuts; i++) {
         MPNO_TRY(measure(j, &j->cuts[i], budget, room));
         choose_levels(&j->cuts[i], budget);
-        if (may_be_taken(&j->cuts[i])) MPNO_TRY(share_out(j, i));
+        /* what does not fit into the model of memory may still save time */
+        if (j->opts->minimise == MPNO_MINIMISE_MEMORY && may_be_taken(&j->cuts[i]))
+            MPNO_TRY(share_out(j, i));
     }
     return MPNO_OK;
 }

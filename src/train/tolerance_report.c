@@ -220,7 +220,7 @@ static mpno_status row_of_use(const mpno_tolerance_job *j, const char *name, con
         MPNO_TRY(mpno_table_cell(table, "%.3e", u->error));
         MPNO_TRY(mpno_table_cell(table, "%.3e", u->worst));
     }
-    return mpno_table_cell(table, "%s", u->worst <= j->tolerance ? "yes" : "no");
+    return mpno_table_cell(table, "%s", mpno_tolerance_is_within(j, u) ? "yes" : "no");
 }
 
 static mpno_status fill_uses(const mpno_tolerance_job *j, mpno_table *table) {
@@ -243,8 +243,13 @@ static mpno_status say_fresh(const mpno_tolerance_job *j) {
     char claim[512];
     if (j->fresh > 0) {
         mpno_say(j->sink, "new samples: error %.3e over %lld", j->fresh_error, (long long)j->fresh);
-        if (j->standard == NULL && isfinite(j->fresh_error))
-            mpno_say(j->sink, " (predicted %+.1f %%)", 100 * (j->predicted / j->fresh_error - 1));
+        if (isfinite(j->fresh_error))
+            mpno_say(j->sink,
+                     " (predicted %+.1f %%, by the spread of samples alone +-%.0f %%), median %.3e "
+                     "(predicted %+.1f %%)",
+                     100 * (j->predicted / j->fresh_error - 1),
+                     100 * hypot(j->predicted_uncertainty, j->fresh_uncertainty), j->fresh_median,
+                     100 * (j->predicted_median / j->fresh_median - 1));
         mpno_say(j->sink, ", at most %.3e; %lld are not proved to be within %.3g\n", j->fresh_worst,
                  (long long)j->fresh_above, j->tolerance);
     }
@@ -260,6 +265,18 @@ static mpno_status say_fresh(const mpno_tolerance_job *j) {
     for (int i = 0; mpno_population_assumption(i) != NULL; i++)
         mpno_say(j->sink, "  %d. %s\n", i + 1, mpno_population_assumption(i));
     return MPNO_OK;
+}
+
+static void say_error(const mpno_tolerance_job *j) {
+    const double held_out = j->plan.error;
+    mpno_say(j->sink, "error: %.3e +- %.0f %% predicted of new samples, median %.3e", j->predicted,
+             100 * j->predicted_uncertainty, j->predicted_median);
+    if (j->standard == NULL)
+        mpno_say(j->sink,
+                 "; on those measured on %.3e by the sum of squares and %.3e measured (%+.1f %%)",
+                 j->predicted_same, j->same, 100 * (j->predicted_same / j->same - 1));
+    mpno_say(j->sink, "; %.3e measured on those held out (predicted %+.1f %%)\n", held_out,
+             100 * (j->predicted / held_out - 1));
 }
 
 static mpno_status say(const mpno_tolerance_job *j) {
@@ -283,12 +300,7 @@ static mpno_status say(const mpno_tolerance_job *j) {
                  j->predicted);
     }
     MPNO_TRY(say_table(j, fill_uses));
-    if (j->standard == NULL)
-        mpno_say(j->sink,
-                 "error: %.3e predicted; on the samples measured on %.3e predicted and %.3e "
-                 "measured (%+.1f %%), %.3e measured on those held out (%+.1f %%)\n",
-                 j->predicted, j->predicted_same, j->same, 100 * (j->predicted_same / j->same - 1),
-                 p->error, 100 * (j->predicted / p->error - 1));
+    say_error(j);
     mpno_say(j->sink, "proved: at most %.3e in each of %lld samples\n", p->worst,
              (long long)j->held_out);
     MPNO_TRY(say_fresh(j));
@@ -315,7 +327,8 @@ static mpno_status put_use(mpno_ctx *ctx, const mpno_tolerance_use *u, mpno_valu
         MPNO_TRY(mpno_value_set_real(ctx, map, "seconds_estimate", u->seconds));
     MPNO_TRY(mpno_value_set_bool(ctx, map, "finite", isfinite(u->error)));
     MPNO_TRY(mpno_value_set_real(ctx, map, "error", u->error));
-    return mpno_value_set_real(ctx, map, "error_at_most", u->worst);
+    MPNO_TRY(mpno_value_set_real(ctx, map, "error_at_most", u->worst));
+    return mpno_value_set_real(ctx, map, "farthest_reference", u->reference_worst);
 }
 
 static mpno_status put_site(mpno_ctx *ctx, const mpno_tolerance_site *s, mpno_value *list) {
@@ -358,6 +371,8 @@ static mpno_status put_fresh(const mpno_tolerance_job *j, mpno_value *map) {
     MPNO_TRY(mpno_value_set_map(ctx, map, "new_samples", &fresh));
     MPNO_TRY(mpno_value_set_int(ctx, fresh, "samples", j->fresh));
     MPNO_TRY(mpno_value_set_real(ctx, fresh, "error", j->fresh_error));
+    MPNO_TRY(mpno_value_set_real(ctx, fresh, "error_uncertainty", j->fresh_uncertainty));
+    MPNO_TRY(mpno_value_set_real(ctx, fresh, "median", j->fresh_median));
     MPNO_TRY(mpno_value_set_real(ctx, fresh, "error_at_most", j->fresh > 0 ? j->fresh_worst : NAN));
     MPNO_TRY(mpno_value_set_int(ctx, fresh, "above_tolerance", j->fresh_above));
     if (j->population.samples == 0)
@@ -385,10 +400,10 @@ mpno_status mpno_tolerance_put_plan(const mpno_tolerance_job *j, mpno_value *map
     MPNO_TRY(mpno_value_set_real(ctx, plan, "error_of_cuts", j->cut_error));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted", j->predicted));
     MPNO_TRY(
-        mpno_value_set_real(ctx, plan, "error_same_samples", j->standard == NULL ? j->same : NAN));
-    MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted_same_samples",
-                                 j->standard == NULL ? j->predicted_same : NAN));
-    MPNO_TRY(mpno_value_set_real(ctx, plan, "spread", j->standard == NULL ? j->plan_spread : NAN));
+        mpno_value_set_real(ctx, plan, "error_predicted_uncertainty", j->predicted_uncertainty));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "median_predicted", j->predicted_median));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "error_same_samples", j->same));
+    MPNO_TRY(mpno_value_set_real(ctx, plan, "error_predicted_same_samples", j->predicted_same));
     MPNO_TRY(mpno_value_set_real(ctx, plan, "safety", j->safety));
     return mpno_value_set_int(ctx, plan, "tries", j->n_tries);
 }

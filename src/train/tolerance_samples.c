@@ -4,21 +4,35 @@
  * are spread so much that their mean square may be a fifth off; how much larger or smaller it is
  * than that of all is nearly the same for every site, since it is samples that are hard or easy. So
  * everything is stored in each format once on the references too, and the quotient of the mean
- * squares corrects the sites (a ratio estimator). See tolerance.h. */
+ * squares corrects the sites (a ratio estimator).
+ *
+ * What is foretold of new samples is not the sum of squares, which chose the plan, but the root
+ * mean square of the plan's own errors over the samples measured on and the references. With v the
+ * variance of the squares of n samples over the square of their mean, its relative standard error
+ * is sqrt(v / n) / 2 (delta method). Where a few samples have most of the squares, v says too
+ * little as often as not, and no mean square tells another one: there the median is what can be
+ * foretold. See tolerance.h. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
 #include "train/sink.h"
 #include "train/tolerance.h"
 
-/* Samples in memory at once; points of all fresh samples together: a shadow run each. */
-enum { CHUNK = 16, MOST_POINTS = 1 << 24 };
+/* Samples in memory at once; points of all fresh samples together, a shadow run each; points that
+ * are done in seconds. */
+enum { CHUNK = 16, MOST_POINTS = 1 << 24, CHEAP_POINTS = 1 << 19 };
 static const double LEVEL = 0.95;
+/* Where the square of the error of f32 is more than this of a plan's, it is looked at closely. */
+static const double NEAR_F32 = 0.01;
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+static int64_t most_of(int64_t a, int64_t b) {
+    return a > b ? a : b;
 }
 
 /* Windows of one trajectory resemble each other: of those there are no further samples. */
@@ -37,9 +51,12 @@ mpno_status mpno_tolerance_divide(mpno_tolerance_job *j, int64_t available) {
                j->file, (long long)(most + MPNO_TOLERANCE_REFERENCES + MPNO_TOLERANCE_FRESH));
     j->calibration = n / 2;
     j->held_out = n - j->calibration;
-    const int64_t rest = further_samples(j, available), fresh = MPNO_TOLERANCE_FRESH;
-    j->references = least(rest >= fresh ? rest - fresh : rest / 2, MPNO_TOLERANCE_REFERENCES);
-    j->fresh = least(least(rest - j->references, fresh), 1 + MOST_POINTS / j->data->points);
+    const int64_t rest = further_samples(j, available), fresh = MPNO_TOLERANCE_FRESH,
+                  cheap = least(CHEAP_POINTS / j->data->points, MPNO_TOLERANCE_MOST),
+                  half = rest >= fresh && rest < 2 * fresh ? rest - fresh : rest / 2;
+    j->references = least(half, most_of(MPNO_TOLERANCE_REFERENCES, cheap));
+    j->fresh = least(least(rest - j->references, most_of(fresh, cheap)),
+                     1 + MOST_POINTS / j->data->points);
     return MPNO_OK;
 }
 
@@ -103,7 +120,8 @@ typedef struct comparison {
     const mpno_tolerance_use *uses;
     int n;
     double *sum;  /* [n] */
-    double most;  /* distance of all */
+    double *each; /* distances under the first use; NULL: not asked for */
+    double most;  /* of all */
     double *room; /* owned: answers in f32 and under a use */
 } comparison;
 
@@ -111,7 +129,6 @@ static mpno_status compare(mpno_tolerance_job *j, int64_t first, int64_t n, void
     comparison *c = user;
     double *full = c->room, *other = c->room + CHUNK * j->values;
     bool finite = false;
-    (void)first;
     MPNO_TRY(mpno_tolerance_answer(j, &j->policies[0], 0, n, full, &finite));
     MPNO_CHECK(j->ctx, finite, MPNO_E_NUMERIC, "%s", mpno_ctx_error(j->ctx));
     for (int k = 0; k < c->n; k++) {
@@ -122,6 +139,7 @@ static mpno_status compare(mpno_tolerance_job *j, int64_t first, int64_t n, void
                 mpno_tolerance_distance(other + i * j->values, full + i * j->values, j->values);
             c->sum[k] += d * d;
             c->most = fmax(c->most, d);
+            if (c->each != NULL && k == 0) c->each[first + i] = d;
         }
         if (!finite) c->sum[k] = c->most = INFINITY;
     }
@@ -129,8 +147,8 @@ static mpno_status compare(mpno_tolerance_job *j, int64_t first, int64_t n, void
 }
 
 static mpno_status compare_references(mpno_tolerance_job *j, const mpno_tolerance_use *uses, int n,
-                                      double *sum, double *most) {
-    comparison c = {.uses = uses, .n = n, .sum = sum};
+                                      double *sum, double *most, double *each) {
+    comparison c = {.uses = uses, .n = n, .sum = sum, .each = each};
     for (int k = 0; k < n; k++) sum[k] = 0;
     *most = 0;
     if (j->references == 0) return MPNO_OK;
@@ -144,7 +162,7 @@ static mpno_status compare_references(mpno_tolerance_job *j, const mpno_toleranc
 
 mpno_status mpno_tolerance_references(mpno_tolerance_job *j, const mpno_tolerance_use *use,
                                       double *sum, double *most) {
-    return compare_references(j, use, 1, sum, most);
+    return compare_references(j, use, 1, sum, most, NULL);
 }
 
 mpno_status mpno_tolerance_spread(mpno_tolerance_job *j) {
@@ -158,7 +176,7 @@ mpno_status mpno_tolerance_spread(mpno_tolerance_job *j) {
         uses[f] = (mpno_tolerance_use){.policy = "full", .half = MPNO_F16, .storage = text[f]};
     }
     if (j->references == 0) return MPNO_OK;
-    MPNO_TRY(compare_references(j, uses + 1, MPNO_TOLERANCE_FORMATS - 1, sum + 1, &most));
+    MPNO_TRY(compare_references(j, uses + 1, MPNO_TOLERANCE_FORMATS - 1, sum + 1, &most, NULL));
     MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(j->calibration * j->values), sizeof *room, &room));
     mpno_status status = MPNO_OK;
     for (int f = 1; f < MPNO_TOLERANCE_FORMATS && status == MPNO_OK; f++) {
@@ -172,12 +190,11 @@ mpno_status mpno_tolerance_spread(mpno_tolerance_job *j) {
     return status;
 }
 
-/* -------- fresh samples -------- */
+/* -------- samples by POINT -------- */
 
 typedef struct test {
-    double *scores; /* owned: upper bounds */
-    double *room;   /* owned: answers */
-    double square;
+    double *scores;    /* owned: upper bounds */
+    double *room;      /* owned: answers */
     mpno_point *point; /* owned */
 } test;
 
@@ -198,19 +215,131 @@ static mpno_status score(mpno_tolerance_job *j, int64_t first, int64_t n, void *
     return MPNO_OK;
 }
 
-static mpno_status run_fresh(mpno_tolerance_job *j, test *t) {
-    const size_t n = (size_t)j->fresh;
-    MPNO_TRY(mpno_alloc_array(j->ctx, n, sizeof *t->scores, &t->scores));
+/* The root mean square of errors, and how uncertain it is. */
+static double mean_error(const double *errors, int64_t n, double *uncertainty) {
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < n; i++) mean += errors[i] * errors[i] / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        variance += pow(errors[i] * errors[i] - mean, 2) / (double)(n - 1);
+    *uncertainty = mean > 0 ? sqrt(variance / (double)n) / mean / 2 : 0;
+    if (n < 2 || !isfinite(mean)) *uncertainty = NAN;
+    return isfinite(mean) ? sqrt(mean) : NAN;
+}
+
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the errors. */
+static double median(double *errors, int64_t n) {
+    qsort(errors, (size_t)n, sizeof *errors, by_size);
+    const double middle = (errors[(n - 1) / 2] + errors[n / 2]) / 2;
+    return isfinite(middle) ? middle : NAN;
+}
+
+/* Scores of n samples of the file from `from` on. */
+static mpno_status run_test(mpno_tolerance_job *j, int64_t from, int64_t n, test *t) {
+    MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)n + 1, sizeof *t->scores, &t->scores));
     MPNO_TRY(mpno_alloc_array(j->ctx, (size_t)(CHUNK * j->values), sizeof *t->room, &t->room));
     MPNO_TRY(mpno_alloc(j->ctx, sizeof *t->point, &t->point));
-    MPNO_TRY(
-        visit_pieces(j, j->calibration + j->held_out + j->references, j->fresh, true, score, t));
-    for (size_t i = 0; i < n; i++) {
-        t->square += t->scores[i] * t->scores[i];
+    return visit_pieces(j, from, n, true, score, t);
+}
+
+static void clear_test(mpno_ctx *ctx, test *t) {
+    mpno_free(ctx, t->scores);
+    mpno_free(ctx, t->room);
+    mpno_free(ctx, t->point);
+}
+
+/* -------- what is foretold -------- */
+
+/* Distances of the plan's answers to the samples measured on from those in f32. */
+static mpno_status move_measured(mpno_tolerance_job *j, double *room, double *moved) {
+    bool finite = false;
+    MPNO_TRY(mpno_tolerance_answer(j, &j->plan, 0, j->calibration, room, &finite));
+    for (int64_t i = 0; i < j->calibration; i++)
+        moved[i] = finite ? mpno_tolerance_distance(room + i * j->values, j->full + i * j->values,
+                                                    j->values)
+                          : INFINITY;
+    return MPNO_OK;
+}
+
+/* Their errors, and the mean square of those in f32; room: answers. */
+static mpno_status certify_measured(mpno_tolerance_job *j, const double *room, double *errors,
+                                    double *square) {
+    mpno_point *point;
+    mpno_status status = mpno_alloc(j->ctx, sizeof *point, &point);
+    *square = 0;
+    for (int64_t i = 0; i < j->calibration && status == MPNO_OK; i++) {
+        status = mpno_tolerance_certify(j, i, room + i * j->values, point);
+        if (status != MPNO_OK) break;
+        errors[i] = mpno_tolerance_relative(point);
+        const double f32 = mpno_tolerance_distance(j->full + i * j->values,
+                                                   mpno_certifier_answer(j->certifier), j->values);
+        *square += f32 * f32 / (double)j->calibration;
+    }
+    mpno_free(j->ctx, point);
+    return status;
+}
+
+/* Errors of the plan itself in place of what it moved answers by. */
+static mpno_status look_closely(mpno_tolerance_job *j, const double *room, double *errors,
+                                double *square) {
+    test t = {0};
+    MPNO_TRY(certify_measured(j, room, errors, square));
+    mpno_status status = run_test(j, j->calibration + j->held_out, j->references, &t);
+    if (status == MPNO_OK)
+        memcpy(errors + j->calibration, t.scores, (size_t)j->references * sizeof *errors);
+    clear_test(j->ctx, &t);
+    return status;
+}
+
+static double square_of_choices(const mpno_tolerance_job *j) {
+    double square = j->cut_same * j->cut_same;
+    for (int i = 0; i < j->n_sites; i++)
+        if (!mpno_tolerance_is_copy(j, i)) square += pow(j->sites[i].error[j->sites[i].choice], 2);
+    return square;
+}
+
+static mpno_status foretell(mpno_tolerance_job *j, double *room, double *errors) {
+    const int64_t n = j->calibration + j->references;
+    double sum, most, unused, square = j->policies[0].error * j->policies[0].error;
+    MPNO_TRY(move_measured(j, room, errors));
+    MPNO_TRY(compare_references(j, &j->plan, 1, &sum, &most, errors + j->calibration));
+    if (!isfinite(sum)) errors[j->calibration] = INFINITY;
+    const double moved = mean_error(errors, n, &unused);
+    if (!j->brief && square > NEAR_F32 * (moved * moved + square))
+        MPNO_TRY(look_closely(j, room, errors, &square));
+    else
+        for (int64_t i = 0; i < n; i++) errors[i] = hypot(errors[i], j->policies[0].error);
+    j->predicted = mean_error(errors, n, &j->predicted_uncertainty);
+    j->same = j->predicted_same = NAN;
+    if (j->standard != NULL) return MPNO_OK;
+    j->same = mean_error(errors, j->calibration, &unused);
+    j->predicted_same = sqrt(square_of_choices(j) + square);
+    return MPNO_OK;
+}
+
+mpno_status mpno_tolerance_foretell(mpno_tolerance_job *j, double *room) {
+    double *errors;
+    const size_t n = (size_t)(j->calibration + j->references);
+    MPNO_TRY(mpno_alloc_array(j->ctx, n, sizeof *errors, &errors));
+    const mpno_status status = foretell(j, room, errors);
+    if (status == MPNO_OK) j->predicted_median = median(errors, (int64_t)n);
+    mpno_free(j->ctx, errors);
+    return status;
+}
+
+/* -------- fresh samples -------- */
+
+static mpno_status run_fresh(mpno_tolerance_job *j, test *t) {
+    MPNO_TRY(run_test(j, j->calibration + j->held_out + j->references, j->fresh, t));
+    for (int64_t i = 0; i < j->fresh; i++) {
         j->fresh_worst = fmax(j->fresh_worst, t->scores[i]);
         j->fresh_above += !(t->scores[i] <= j->tolerance);
     }
-    j->fresh_error = isfinite(t->square) ? sqrt(t->square / (double)n) : NAN;
+    j->fresh_error = mean_error(t->scores, j->fresh, &j->fresh_uncertainty);
     return MPNO_OK;
 }
 
@@ -236,14 +365,13 @@ mpno_status mpno_tolerance_fresh(mpno_tolerance_job *j) {
     const mpno_population_opts opts = {.level = LEVEL, .confidence = LEVEL};
     test t = {0};
     mpno_status status = MPNO_OK;
-    j->fresh_error = NAN;
+    j->fresh_error = j->fresh_uncertainty = j->fresh_median = NAN;
     find_reason(j);
     if (j->brief) return MPNO_OK;
     if (j->fresh > 0) status = run_fresh(j, &t);
     if (status == MPNO_OK && j->no_population[0] == '\0')
         status = mpno_population_bound(j->ctx, t.scores, j->fresh, &opts, &j->population);
-    mpno_free(j->ctx, t.scores);
-    mpno_free(j->ctx, t.room);
-    mpno_free(j->ctx, t.point);
+    if (status == MPNO_OK && j->fresh > 0) j->fresh_median = median(t.scores, j->fresh);
+    clear_test(j->ctx, &t);
     return status;
 }

@@ -60,6 +60,45 @@ class Fields(Case):
     def error(self):
         return self.mpno("eval", "run", "--json").json()["test"][str(N)]["l2"]
 
+    def plan_squares(self, run, copies):
+        """The sum of squares of a plan has every site but those that are copies of stored numbers."""
+        told = self.mpno("plan", run, "--data", "data.npz", "--tolerance=1e-3", "--json", "-q").json()
+        plan, sites = told["plan"], {(s["layer"], s["role"]): s for s in told["sites"]}
+        self.assertIsNone(plan["modes"])
+        for site in (("lifting", "activation"), ("block 0", "transform input")):
+            self.assertEqual(sites[site]["format"], "f16")
+        squares = {site: s["error"].get(s["format"], 0) ** 2 for site, s in sites.items()}
+        full = next(p["error"] for p in told["policies"] if p["policy"] == "full")
+        found = math.sqrt(math.fsum(q for site, q in squares.items() if site not in copies) + full ** 2)
+        self.assertAlmostEqual(plan["error_predicted_same_samples"] / found, 1, delta=1e-9)
+        self.assertAlmostEqual(plan["error_predicted_same_samples"] / plan["error_same_samples"], 1, delta=0.1)
+        for site in copies:
+            self.assertGreater(squares[site], 1e-6 * found ** 2)
+
+    def test_what_transforms_of_complex_fields_read(self):
+        """A field and what its transform reads hold the same numbers in tensors of their own. Both are rounded from the same
+        values, for skip and transform, and count as two; after padding what is read was stored before, and counts once."""
+        rng = random.Random(4)
+        x = [part for _ in range(SAMPLES) for v in sample(coefficients(rng), N) for part in (v.real, v.imag)]
+        npz(self.folder / "data.npz", x=("<c8", (SAMPLES, N), x), y=("<c8", (SAMPLES, N), x))
+        self.config()
+        for run, words in (("plain", ()), ("padded", ("model.domain_padding=0.25",))):
+            self.mpno("train", "c.yaml", "model.complex_data=true", "opt.n_epochs=3", f"output={run}", *words, "-q")
+            answers = []
+            for storage in ("null", "lifting/activation=f16", "block 0/transform input=f16",
+                            "lifting/activation=f16, block 0/transform input=f16"):
+                self.mpno("predict", run, "data.npz", "-o", "p.npy", f"precision.storage={storage}", "-q")
+                answers.append(read_npy(self.folder / "p.npy")[0])
+            exact, field, staged, both = answers
+            self.assertNotEqual(staged, exact)
+            if run == "padded":
+                self.assertEqual(both, field)
+                continue
+            alone = math.dist(staged, exact)
+            self.assertLess(math.dist(both, [f + s - e for f, s, e in zip(field, staged, exact)]), 0.2 * alone)
+        self.plan_squares("plain", ())
+        self.plan_squares("padded", (("block 0", "transform input"),))
+
     def test_complex_fields(self):
         rng = random.Random(3)
         fields = [coefficients(rng) for _ in range(SAMPLES)]

@@ -2,6 +2,7 @@
 """mpno plan CHECKPOINT --tolerance: the plan keeps to the tolerance, by POINT and by predictions in f64; its error is the one
 foretold; no policy within the tolerance takes less memory; and what is written is what eval, predict, certify and train take."""
 import math
+import statistics
 import struct
 import unittest
 
@@ -106,6 +107,14 @@ class PlanPrecision(Case):
         one = self.mpno("certify", "many", "--config", "policy.yaml", "--input", "data.pt", "--sample", CALIBRATION, "--json",
                         "-q").json()["distances"]["l2"]  # of the whole network's exact answer
         self.assertAlmostEqual(one["relative_upper"] / errors[CALIBRATION], 1, delta=1e-4)
+        fast = self.mpno(*("plan", *words, "--minimise=time", "-q")).json()["plan"]  # whatever it is, it is as accurate as it says
+        self.assertLessEqual(fast["error_at_most"], 2e-1)
+        self.mpno("predict", "many", "data.pt", "-o", "y.safetensors", "--config", "policy.yaml", "-q")
+        pairs = zip(numbers(self.folder / "y.safetensors"), numbers(self.folder / "exact.safetensors"))
+        found = math.sqrt(math.fsum(distance(*pair) ** 2 for pair in list(pairs)[CALIBRATION:]) / HELD_OUT)
+        self.assertAlmostEqual(fast["error"] / found, 1, delta=1e-3 if fast["error"] > 1e-5 else 0.1)
+        if fast["modes"] is None:
+            self.assertEqual(fast["error_of_cuts"], 0)
         full = self.mpno("plan", "many", "--data", "data.pt", "--tolerance=1e-4", "--json", "-q").json()
         self.assertIsNone(full["plan"]["modes"])  # no cut is so small
         self.assertLess(plan["activation_bytes"], full["plan"]["activation_bytes"])
@@ -145,6 +154,9 @@ class PlanPrecision(Case):
         self.assertEqual((told["reference_samples"], new["samples"], population["samples"]), (50, FRESH, FRESH))
         self.assertFalse(plan["is_policy"])
         self.assertAlmostEqual(plan["error_predicted"] / new["error"], 1, delta=0.1)
+        self.assertAlmostEqual(plan["median_predicted"] / new["median"], 1, delta=0.1)
+        self.assertAlmostEqual(new["median"] / population["median"], 1, delta=1e-2)  # between two of 200; one of them
+        self.assertLessEqual(plan["farthest_reference"], 3e-2)
         bound, sure = population["marginal"]["bound"], population["confident"]["bound"]
         self.assertTrue(new["error"] / 2 < population["median"] < bound <= sure <= new["error_at_most"])
         self.assertEqual(population["largest"], new["error_at_most"])
@@ -157,6 +169,44 @@ class PlanPrecision(Case):
         self.assertIn("200 samples", result.json()["no_population"])
         self.assertNotIn("population", result.json())
         self.assertIn("no bound of new samples: it takes 200", result.err)
+
+    def check_foretold(self, tolerance, references):
+        """What is foretold is what predictions in f64 say of the samples measured on and the references."""
+        told = self.plan(tolerance, "-o", "policy.yaml", "-q").json()
+        self.assertEqual(told["reference_samples"], references)
+        self.mpno("predict", "run", "data.pt", "-o", "exact.safetensors", "precision.policy=f64", "-q")
+        self.mpno("predict", "run", "data.pt", "-o", "y.safetensors", "--config", "policy.yaml", "-q")
+        errors = [distance(*pair) for pair in zip(*(numbers(self.folder / f"{name}.safetensors") for name in ("y", "exact")))]
+        known, new = errors[:CALIBRATION] + errors[ALL:ALL + references], errors[ALL + references:]
+        for errors, found, names in (
+                (known, told["plan"], ("error_predicted", "error_predicted_uncertainty", "median_predicted")),
+                (new, told["new_samples"], ("error", "error_uncertainty", "median"))):
+            mean = statistics.fmean(e * e for e in errors)
+            sigma = statistics.stdev(e * e for e in errors) / math.sqrt(len(errors)) / mean / 2
+            for name, expected in zip(names, (math.sqrt(mean), sigma, statistics.median(errors))):
+                self.assertAlmostEqual(found[name] / expected, 1, delta=2e-2 if tolerance < 1e-5 else 2e-3, msg=name)
+        same = math.sqrt(statistics.fmean(e * e for e in known[:CALIBRATION]))
+        self.assertAlmostEqual(told["plan"]["error_same_samples"] / same, 1, delta=2e-2 if tolerance < 1e-5 else 2e-3)
+        return told["plan"]
+
+    def test_what_is_foretold(self):
+        make_data(self.folder / "data.pt", samples=ALL + 41, grid=16, seed=9)
+        self.check_foretold(3e-3, 20)
+        plan = self.check_foretold(3e-6, 20)  # all in f32, whose error is then looked at on all of these samples
+        self.assertAlmostEqual(plan["error_same_samples"] / plan["error_predicted_same_samples"], 1, delta=1e-3)
+
+    def test_hard_references_refuse_policies_too(self):
+        """One reference is harder than all other samples: what no plan may do there no policy may either."""
+        make_data(self.folder / "data.pt", samples=ALL + 40, grid=16, seed=9, poison=200)  # sample 36
+        result = self.plan(1e-4)
+        told, plan = result.json(), result.json()["plan"]
+        self.assertLessEqual(plan["farthest_reference"], 1e-4)
+        refused = [p for p in told["policies"]
+                   if p["error_at_most"] <= 1e-4 and p["activation_bytes"] < plan["activation_bytes"]]
+        self.assertTrue(refused)
+        for policy in refused:
+            self.assertGreater(policy["farthest_reference"], 1e-4)
+        self.assertIn("no", [line.split("|")[-2].strip() for line in result.err.splitlines() if "| mixed " in line])
 
     def test_padding_rounds_once(self):
         """The cropped field is a copy of the last block's: stored alike, it loses nothing more, and counts once."""
@@ -204,8 +254,8 @@ class PlanPrecision(Case):
                          {(layer, "activation") for layer in ("lifting", "block 0", "block 1")})
         square = math.fsum(s["error"].get(s["format"], 0) ** 2 for s in sites.values()) + full["error"] ** 2
         square += told["plan"]["error_of_cuts"] ** 2
-        self.assertEqual((told["reference_samples"], told["plan"]["spread"]), (0, 1))
-        self.assertAlmostEqual(told["plan"]["error_predicted"], math.sqrt(square), delta=1e-9 * math.sqrt(square))
+        self.assertEqual(told["reference_samples"], 0)
+        self.assertAlmostEqual(told["plan"]["error_predicted_same_samples"], math.sqrt(square), delta=1e-9 * math.sqrt(square))
         for site in sites.values():  # eight times coarser, and eight times that
             self.assertTrue(4 < site["error"]["bf16"] / site["error"]["f16"] < 16)
             self.assertTrue(4 < site["error"]["f8e4m3"] / site["error"]["bf16"] < 32)
