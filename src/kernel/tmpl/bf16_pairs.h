@@ -9,7 +9,7 @@
  * Blocks of up to 2 x 4 strips are multiplied at once.
  * Parameters, which stand before the include: begin_products() makes a thread ready;
  * multiply_block(rows, block) does the block for 1 or 2 strips of A; TAKES_START: its sums may
- * begin with what is added. */
+ * begin with what is added; TAKES_PART: C may have any number of columns. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -201,9 +201,11 @@ static void queue_block(block_queue *queue, int64_t rows, int64_t cols, bf16_blo
                           .ld_to = block.ldc,
                           .add = add,
                           .ld_add = ld_add};
-    const bool whole = rows % SIDE == 0 && cols % SIDE == 0, starts = TAKES_START && whole;
+    const bool whole = rows % SIDE == 0 && (TAKES_PART || cols % SIDE == 0),
+               starts = TAKES_START && whole;
     const bool direct = whole && (starts || ld_add == 0);
     block.cols = tiles_of(cols, SIDE);
+    block.last = whole ? cols - (block.cols - 1) * SIDE : SIDE;
     if (starts) block.start = add, block.ld_start = ld_add;
     if (!direct) {
         queue->turn = !queue->turn;
@@ -257,6 +259,7 @@ static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, c
                                      .b = (const uint16_t *)packed + j / SIDE * strip + p * SIDE,
                                      .b_strip = strip,
                                      .depth = tiles_of(terms, DEPTH),
+                                     .pairs = tiles_of(terms, 2),
                                      .c = to,
                                      .ldc = ldc},
                         p > 0 ? to : add, p > 0 ? ldc : 0);
@@ -286,6 +289,7 @@ static void gemm_tn_part(int64_t rows, int64_t width, int64_t height, const floa
                                      .b = right + j / SIDE * strip,
                                      .b_strip = strip,
                                      .depth = depth,
+                                     .pairs = tiles_of(rows, 2),
                                      .c = to,
                                      .ldc = ldc},
                         to, ldc);

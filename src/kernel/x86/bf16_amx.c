@@ -12,7 +12,11 @@
 
 #include "kernel/tmpl/bf16_block.h"
 
-enum { TAKES_START = 0 }; /* loading sums into tiles takes longer than adding them later */
+enum {
+    TAKES_START = 0,
+    TAKES_PART = 0
+}; /* loading sums into tiles takes longer than adding them
+      later */
 
 typedef struct tile_config {
     _Alignas(64) uint8_t bytes[64];
