@@ -10,6 +10,7 @@
 
 #include "bench.h"
 #include "core/clock.h"
+#include "train/timeline.h"
 
 typedef struct options {
     bench_common common;
@@ -49,7 +50,7 @@ static const mpno_field fields[] = {
 
 typedef struct measurement {
     const bench_work *work;
-    double least_s, median_s, base_mib, peak_mib, state_mib, program_mib;
+    double least_s, median_s, update_s, estimated_s, base_mib, peak_mib, state_mib, program_mib;
     mpno_network_cost cost;
 } measurement;
 
@@ -87,8 +88,18 @@ static mpno_status run_steps(bench_work *w, int steps, measurement *m) {
     if (status == MPNO_OK) {
         m->median_s = bench_median(seconds, steps);
         m->least_s = seconds[0];
+        m->update_s = w->update_seconds;
     }
     mpno_free(w->ctx, seconds);
+    return status;
+}
+
+/* What mpno plan would say of it, without the optimiser. */
+static mpno_status estimate(const bench_work *w, measurement *m) {
+    mpno_network_timeline t;
+    const mpno_status status = mpno_network_timeline_make(w->ctx, w->network, "", true, &t);
+    m->estimated_s = t.forward_seconds + t.backward_seconds;
+    mpno_network_timeline_clear(w->ctx, &t);
     return status;
 }
 
@@ -103,7 +114,7 @@ static mpno_status measure(bench_work *w, int steps, measurement *m) {
     MPNO_TRY(run_steps(w, steps, m));
     m->peak_mib = status_mib("VmHWM");
     m->program_mib = status_mib("RssFile") - file;
-    return MPNO_OK;
+    return estimate(w, m);
 }
 
 static mpno_status put_null(mpno_ctx *ctx, mpno_value *map, const char *key) {
@@ -128,6 +139,8 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
         double value;
     } reals[] = {{"min_s", m->least_s},
                  {"median_s", m->median_s},
+                 {"update_s", m->update_s},
+                 {"estimated_s", m->estimated_s + m->update_s},
                  {"peak_extra_mib", extra},
                  {"peak_rss_mib", m->peak_mib},
                  {"state_mib", m->state_mib},
@@ -158,6 +171,9 @@ static void print(const bench_work *w, int steps, const measurement *m) {
            w->opts.forward ? "forward" : "train step", w->opts.policy, bench_work_format(w),
            mpno_ctx_isa(w->ctx), mpno_ctx_n_threads(w->ctx));
     printf("  time         %.4f s median, %.4f s best of %d\n", m->median_s, m->least_s, steps);
+    printf("  estimate     %.4f s by mpno plan, %+.0f %%; the optimiser's %.4f s as measured\n",
+           m->estimated_s + m->update_s, 100 * ((m->estimated_s + m->update_s) / m->median_s - 1),
+           m->update_s);
     printf("  work         %.2f GFLOP executed, %.2f useful; %.1f GF/s useful\n",
            m->cost.flops * 1e-9, m->cost.useful_flops * 1e-9,
            m->cost.useful_flops * 1e-9 / m->median_s);
