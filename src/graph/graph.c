@@ -235,6 +235,14 @@ size_t mpno_edge_bytes(const mpno_graph *graph, int edge, mpno_format format, in
     return 0;
 }
 
+mpno_status mpno_backward_of_function(mpno_graph *graph, int index, const mpno_op *op,
+                                      const int *grad_out, const bool *wanted, int *grad_in) {
+    const mpno_node node = graph->nodes[index];
+    const int in[] = {grad_out[0], node.in[0]};
+    if (!wanted[0]) return MPNO_OK;
+    return mpno_graph_add_gradient(graph, op, 2, in, &node.attr, node.in[0], &grad_in[0]);
+}
+
 mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out) {
     const mpno_edge *first = &graph->edges[node->in[0]];
     for (int i = 1; i < node->n_in; i++) {

@@ -280,6 +280,9 @@ int mpno_operand_store(const mpno_kernels *kernels, const mpno_operand *operand,
                        const void *src, int64_t n);
 
 /* Shared faces of simple ops. */
+/* backward of y = f(x), if by one node of `op` on dy and x with the attributes of f. */
+mpno_status mpno_backward_of_function(mpno_graph *graph, int index, const mpno_op *op,
+                                      const int *grad_out, const bool *wanted, int *grad_in);
 mpno_status mpno_shape_like_first(mpno_graph *graph, const mpno_node *node, mpno_edge *out);
 /* [batch][2 x channels of operand 0]: a reduction to two sums a channel for each sample. */
 mpno_status mpno_shape_columns(mpno_graph *graph, const mpno_node *node, mpno_edge *out);

@@ -14,9 +14,7 @@ static void forward(mpno_op_call *call) {
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
                             int *grad_in) {
-    const int x = graph->nodes[index].in[0], in[] = {grad_out[0], x};
-    if (!wanted[0]) return MPNO_OK;
-    return mpno_graph_add_gradient(graph, &mpno_op_gelu_grad, 2, in, NULL, x, &grad_in[0]);
+    return mpno_backward_of_function(graph, index, &mpno_op_gelu_grad, grad_out, wanted, grad_in);
 }
 
 /* Statement B4: |gelu'| <= 1.1290 (at x = sqrt 2), and |gelu(x) - computed| <= c u |x|. f32: c of

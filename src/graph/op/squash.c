@@ -11,11 +11,7 @@ static void forward(mpno_op_call *call) {
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
                             int *grad_in) {
-    const mpno_node node = graph->nodes[index];
-    const int in[] = {grad_out[0], node.in[0]};
-    if (!wanted[0]) return MPNO_OK;
-    return mpno_graph_add_gradient(graph, &mpno_op_squash_grad, 2, in, &node.attr, node.in[0],
-                                   &grad_in[0]);
+    return mpno_backward_of_function(graph, index, &mpno_op_squash_grad, grad_out, wanted, grad_in);
 }
 
 /* Statement B4: slopes at most 1; in f64 the C library's functions (exp 1 ulp, asinh 2 ulp, glibc
