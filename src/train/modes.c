@@ -13,12 +13,17 @@
 #include "model/network.h"
 #include "number/format.h"
 #include "train/budget.h"
+#include "train/slopes.h"
 
 enum { PROBE_SAMPLES = 16, MAX_SHELLS = 32769 };
 
 /* The rounding of n values to u puts this part of u rms / sqrt(n) on each mode, on average: white.
  * Measured on Gaussian data: docs/design/modes.md. */
 static const double white_floor = 0.42;
+
+/* Modes of data come in where they are so many times as large as the error would be, spread over
+ * all modes: docs/design/modes.md. */
+static const double above_error = 1.5;
 
 static int64_t most_modes(const mpno_fno_config *c, int d) {
     return c->max_n_modes[d] > 0 ? c->max_n_modes[d] : c->n_modes[d];
@@ -93,7 +98,8 @@ mpno_status mpno_modes_apply_most(mpno_model *model) {
 }
 
 bool mpno_modes_due(const mpno_settings *s, int64_t epoch) {
-    return s->modes.rule != MPNO_MODES_FIXED && epoch > 0 && epoch % s->modes.every == 0;
+    const int64_t first = s->modes.rule == MPNO_MODES_ADAPTIVE ? 0 : 1;
+    return s->modes.rule != MPNO_MODES_FIXED && epoch >= first && epoch % s->modes.every == 0;
 }
 
 /* ---- weights and their gradients, shell by shell ---- */
@@ -109,6 +115,12 @@ static void frequencies(const mpno_fno_config *c, const int64_t *size, int64_t i
         k[d] = i % size[d] - (is_half(c, d) ? 0 : size[d] / 2);
         i /= size[d];
     }
+}
+
+static bool is_constant(const mpno_fno_config *c, const int64_t *k) {
+    bool zero = true;
+    for (int d = 0; d < c->ndim; d++) zero = zero && k[d] == 0;
+    return zero;
 }
 
 static bool within(const mpno_fno_config *c, const int64_t *n, const int64_t *k) {
@@ -220,31 +232,39 @@ static bool outer_modes_matter(const mpno_settings *s, const shells *strength, i
 
 /* ---- signal and noise of the spectra ---- */
 
-/* Networks with all modes, whose spectra are compared: under the policy, and in full. */
+/* Networks with all modes, whose spectra are compared: under the policy, and in full; and the data
+ * that the error of the exact one is compared with. */
 typedef struct comparison {
     mpno_network *exact, *narrow; /* narrow: NULL under policy full */
-    void *y;
-    int64_t n; /* samples */
+    void *y;                      /* predictions: of `exact` at the end */
+    int64_t n;                    /* samples */
+    int64_t grid[MPNO_MAX_AXES];  /* of y */
+    mpno_slopes inputs, targets;
+    double error; /* slopes of the error of predictions over those of the targets, squared */
 } comparison;
 
 static void close_comparison(mpno_ctx *ctx, comparison *c) {
     mpno_network_destroy(&c->exact);
     mpno_network_destroy(&c->narrow);
     mpno_free(ctx, c->y);
+    mpno_slopes_clear(&c->inputs);
+    mpno_slopes_clear(&c->targets);
+}
+
+static int64_t prediction_values(const mpno_model *model, const int64_t *grid) {
+    const mpno_fno_config *c = mpno_model_config(model);
+    int64_t values = c->out_channels * (c->complex_data ? 2 : 1);
+    for (int d = 0; d < c->ndim; d++) values *= grid[d];
+    return values;
 }
 
 static mpno_status run_network(const mpno_mode_probe *p, const mpno_network_opts *opts,
                                comparison *c, mpno_network **out) {
-    int64_t grid[MPNO_MAX_AXES];
     MPNO_TRY(mpno_network_create(p->model, opts, out));
-    mpno_network_output_grid(*out, grid);
-    if (c->y == NULL) {
-        const mpno_fno_config *config = mpno_model_config(p->model);
-        int64_t values = c->n * config->out_channels * (config->complex_data ? 2 : 1);
-        for (int d = 0; d < config->ndim; d++) values *= grid[d];
-        MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)values,
+    mpno_network_output_grid(*out, c->grid);
+    if (c->y == NULL)
+        MPNO_TRY(mpno_alloc_array(p->ctx, (size_t)(c->n * prediction_values(p->model, c->grid)),
                                   mpno_format_bytes(mpno_model_arithmetic(p->model)), &c->y));
-    }
     mpno_network_set_embedding(*out, p->embedding);
     return mpno_network_forward(*out, c->n, p->x, c->y);
 }
@@ -267,8 +287,35 @@ mpno_status mpno_modes_need(const mpno_settings *s, mpno_model *model,
     MPNO_TRY(mpno_network_need(model, &opts, &narrow));
     mpno_network_opts_widen(&opts);
     MPNO_TRY(mpno_network_need(model, &opts, &exact));
-    *bytes = narrow + exact;
+    /* one sample, and its transform, of inputs, targets and errors in f64; all predictions */
+    const mpno_fno_config *c = mpno_model_config(model);
+    const int64_t channels = c->in_channels > c->out_channels ? c->in_channels : c->out_channels;
+    int64_t values = channels * (c->complex_data ? 2 : 1);
+    for (int d = 0; d < c->ndim; d++)
+        values *= opts.grid[d] > opts.output_grid[d] ? opts.grid[d] : opts.output_grid[d];
+    *bytes = narrow + exact + (size_t)(values * (8 + opts.capacity)) * sizeof(double);
     return MPNO_OK;
+}
+
+static mpno_status measure_data(const mpno_mode_probe *p, comparison *c) {
+    const mpno_fno_config *config = mpno_model_config(p->model);
+    mpno_slope_fields fields = {.data = p->x,
+                                .format = mpno_model_arithmetic(p->model),
+                                .n = c->n,
+                                .channels = config->in_channels,
+                                .ndim = config->ndim,
+                                .planes = config->complex_data ? 2 : 1,
+                                .grid = p->opts->grid};
+    mpno_slopes error = {0};
+    MPNO_TRY(mpno_slopes_measure(p->ctx, &fields, NULL, &c->inputs));
+    fields.data = p->y;
+    fields.channels = config->out_channels;
+    fields.grid = c->grid;
+    MPNO_TRY(mpno_slopes_measure(p->ctx, &fields, NULL, &c->targets));
+    const mpno_status status = mpno_slopes_measure(p->ctx, &fields, c->y, &error);
+    c->error = error.sum / c->targets.sum;
+    mpno_slopes_clear(&error);
+    return status;
 }
 
 static mpno_status compare(const mpno_mode_probe *p, comparison *c) {
@@ -277,7 +324,8 @@ static mpno_status compare(const mpno_mode_probe *p, comparison *c) {
     const bool narrow = strcmp(opts.policy, "full") != 0 || opts.storage.exceptions != NULL;
     if (narrow) MPNO_TRY(run_network(p, &opts, c, &c->narrow));
     mpno_network_opts_widen(&opts);
-    return run_network(p, &opts, c, &c->exact);
+    MPNO_TRY(run_network(p, &opts, c, &c->exact));
+    return measure_data(p, c);
 }
 
 /* Squares of mode i of a spectrum, and of its difference from another one, summed over samples and
@@ -298,16 +346,19 @@ static void mode_squares(const mpno_spectrum_view *a, const mpno_spectrum_view *
 }
 
 /* By shells of axis d, over the modes that the block uses along the other axes. Where nothing is
- * stored narrow, the noise is the white floor of the arithmetic. */
+ * stored narrow, the noise is the white floor of the arithmetic. level: what a mode would have if
+ * all but the constant had the same. */
 static mpno_status spectrum_shells(const mpno_mode_probe *p, const comparison *c, int64_t layer,
-                                   const int64_t *used, int d, shells *signal, shells *noise) {
+                                   const int64_t *used, int d, shells *signal, shells *noise,
+                                   double *level) {
     const mpno_fno_config *config = mpno_model_config(p->model);
     const mpno_spectrum_view exact = mpno_network_spectrum(c->exact, layer);
     mpno_spectrum_view narrow;
     if (c->narrow != NULL) narrow = mpno_network_spectrum(c->narrow, layer);
     int64_t modes = 1, k[MPNO_MAX_AXES], n[MPNO_MAX_AXES];
-    double *values, square, difference, energy = 0;
+    double *values, square, difference, energy = 0, constant = 0;
     const double count = (double)(c->n * exact.channels);
+    const int last = config->ndim - 1;
     MPNO_TRY(
         mpno_alloc_array(p->ctx, (size_t)(4 * c->n * exact.channels), sizeof *values, &values));
     memset(signal->sum, 0, (size_t)2 * MAX_SHELLS * sizeof *signal->sum);
@@ -320,17 +371,41 @@ static mpno_status spectrum_shells(const mpno_mode_probe *p, const comparison *c
         frequencies(config, exact.kept, i, k);
         mode_squares(&exact, c->narrow != NULL ? &narrow : NULL, c->n, i, values, &square,
                      &difference);
-        energy += square / count;
+        const bool twice = is_half(config, last) && k[last] > 0;
+        energy += (twice ? 2 : 1) * square / count;
+        if (is_constant(config, k)) constant += square / count;
         if (!within(config, n, k)) continue;
         add_to_shell(signal, k[d], square / count, 1);
         add_to_shell(noise, k[d], difference / count, 1);
     }
     mpno_free(p->ctx, values);
+    *level = (energy - constant) / (double)exact.points;
     const double u = mpno_format_unit(mpno_model_arithmetic(p->model));
     const double floor = white_floor * u * white_floor * u * energy / (double)exact.points;
     for (int64_t shell = 0; c->narrow == NULL && shell < MAX_SHELLS; shell++)
         noise->sum[shell] = floor * noise->count[shell];
     return MPNO_OK;
+}
+
+/* What a mode would have if all had the same. */
+static double level_of(const mpno_slopes *data) {
+    return data->sum / (double)data->points;
+}
+
+/* Of inputs or targets, by shells of axis d as in spectrum_shells. A padded block meets the field
+ * with zeros around it, and so at higher frequencies. */
+static void data_shells(const mpno_mode_probe *p, const mpno_slopes *data, const int64_t *used,
+                        int d, shells *out) {
+    const mpno_fno_config *config = mpno_model_config(p->model);
+    int64_t n[MPNO_MAX_AXES];
+    memset(out->sum, 0, (size_t)2 * MAX_SHELLS * sizeof *out->sum);
+    for (int e = 0; e < config->ndim; e++) n[e] = e == d ? INT32_MAX : used[e];
+    for (int64_t i = 0; i < mpno_spectrum_modes(&data->spectrum); i++) {
+        mpno_wave wave = mpno_spectrum_wave(&data->spectrum, i);
+        for (int e = 0; e < config->ndim; e++)
+            wave.k[e] = llround((double)wave.k[e] * (1 + 2 * config->domain_padding[e]));
+        if (within(config, n, wave.k)) add_to_shell(out, wave.k[d], data->power[i], 1);
+    }
 }
 
 /* Whether one of the shells first .. last stands above `times` the noise. */
@@ -350,8 +425,36 @@ typedef struct decision {
     const mpno_mode_probe *probe;
     const mpno_mode_state *state;
     comparison comparison;
-    shells first, second;
+    shells first, second, inputs, targets;
 } decision;
+
+/* By which the error will fall until the end of the epoch, judged by the training loss so far. */
+static double expected_fall(const mpno_mode_state *state) {
+    const double *loss = state->loss;
+    if (!(loss[0] > 0)) return 1;
+    if (!(loss[1] > 0)) return 0.5;
+    return loss[0] < loss[1] ? loss[0] / loss[1] : 1;
+}
+
+/* The outermost shell of axis d that is to come in, 0: none. It must stand above the noise of the
+ * formats in the block by the margin, and above the error that the network will have in the
+ * targets, or in both the inputs and the block. */
+static int64_t outermost(decision *d, const int64_t *used, int axis, double level) {
+    const comparison *c = &d->comparison;
+    const double margin = d->probe->settings->modes.margin;
+    const double times = above_error * expected_fall(d->state);
+    const double error = times * times * c->error;
+    data_shells(d->probe, &c->inputs, used, axis, &d->inputs);
+    data_shells(d->probe, &c->targets, used, axis, &d->targets);
+    int64_t shell = MAX_SHELLS - 1;
+    for (; shell > 0; shell--)
+        if (stands_out(&d->first, &d->second, shell, shell, margin) &&
+            (mean_of_shell(&d->targets, shell) > error * level_of(&c->targets) ||
+             (mean_of_shell(&d->inputs, shell) > error * level_of(&c->inputs) &&
+              mean_of_shell(&d->first, shell) > error * level)))
+            break;
+    return shell;
+}
 
 /* The modes of axis d of a block from now on. */
 static mpno_status choose(decision *d, int64_t layer, const int64_t *used, int axis, int64_t *n) {
@@ -359,6 +462,7 @@ static mpno_status choose(decision *d, int64_t layer, const int64_t *used, int a
     const mpno_settings *s = p->settings;
     const double *loss = d->state->loss;
     const int64_t step = s->modes.step;
+    double level;
     *n = used[axis];
     switch ((mpno_mode_rule)s->modes.rule) {
         case MPNO_MODES_FIXED:
@@ -371,12 +475,13 @@ static mpno_status choose(decision *d, int64_t layer, const int64_t *used, int a
             if (outer_modes_matter(s, &d->first, *n)) *n += step;
             break;
         case MPNO_MODES_ADAPTIVE:
-            MPNO_TRY(spectrum_shells(p, &d->comparison, layer, used, axis, &d->first, &d->second));
-            if (stands_out(&d->first, &d->second, *n / 2 + 1, (*n + step) / 2, s->modes.margin))
-                *n += step;
-            else if (*n > step &&
-                     !stands_out(&d->first, &d->second, (*n - step) / 2 + 1, *n / 2, 1))
+            MPNO_TRY(spectrum_shells(p, &d->comparison, layer, used, axis, &d->first, &d->second,
+                                     &level));
+            if (*n > step && !stands_out(&d->first, &d->second, (*n - step) / 2 + 1, *n / 2, 1))
                 *n -= step;
+            else
+                for (const int64_t shell = outermost(d, used, axis, level); *n / 2 < shell;)
+                    *n += step;
             break;
     }
     return MPNO_OK;
@@ -404,6 +509,8 @@ mpno_status mpno_modes_decide(const mpno_mode_probe *probe, mpno_mode_state *sta
     mpno_mode_state next = *state;
     mpno_status status = open_shells(probe->ctx, &d.first);
     if (status == MPNO_OK) status = open_shells(probe->ctx, &d.second);
+    if (status == MPNO_OK) status = open_shells(probe->ctx, &d.inputs);
+    if (status == MPNO_OK) status = open_shells(probe->ctx, &d.targets);
     if (status == MPNO_OK && compares) {
         status = mpno_modes_apply_most(probe->model);
         if (status == MPNO_OK) status = compare(probe, &d.comparison);
@@ -412,6 +519,8 @@ mpno_status mpno_modes_decide(const mpno_mode_probe *probe, mpno_mode_state *sta
     close_comparison(probe->ctx, &d.comparison);
     mpno_free(probe->ctx, d.first.sum);
     mpno_free(probe->ctx, d.second.sum);
+    mpno_free(probe->ctx, d.inputs.sum);
+    mpno_free(probe->ctx, d.targets.sum);
     MPNO_TRY(status);
     *changed = memcmp(next.n, state->n, sizeof next.n) != 0;
     *state = next;

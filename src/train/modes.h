@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Modes of each block that change while a run trains, within those that there are weights for
- * (model.max_n_modes). Decided before an epoch, from what a checkpoint holds and the epoch's first
- * batch, so that a resumed run decides alike.
+ * (model.max_n_modes). Decided before an epoch (adaptive: also the first), from what a checkpoint
+ * holds and the epoch's first batch, so that a resumed run decides alike.
  *
- *   adaptive        an axis grows while what it would add stands above the noise floor of the
- *                   policy's formats by modes.margin, and shrinks where it lies below the floor
+ *   adaptive        an axis grows to the outermost mode that stands above the noise floor of the
+ *                   policy's formats by modes.margin, and above the error of the network, in what
+ *                   the targets hold, or the inputs and the block; it shrinks where its outermost
+ *                   modes lie below the noise floor
  *   loss_gap        all axes grow when the training loss has stopped falling
  *   grad_explained  an axis grows when its outer modes hold much of the gradient
  *
@@ -35,7 +37,7 @@ typedef struct mpno_mode_probe {
     const mpno_optimizer *optimizer; /* its first state sums up gradients */
     const mpno_network_opts *opts;   /* of the phase, on the grid of the batch */
     int64_t n;                       /* samples of it that may be looked at */
-    const void *x, *embedding;
+    const void *x, *y, *embedding;
 } mpno_mode_probe;
 
 /* Keys that do not fit together. */

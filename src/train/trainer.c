@@ -611,6 +611,7 @@ static mpno_status choose_modes(mpno_trainer *t, int64_t epoch) {
                                    .opts = &opts,
                                    .n = batch->n,
                                    .x = t->batches.x,
+                                   .y = t->batches.y,
                                    .embedding = t->batches.embedding};
     MPNO_TRY(mpno_modes_decide(&probe, &t->state.modes, &changed));
     if (!changed) return MPNO_OK;

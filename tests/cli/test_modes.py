@@ -2,6 +2,8 @@
 """Modes that change while a run trains: the three rules, what they decide, and that a run can go on."""
 import csv
 import json
+import math
+import random
 import unittest
 
 from support import Case, Tensor, load_safetensors, make_project, save_pt
@@ -78,13 +80,13 @@ class Modes(Case):
         self.make_flat()
         self.train("model.n_modes=[8, 8]", "model.positional_embedding=none", *rule, "output=flat")
         self.assertEqual(self.decided("flat"), {epoch: [[n, n]] * 2
-                                                for epoch, n in ((2, 6), (3, 4), (4, 2))})
+                                                for epoch, n in ((1, 6), (2, 4), (3, 2))})
 
     def test_modes_that_left_are_zero_to_other_programs(self):
         """A run keeps their weights; a state dict, whose readers use all modes, must not."""
         self.make_flat()
         self.train("model.n_modes=[8, 8]", "model.positional_embedding=none", "modes.rule=adaptive",
-                   "opt.n_epochs=2", "precision.policy=mixed")
+                   "opt.n_epochs=1", "precision.policy=mixed")
         self.assertEqual(self.state()["modes"]["layers"], [[6, 6]] * 2)
         self.mpno("export", "run", "-o", "weights.safetensors")
         name = "fno_blocks.convs.0.weight.tensor"
@@ -99,16 +101,50 @@ class Modes(Case):
         values = memoryview(tensor[2]).cast("f")
         return sum(values[i] != 0 or values[i + 1] != 0 for i in range(0, len(values), 2))
 
-    def test_modes_above_the_noise_come_in(self):
+    def make_waves(self, wave_number=1, noise=0.0):
+        """Targets with waves of that number along both axes; inputs of wave number 1, and noise."""
+        rng = random.Random(5)
+        x, y = [], []
+        for _ in range(16):
+            a, b = rng.uniform(0.5, 1), rng.uniform(0.5, 1)
+            for i in range(64):
+                u, v = 2 * math.pi * (i // 8) / 8, 2 * math.pi * (i % 8) / 8
+                x.append(a * math.sin(u) + b * math.cos(v) + noise * rng.uniform(-1, 1))
+                y.append(a * math.sin(wave_number * u) + b * math.cos(wave_number * v))
+        shape = (16, 8, 8)
+        save_pt(self.folder / "train.pt", {"x": Tensor(x, shape), "y": Tensor(y, shape)})
+
+    def test_modes_that_targets_hold_come_in(self):
+        """Before the first epoch: inputs do not know of them, and 3 needs 6 modes."""
         words = ("model.n_modes=[2, 2]", "model.max_n_modes=[8, 8]", "modes.rule=adaptive",
-                 "opt.n_epochs=4", "modes.step=4")
-        for policy in ("full", "mixed"):
-            self.train(*words, f"precision.policy={policy}", f"output={policy}")
-            self.assertEqual(self.decided(policy), {2: [[6, 6]] * 2, 3: [[8, 8]] * 2})
+                 "opt.n_epochs=2", "model.positional_embedding=none", "data.encode_output=true")
+        for number in (2, 3):
+            self.make_waves(number)
+            for policy in ("full", "mixed"):
+                self.train(*words, f"precision.policy={policy}", f"output={policy}{number}")
+                self.assertEqual(self.decided(f"{policy}{number}"), {1: [[2 * number] * 2] * 2})
+        self.train(*words, "modes.step=4", "output=step")
+        self.assertEqual(self.decided("step"), {1: [[6, 6]] * 2})
+        self.train(*words, "model.max_n_modes=[8, 4]", "output=most")  # 3 is out of reach
+        self.assertEqual(self.decided("most"), {1: [[6, 2]] * 2})
         # No signal is so many times as large as the noise of bf16.
         self.train(*words, "precision.policy=mixed", "precision.format=bf16", "modes.margin=1e4",
                    "output=margin")
         self.assertEqual(self.decided("margin"), {})
+
+    def test_modes_that_only_inputs_hold_wait_for_the_error(self):
+        """Noise in inputs is below the error at first. Without it nothing comes in, though coordinates have
+        modes of any number."""
+        words = ("model.n_modes=[2, 2]", "model.max_n_modes=[8, 8]", "modes.rule=adaptive",
+                 "opt.n_epochs=12", "data.batch_size=2", "data.encode_output=true")
+        self.make_waves(noise=0.4)
+        self.train(*words)
+        decided = self.decided()
+        self.assertGreater(min(decided), 1)
+        self.assertEqual(self.state()["modes"]["layers"], [[8, 8]] * 2)
+        self.make_waves()
+        self.train(*words, "output=smooth")
+        self.assertEqual(self.decided("smooth"), {})
 
     def test_decisions_come_every_so_many_epochs(self):
         self.train(*GROWING, "modes.loss_gap=1", "opt.n_epochs=8", "modes.every=3")
@@ -118,6 +154,9 @@ class Modes(Case):
         for rule in ("loss_gap", "grad_explained", "adaptive"):
             words = (*GROWING, f"modes.rule={rule}", "modes.loss_gap=0.1", "precision.policy=mixed",
                      "opt.t_max=6")
+            if rule == "adaptive":
+                self.make_waves(noise=0.4)
+                words += ("data.batch_size=1", "data.encode_output=true")
             self.train(*words, "opt.n_epochs=6", f"output={rule}")
             for epochs in (1, 3, 6):
                 self.train(*words, f"opt.n_epochs={epochs}", f"output={rule}2",
