@@ -403,7 +403,7 @@ static void savings(void **state) {
             if (g->nodes[n].op == &mpno_op_linear) {
                 mpno_bound *b = &known[g->nodes[n].in[1]];
                 if (large == 0) b->frobenius *= 3e-8;
-                if (large == 1) b->norm = 5000;
+                if (large > 0) b->norm = large == 1 ? 5000 : 1e-3;
             }
         assert_ok(ctx, mpno_savings_find(g, model, known, found));
         for (int n = 0; n < g->n_nodes; n++) {
