@@ -370,7 +370,8 @@ static void added_to_contractions(void **state) {
         const bool turned = kind >= 4; /* W is imaginary, else real */
         const int n = kind % 4 == 3 ? 1 : N;
         double x[2 * 2 * N] = {0}, w[2 * PLANE] = {0}, y[2 * 2 * M] = {0}, captured, sum = 0;
-        for (int i = 0; i < n * M; i++) w[(turned ? n * M : 0) + i] = 1 + (double)(i % 2) / 2 + in_w;
+        for (int i = 0; i < n * M; i++)
+            w[(turned ? n * M : 0) + i] = 1 + (double)(i % 2) / 2 + in_w;
         for (int mode = 0; mode < 2; mode++) {
             double high = 0, low = 0, misses = 0, w_high = 0, w_low = 0;
             for (int i = 0; i < n; i++) {
@@ -408,7 +409,8 @@ static void added_to_contractions(void **state) {
 /* Largest Frobenius norm of leading parts and of rests of the matrices of an axis. */
 static void norms_of_axis(int64_t n, int64_t keep, bool last, bool inverse, double *high,
                           double *low) {
-    const double shift = ldexp(1.5, 53 - mpno_captured_bits(4 * (inverse ? last ? 2 * keep : keep : n)));
+    const double shift =
+        ldexp(1.5, 53 - mpno_captured_bits(4 * (inverse ? last ? 2 * keep : keep : n)));
     double sums[2][2] = {{0}};
     for (int64_t k = 0; k < keep; k++)
         for (int64_t p = 0; p < n; p++) {
@@ -426,8 +428,8 @@ static void norms_of_axis(int64_t n, int64_t keep, bool last, bool inverse, doub
 }
 
 /* A constant of n x n points, which becomes n^2 times itself at frequency 0 and nothing else,
- * exactly; and back. `below` lies under the leading part of the first axis (of 4 points, whose roots
- * are whole). */
+ * exactly; and back. `below` lies under the leading part of the first axis (of 4 points, whose
+ * roots are whole). */
 static void added_to_transforms(void **state) {
     enum { MOST = 8 };
     (void)state;
@@ -444,16 +446,16 @@ static void added_to_transforms(void **state) {
                                     .keep = {n, keep}};
         for (int64_t i = 0; i < points; i++) field[i] = size;
         spectrum[(n / 2 * keep) * 2] = size; /* frequency 0 of the first axis is in the middle */
-        if (inverse) field[3] += spoil; /* what was computed is off by what is seen */
+        if (inverse) field[3] += spoil;      /* what was computed is off by what is seen */
         if (!inverse) spectrum[(n / 2 * keep + 1) * 2] += spoil;
         for (int axis = 0; axis < 2; axis++) {
             const bool last = inverse ? axis == 1 : axis == 0;
             const int64_t modes = last ? 2 * keep : n, from = inverse ? modes : n,
                           to = inverse ? n : modes, tasks = last ? n : 1;
             /* forward: rows of ones, then one column of n; back: one number, then rows of one */
-            const double lead = inverse         ? 1
-                                : axis == 0     ? sqrt((double)n)
-                                                : (double)n * sqrt((double)n),
+            const double lead = inverse     ? 1
+                                : axis == 0 ? sqrt((double)n)
+                                            : (double)n * sqrt((double)n),
                          rest = lead * below, norm = lead + rest;
             norms_of_axis(n, last ? keep : n, last, inverse, &high, &low);
             const double own = (2 * (double)from + 8) * U * (high * rest + low * norm) * 1.01 +

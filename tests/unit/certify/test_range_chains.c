@@ -14,6 +14,7 @@
 
 #include "certify/range/chain.h"
 #include "certify/range/range.h"
+#include "certify/static.h"
 #include "core/memory.h"
 #include "kernel/kernel.h"
 #include "model/network.h"
@@ -24,8 +25,8 @@
 enum { CASES = 300, MOST_LINKS = 16 };
 static mpno_rng rng;
 static mpno_ctx *ctx;
-static int met[8];
-enum { CONTRACT, SCALE_MODES, LOW_RANK, TAKE_MODES, PAIRS, REBUILD, COPIES, SCALED };
+static int met[10];
+enum { CONTRACT, SCALE_MODES, LOW_RANK, TAKE_MODES, PAIRS, REBUILD, COPIES, SCALED, WIDE, OPEN };
 
 #define assert_near(a, b)                                                                         \
     do {                                                                                          \
@@ -514,6 +515,26 @@ static void check_network(const mpno_model *model, const mpno_network *network, 
     mpno_range_close(&w);
 }
 
+/* What a line of a STATIC certificate says of its bound. */
+static void check_lines(const mpno_model *model, const mpno_network *network) {
+    const mpno_static_opts ball = {
+        .range = mpno_rng_uniform(&rng) < 0.1 ? 1e38 : exp2(uniform(-2, 8)), .embedding = 1};
+    mpno_static c;
+    assert_int_equal(mpno_static_certify(model, network, &ball, &c), MPNO_OK);
+    for (int i = 0; i < c.n_lines; i++) {
+        const mpno_static_line *l = &c.lines[i];
+        const double most = mpno_format_max(l->format), wide = ldexp(most, 126);
+        const bool scaled = l->scaling != MPNO_SCALING_NONE;
+        assert_true(l->most == (!scaled ? most : wide < 0x1.fffffep127 ? wide : 0x1.fffffep127));
+        assert_true(l->closes == (l->bound <= l->most));
+        assert_near(l->headroom, l->bound > 0 ? l->most / l->bound : INFINITY);
+        if (l->closes) assert_int_equal(l->prescale, 0);
+        if (isinf(l->bound)) assert_int_equal(l->prescale, -1);
+        met[WIDE] += scaled, met[OPEN] += isinf(l->bound);
+    }
+    mpno_static_clear(&c);
+}
+
 static void one_network(uint64_t seed) {
     quad_case q;
     quad_case_draw(ctx, seed, MPNO_F32, &q);
@@ -528,6 +549,7 @@ static void one_network(uint64_t seed) {
     }
     mpno_network *network = make_network(ctx, q.model, &opts);
     check_network(q.model, network, seed);
+    check_lines(q.model, network);
     mpno_network_destroy(&network);
     quad_case_drop(&q);
 }
@@ -553,7 +575,7 @@ static void chains_weights_and_what_is_kept(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < CASES; seed++) one_network(seed);
     for (uint64_t seed = 0; seed < 12; seed++) one_that_takes_modes(seed);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 10; i++)
         if (met[i] < 5) fail_msg("kind %d was met %d times", i, met[i]);
 }
 

@@ -728,6 +728,14 @@ static void check_walk(const mpno_model *model, const mpno_network *network, uin
             if (lone && node->op == &mpno_op_tanh) check_sizes(&w, &other, f, text), met[f]++;
             if (formulas[f].op != node->op || node->attr.adjoint) continue;
             check_sizes(&w, node, f, text), met[f]++;
+            other.attr.batch = true; /* of so many samples that sums lose digits */
+            w.capacity = (int64_t)1 << 32;
+            if (!node->attr.fixed &&
+                (node->op == &mpno_op_sigma_clip || node->op == &mpno_op_normalize ||
+                 node->op == &mpno_op_line_normalize))
+                check_sizes(&w, &other, f, text);
+            w.capacity = 1 + (int64_t)(seed % 3);
+            other.attr.batch = node->attr.batch;
         }
     }
     mpno_range_close(&w);
@@ -742,6 +750,11 @@ static void one_network(mpno_ctx *ctx, uint64_t seed, int *met) {
     opts.policy = q.policy, opts.half_format = q.half, opts.storage.exceptions = q.exceptions;
     opts.unfused = seed % 5 == 0;
     if (seed % 3 == 0) opts.transform_arithmetic = q.half;
+    if (seed % 5 == 2) far_means(q.model);
+    if (q.config.factorization == MPNO_FACTORIZATION_DENSE) { /* copies that are off */
+        opts.storage.rounding = (mpno_rounding)(seed % 4 < 2 ? 1 + seed % 2 : 0);
+        if (seed % 9 == 4) opts.storage.scaling = MPNO_SCALING_TENSOR;
+    }
     mpno_network *network = make_network(ctx, q.model, &opts);
     check_walk(q.model, network, seed, quad_case_text(&q, seed), met);
     mpno_network_destroy(&network);

@@ -25,8 +25,8 @@ enum { CASES = 240 };
 static const double MORE = 1 + 1e-9;
 static mpno_rng rng;
 static mpno_ctx *ctx;
-static int met[10];
-enum { FIXED, GROUPS, LINES, CLIP, MODULATE, BF16, HEART, LINEARS, COPIED, DRIFT };
+static int met[12];
+enum { FIXED, GROUPS, LINES, CLIP, MODULATE, BF16, HEART, LINEARS, COPIED, DRIFT, MADE, SMALL };
 static const char *const kinds[] = {"norm by running statistics",
                                     "norm by groups",
                                     "norm of columns",
@@ -36,7 +36,9 @@ static const char *const kinds[] = {"norm by running statistics",
                                     "heart",
                                     "pair of linears",
                                     "copy of a weight",
-                                    "drift that passes"};
+                                    "drift that passes",
+                                    "heart made of factors",
+                                    "small answer"};
 
 #define assert_near(a, b)                                                                         \
     do {                                                                                          \
@@ -290,6 +292,17 @@ static double heart_again(const mpno_set_walk *s, const mpno_set_heart *h, const
     return error;
 }
 
+/* |slack| of the block in which it is largest. */
+static double slack_again(const mpno_weight *w, const double *slack) {
+    double most = 0, sum = 0;
+    for (int64_t i = 0; i < w->blocks * w->rows * w->cols; i++) {
+        if (i % (w->rows * w->cols) == 0) sum = 0;
+        sum += slack[i] * slack[i];
+        most = greater(most, sqrt(sum));
+    }
+    return MORE * most;
+}
+
 static void check_walked(mpno_set_walk *s, const mpno_node *node) {
     const int edge = node->out[0];
     const mpno_edge_kind kind = s->graph->edges[edge].kind;
@@ -323,6 +336,18 @@ static void check_walked(mpno_set_walk *s, const mpno_node *node) {
         double constant;
         assert_int_equal(mpno_set_heart_slope(s, &h, &constant), MPNO_OK);
         assert_true(s->blocks[n] == constant);
+        const int made = s->graph->nodes[h.contract].in[1];
+        if (s->graph->edges[made].kind == MPNO_EDGE_BLOCKS) { /* of factors: they are off */
+            const mpno_weight *w = &s->graph->weights[s->graph->edges[made].param];
+            const size_t bytes = (size_t)(w->blocks * w->rows * w->cols) * sizeof(double);
+            double *slack = s->ranges.edges[made].slack, *none = calloc(1, bytes), exact;
+            s->ranges.edges[made].slack = none;
+            assert_int_equal(mpno_set_heart_slope(s, &h, &exact), MPNO_OK);
+            s->ranges.edges[made].slack = slack;
+            met[MADE] += isfinite(exact) && slack_again(w, slack) > 0;
+            assert_near(constant, exact + slack_again(w, slack));
+            free(none);
+        }
         const double apart = s->drift[h.x],
                      own = fmin(heart_again(s, &h, node, 0, apart),
                                 heart_again(s, &h, node, apart, 0)),
@@ -342,17 +367,6 @@ static void check_walked(mpno_set_walk *s, const mpno_node *node) {
 }
 
 /* -------- weights -------- */
-
-/* |slack| of the block in which it is largest. */
-static double slack_again(const mpno_weight *w, const double *slack) {
-    double most = 0, sum = 0;
-    for (int64_t i = 0; i < w->blocks * w->rows * w->cols; i++) {
-        if (i % (w->rows * w->cols) == 0) sum = 0;
-        sum += slack[i] * slack[i];
-        most = greater(most, sqrt(sum));
-    }
-    return MORE * most;
-}
 
 /* The first reader's copy counts. */
 static void check_param(mpno_set_walk *s, const mpno_model *model, const mpno_node *node, int i) {
@@ -429,26 +443,33 @@ static void check_network(const mpno_model *model, const mpno_network *network,
             }
         if (g->edges[node->out[0]].kind == MPNO_EDGE_BLOCKS) check_blocks(&s, node->out[0]);
     }
-    for (int trial = 0; trial < 3; trial++) { /* of any sizes, which need not be those of a run */
+    for (int trial = 0; trial < 4; trial++) { /* of any sizes, which need not be those of a run */
+        const double size = trial == 2 ? 1e12 : trial == 3 ? 1e-38 : 1;
         for (int e = 0; e < g->n_edges; e++) {
             const mpno_edge_kind kind = g->edges[e].kind;
-            off[e] = exp(2 * mpno_rng_normal(&rng));
+            off[e] = exp(2 * mpno_rng_normal(&rng)) * (trial == 3 ? 1e-40 : 1);
             s.drift[e] = exp(2 * mpno_rng_normal(&rng));
             if (kind == MPNO_EDGE_PARAM || kind == MPNO_EDGE_BLOCKS)
                 s.edges[e].error = 0.1 * off[e];
             if (kind == MPNO_EDGE_PARAM || kind == MPNO_EDGE_BLOCKS) continue;
-            s.edges[e].norm = exp(2 * mpno_rng_normal(&rng)) * (trial == 2 ? 1e12 : 1);
+            s.edges[e].norm = exp(2 * mpno_rng_normal(&rng)) * size;
             s.edges[e].most = exp(2 * mpno_rng_normal(&rng));
         }
-        for (int n = 0; n < g->n_nodes; n++)
+        for (int n = 0; n < g->n_nodes; n++) {
+            const mpno_node *node = &g->nodes[n];
+            const bool norm = node->op == &mpno_op_normalize || node->op == &mpno_op_line_normalize;
+            mpno_node bare = *node; /* without gamma and beta */
+            if (norm) bare.in[2] = bare.in[3] = -1;
+            if (g->edges[node->out[0]].kind == MPNO_EDGE_BLOCKS) continue;
             for (int q = 0; q < 4; q++) {
-                const mpno_node *node = &g->nodes[n];
-                if (g->edges[node->out[0]].kind == MPNO_EDGE_BLOCKS) continue;
                 assert_near(mpno_set_pass(&s, node, off, (mpno_set_question)q),
                             pass_again(&s, node, off, (mpno_set_question)q));
-                assert_near(mpno_set_stored(&s, node->out[0], off[0]),
-                            stored_again(&s, node->out[0], off[0]));
+                assert_near(mpno_set_pass(&s, &bare, off, (mpno_set_question)q),
+                            pass_again(&s, &bare, off, (mpno_set_question)q));
             }
+            assert_near(mpno_set_stored(&s, node->out[0], off[0]),
+                        stored_again(&s, node->out[0], off[0]));
+        }
     }
     free(off), free(seen);
     mpno_set_close(&s);
@@ -464,12 +485,20 @@ static void one_network(uint64_t seed) {
     opts.unfused = seed % 5 == 0;
     if (q.config.factorization == MPNO_FACTORIZATION_DENSE && seed % 8 == 1)
         opts.storage.rounding = MPNO_ROUND_STOCHASTIC;
+    if (seed % 5 == 2) far_means(q.model);
     mpno_network *network = make_network(ctx, q.model, &opts);
     text = quad_case_text(&q, seed);
-    check_network(q.model, network,
-                  &(mpno_set_opts){.ball = seed % 2 == 0 ? MPNO_BALL_SUP : MPNO_BALL_L2,
-                                   .radius = exp2(4 * mpno_rng_uniform(&rng) - 3),
-                                   .embedding = 5});
+    const mpno_set_opts ball = {.ball = seed % 2 == 0 ? MPNO_BALL_SUP : MPNO_BALL_L2,
+                                .radius = exp2(4 * mpno_rng_uniform(&rng) - 3),
+                                .embedding = 5};
+    mpno_set_certificate c;
+    check_network(q.model, network, &ball);
+    assert_int_equal(mpno_set_certify(q.model, network, &ball, &c), MPNO_OK);
+    const double size = sqrt((double)q.config.out_channels);
+    assert_true(c.size == (c.norm < size ? c.norm : size)); /* of numbers around 1 */
+    met[SMALL] += c.norm < size;
+    assert_true(c.vacuous == !(c.error <= c.size && c.error < INFINITY));
+    mpno_set_clear(&c);
     mpno_network_destroy(&network);
     quad_case_drop(&q);
 }
@@ -492,7 +521,7 @@ static void steps_are_their_statements(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < CASES; seed++) one_network(seed);
     one_wide_network();
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 12; i++)
         if (met[i] == 0) fail_msg("no network has a %s", kinds[i]);
 }
 
