@@ -84,7 +84,6 @@ def close_of(text, at):
 def only_bounds(text):
     """The same text with everything blanked that is not to be changed."""
     text = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", blank, text, flags=re.S)
-    text = re.sub(r"\.room = [^,}]*(?=[,}])", blank, text)
     for opening in (r"\bfor \(", r"(?<=[\w\])])\["):
         for m in re.finditer(opening, text):
             first = m.end() - 1
@@ -92,9 +91,16 @@ def only_bounds(text):
                 continue  # within another one
             last = close_of(text, first)
             text = text[:first + 1] + re.sub(r"[^\n]", " ", text[first + 1:last]) + text[last:]
-    depth, begins, out = 0, 0, ""
+    text = re.sub(r"\.room = [^,}]*(?=[,}])", blank, text)
+    depth, begins, out, values = 0, 0, "", []
     for i, c in enumerate(text):
         depth += (c == "(") - (c == ")")
+        if c == "{" and (re.search(r"[=,{]\s*$", text[:i]) or text[i - 1] == ")"):
+            values.append(depth)  # values of a variable, no block
+            depth += 1
+        elif c == "}" and values and depth == values[-1] + 1:
+            depth = values.pop()
+            continue
         if (c in ";{}" and depth == 0) or i + 1 == len(text):
             statement = text[begins:i + 1]
             plain = re.sub(r"^\s*((for|if|while) \([^;{]*?\)\s+(?=\w)|(case \w+|default):\s*)*", "", statement)

@@ -260,6 +260,7 @@ static void transforms(void **state) {
                  {2, {1, 6}, {1, 2}},
                  {3, {4, 3, 6}, {3, 2, 4}},
                  {3, {2, 5, 4}, {2, 5, 3}},
+                 {3, {2, 8, 12}, {2, 8, 7}}, /* several tasks of an axis */
                  {2, {41, 6}, {9, 4}}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -318,6 +319,17 @@ static void added_to_linear_maps(void **state) {
         check_formula(captured, (1 + 1e-9) * sqrt(all / (double)rows) + TINY);
         mpno_free(ctx, x), mpno_free(ctx, w), mpno_free(ctx, b), mpno_free(ctx, y);
     }
+    /* what is lost as the bias is added, and the small part that makes up for it */
+    const double two[2] = {1, 0x1p-58}, by[2] = {1.5, 1.25}, less = -1.25 * 0x1p-58, answer = 1.5;
+    double found;
+    assert_int_equal(mpno_captured_linear(ctx, 1, 2, 1, two, by, &less, &answer, &found), MPNO_OK);
+    check_formula(found, (1 + 1e-9) * (8 * U * fabs(less) +
+                                       1.01 * 8 * U * 0x1p-58 * sqrt(1.5 * 1.5 + 1.25 * 1.25)));
+    /* small parts of both that never meet: norms are those of whole weights */
+    const double x[2] = {1 + 0x1p-30, 1}, w[2] = {1, 1 + 0x1p-30}, y = 2 + 0x1p-29;
+    assert_int_equal(mpno_captured_linear(ctx, 1, 2, 1, x, w, NULL, &y, &found), MPNO_OK);
+    check_formula(
+        found, (1 + 1e-9) * (8 * U * 0x1p-29 + 1.01 * 8 * U * 0x1p-30 * (2 * sqrt(2) + 0x1p-30)));
     double zero[4] = {0}, none;
     assert_int_equal(mpno_captured_linear(ctx, 2, 2, 2, zero, zero, NULL, zero, &none), MPNO_OK);
     assert_true(none == TINY);
@@ -362,11 +374,14 @@ static void added_to_gelu(void **state) {
 
 /* Of one mode: complex numbers as above, an imaginary part of x or of W at a time. */
 static void added_to_contractions(void **state) {
-    enum { N = 3, M = 2, PLANE = N * M };
+    enum { N = 2, M = 2, PLANE = N * M };
     static const double weights[2] = {1, 2};
     (void)state;
-    for (int kind = 0; kind < 8; kind++) {
-        const double in_x = kind % 2 == 1 ? 0x1p-30 : 0, in_w = kind / 2 % 2 == 1 ? 0x1p-30 : 0;
+    for (int kind = 0; kind < 8; kind++) { /* 2^-25: just below the bits of sums of four */
+        const double in_x = kind % 4 == 3   ? 0x1p-30
+                            : kind % 2 == 1 ? 0x1p-25
+                                            : 0,
+                     in_w = kind / 2 % 2 == 1 ? 0x1p-30 : 0;
         const bool turned = kind >= 4; /* W is imaginary, else real */
         const int n = kind % 4 == 3 ? 1 : N;
         double x[2 * 2 * N] = {0}, w[2 * PLANE] = {0}, y[2 * 2 * M] = {0}, captured, sum = 0;
@@ -404,6 +419,13 @@ static void added_to_contractions(void **state) {
         assert_int_equal(mpno_captured_contract(ctx, &modes, &captured), MPNO_OK);
         check_formula(captured, (1 + 1e-9) * sqrt(sum) + TINY);
     }
+    /* small parts that never meet, as above */
+    const double x[4] = {1 + 0x1p-30, 1}, w[4] = {1, 1 + 0x1p-30}, y[2] = {2 + 0x1p-29};
+    const mpno_captured_modes one = {.modes = 1, .inputs = 2, .outputs = 1, .x = x, .w = w, .y = y};
+    double found;
+    assert_int_equal(mpno_captured_contract(ctx, &one, &found), MPNO_OK);
+    check_formula(
+        found, (1 + 1e-9) * (8 * U * 0x1p-29 + 1.5 * 12 * U * 0x1p-30 * (2 * sqrt(2) + 0x1p-30)));
 }
 
 /* Largest Frobenius norm of leading parts and of rests of the matrices of an axis. */
@@ -436,7 +458,7 @@ static void added_to_transforms(void **state) {
     for (int kind = 0; kind < 16; kind++) {
         const int64_t n = kind % 2 == 0 ? 8 : 4, keep = n / 2 + 1, points = n * n;
         const bool inverse = kind / 2 % 2 == 1;
-        const double below = kind / 4 % 2 == 1 && n == 4 ? 0x1p-40 : 0, size = 1 + below,
+        const double below = kind / 4 % 2 == 1 && n == 4 ? 0x1p-26 : 0, size = 1 + below,
                      spoil = kind >= 8 ? 0x1p-20 : 0;
         double field[MOST * MOST], spectrum[MOST * 5 * 2] = {0}, captured, high, low, off = 0;
         const mpno_fft_problem p = {.kind = MPNO_FFT_REAL,
