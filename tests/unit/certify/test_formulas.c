@@ -516,9 +516,41 @@ static void bounds_are_their_statements(void **state) {
                 check(&formulas[i], grid, variant, variant / 2 % 2 == 0 ? MPNO_F64 : MPNO_F32);
 }
 
+/* A share of roundings below 1/2, and a learned limit of a size whose square is a number, have a
+ * bound; beyond there is none. */
+static void bounds_end_where_they_say(void **state) {
+    static const double units[] = {0.3, 0.49, 0.5, 0.7},
+                        limits[] = {0x1p-99, 0x1.8p-101, 0x1.8p99, 0x1p101};
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const int64_t size[3] = {5};
+        const bool learned_limit = i >= 4;
+        rig r;
+        rig_create_as(&r, ctx, (rig_kind){.arithmetic = MPNO_F64, .rank = 3}, 1, size,
+                      MPNO_FFT_PLAIN);
+        r.batch = 1, r.attr.scale = 0.7;
+        const int in[2] = {rig_operand(&r, 'f'),
+                           learned_limit ? rig_operand(&r, 'x') : rig_operand(&r, 'f')};
+        const int out = rig_add(&r, learned_limit ? &mpno_op_learned_tanh : &mpno_op_add, 2, in);
+        mpno_bound_call c = {.graph = r.graph,
+                             .node = &r.graph->nodes[r.graph->edges[out].producer],
+                             .arithmetic = MPNO_F64,
+                             .unit = learned_limit ? 0x1p-53 : units[i],
+                             .eta = 0x1p-1074,
+                             .captured = -1,
+                             .in = {draw_bound(), draw_bound()},
+                             .out = draw_bound()};
+        if (learned_limit) c.in[1].most = limits[i - 4];
+        const bool none = learned_limit ? i % 2 == 1 : units[i] >= 0.5;
+        assert_true(isinf(c.node->op->bound(&c)) == none);
+        rig_destroy(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bound_has_a_formula),
+        cmocka_unit_test(bounds_end_where_they_say),
         cmocka_unit_test(bounds_are_their_statements),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
