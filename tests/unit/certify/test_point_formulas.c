@@ -35,7 +35,7 @@ static const char *const kinds[] = {"spectrum that weighs 2", "saving",
 #define assert_near(a, b)                                                                    \
     do {                                                                                     \
         const double a_ = (a), b_ = (b);                                                     \
-        if (!(a_ == b_ || fabs(a_ - b_) <= 1e-11 * fabs(b_)))                                \
+        if (!(a_ == b_ || (isfinite(b_) && fabs(a_ - b_) <= 1e-11 * fabs(b_))))              \
             fail_msg("line %d: %s is %.15g, %s %.15g (%s)", __LINE__, #a, a_, #b, b_, text); \
     } while (0)
 

@@ -656,7 +656,7 @@ static void clear(mpno_range *r) {
 /* What is no number is no bound, as infinity. */
 static bool near(double a, double b, double size) {
     if (!isfinite(a) && !isfinite(b)) return signbit(a) == signbit(b) || a != a || b != b;
-    return a == b || fabs(a - b) <= 1e-11 * fabs(b) + 1e-13 * size;
+    return isfinite(a) && isfinite(b) && fabs(a - b) <= 1e-11 * fabs(b) + 1e-13 * size;
 }
 
 static void compare(const walk *w, const mpno_node *node, const mpno_range *y,

@@ -20,7 +20,7 @@ static mpno_rng rng;
 #define assert_near(a, b)                                                         \
     do {                                                                          \
         const double a_ = (a), b_ = (b);                                          \
-        if (!(a_ == b_ || fabs(a_ - b_) <= 1e-11 * fabs(b_)))                     \
+        if (!(a_ == b_ || (isfinite(b_) && fabs(a_ - b_) <= 1e-11 * fabs(b_))))   \
             fail_msg("line %d: %s is %.15g, %s %.15g", __LINE__, #a, a_, #b, b_); \
     } while (0)
 
@@ -98,8 +98,8 @@ static void functions_of_one_value(void **state) {
     assert_true(isfinite(mpno_plane_tanh(PI / 2 - 4e-6).bend));
     assert_true(isinf(mpno_plane_arcsinh(1 - 1.5e-6).grow));
     assert_true(isfinite(mpno_plane_arcsinh(1 - 3e-6).grow));
-    mpno_plane_bound b = mpno_plane_learned_tanh(1, 0.5), c = mpno_plane_tanh(0.5);
-    assert_true(b.bend > c.bend && b.bend < c.bend * (1 + 1e-9)); /* v / a is rounded upwards */
+    const double bend = mpno_plane_tanh(0.5).bend, learned = mpno_plane_learned_tanh(1, 0.5).bend;
+    assert_true(learned > bend && learned < bend * (1 + 1e-9)); /* v / a is rounded upwards */
 }
 
 /* -------- D7, D10 and D12: sums over waves -------- */
@@ -369,12 +369,9 @@ static void rule_again(const mpno_strip_walk *w, const mpno_node *node, int r,
     *y->all_imag += *mpno_strip_at(w, node->in[1], r).all_imag;
 }
 
-static void draw(double *x, int64_t n, double most) {
-    for (int64_t i = 0; i < n; i++) x[i] = most * mpno_rng_uniform(&rng);
-}
-
 static void draw_state(mpno_strip_field f) {
-    draw(f.size, f.channels, 2), draw(f.imag, f.channels, 0.3);
+    for (int64_t c = 0; c < f.channels; c++)
+        f.size[c] = 2 * mpno_rng_uniform(&rng), f.imag[c] = 0.3 * mpno_rng_uniform(&rng);
     *f.all = length(f.size, f.channels) * (0.7 + 0.3 * mpno_rng_uniform(&rng));
     *f.all_imag = length(f.imag, f.channels) * (0.7 + 0.3 * mpno_rng_uniform(&rng));
 }
@@ -545,15 +542,13 @@ static void what_a_run_shows(void **state) {
         assert_ok(ctx, mpno_network_forward(w->network, 1, x, y));
         mpno_network_observe(w->network, NULL);
         assert_ok(ctx, mpno_strip_look(w, x, y));
-        int fields = 0;
         one_field(w, w->edges->input, x);
         for (int e = 0; e < w->graph->n_edges; e++)
             if (all.data[e] != NULL && w->graph->edges[e].kind == MPNO_EDGE_FIELD)
-                one_field(w, e, all.data[e]), fields++;
+                one_field(w, e, all.data[e]);
         for (int n = 0; n < w->graph->n_nodes; n++)
             if (w->graph->nodes[n].op == &mpno_op_fft_inverse)
                 one_spectrum(w, &w->graph->nodes[n], all.data[w->graph->nodes[n].in[0]]);
-        assert_true(fields > 10);
         for (int e = 0; e < 256; e++) free(all.data[e]);
         free(x), free(y);
         close_walk(w);
