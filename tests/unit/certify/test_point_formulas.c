@@ -279,7 +279,7 @@ static void one_certificate(const quad_case *q, const mpno_model *model) {
     memcpy(opts.output_grid, q->opts.output_grid, sizeof opts.output_grid);
     for (int d = 0; d < q->config.ndim; d++) {
         opts.norms.measure[d] = 0.5 + 2 * mpno_rng_uniform(&rng);
-        opts.norms.one_sided[d] = mpno_rng_uniform(&rng) < 0.3;
+        opts.norms.one_sided[d] = q->domain.one_sided[d];
     }
     mpno_certifier *certifier;
     mpno_point point;
