@@ -361,8 +361,27 @@ static void one_case(uint64_t seed) {
     quad_case_drop(&q);
 }
 
+/* Tensors of more numbers than are summed up at once, of which a frequency's row is no divisor. */
+static void one_large_network(void) {
+    const int64_t grid[2] = {40, 40};
+    mpno_fno_config c = small_config(2);
+    c.hidden_channels = 3, c.n_layers = 1;
+    c.n_modes[0] = c.n_modes[1] = 40;
+    mpno_model *model = make_model(ctx, &c, MPNO_F64);
+    mpno_network_opts opts = make_opts(2, grid, 1, false, "full", MPNO_F16);
+    opts.unfused = opts.accurate = true;
+    mpno_network *network = make_network(ctx, model, &opts);
+    double *x = make_data(MPNO_F64, 2 * 40 * 40, 3);
+    text = "large";
+    one_running(model, network, x, NULL, 0);
+    free(x);
+    mpno_network_destroy(&network);
+    mpno_model_destroy(&model);
+}
+
 static void running_bounds_are_their_statement(void **state) {
     (void)state;
+    one_large_network();
     for (uint64_t seed = 0; seed < CASES; seed++) one_case(seed);
     for (int i = 0; i < 6; i++)
         if (met[i] == 0) fail_msg("no network has a %s", kinds[i]);
