@@ -289,7 +289,8 @@ def main():
         results.append({"family": m.family, "file": m.file, "at": m.at, "what": m.what, "line": m.line, "killer": killer})
         if killer is None:
             print(f"survives: {m.file}:{m.at}: {m.what}: {m.line}", flush=True)
-        (build / "results.json").write_text(json.dumps(results, indent=1))
+        (build / "results.new").write_text(json.dumps(results, indent=1))
+        (build / "results.new").replace(build / "results.json")
     tell(results)
     print(f"{time.monotonic() - begin:.0f} s for {len(results)} mutants; {left} that no test can kill were left out")
     return 0

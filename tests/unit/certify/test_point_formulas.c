@@ -278,7 +278,8 @@ static void one_certificate(const quad_case *q, const mpno_model *model) {
     memcpy(opts.grid, q->opts.grid, sizeof opts.grid);
     memcpy(opts.output_grid, q->opts.output_grid, sizeof opts.output_grid);
     for (int d = 0; d < q->config.ndim; d++) {
-        opts.norms.measure[d] = 0.5 + 2 * mpno_rng_uniform(&rng);
+        const bool given = mpno_rng_uniform(&rng) < 0.7; /* else 1 */
+        opts.norms.measure[d] = given ? 0.5 + 2 * mpno_rng_uniform(&rng) : 0;
         opts.norms.one_sided[d] = q->domain.one_sided[d];
     }
     mpno_certifier *certifier;
@@ -322,7 +323,8 @@ static void one_certificate(const quad_case *q, const mpno_model *model) {
     }
     double measure = 1, slopes = 1, factor[3];
     for (int d = 0; d < q->config.ndim; d++) {
-        const double a = opts.norms.measure[d], h = a / (double)grid[d];
+        const double a = opts.norms.measure[d] > 0 ? opts.norms.measure[d] : 1,
+                     h = a / (double)grid[d];
         measure *= a, slopes += pow((opts.norms.one_sided[d] ? 5.2 : 1) / h, 2);
     }
     factor[0] = sqrt(measure * (q->config.complex_data ? 2 : 1));
