@@ -47,7 +47,7 @@ __attribute__((unused)) static double mpno_no_root(double x) {
 # statements that compute no bound
 LEAVE = re.compile(r"(const )?((int|int32_t|int64_t|size_t|bool)\b|(double|void) \*|mpno_planes)|enum\b|assert\b|MPNO_CHECK|snprintf|"
                    r"mem(cpy|set)|(MPNO_TRY\(|((const )?mpno_status )?status =\s*)?mpno_(alloc|free|parallel)|"
-                   r"(MPNO_TRY\(|\(void\))?\w+->(kernels->)?gemm|\w[.](room|values|row) =")
+                   r"(MPNO_TRY\(|\(void\))?\w+->(kernels->)?gemm|\w[.](room|values|row) =|x->together =")
 
 
 def read_table():
