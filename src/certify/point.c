@@ -10,6 +10,8 @@
 #include "kernel/field_kernels.h"
 
 #define U 0x1p-53
+/* What underflow may take, of all numbers together; and squares that vanish. */
+#define TINY 0x1p-500
 
 struct mpno_certifier {
     mpno_ctx *ctx;
@@ -104,13 +106,12 @@ static double encode(mpno_certifier *c, const double *input) {
     for (int64_t i = 0; i < c->in_values; i++) c->x[i] = input[i];
     if (n == NULL) return 0;
     for (int64_t i = 0; i < c->in_values; i++) {
-        const double off =
-            4 * U * (fabs(input[i]) + fabs(mean_at(n, i))) / std_at(n, i) + 0x1p-1073;
+        const double off = 4 * U * (fabs(input[i]) + fabs(mean_at(n, i))) / std_at(n, i);
         sum += off * off;
     }
     mpno_normalizer_encode(n, MPNO_F64, c->x, c->in_values);
     const double rows = (double)(c->in_values / mpno_model_config(c->model)->in_channels);
-    return sqrt(sum / rows) * (1 + 1e-9);
+    return sqrt(sum / rows) * (1 + 1e-9) + TINY;
 }
 
 /* The shadow's answer in physical units; gives the norm of its distance from the exact one. */
@@ -120,13 +121,12 @@ static double decode(mpno_certifier *c) {
     double most = 0, sum = 0;
     if (n == NULL) return error;
     for (int64_t i = 0; i < c->out_values; i++) {
-        const double std = std_at(n, i),
-                     off = 4 * U * (fabs(c->y[i]) * std + fabs(mean_at(n, i))) + 0x1p-1073;
+        const double std = std_at(n, i), off = 4 * U * (fabs(c->y[i]) * std + fabs(mean_at(n, i)));
         most = fmax(most, std);
         sum += off * off;
     }
     mpno_normalizer_decode(n, MPNO_F64, c->y, c->out_values);
-    return (most * error + sqrt(sum / (double)c->grid.points)) * (1 + 1e-9);
+    return (most * error + sqrt(sum / (double)c->grid.points)) * (1 + 1e-9) + TINY;
 }
 
 /* -------- distances -------- */

@@ -109,15 +109,9 @@ static mpno_status make_states(mpno_strip_walk *w) {
     return MPNO_OK;
 }
 
-static double largest(const double *x, size_t n) {
-    double most = 0;
-    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(x[i]));
-    return most;
-}
-
-static mpno_status prepare(mpno_strip_walk *w, const mpno_strip_opts *opts, const double *input,
-                           size_t n_in) {
-    const mpno_set_opts ball = {.ball = MPNO_BALL_SUP, .radius = fmax(1, largest(input, n_in))};
+/* Of the walk of a set slopes and norms of weights are asked alone, which are those of any ball. */
+static mpno_status prepare(mpno_strip_walk *w, const mpno_strip_opts *opts) {
+    const mpno_set_opts ball = {.ball = MPNO_BALL_SUP, .radius = 1};
     mpno_waves_make(w->model->config.ndim, opts->grid, &w->waves);
     MPNO_TRY(mpno_running_create(w->network, w->model, &w->running));
     MPNO_TRY(mpno_set_walk_along(w->model, w->network, &ball, &w->set));
@@ -219,11 +213,11 @@ static void say_open(const mpno_strip_walk *w, mpno_strip *out) {
 }
 
 static mpno_status certify(mpno_strip_walk *w, const mpno_strip_opts *opts, const double *input,
-                           size_t n_in, mpno_strip *out) {
+                           mpno_strip *out) {
     double *y, square = 0;
     const int64_t points = w->graph->grids[0].points,
                   values = points * w->model->config.out_channels;
-    MPNO_TRY(prepare(w, opts, input, n_in));
+    MPNO_TRY(prepare(w, opts));
     MPNO_TRY(mpno_alloc_array(w->ctx, (size_t)values, sizeof *y, &y));
     const mpno_status status = mpno_strip_look(w, input, y);
     for (int64_t i = 0; status == MPNO_OK && i < values; i++) square += y[i] * y[i];
@@ -241,8 +235,6 @@ static mpno_status certify(mpno_strip_walk *w, const mpno_strip_opts *opts, cons
 mpno_status mpno_strip_certify(mpno_model *model, const mpno_strip_opts *opts, const double *input,
                                mpno_strip *out) {
     mpno_strip_walk *w;
-    size_t n_in = (size_t)model->config.in_channels;
-    for (int d = 0; d < model->config.ndim; d++) n_in *= (size_t)opts->grid[d];
     *out = (mpno_strip){.error = INFINITY, .rest = INFINITY, .rest_error = INFINITY};
     if (model->config.complex_data) {
         snprintf(out->open, sizeof out->open, "no bound is known of complex fields");
@@ -253,7 +245,7 @@ mpno_status mpno_strip_certify(mpno_model *model, const mpno_strip_opts *opts, c
     MPNO_TRY(mpno_alloc(model->ctx, sizeof *w, &w));
     *w = (mpno_strip_walk){.ctx = model->ctx, .model = model, .stuck = -1};
     mpno_status status = make_network(w, opts);
-    if (status == MPNO_OK) status = certify(w, opts, input, n_in, out);
+    if (status == MPNO_OK) status = certify(w, opts, input, out);
     out->closes = status == MPNO_OK && out->error < out->size;
     if (status == MPNO_OK && !out->closes) say_open(w, out);
     close_walk(w);

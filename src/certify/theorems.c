@@ -351,7 +351,7 @@ static mpno_status fill_butterflies(const mpno_theorem_grid *g, mpno_format form
         mean_product(g, k + i * MPNO_THEOREM_AXES, with, NULL, sampled);
         /* kept are -n/2 .. n/2 - 1 of each axis: n/2 is its own conjugate */
         for (int d = 0; d < g->ndim; d++)
-            mode = mode * g->n + (k[i * MPNO_THEOREM_AXES + d] + g->n / 2 + g->n) % g->n;
+            mode = mode * g->n + (k[i * MPNO_THEOREM_AXES + d] + g->n / 2) % g->n;
         for (int part = 0; part < 2; part++)
             got[part] = mpno_format_round(spectrum[2 * mode + part], format) - sampled[part];
         out[i].butterflies = overflow ? INFINITY : hypot(got[0], got[1]);

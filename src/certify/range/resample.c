@@ -49,7 +49,7 @@ mpno_status mpno_range_interpolate(mpno_range_walk *w, const mpno_node *node) {
     mpno_range *y = mpno_range_out(w, node);
     double most = 1, squares = 1;
     for (int d = 0; d < lines->ndim; d++) {
-        double rows = 1, columns = 1;
+        double rows, columns;
         if (lines->matrix[d] == NULL) continue;
         norms(lines->matrix[d], lines->to[d], lines->from[d], &rows, &columns);
         most *= rows * (1 + 4 * mpno_range_unit(w)); /* f64 sums, rounded once */

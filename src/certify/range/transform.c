@@ -128,9 +128,9 @@ mpno_status mpno_range_line_forward(mpno_range_walk *w, const mpno_node *node) {
     if (!plain) return MPNO_OK;
     const double cap = w->assume_tanh && w->tamed[node->out[0]] ? 1 : INFINITY;
     for (int64_t c = 0; c < y->channels; c++) {
-        const double most = fmin(x->most[c], cap) + mpno_range_guard(w, 2 * n * x->most[c]),
-                     rms = fmin(x->rms[c], cap);
-        y->most[c] = s * n * fmin(most, sqrt(lines) * rms) * (1 + error);
+        const double most = fmin(x->most[c], cap), rms = fmin(x->rms[c], cap);
+        y->most[c] = s * n * fmin(most, sqrt(lines) * rms) * (1 + error) +
+                     mpno_range_guard(w, 2 * n * most); /* however small the sums of all are */
         y->rms[c] = s * n * rms * (1 + error * total); /* the mean of a line's means */
     }
     return MPNO_OK;

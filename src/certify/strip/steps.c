@@ -33,16 +33,6 @@ static void tidy(const mpno_strip_field *f) {
         fmin(fmin(*f->all_imag, *f->all), MPNO_ENLARGED * mpno_strip_norm(f->imag, f->channels));
 }
 
-/* What holds in a wider strip holds in a narrower one. */
-static void inherit(const mpno_strip_walk *w, int edge) {
-    for (int r = MPNO_RADII - 2; r >= 0; r--) {
-        const mpno_strip_field here = mpno_strip_at(w, edge, r),
-                               wider = mpno_strip_at(w, edge, r + 1);
-        for (int64_t i = 0; i < 2 * here.channels + 2; i++)
-            here.size[i] = fmin(here.size[i], wider.size[i]);
-    }
-}
-
 /* Statement D12: the field's coefficients in a ball are those that the run showed, off by what the
  * two networks differ and by aliases; those beyond it fall off as the wider strip says. */
 static void anchor(const mpno_strip_walk *w, int edge) {
@@ -82,6 +72,8 @@ static bool lost(const mpno_strip_walk *w, const mpno_node *node, int radius) {
     return false;
 }
 
+/* No bound of a narrower strip is above that of a wider one: rules and sums grow with the radius,
+ * and with bounds of operands. */
 static void strips_of(mpno_strip_walk *w, int index) {
     const mpno_node *node = &w->graph->nodes[index];
     const int edge = node->out[0];
@@ -97,7 +89,6 @@ static void strips_of(mpno_strip_walk *w, int index) {
         rule(w, node, r);
         tidy(&y);
     }
-    inherit(w, edge);
     anchor(w, edge);
     for (int r = 0; r < MPNO_RADII; r++) {
         const mpno_strip_field y = mpno_strip_at(w, edge, r);

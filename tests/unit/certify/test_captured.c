@@ -260,6 +260,7 @@ static void transforms(void **state) {
                  {2, {1, 6}, {1, 2}},
                  {3, {4, 3, 6}, {3, 2, 4}},
                  {3, {2, 5, 4}, {2, 5, 3}},
+                 {3, {2, 8, 12}, {2, 8, 7}}, /* several tasks of an axis */
                  {2, {41, 6}, {9, 4}}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -267,8 +268,239 @@ static void transforms(void **state) {
             one_transform(cases[i].ndim, cases[i].size, cases[i].keep, accurate);
 }
 
+/* ---- what is added for what a run cannot show ---- */
+
+/* Cases in which everything is exact, so that nothing is captured but the bounds of what a rounding
+ * might have been: those are formulas. */
+static void check_formula(double captured, double known) {
+    if (!(fabs(captured - known) <= 1e-11 * known))
+        fail_msg("captured %.15g, its formula says %.15g", captured, known);
+}
+
+static const double U = 0x1p-53, TINY = 0x1p-1000;
+
+/* x and w of few bits, or with a part 2^-30 below the leading one: sums of products in quarters of
+ * 2^-30 are exact. `both`: of one product, whose last part 2^-60 no f64 has. */
+static void added_to_linear_maps(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) { /* nothing below, in x, in w, in both */
+        const int64_t rows = 130, n = kind == 3 ? 1 : 4, m = 3;
+        double *x = draw(rows * n, 0, 0), *w = draw(m * n, 0, 0), *b = draw(m, 0, 0),
+               *y = draw(rows * m, 0, 0), captured, all = 0;
+        const double in_x = kind % 2 == 1 ? 0x1p-30 : 0, in_w = kind >= 2 ? 0x1p-30 : 0;
+        for (int64_t i = 0; i < rows * n; i++) x[i] = 1 + (double)(i % 3) / 4 + in_x;
+        for (int64_t i = 0; i < m * n; i++) w[i] = 1 + (double)(i % 2) / 2 + in_w;
+        for (int64_t o = 0; o < m; o++) b[o] = kind == 0 ? 0x1p-60 * (double)(1 + o) : 0;
+        for (int64_t first = 0; first < rows; first += 64) { /* of a task */
+            const int64_t end = first + 64 < rows ? first + 64 : rows;
+            double misses = 0, high = 0, low = 0, w_high = 0, w_low = 0;
+            for (int64_t i = 0; i < m * n; i++)
+                w_high += (w[i] - in_w) * (w[i] - in_w), w_low += in_w * in_w;
+            for (int64_t r = first; r < end; r++)
+                for (int64_t o = 0; o < m; o++) {
+                    double lead = 0, rest = 0, last = 0;
+                    for (int64_t i = 0; i < n; i++) {
+                        const double p = x[r * n + i] - in_x, q = w[o * n + i] - in_w;
+                        lead += p * q, rest += p * in_w + in_x * q, last += in_x * in_w;
+                    }
+                    y[r * m + o] = lead + rest;
+                    /* the distance from y, and 4 u of all that was added to find it */
+                    const double miss = last + b[o] + 4 * U * (rest + b[o] + rest + last);
+                    misses += miss * miss;
+                }
+            for (int64_t i = first * n; i < end * n; i++)
+                high += (x[i] - in_x) * (x[i] - in_x), low += in_x * in_x;
+            const double off = 1.01 * (double)(2 * n + 4) * U *
+                               (sqrt(low) * (sqrt(w_high) + sqrt(w_low)) + sqrt(high * w_low)),
+                         norm = sqrt(misses) + off;
+            all += norm * norm;
+        }
+        assert_int_equal(mpno_captured_linear(ctx, rows, n, m, x, w, b, y, &captured), MPNO_OK);
+        check_formula(captured, (1 + 1e-9) * sqrt(all / (double)rows) + TINY);
+        mpno_free(ctx, x), mpno_free(ctx, w), mpno_free(ctx, b), mpno_free(ctx, y);
+    }
+    /* what is lost as the bias is added, and the small part that makes up for it */
+    const double two[2] = {1, 0x1p-58}, by[2] = {1.5, 1.25}, less = -1.25 * 0x1p-58, answer = 1.5;
+    double found;
+    assert_int_equal(mpno_captured_linear(ctx, 1, 2, 1, two, by, &less, &answer, &found), MPNO_OK);
+    check_formula(found, (1 + 1e-9) * (8 * U * fabs(less) +
+                                       1.01 * 8 * U * 0x1p-58 * sqrt(1.5 * 1.5 + 1.25 * 1.25)));
+    /* small parts of both that never meet: norms are those of whole weights */
+    const double x[2] = {1 + 0x1p-30, 1}, w[2] = {1, 1 + 0x1p-30}, y = 2 + 0x1p-29;
+    assert_int_equal(mpno_captured_linear(ctx, 1, 2, 1, x, w, NULL, &y, &found), MPNO_OK);
+    check_formula(
+        found, (1 + 1e-9) * (8 * U * 0x1p-29 + 1.01 * 8 * U * 0x1p-30 * (2 * sqrt(2) + 0x1p-30)));
+    double zero[4] = {0}, none;
+    assert_int_equal(mpno_captured_linear(ctx, 2, 2, 2, zero, zero, NULL, zero, &none), MPNO_OK);
+    assert_true(none == TINY);
+}
+
+/* Sums of n products of leading parts have 53 bits. */
+static void parts_have_as_many_bits_as_sums_leave(void **state) {
+    (void)state;
+    assert_int_equal(mpno_captured_bits(1), 26);
+    assert_int_equal(mpno_captured_bits(2), 26);
+    assert_int_equal(mpno_captured_bits(3), 25);
+    assert_int_equal(mpno_captured_bits(64), 23);
+    assert_int_equal(mpno_captured_bits(65), 23);
+    assert_int_equal(mpno_captured_bits(129), 22);
+    for (int bits = 10; bits < 27; bits++) {
+        double x[64], high[64], low[64], of_high = 0, of_low = 0;
+        for (int i = 0; i < 64; i++) x[i] = 2 * mpno_rng_uniform(&rng) - 1;
+        x[5] = 0.75;
+        const mpno_split s = mpno_captured_split(x, 64, bits, high, low);
+        for (int i = 0; i < 64; i++) { /* multiples of 2^-bits below 1, and what is left */
+            assert_true(high[i] == nearbyint(ldexp(x[i], bits)) * ldexp(1, -bits));
+            assert_true(high[i] + low[i] == x[i]);
+            of_high += high[i] * high[i], of_low += low[i] * low[i];
+        }
+        check_formula(s.high, of_high);
+        check_formula(s.low, of_low);
+    }
+}
+
+static void added_to_gelu(void **state) {
+    double x[30], y[30], sum = 0;
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        x[i] = 2 * mpno_rng_normal(&rng), y[i] = 0.5 * x[i] * erfc(-x[i] * sqrt(0.5));
+        const double off = x[i] > 0 ? 2.5 * x[i] : 11 * fabs(y[i]) + fabs(x[i]) / 2;
+        sum += off * off * U * U;
+    }
+    check_formula(mpno_captured_gelu(10, 3, x, y), (1 + 1e-9) * sqrt(sum / 10) + TINY);
+    x[0] = y[0] = 0;
+    assert_true(mpno_captured_gelu(1, 1, x, y) == TINY);
+}
+
+/* Of one mode: complex numbers as above, an imaginary part of x or of W at a time. */
+static void added_to_contractions(void **state) {
+    enum { N = 2, M = 2, PLANE = N * M };
+    static const double weights[2] = {1, 2};
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) { /* 2^-25: just below the bits of sums of four */
+        const double in_x = kind % 4 == 3   ? 0x1p-30
+                            : kind % 2 == 1 ? 0x1p-25
+                                            : 0,
+                     in_w = kind / 2 % 2 == 1 ? 0x1p-30 : 0;
+        const bool turned = kind >= 4; /* W is imaginary, else real */
+        const int n = kind % 4 == 3 ? 1 : N;
+        double x[2 * 2 * N] = {0}, w[2 * PLANE] = {0}, y[2 * 2 * M] = {0}, captured, sum = 0;
+        for (int i = 0; i < n * M; i++)
+            w[(turned ? n * M : 0) + i] = 1 + (double)(i % 2) / 2 + in_w;
+        for (int mode = 0; mode < 2; mode++) {
+            double high = 0, low = 0, misses = 0, w_high = 0, w_low = 0;
+            for (int i = 0; i < n; i++) {
+                x[mode * 2 * n + i] = 1 + (double)((i + mode) % 3) / 4 + in_x;
+                const double lead = x[mode * 2 * n + i] - in_x;
+                high += lead * lead, low += in_x * in_x;
+            }
+            for (int i = 0; i < n * M; i++) {
+                const double lead = w[(turned ? n * M : 0) + i] - in_w;
+                w_high += lead * lead, w_low += in_w * in_w;
+            }
+            for (int o = 0; o < M; o++) {
+                double lead = 0, rest = 0, last = 0;
+                for (int i = 0; i < n; i++) {
+                    const double p = x[mode * 2 * n + i] - in_x,
+                                 q = w[(turned ? n * M : 0) + i * M + o] - in_w;
+                    lead += p * q, rest += p * in_w + in_x * q, last += in_x * in_w;
+                }
+                y[mode * 2 * M + (turned ? M : 0) + o] = lead + rest;
+                const double miss = last + 4 * U * (2 * rest + last);
+                misses += miss * miss;
+            }
+            const double off = 1.5 * (double)(4 * n + 4) * U *
+                               (sqrt(low) * (sqrt(w_high) + sqrt(w_low)) + sqrt(high * w_low)),
+                         norm = sqrt(misses) + off;
+            sum += weights[mode] * norm * norm;
+        }
+        const mpno_captured_modes modes = {
+            .modes = 2, .inputs = n, .outputs = M, .weights = weights, .x = x, .w = w, .y = y};
+        assert_int_equal(mpno_captured_contract(ctx, &modes, &captured), MPNO_OK);
+        check_formula(captured, (1 + 1e-9) * sqrt(sum) + TINY);
+    }
+    /* small parts that never meet, as above */
+    const double x[4] = {1 + 0x1p-30, 1}, w[4] = {1, 1 + 0x1p-30}, y[2] = {2 + 0x1p-29};
+    const mpno_captured_modes one = {.modes = 1, .inputs = 2, .outputs = 1, .x = x, .w = w, .y = y};
+    double found;
+    assert_int_equal(mpno_captured_contract(ctx, &one, &found), MPNO_OK);
+    check_formula(
+        found, (1 + 1e-9) * (8 * U * 0x1p-29 + 1.5 * 12 * U * 0x1p-30 * (2 * sqrt(2) + 0x1p-30)));
+}
+
+/* Largest Frobenius norm of leading parts and of rests of the matrices of an axis. */
+static void norms_of_axis(int64_t n, int64_t keep, bool last, bool inverse, double *high,
+                          double *low) {
+    const double shift =
+        ldexp(1.5, 53 - mpno_captured_bits(4 * (inverse ? last ? 2 * keep : keep : n)));
+    double sums[2][2] = {{0}};
+    for (int64_t k = 0; k < keep; k++)
+        for (int64_t p = 0; p < n; p++) {
+            const int64_t f = last ? k : k - keep / 2;
+            long double root[2];
+            mpno_root(((f * p) % n + n) % n, n, &root[0], &root[1]);
+            for (int i = 0; i < 2; i++) {
+                if (last && inverse && k > 0 && 2 * k != n) root[i] *= 2;
+                const double lead = ((double)root[i] + shift) - shift;
+                sums[last ? 0 : i][0] += lead * lead;
+                sums[last ? 0 : i][1] += (double)((root[i] - lead) * (root[i] - lead));
+            }
+        }
+    *high = sqrt(fmax(sums[0][0], sums[1][0])), *low = sqrt(fmax(sums[0][1], sums[1][1]));
+}
+
+/* A constant of n x n points, which becomes n^2 times itself at frequency 0 and nothing else,
+ * exactly; and back. `below` lies under the leading part of the first axis (of 4 points, whose
+ * roots are whole). */
+static void added_to_transforms(void **state) {
+    enum { MOST = 8 };
+    (void)state;
+    for (int kind = 0; kind < 16; kind++) {
+        const int64_t n = kind % 2 == 0 ? 8 : 4, keep = n / 2 + 1, points = n * n;
+        const bool inverse = kind / 2 % 2 == 1;
+        const double below = kind / 4 % 2 == 1 && n == 4 ? 0x1p-26 : 0, size = 1 + below,
+                     spoil = kind >= 8 ? 0x1p-20 : 0;
+        double field[MOST * MOST], spectrum[MOST * 5 * 2] = {0}, captured, high, low, off = 0;
+        const mpno_fft_problem p = {.kind = MPNO_FFT_REAL,
+                                    .arithmetic = MPNO_F64,
+                                    .ndim = 2,
+                                    .size = {n, n},
+                                    .keep = {n, keep}};
+        for (int64_t i = 0; i < points; i++) field[i] = size;
+        spectrum[(n / 2 * keep) * 2] = size; /* frequency 0 of the first axis is in the middle */
+        if (inverse) field[3] += spoil;      /* what was computed is off by what is seen */
+        if (!inverse) spectrum[(n / 2 * keep + 1) * 2] += spoil;
+        for (int axis = 0; axis < 2; axis++) {
+            const bool last = inverse ? axis == 1 : axis == 0;
+            const int64_t modes = last ? 2 * keep : n, from = inverse ? modes : n,
+                          to = inverse ? n : modes, tasks = last ? n : 1;
+            /* forward: rows of ones, then one column of n; back: one number, then rows of one */
+            const double lead = inverse     ? 1
+                                : axis == 0 ? sqrt((double)n)
+                                            : (double)n * sqrt((double)n),
+                         rest = lead * below, norm = lead + rest;
+            norms_of_axis(n, last ? keep : n, last, inverse, &high, &low);
+            const double own = (2 * (double)from + 8) * U * (high * rest + low * norm) * 1.01 +
+                               4 * (double)LDBL_EPSILON * sqrt((double)(from * to)) * norm * 2;
+            off = sqrt(2.0 * (double)(from > to ? from : to)) * off +
+                  sqrt((last ? 1 : 4) * (double)tasks) * own;
+        }
+        assert_int_equal(mpno_captured_transform(ctx, &p, inverse, 1, field, spectrum, &captured),
+                         MPNO_OK);
+        const double scale = inverse ? 1 / (double)n : 1 / (double)points,
+                     seen = spoil * (1 + 2 * U) *
+                            (inverse ? 1 : sqrt(2) * (double)points); /* stands for two */
+        check_formula(captured, (1 + 1e-9) * scale * (seen + 1.5 * off));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(parts_have_as_many_bits_as_sums_leave, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(added_to_linear_maps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(added_to_gelu, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(added_to_contractions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(added_to_transforms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(linear_maps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(contractions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(transforms, set_up, tear_down),

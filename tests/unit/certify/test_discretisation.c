@@ -387,6 +387,55 @@ static void units_formats_and_threads_change_nothing(void **state) {
     }
 }
 
+/* Energies of a field whose frequencies are all kept are its norm, those of n/2 among them; the
+ * verdict from three grids is arithmetic; and the proof is in units of the answer, of the largest
+ * deviation there is. */
+static void energies_verdicts_and_units_are_formulas(void **state) {
+    mpno_ctx *ctx = *state;
+    double field[12 * 8], x[2 * 16], sum = 0;
+    mpno_rng rng = mpno_rng_make(4, MPNO_STREAM_TEST, 77);
+    for (int i = 0; i < 96; i++) field[i] = mpno_rng_normal(&rng), sum += field[i] * field[i];
+    const mpno_alias_problem p = {MPNO_FFT_REAL, 2, {12, 8}, {12, 5}, 1};
+    mpno_alias *job;
+    assert_ok(ctx, mpno_alias_create(ctx, &p, &job));
+    assert_true(fabs(mpno_alias_run(job, field).norm / sqrt(sum / 96) - 1) < 1e-12);
+    mpno_alias_destroy(&job);
+
+    mpno_discretisation r = {.before = 5e-3, .after = 1e-3, .size = 2};
+    mpno_discretisation_judge(&r);
+    const double upper = 1e-3 / (1 - 0.2); /* a fifth is left each time */
+    assert_true(r.convergence == MPNO_CONVERGENCE_SEEN && fabs(r.rate - log2(5)) < 1e-14);
+    assert_true(fabs(r.upper - upper) < 1e-16 && fabs(r.lower - 1e-3 * (1 - 0.25)) < 1e-16);
+    r.before = 1.9e-3; /* what comes may take it all back */
+    mpno_discretisation_judge(&r);
+    assert_true(r.lower == 0 && r.error == 1e-3);
+    r.after = 2e-12;
+    mpno_discretisation_judge(&r);
+    assert_true(r.convergence == MPNO_CONVERGENCE_ENDED && fabs(r.upper - 2e-12) < 1e-24);
+
+    mpno_fno_config config = periodic_config(1);
+    mpno_model *model = make_model(ctx, &config, MPNO_F64);
+    for (int i = 0; i < 32; i++) x[i] = cos(PI * (i / 2) / 8 + i % 2);
+    double means[2] = {0}, stds[2] = {3, 1e-6};
+    const mpno_normalizer units[2] = {
+        {.mean = 1, .std = 2e-6},
+        {.encoding = MPNO_ENCODING_CHANNEL_WISE,
+         .layout = {.ndim = 1, .planes = 1, .grid = {16}, .channels = 2},
+         .means = means,
+         .stds = stds}};
+    for (int kind = 0; kind < 3; kind++) { /* deviations that eps counts beside; none */
+        mpno_discretiser_opts opts = {.grid = {16}, .y = kind < 2 ? &units[kind] : NULL};
+        const mpno_discretisation found = discretise(ctx, model, &opts, x);
+        const double factor = ((kind == 0 ? 2e-6 : 3) + 1e-7) * (1 + 1e-9);
+        mpno_strip_opts strip = {
+            .grid = {16}, .factor = kind == 2 ? 1 : factor, .size = found.size};
+        mpno_strip known;
+        assert_ok(ctx, mpno_strip_certify(model, &strip, x, &known));
+        assert_true(isfinite(known.error) && fabs(found.strip.error / known.error - 1) < 1e-14);
+    }
+    mpno_model_destroy(&model);
+}
+
 /* cos(4 pi x + pi / 4) has the same two values on 4 points as on 8, and so have all functions of
  * it: a model that transforms nothing but the mean sees no difference there, though 16 points make
  * one. */
@@ -531,6 +580,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(aliases_bound_the_difference_of_answers, setup,
                                         end_context),
         cmocka_unit_test(units_formats_and_threads_change_nothing),
+        cmocka_unit_test_setup_teardown(energies_verdicts_and_units_are_formulas, make_context,
+                                        end_context),
         cmocka_unit_test_setup_teardown(what_does_not_fall_is_no_estimate, setup, end_context),
         cmocka_unit_test_setup_teardown(a_stabiliser_that_was_changed, setup, end_context),
         cmocka_unit_test_setup_teardown(what_cannot_be_estimated_is_refused, setup, end_context),

@@ -471,6 +471,10 @@ static void vary(rig *r, int variant) {
     r->attr.eps = variant % 3 == 0 ? 1e-13 : 1e-5; /* less than what a variance may be off by */
 }
 
+static bool same(double found, double expected) {
+    return found == expected || (isfinite(expected) && fabs(found - expected) <= 1e-9 * expected);
+}
+
 static void check(const formula *f, int grid, int variant, mpno_format format) {
     const rig_kind as = {.arithmetic = format, .is_complex = f->is_complex, .rank = 3};
     const mpno_fft_weighting weighting = variant % 2 == 0 ? MPNO_FFT_PLAIN : MPNO_FFT_HERMITIAN;
@@ -495,14 +499,13 @@ static void check(const formula *f, int grid, int variant, mpno_format format) {
     draw_values(&r, &c, variant);
     if (f->operands[n - 1] == '-') c.values[2] = c.values[3] = NULL;
     const double found = f->op->bound(&c), expected = f->expected(&c);
-    const bool same = found == expected || fabs(found - expected) <= 1e-9 * expected;
-    if (!same)
+    if (!same(found, expected))
         fail_msg("%s (%s), variant %d: the bound is %.17g, its statement says %.17g", f->op->name,
                  f->operands, variant, found, expected);
     /* without errors only what is rounded is left, which would drown */
     for (int i = 0; i < n; i++) c.in[i].error = 0;
     const double found_own = f->op->bound(&c), own_expected = f->expected(&c);
-    if (!(found_own == own_expected || fabs(found_own - own_expected) <= 1e-9 * own_expected))
+    if (!same(found_own, own_expected))
         fail_msg("%s (%s), variant %d: roundings of %.17g, its statement says %.17g", f->op->name,
                  f->operands, variant, found_own, own_expected);
     rig_destroy(&r);
@@ -516,9 +519,41 @@ static void bounds_are_their_statements(void **state) {
                 check(&formulas[i], grid, variant, variant / 2 % 2 == 0 ? MPNO_F64 : MPNO_F32);
 }
 
+/* A share of roundings below 1/2, and a learned limit of a size whose square is a number, have a
+ * bound; beyond there is none. */
+static void bounds_end_where_they_say(void **state) {
+    static const double units[] = {0.3, 0.49, 0.5, 0.7},
+                        limits[] = {0x1p-99, 0x1.8p-101, 0x1.8p99, 0x1p101};
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const int64_t size[3] = {5};
+        const bool learned_limit = i >= 4;
+        rig r;
+        rig_create_as(&r, ctx, (rig_kind){.arithmetic = MPNO_F64, .rank = 3}, 1, size,
+                      MPNO_FFT_PLAIN);
+        r.batch = 1, r.attr.scale = 0.7;
+        const int in[2] = {rig_operand(&r, 'f'),
+                           learned_limit ? rig_operand(&r, 'x') : rig_operand(&r, 'f')};
+        const int out = rig_add(&r, learned_limit ? &mpno_op_learned_tanh : &mpno_op_add, 2, in);
+        mpno_bound_call c = {.graph = r.graph,
+                             .node = &r.graph->nodes[r.graph->edges[out].producer],
+                             .arithmetic = MPNO_F64,
+                             .unit = learned_limit ? 0x1p-53 : units[i],
+                             .eta = 0x1p-1074,
+                             .captured = -1,
+                             .in = {draw_bound(), draw_bound()},
+                             .out = draw_bound()};
+        if (learned_limit) c.in[1].most = limits[i - 4];
+        const bool none = learned_limit ? i % 2 == 1 : units[i] >= 0.5;
+        assert_true(isinf(c.node->op->bound(&c)) == none);
+        rig_destroy(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bound_has_a_formula),
+        cmocka_unit_test(bounds_end_where_they_say),
         cmocka_unit_test(bounds_are_their_statements),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

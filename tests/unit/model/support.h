@@ -95,6 +95,21 @@ static inline void set_named(mpno_model *model, const char *name, double value) 
     free(values);
 }
 
+/* Means so far from 0 that a variance loses digits. */
+static inline void far_means(mpno_model *model) {
+    for (int p = 0; p < mpno_model_n_params(model); p++) {
+        const mpno_param_info info = mpno_model_param_info(model, p);
+        double *values = calloc(info.count + 1, sizeof *values);
+        assert_non_null(values);
+        if (strstr(info.name, "running_mean") != NULL) {
+            mpno_model_get_param(model, p, values);
+            for (size_t i = 0; i < info.count; i++) values[i] *= 1e5;
+            mpno_model_set_param(model, p, values);
+        }
+        free(values);
+    }
+}
+
 /* All gradients of a step, one after another. Owned by the caller. */
 static inline double *all_gradients(const mpno_model *model, const mpno_network *network,
                                     size_t *n) {
