@@ -114,9 +114,8 @@ static void gelu(walk *w, const mpno_node *node, mpno_range *y) {
 }
 
 static void by_ends(walk *w, const mpno_node *node, mpno_range *y, double (*f)(double),
-                    double limit) {
+                    double limit, double u) {
     const mpno_range *x = in(w, node, 0);
-    const double u = 16 * unit(w);
     for (int64_t c = 0; c < y->channels; c++) {
         const double low = f(x->low[c]) - u * fabs(f(x->low[c])),
                      high = f(x->high[c]) + u * fabs(f(x->high[c]));
@@ -136,15 +135,15 @@ static double softsign(double x) {
 }
 
 static void hyperbolic(walk *w, const mpno_node *node, mpno_range *y) {
-    by_ends(w, node, y, tanh, 1);
+    by_ends(w, node, y, tanh, 1, 0x1p-17 + 16 * unit(w));
 }
 
 static void squash(walk *w, const mpno_node *node, mpno_range *y) {
     const mpno_squash kind = node->attr.squash;
-    if (kind == MPNO_SQUASH_CLIP) by_ends(w, node, y, itself, 1);
-    if (kind == MPNO_SQUASH_RELU) by_ends(w, node, y, positive, INFINITY);
-    if (kind == MPNO_SQUASH_SOFTSIGN) by_ends(w, node, y, softsign, 1);
-    if (kind == MPNO_SQUASH_ARCSINH) by_ends(w, node, y, asinh, INFINITY);
+    if (kind == MPNO_SQUASH_CLIP) by_ends(w, node, y, itself, 1, 16 * unit(w));
+    if (kind == MPNO_SQUASH_RELU) by_ends(w, node, y, positive, INFINITY, 16 * unit(w));
+    if (kind == MPNO_SQUASH_SOFTSIGN) by_ends(w, node, y, softsign, 1, 16 * unit(w));
+    if (kind == MPNO_SQUASH_ARCSINH) by_ends(w, node, y, asinh, INFINITY, 16 * unit(w));
     for (int64_t c = 0; kind == MPNO_SQUASH_SIGMOID && c < y->channels; c++) {
         const double at = 1 / (1 + exp(-in(w, node, 0)->high[c])) * (1 + 16 * unit(w));
         put(y, c, 0, lesser(at, 1), lesser(at, 1));

@@ -175,7 +175,7 @@ static double modulated(const mpno_set_walk *s, const mpno_bound_call *c) {
 static double in_bf16(const mpno_set_walk *s, const mpno_bound_call *c) {
     const mpno_bound *x = &c->in[0], *w = &c->in[1];
     if (!mpno_node_computes_bf16(s->graph, c->node, &s->ranges.policy)) return 0;
-    if (c->node->op == &mpno_op_gelu) return x->norm * 0x1p-18;
+    if (c->node->op == &mpno_op_gelu || c->node->op == &mpno_op_tanh) return x->norm * 0x1p-18;
     if (c->node->op != &mpno_op_linear) return INFINITY;
     met[BF16]++;
     const double n = channels(s, c->node->in[0]), m = channels(s, c->node->out[0]);
