@@ -14,7 +14,8 @@ from support import BUILD, ROOT, SANITIZED
 
 FIELDS = {"case", "what", "precision", "autocast", "compile", "tuned", "torch", "threads", "params", "batch", "min_s",
           "median_s", "peak_extra_mib", "peak_rss_mib", "loss",  # as neuralop_step.py
-          "isa", "flops", "state_mib", "program_mib", "activation_mib", "format", "planned_mib", "useful_flops", "skipped", "mpno"}
+          "isa", "flops", "state_mib", "program_mib", "activation_mib", "format", "planned_mib", "useful_flops", "skipped", "mpno",
+          "update_s", "estimated_s"}
 
 
 def bench(*arguments):
@@ -29,6 +30,7 @@ class Step(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         result = json.loads(done.stdout.strip().splitlines()[-1])
         self.assertEqual(set(result), FIELDS)
+        self.assertGreater(result["estimated_s"], result["update_s"])
         return result
 
     def test_fields_under_every_policy(self):
@@ -53,6 +55,18 @@ class Step(unittest.TestCase):
         for result in (full, mixed):
             self.assertLess(abs(result["activation_mib"] - result["planned_mib"]), 0.05 * result["planned_mib"])
         self.assertLess(mixed["activation_mib"], 0.55 * full["activation_mib"])
+
+    def test_parts_of_the_batch_are_the_same_in_less_memory(self):
+        whole, parts = self.run_case("darcy16"), self.run_case("darcy16", "--micro_batch", "16")
+        self.assertEqual(parts["loss"], whole["loss"])
+        self.assertLess(parts["planned_mib"], whole["planned_mib"] / 2)
+
+    def test_stabilizers(self):
+        losses = {name: self.run_case("darcy16", "--precision", "mixed", "--stabilizer", name)["loss"]
+                  for name in ("auto", "tanh", "none", "prescale")}
+        self.assertEqual(losses["auto"], losses["tanh"])
+        self.assertNotEqual(losses["none"], losses["tanh"])
+        self.assertEqual(losses["none"], losses["prescale"])  # transforms that store 16 bits need no scale
 
     def test_instruction_sets_agree(self):
         losses = [self.run_case("darcy16", "--isa", isa)["loss"] for isa in ("portable", "avx2", "avx512")]
