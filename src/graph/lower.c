@@ -189,6 +189,12 @@ static void trace(pass *p, int index, int edge) {
     for (int i = 0; i < node->n_in; i++) trace(p, index, node->in[i]);
 }
 
+static void trace_anew(pass *p, int index, int edge) {
+    memset(p->leaf, 0, 2 * (size_t)p->n_edges * sizeof *p->leaf);
+    memset(p->cone, 0, (size_t)p->n_nodes * sizeof *p->cone);
+    trace(p, index, edge);
+}
+
 /* Whether `edge`, or what programs made of it by cheap ops without storing it, is still to be used
  * outside the cone. */
 static bool used_elsewhere(const pass *p, int edge) {
@@ -226,9 +232,7 @@ static int better_home(pass *p, int index, int edge) {
     if (p->opts->unfused || p->graph->nodes[producer].op->class != MPNO_OP_TILE) return -1;
     const int home = *program_at(p, p->stage[producer], p->graph->edges[edge].grid);
     if (home < 0 || home == index || !computable_in(p, home, edge)) return -1;
-    memset(p->leaf, 0, 2 * (size_t)p->n_edges * sizeof *p->leaf);
-    memset(p->cone, 0, (size_t)p->n_nodes * sizeof *p->cone);
-    trace(p, index, edge);
+    trace_anew(p, index, edge);
     int kept = 0;
     for (int e = 0; e < p->n_edges; e++) kept += p->leaf[e] && !used_elsewhere(p, e);
     return kept >= 2 ? home : -1;
@@ -246,9 +250,7 @@ static bool better_stored(pass *p, int index, int edge) {
     const mpno_policy *policy = p->opts->policy;
     const size_t bytes = mpno_edge_bytes(g, edge, mpno_edge_storage(g, edge, policy).format, 1);
     if (p->opts->unfused || !g->nodes[g->edges[edge].producer].backward) return false;
-    memset(p->leaf, 0, 2 * (size_t)p->n_edges * sizeof *p->leaf);
-    memset(p->cone, 0, (size_t)p->n_nodes * sizeof *p->cone);
-    trace(p, index, edge);
+    trace_anew(p, index, edge);
     double flops = 0;
     for (int n = 0; n < p->n_nodes; n++)
         if (p->cone[n]) flops += g->nodes[n].op->flops;

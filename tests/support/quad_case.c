@@ -286,14 +286,25 @@ const char *quad_case_text(const quad_case *q, uint64_t seed) {
 
 /* ---- answers ---- */
 
-bool quad_case_answer(mpno_ctx *ctx, const quad_case *q, const char *policy, double *answer) {
-    const mpno_format format = mpno_model_arithmetic(q->model);
-    const size_t bytes = mpno_format_bytes(format), features = (size_t)q->config.ada_in_features;
+mpno_network_opts quad_case_opts(const quad_case *q, const char *policy) {
     mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    mpno_network *network;
     memcpy(opts.grid, q->opts.grid, sizeof opts.grid);
     memcpy(opts.output_grid, q->opts.output_grid, sizeof opts.output_grid);
     opts.policy = policy, opts.half_format = q->half;
+    return opts;
+}
+
+mpno_network_opts quad_case_low_opts(const quad_case *q) {
+    mpno_network_opts opts = quad_case_opts(q, q->policy);
+    opts.storage.exceptions = q->exceptions;
+    return opts;
+}
+
+bool quad_case_answer(mpno_ctx *ctx, const quad_case *q, const char *policy, double *answer) {
+    const mpno_format format = mpno_model_arithmetic(q->model);
+    const size_t bytes = mpno_format_bytes(format), features = (size_t)q->config.ada_in_features;
+    mpno_network_opts opts = quad_case_opts(q, policy);
+    mpno_network *network;
     if (strcmp(policy, "full") != 0 || q->policy == policy) opts.storage.exceptions = q->exceptions;
     if (mpno_network_create(q->model, &opts, &network) != MPNO_OK) die(ctx, policy);
     void *x = malloc(q->n_in * bytes), *y = malloc(q->n_out * bytes),

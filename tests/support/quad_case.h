@@ -31,6 +31,10 @@ void quad_case_drop(quad_case *drawn);
 /* For messages: "seed 7: 2-D 5x8, ..". Borrowed until the next call. */
 const char *quad_case_text(const quad_case *drawn, uint64_t seed);
 
+/* Of its network in this precision, without exceptions of storage; and of the one in low precision
+ * that was drawn. */
+mpno_network_opts quad_case_opts(const quad_case *drawn, const char *policy);
+mpno_network_opts quad_case_low_opts(const quad_case *drawn);
 /* The case's network in this precision answers its input (normalisers included): answer [n_out].
  * False where numbers leave a format's range. */
 bool quad_case_answer(mpno_ctx *ctx, const quad_case *drawn, const char *policy, double *answer);

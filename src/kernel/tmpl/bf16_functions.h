@@ -6,6 +6,7 @@
  * Error: the constants of bf16_kernels.h. |gelu(x)| <= |x|, |tanh(x)| <= 1. NaN gives NaN. */
 #include "kernel/tmpl/vec_avx512.h"
 
+#include "kernel/tmpl/function_loops.h"
 #include "kernel/tmpl/functions_coefficients.h"
 
 /* 1.5 2^23: adding it leaves the nearest integer in the low bits. */
@@ -52,26 +53,10 @@ KERNEL_INLINE vf32 short_tanh_slope(vf32 x) {
     return vf32_fnma(y, y, vf32_set1(1.0f));
 }
 
-#define FUNCTION(name, of)                                                            \
-    static void name(float *dst, const float *x, int64_t n) {                         \
-        int64_t i = 0;                                                                \
-        for (; i + 16 <= n; i += 16) vf32_store(dst + i, of(vf32_load(x + i)));       \
-        if (i < n) vf32_store_part(dst + i, of(vf32_load_part(x + i, n - i)), n - i); \
-    }
-#define GRADIENT(name, slope)                                                                 \
-    static void name(float *dst, const float *x, const float *dy, int64_t n) {                \
-        int64_t i = 0;                                                                        \
-        for (; i + 16 <= n; i += 16)                                                          \
-            vf32_store(dst + i, vf32_mul(vf32_load(dy + i), slope(vf32_load(x + i))));        \
-        if (i < n) {                                                                          \
-            const vf32 factor = slope(vf32_load_part(x + i, n - i));                          \
-            vf32_store_part(dst + i, vf32_mul(vf32_load_part(dy + i, n - i), factor), n - i); \
-        }                                                                                     \
-    }
-FUNCTION(gelu, short_gelu)
-GRADIENT(gelu_grad, short_slope)
-FUNCTION(tanh_, short_tanh)
-GRADIENT(tanh_grad, short_tanh_slope)
+FUNCTION(float, gelu, short_gelu)
+GRADIENT(float, gelu_grad, short_slope)
+FUNCTION(float, tanh_, short_tanh)
+GRADIENT(float, tanh_grad, short_tanh_slope)
 #undef FUNCTION
 #undef GRADIENT
 #undef ROUND_TO_INTEGER

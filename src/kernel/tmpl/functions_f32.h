@@ -13,6 +13,8 @@
  * in the left tail: 1 + erf cancels.) tanh: magnitudes below 2^-116 may become 0. NaN gives NaN.
  * Parameters: kernels_f32.h. */
 
+#include "kernel/tmpl/function_loops.h"
+
 /* 1.5 2^23: adding it leaves the nearest integer in the low bits. */
 #define ROUND_TO_INTEGER 0x1.8p23f
 
@@ -83,46 +85,10 @@ KERNEL_INLINE vf32 tanh_slope(vf32 x) {
     return vf32_zero_where(vf32_less(bound, vf32_abs(x)), slope);
 }
 
-static void gelu_f32(void *dst_, const void *x_, int64_t n) {
-    const float *x = x_;
-    float *dst = dst_;
-    int64_t i = 0;
-    for (; i + VF32_LANES <= n; i += VF32_LANES) vf32_store(dst + i, gelu_of(vf32_load(x + i)));
-    if (i < n) vf32_store_part(dst + i, gelu_of(vf32_load_part(x + i, n - i)), n - i);
-}
-
-static void tanh_f32(void *dst_, const void *x_, int64_t n) {
-    const float *x = x_;
-    float *dst = dst_;
-    int64_t i = 0;
-    for (; i + VF32_LANES <= n; i += VF32_LANES) vf32_store(dst + i, tanh_of(vf32_load(x + i)));
-    if (i < n) vf32_store_part(dst + i, tanh_of(vf32_load_part(x + i, n - i)), n - i);
-}
-
-static void gelu_grad_f32(void *dst_, const void *x_, const void *dy_, int64_t n) {
-    const float *x = x_, *dy = dy_;
-    float *dst = dst_;
-    int64_t i = 0;
-    for (; i + VF32_LANES <= n; i += VF32_LANES) {
-        vf32_store(dst + i, vf32_mul(vf32_load(dy + i), gelu_slope(vf32_load(x + i))));
-    }
-    if (i < n) {
-        const vf32 slope = gelu_slope(vf32_load_part(x + i, n - i));
-        vf32_store_part(dst + i, vf32_mul(vf32_load_part(dy + i, n - i), slope), n - i);
-    }
-}
-
-static void tanh_grad_f32(void *dst_, const void *x_, const void *dy_, int64_t n) {
-    const float *x = x_, *dy = dy_;
-    float *dst = dst_;
-    int64_t i = 0;
-    for (; i + VF32_LANES <= n; i += VF32_LANES) {
-        vf32_store(dst + i, vf32_mul(vf32_load(dy + i), tanh_slope(vf32_load(x + i))));
-    }
-    if (i < n) {
-        const vf32 slope = tanh_slope(vf32_load_part(x + i, n - i));
-        vf32_store_part(dst + i, vf32_mul(vf32_load_part(dy + i, n - i), slope), n - i);
-    }
-}
-
+FUNCTION(void, gelu_f32, gelu_of)
+GRADIENT(void, gelu_grad_f32, gelu_slope)
+FUNCTION(void, tanh_f32, tanh_of)
+GRADIENT(void, tanh_grad_f32, tanh_slope)
+#undef FUNCTION
+#undef GRADIENT
 #undef ROUND_TO_INTEGER

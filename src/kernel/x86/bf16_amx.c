@@ -12,11 +12,8 @@
 
 #include "kernel/tmpl/bf16_block.h"
 
-enum {
-    TAKES_START = 0,
-    TAKES_PART = 0
-}; /* loading sums into tiles takes longer than adding them
-      later */
+/* Loading sums into tiles takes longer than adding them later; tiles are stored whole. */
+enum { TAKES_START = 0, TAKES_PART = 0 };
 
 typedef struct tile_config {
     _Alignas(64) uint8_t bytes[64];

@@ -541,10 +541,7 @@ static void check_lines(const mpno_model *model, const mpno_network *network) {
 static void one_network(uint64_t seed) {
     quad_case q;
     quad_case_draw(ctx, seed, MPNO_F32, &q);
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    memcpy(opts.grid, q.opts.grid, sizeof opts.grid);
-    memcpy(opts.output_grid, q.opts.output_grid, sizeof opts.output_grid);
-    opts.policy = q.policy, opts.half_format = q.half, opts.storage.exceptions = q.exceptions;
+    mpno_network_opts opts = quad_case_low_opts(&q);
     opts.unfused = seed % 5 == 0;
     if (q.config.factorization == MPNO_FACTORIZATION_DENSE) {
         opts.storage.rounding = (mpno_rounding)(seed % 8 < 2 ? 1 + seed % 2 : 0);

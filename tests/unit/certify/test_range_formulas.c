@@ -748,10 +748,7 @@ static void check_walk(const mpno_model *model, const mpno_network *network, uin
 static void one_network(mpno_ctx *ctx, uint64_t seed, int *met) {
     quad_case q;
     quad_case_draw(ctx, seed, MPNO_F32, &q);
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
-    memcpy(opts.grid, q.opts.grid, sizeof opts.grid);
-    memcpy(opts.output_grid, q.opts.output_grid, sizeof opts.output_grid);
-    opts.policy = q.policy, opts.half_format = q.half, opts.storage.exceptions = q.exceptions;
+    mpno_network_opts opts = quad_case_low_opts(&q);
     opts.unfused = seed % 5 == 0;
     if (seed % 3 == 0) opts.transform_arithmetic = q.half;
     if (seed % 5 == 2) far_means(q.model);

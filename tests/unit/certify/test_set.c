@@ -211,17 +211,13 @@ static void run_both(const quad_case *q, const mpno_set_opts *ball, mpno_network
 static void one_network(mpno_ctx *ctx, uint64_t seed, tally *t) {
     quad_case q;
     quad_case_draw(ctx, seed, MPNO_F32, &q);
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT;
+    mpno_network_opts opts = quad_case_low_opts(&q), exact_opts = quad_case_opts(&q, "full");
     mpno_rng rng = mpno_rng_make(seed, MPNO_STREAM_TEST, 9);
     mpno_set_opts ball = {.ball = seed % 2 == 0 ? MPNO_BALL_SUP : MPNO_BALL_L2,
                           .radius = exp2(4 * mpno_rng_uniform(&rng) - 3),
                           .embedding = 5};
     mpno_model *wide = copy_model(ctx, q.model, MPNO_F64);
-    memcpy(opts.grid, q.opts.grid, sizeof opts.grid);
-    memcpy(opts.output_grid, q.opts.output_grid, sizeof opts.output_grid);
-    mpno_network_opts exact_opts = opts;
     exact_opts.unfused = true;
-    opts.policy = q.policy, opts.half_format = q.half, opts.storage.exceptions = q.exceptions;
     opts.unfused = seed % 5 == 0;
     mpno_network *low = make_network(ctx, q.model, &opts),
                  *exact = make_network(ctx, wide, &exact_opts);
@@ -376,17 +372,12 @@ static void shrink(mpno_model *model, double times) {
 static void check_operations(mpno_ctx *ctx, quad_case *q, const char *text, uint64_t seed,
                              double *least) {
     mpno_model *wide = copy_model(ctx, q->model, MPNO_F64);
-    mpno_network_opts opts = MPNO_NETWORK_OPTS_INIT, low_opts;
+    mpno_network_opts opts = quad_case_opts(q, "full"), low_opts = quad_case_low_opts(q);
     double *x = malloc(q->n_in * sizeof *x), *y = malloc(q->n_out * sizeof *y), sum = 0;
     mpno_rng rng = mpno_rng_make(seed, MPNO_STREAM_TEST, 3);
     mpno_set_walk walk;
     assert_true(x != NULL && y != NULL);
-    memcpy(opts.grid, q->opts.grid, sizeof opts.grid);
-    memcpy(opts.output_grid, q->opts.output_grid, sizeof opts.output_grid);
-    opts.unfused = true;
-    low_opts = opts;
-    low_opts.policy = q->policy, low_opts.half_format = q->half;
-    low_opts.storage.exceptions = q->exceptions;
+    opts.unfused = low_opts.unfused = true;
     mpno_network *low = make_network(ctx, q->model, &low_opts),
                  *exact = make_network(ctx, wide, &opts);
     seen a = start(low), b = start(exact), c = start(exact);
