@@ -121,7 +121,7 @@ typedef struct bench_work_opts {
     int stabilizer; /* 0: that of the policy, else 1 + mpno_stabilizer */
     bool forward, unfused;
     mpno_recompute recompute;
-    int64_t micro_batch; /* 0: the whole batch at once */
+    int64_t micro_batch; /* as in mpno_network_opts */
     mpno_storage_opts storage;
 } bench_work_opts;
 typedef struct bench_work {

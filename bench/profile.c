@@ -71,12 +71,14 @@ static mpno_status add_row(mpno_table *table, const char *layer, const char *ops
 
 static totals totals_of(const profile *p, int s) {
     const mpno_exec_step facts = mpno_exec_step_at(p->exec, s);
-    return (totals){.seconds = bench_median(samples(p, s), p->rounds),
-                    .flops = facts.flops,
-                    .loaded = facts.loaded_bytes,
-                    .stored = facts.stored_bytes,
-                    .roofline = bench_roofline_seconds(&p->peaks, facts.flops,
-                                                       facts.loaded_bytes + facts.stored_bytes)};
+    const double parts = mpno_network_parts(p->work->network);
+    return (totals){
+        .seconds = bench_median(samples(p, s), p->rounds),
+        .flops = parts * facts.flops,
+        .loaded = parts * facts.loaded_bytes,
+        .stored = parts * facts.stored_bytes,
+        .roofline = parts * bench_roofline_seconds(&p->peaks, facts.flops,
+                                                   facts.loaded_bytes + facts.stored_bytes)};
 }
 
 static void add(totals *sum, const totals *t) {

@@ -40,8 +40,8 @@ static const mpno_field fields[] = {
      "none|tensor|channel|shell|block|auto", "what shares a scale"},
     {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap|full",
      "what the backward pass makes again"},
-    {"micro_batch", MPNO_FIELD_INT, offsetof(options, micro_batch), "0", "[0,1000000]",
-     "samples at a time; 0: all"},
+    {"micro_batch", MPNO_FIELD_INT, offsetof(options, micro_batch), "-1", "[-1,1000000]",
+     "samples at a time; 0: all; -1: as few as cost little time"},
     {"forward", MPNO_FIELD_BOOL, offsetof(options, forward), "false", "", "the forward pass alone"},
     {"profile", MPNO_FIELD_BOOL, offsetof(options, profile), "false", "",
      "what each step of the lowered program takes, beside what the machine can do"},
@@ -156,6 +156,7 @@ static mpno_status put(mpno_ctx *ctx, const void *what, mpno_value *map) {
     MPNO_TRY(mpno_value_set_int(ctx, map, "threads", mpno_ctx_n_threads(ctx)));
     MPNO_TRY(mpno_value_set_int(ctx, map, "params", (int64_t)mpno_model_n_weights(w->model)));
     MPNO_TRY(mpno_value_set_int(ctx, map, "batch", w->opts.which->batch));
+    MPNO_TRY(mpno_value_set_int(ctx, map, "micro_batch", mpno_network_micro_batch(w->network)));
     MPNO_TRY(mpno_value_set_int(ctx, map, "skipped", w->skipped));
     MPNO_TRY(mpno_value_set_bool(ctx, map, "compile", false));
     MPNO_TRY(mpno_value_set_bool(ctx, map, "tuned", false));
@@ -182,6 +183,8 @@ static void print(const bench_work *w, int steps, const measurement *m) {
         "planned), %.1f program\n",
         extra, m->state_mib, extra - m->state_mib - m->program_mib,
         (double)m->cost.activation_bytes / mib, m->program_mib);
+    if (mpno_network_micro_batch(w->network) < w->opts.which->batch)
+        printf("  at a time    %lld samples\n", (long long)mpno_network_micro_batch(w->network));
     if (!w->opts.forward)
         printf("  loss         %.6g after %d skipped steps\n", w->loss, w->skipped);
 }

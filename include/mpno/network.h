@@ -55,7 +55,8 @@ typedef struct mpno_network_opts {
     int64_t output_grid[MPNO_MAX_AXES]; /* of the last block; 0: as the configuration scales */
     mpno_statistics statistics;
     /* Samples that run at once, so that less memory is needed: a batch runs in parts, with the same
-     * results bit for bit (the gradients of weights are sums over the samples that go on). 0: all.
+     * results bit for bit (the gradients of weights are sums over the samples that go on). 0: all;
+     * MPNO_MICRO_BATCH_AUTO: as few as cost little time, all where the results would be others.
      * Not with batch norm when training, nor with input_gradient. */
     int64_t micro_batch;
     bool apart; /* no tensor takes the place of one that is read for the last time: a check of that
@@ -72,6 +73,7 @@ typedef struct mpno_network_opts {
     bool accurate; /* transforms whose bound of rounding errors grows least, not the fastest: for
                       certificates */
 } mpno_network_opts;
+enum { MPNO_MICRO_BATCH_AUTO = -1 };
 #define MPNO_NETWORK_OPTS_INIT                                                                    \
     {                                                                                             \
         sizeof(mpno_network_opts), {0}, 1, false, MPNO_OBJECTIVE_INIT, false, false, "full",      \

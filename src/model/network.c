@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/cpu.h"
 #include "core/memory.h"
 #include "core/rng.h"
 #include "graph/exec.h"
+#include "model/parts.h"
 
 struct mpno_network {
     mpno_ctx *ctx;
@@ -35,6 +37,10 @@ struct mpno_network {
 static bool wants_batch_statistics(const mpno_network_opts *opts) {
     return opts->statistics == MPNO_STATISTICS_BATCH ||
            (opts->statistics == MPNO_STATISTICS_AUTO && opts->training);
+}
+
+static bool norms_across_samples(const mpno_model *model, const mpno_network_opts *opts) {
+    return wants_batch_statistics(opts) && model->config.norm == MPNO_NORM_BATCH;
 }
 
 static mpno_status make_graph(mpno_network *net, const mpno_grid *grid) {
@@ -118,12 +124,14 @@ static mpno_status check(mpno_model *model, const mpno_network_opts *opts, mpno_
                    "what the model gives",
                    d, (long long)opts->output_grid[d]);
     }
-    const bool parts = opts->micro_batch != 0 && opts->micro_batch < opts->capacity;
-    const bool across = wants_batch_statistics(opts) && model->config.norm == MPNO_NORM_BATCH;
+    const bool parts = opts->micro_batch > 0 && opts->micro_batch < opts->capacity;
+    const bool across = norms_across_samples(model, opts);
     const bool coupled = mpno_stabilizer_couples_batch(model->config.stabilizer);
-    MPNO_CHECK(ctx, opts->micro_batch >= 0, MPNO_E_ARGUMENT,
-               "micro_batch is %lld; it must be at least 1, or 0 for the whole batch at once",
-               (long long)opts->micro_batch);
+    MPNO_CHECK(
+        ctx, opts->micro_batch >= MPNO_MICRO_BATCH_AUTO, MPNO_E_ARGUMENT,
+        "micro_batch is %lld; it must be at least 1, 0 for the whole batch at once, or %d for "
+        "as few samples as cost little time",
+        (long long)opts->micro_batch, MPNO_MICRO_BATCH_AUTO);
     MPNO_CHECK(
         ctx, !parts || !across, MPNO_E_ARGUMENT,
         "micro-batches of %lld samples: batch norm takes its statistics from a whole batch of "
@@ -232,12 +240,70 @@ mpno_status mpno_network_opts_policy(const mpno_model *model, const mpno_network
                                 opts->storage.scaling);
 }
 
+/* Products and transforms of the forward pass, three times when training: a whole step needs no
+ * less. */
+static double useful_flops(const mpno_network *net) {
+    double flops = 0;
+    const int n = net->opts.training ? net->graph->n_forward_nodes : net->graph->n_nodes;
+    for (int i = 0; i < n; i++) {
+        const mpno_node *node = &net->graph->nodes[i];
+        const mpno_op_cost cost = node->op->cost(net->graph, node, net->opts.capacity);
+        const bool inverse = net->graph->edges[node->in[0]].kind == MPNO_EDGE_SPECTRUM;
+        const int field = inverse ? node->out[0] : node->in[0]; /* of a transform */
+        const double points = (double)mpno_graph_grid(net->graph, field)->points;
+        if (cost.useful) flops += cost.flops;
+        if (node->attr.fft != NULL)
+            flops += 2.5 * points * log2(points) *
+                     (double)(net->opts.capacity * net->graph->edges[node->in[0]].channels);
+    }
+    return net->opts.training ? 3 * flops : flops;
+}
+
+/* Whether a batch in parts has other results than a batch at once, or one that is asked for cannot
+ * be had: values that are rounded by chance draw their numbers anew in each part, and scales that
+ * last follow the part before. */
+static bool needs_whole_batch(const mpno_network *net) {
+    const mpno_network_opts *opts = &net->opts;
+    if (norms_across_samples(net->model, opts) || opts->input_gradient || opts->keep_spectra ||
+        mpno_stabilizer_couples_batch(net->model->config.stabilizer))
+        return true;
+    for (int e = 0; e < net->graph->n_edges; e++) {
+        const mpno_storage s = mpno_edge_storage(net->graph, e, &net->policy);
+        if (s.rounding == MPNO_ROUND_STOCHASTIC ||
+            (s.scaling != MPNO_SCALING_NONE && s.scaling != MPNO_SCALING_BLOCK))
+            return true;
+    }
+    return false;
+}
+
+/* A weight that is made of its factors is made for each part: not worth it. */
+static bool rebuilds_weights(const mpno_graph *graph) {
+    for (int i = 0; i < graph->n_nodes; i++)
+        if (graph->nodes[i].op == &mpno_op_rebuild) return true;
+    return false;
+}
+
+static void choose_parts(mpno_network *net) {
+    mpno_network_opts *opts = &net->opts;
+    mpno_parts_question q = {.batch = opts->capacity,
+                             .useful_flops = useful_flops(net),
+                             .training = opts->training,
+                             .n_threads = net->ctx->n_threads,
+                             .cache_bytes = mpno_cpu_caches().level[1]};
+    for (int p = 0; p < net->model->n_params; p++)
+        q.weight_bytes += param_count(net, p) * mpno_format_bytes(net->policy.base);
+    const bool whole = opts->micro_batch == 0 || opts->micro_batch > opts->capacity;
+    const bool choose = opts->micro_batch == MPNO_MICRO_BATCH_AUTO;
+    if (whole || (choose && (needs_whole_batch(net) || rebuilds_weights(net->graph))))
+        opts->micro_batch = opts->capacity;
+    else if (choose)
+        opts->micro_batch = mpno_parts_samples(&q);
+}
+
 static mpno_status plan_network(mpno_network *net) {
     mpno_grid grid;
     net->target = net->loss = net->input_gradient = net->edges.embedding = net->bad_edge = -1;
     MPNO_TRY(check(net->model, &net->opts, &grid));
-    if (net->opts.micro_batch == 0 || net->opts.micro_batch > net->opts.capacity)
-        net->opts.micro_batch = net->opts.capacity;
     MPNO_TRY(mpno_network_opts_policy(net->model, &net->opts, &net->policy));
     MPNO_TRY(keep_exceptions(net));
     MPNO_TRY(
@@ -247,6 +313,7 @@ static mpno_status plan_network(mpno_network *net) {
     MPNO_TRY(plan_copies(net));
     MPNO_TRY(make_graph(net, &grid));
     MPNO_TRY(check_layers(net));
+    choose_parts(net);
     return make_plan(net);
 }
 
@@ -714,25 +781,6 @@ mpno_layer_line mpno_network_layer(const mpno_network *net, int index) {
         line.state_bytes += copy_bytes(net, p) + gradient_bytes(net, p);
     }
     return line;
-}
-
-/* Products and transforms of the forward pass, three times when training: a whole step needs no
- * less. */
-static double useful_flops(const mpno_network *net) {
-    double flops = 0;
-    const int n = net->opts.training ? net->graph->n_forward_nodes : net->graph->n_nodes;
-    for (int i = 0; i < n; i++) {
-        const mpno_node *node = &net->graph->nodes[i];
-        const mpno_op_cost cost = node->op->cost(net->graph, node, net->opts.capacity);
-        const bool inverse = net->graph->edges[node->in[0]].kind == MPNO_EDGE_SPECTRUM;
-        const int field = inverse ? node->out[0] : node->in[0]; /* of a transform */
-        const double points = (double)mpno_graph_grid(net->graph, field)->points;
-        if (cost.useful) flops += cost.flops;
-        if (node->attr.fft != NULL)
-            flops += 2.5 * points * log2(points) *
-                     (double)(net->opts.capacity * net->graph->edges[node->in[0]].channels);
-    }
-    return net->opts.training ? 3 * flops : flops;
 }
 
 mpno_network_cost mpno_network_get_cost(const mpno_network *net) {

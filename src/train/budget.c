@@ -90,14 +90,15 @@ static mpno_status fewest_parts(const mpno_budget *b, mpno_model *model, mpno_ne
 mpno_status mpno_budget_divide(const mpno_budget *b, mpno_model *model, mpno_network_opts *opts,
                                size_t n) {
     size_t all = 0;
-    if (b->micro_batch == 0) return b->limit > 0 ? fewest_parts(b, model, opts, n) : MPNO_OK;
+    const bool choose = b->micro_batch == 0;
     for (size_t i = 0; i < n; i++) {
         size_t one = 0;
-        opts[i].micro_batch = b->micro_batch < opts[i].capacity ? b->micro_batch : opts[i].capacity;
+        opts[i].micro_batch = choose ? MPNO_MICRO_BATCH_AUTO : b->micro_batch;
         if (b->limit > 0) MPNO_TRY(mpno_network_need(model, &opts[i], &one));
         all += one;
     }
     if (b->limit == 0 || all + b->held <= b->limit) return MPNO_OK;
+    if (choose) return fewest_parts(b, model, opts, n);
     return too_much(b, model->ctx, all, " in micro-batches as asked for",
                     "make micro_batch smaller, or leave it at auto");
 }

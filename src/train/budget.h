@@ -9,12 +9,12 @@
 typedef struct mpno_budget {
     size_t limit;        /* bytes; 0: none */
     size_t held;         /* of them what stays beside the networks */
-    int64_t micro_batch; /* asked for; 0: as many samples as fit */
+    int64_t micro_batch; /* asked for; 0: MPNO_MICRO_BATCH_AUTO, fewer where they do not fit */
     const char *use;     /* for messages: "training" */
 } mpno_budget;
 
-/* Sets micro_batch of n networks that exist at once: each batch in as few parts as fit, all parts
- * of about one size. E_CONFIG when even single samples do not fit, or what was asked for does not:
+/* Sets micro_batch of n networks that exist at once: as asked for, or as costs little time, or else
+ * each batch in as few parts as fit, all parts of about one size. E_CONFIG when even single samples do not fit, or what was asked for does not:
  * the sentence says what is needed. */
 MPNO_WARN_UNUSED mpno_status mpno_budget_divide(const mpno_budget *budget, mpno_model *model,
                                                 mpno_network_opts *opts, size_t n);

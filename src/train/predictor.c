@@ -63,6 +63,7 @@ mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_d
     *out = (mpno_predictor){.ctx = ctx, .opts = *opts, .data = data};
     mpno_network_opts network = mpno_predictor_network(data, n, opts);
     out->opts.batch = network.capacity;
+    network.micro_batch = MPNO_MICRO_BATCH_AUTO;
     if (opts->memory_limit > 0) {
         mpno_network *planned;
         MPNO_TRY(mpno_network_plan(model, &network, &planned));

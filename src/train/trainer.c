@@ -294,8 +294,10 @@ void mpno_trainer_close(mpno_trainer *t) {
     *t = (mpno_trainer){.ctx = t->ctx, .phase = -1};
 }
 
-/* Parts of batches cost time: whoever watches is told. */
+/* Whoever sets a limit is told what comes of it. */
 static void say_parts(const mpno_trainer *t) {
+    if (mpno_settings_memory_limit(t->settings) == 0 && t->settings->micro_batch == MPNO_UNSET)
+        return;
     for (size_t i = 0; i < t->sets.n_train; i++) {
         if (!t->networks[i] || mpno_network_parts(t->networks[i]) <= 1) continue;
         mpno_say(t->sink, "policy %s: batches on grid %s run %lld samples at a time\n",

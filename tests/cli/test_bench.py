@@ -14,7 +14,7 @@ from support import BUILD, ROOT, SANITIZED
 
 FIELDS = {"case", "what", "precision", "autocast", "compile", "tuned", "torch", "threads", "params", "batch", "min_s",
           "median_s", "peak_extra_mib", "peak_rss_mib", "loss",  # as neuralop_step.py
-          "isa", "flops", "state_mib", "program_mib", "activation_mib", "format", "planned_mib", "useful_flops", "skipped", "mpno",
+          "isa", "flops", "state_mib", "program_mib", "activation_mib", "format", "planned_mib", "micro_batch", "useful_flops", "skipped", "mpno",
           "update_s", "estimated_s"}
 
 
@@ -43,7 +43,8 @@ class Step(unittest.TestCase):
                 self.assertGreater(result["loss"], 0)
 
     def test_forward_takes_less(self):
-        step, forward = self.run_case("darcy16"), self.run_case("darcy16", "--forward")
+        step = self.run_case("darcy16", "--micro_batch", "0")
+        forward = self.run_case("darcy16", "--forward", "--micro_batch", "0")
         self.assertIsNone(forward["loss"])
         self.assertEqual(forward["what"], "forward")
         self.assertLess(forward["flops"], step["flops"] / 2.5)
@@ -57,9 +58,12 @@ class Step(unittest.TestCase):
         self.assertLess(mixed["activation_mib"], 0.55 * full["activation_mib"])
 
     def test_parts_of_the_batch_are_the_same_in_less_memory(self):
-        whole, parts = self.run_case("darcy16"), self.run_case("darcy16", "--micro_batch", "16")
-        self.assertEqual(parts["loss"], whole["loss"])
-        self.assertLess(parts["planned_mib"], whole["planned_mib"] / 2)
+        whole = self.run_case("darcy16", "--micro_batch", "0")
+        self.assertEqual(whole["micro_batch"], 64)
+        for parts in (self.run_case("darcy16", "--micro_batch", "8"), self.run_case("darcy16", "--threads", "1")):
+            self.assertEqual(parts["loss"], whole["loss"])
+            self.assertLess(parts["micro_batch"], 64)
+            self.assertLess(parts["planned_mib"], 0.6 * whole["planned_mib"])
 
     def test_stabilizers(self):
         losses = {name: self.run_case("darcy16", "--precision", "mixed", "--stabilizer", name)["loss"]

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "model/parts.h"
 #include "unit/model/options.h"
 
 enum { BATCH = 7 };
@@ -116,6 +117,71 @@ static void every_policy_and_part_has_the_bits_of_the_whole_batch(void **state) 
     }
 }
 
+static int64_t samples_at_once(const rig *r, const mpno_network_opts *opts) {
+    mpno_network *network;
+    assert_int_equal(mpno_network_plan(r->model, opts, &network), MPNO_OK);
+    const int64_t samples = mpno_network_micro_batch(network);
+    mpno_network_destroy(&network);
+    return samples;
+}
+
+/* What is left to mpno runs in parts, with the same bits in less memory; and whole where results
+ * would be others. */
+static void what_is_chosen_has_the_bits_of_the_whole_batch(void **state) {
+    (void)state;
+    rig r = large_rig("mixed", MPNO_F16, 1);
+    mpno_network_opts opts = r.opts;
+    opts.capacity = BATCH, opts.training = true, opts.micro_batch = MPNO_MICRO_BATCH_AUTO;
+    assert_in_range(samples_at_once(&r, &opts), 1, BATCH - 1);
+    outcome whole = compute(&r, BATCH, 0), some = compute(&r, BATCH, MPNO_MICRO_BATCH_AUTO);
+    assert_true(same_bits(&whole, &some));
+    assert_true(some.arena < whole.arena * 3 / 4);
+    drop_outcome(&whole), drop_outcome(&some);
+    const mpno_network_opts parts = opts;
+    opts.input_gradient = true;
+    assert_int_equal(samples_at_once(&r, &opts), BATCH);
+    opts = parts, opts.keep_spectra = true;
+    assert_int_equal(samples_at_once(&r, &opts), BATCH);
+    opts = parts, opts.storage.rounding = MPNO_ROUND_STOCHASTIC;
+    assert_int_equal(samples_at_once(&r, &opts), BATCH);
+    opts = parts, opts.storage.exceptions = "spectrum=f8e4m3",
+    opts.storage.scaling = MPNO_SCALING_TENSOR;
+    assert_int_equal(samples_at_once(&r, &opts), BATCH);
+    opts.storage.scaling = MPNO_SCALING_BLOCK;
+    assert_in_range(samples_at_once(&r, &opts), 1, BATCH - 1);
+    drop_rig(&r);
+    r = make_rig(&options[1], 2, grids[1], MPNO_F32, "full", MPNO_F16, 1);
+    opts = r.opts;
+    opts.capacity = 4096, opts.training = true, opts.micro_batch = MPNO_MICRO_BATCH_AUTO;
+    assert_int_equal(mpno_model_config(r.model)->norm, MPNO_NORM_BATCH);
+    assert_int_equal(samples_at_once(&r, &opts), 4096);
+    opts.statistics = MPNO_STATISTICS_RUNNING;
+    assert_in_range(samples_at_once(&r, &opts), 1, 4095);
+    drop_rig(&r);
+}
+
+/* Cases of docs/performance.md, and what bounds each of them. */
+static void parts_are_as_small_as_they_cost_little(void **state) {
+    (void)state;
+    static const struct {
+        mpno_parts_question question;
+        int64_t samples;
+    } cases[] = {
+        {{64, 1.03e9, 767524, true, 2, 1 << 20}, 16},  /* darcy16: threads */
+        {{64, 1.03e9, 767524, true, 1, 1 << 20}, 16},  /* weights, from the second cache */
+        {{64, 1.03e9, 767524, true, 2, 0}, 64},        /* weights, from memory */
+        {{64, 1.03e9, 767524, true, 16, 1 << 20}, 64}, /* many threads */
+        {{8, 59.8e9, 19300000, true, 2, 1 << 20}, 4},  /* ns128-m16 */
+        {{8, 66e9, 277000000, true, 2, 1 << 20}, 8},   /* ns128-m64 */
+        {{64, 22.4e9, 2600000, true, 2, 1 << 20}, 8},  /* fno1d */
+        {{8, 19.9e9, 19300000, false, 2, 1 << 20}, 2}, /* forward: weights are read once */
+        {{7, 1e15, 1000, true, 2, 1 << 20}, 2},        /* four parts: eight would leave one empty */
+        {{1, 1e15, 1000, true, 2, 1 << 20}, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(mpno_parts_samples(&cases[i].question), cases[i].samples);
+}
+
 /* What goes wrong goes wrong in the same way: an overflow of gradients does not hide the loss of
  * the samples after it, nor that a later one is not finite in the forward pass. */
 static void failures_are_those_of_the_whole_batch(void **state) {
@@ -155,9 +221,9 @@ static void refusals_say_why(void **state) {
     opts.micro_batch = 4; /* the whole batch at once */
     assert_int_equal(mpno_network_plan(r.model, &opts, &network), MPNO_OK);
     mpno_network_destroy(&network);
-    opts.micro_batch = -1;
+    opts.micro_batch = -2;
     assert_int_equal(mpno_network_plan(r.model, &opts, &network), MPNO_E_ARGUMENT);
-    assert_non_null(strstr(mpno_ctx_error(r.ctx), "-1"));
+    assert_non_null(strstr(mpno_ctx_error(r.ctx), "-2"));
     drop_rig(&r);
     r = make_rig(&options[0], 2, grids[1], MPNO_F32, "full", MPNO_F16, 1);
     opts.micro_batch = 2, opts.input_gradient = true;
@@ -189,6 +255,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_has_the_bits_of_the_whole_batch),
         cmocka_unit_test(every_policy_and_part_has_the_bits_of_the_whole_batch),
+        cmocka_unit_test(what_is_chosen_has_the_bits_of_the_whole_batch),
+        cmocka_unit_test(parts_are_as_small_as_they_cost_little),
         cmocka_unit_test(failures_are_those_of_the_whole_batch),
         cmocka_unit_test(refusals_say_why),
         cmocka_unit_test(costs_are_those_of_a_batch),
