@@ -10,6 +10,7 @@
 
 #include "bench.h"
 #include "core/clock.h"
+#include "model/network.h"
 #include "train/timeline.h"
 
 typedef struct options {
@@ -38,7 +39,7 @@ static const mpno_field fields[] = {
      "nearest|toward_zero|stochastic", "of narrow values"},
     {"scaling", MPNO_FIELD_CHOICE, offsetof(options, scaling), "auto",
      "none|tensor|channel|shell|block|auto", "what shares a scale"},
-    {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "cheap", "none|cheap|full",
+    {"recompute", MPNO_FIELD_CHOICE, offsetof(options, recompute), "auto", "none|cheap|full|auto",
      "what the backward pass makes again"},
     {"micro_batch", MPNO_FIELD_INT, offsetof(options, micro_batch), "-1", "[-1,1000000]",
      "samples at a time; 0: all; -1: as few as cost little time"},
@@ -185,6 +186,8 @@ static void print(const bench_work *w, int steps, const measurement *m) {
         (double)m->cost.activation_bytes / mib, m->program_mib);
     if (mpno_network_micro_batch(w->network) < w->opts.which->batch)
         printf("  at a time    %lld samples\n", (long long)mpno_network_micro_batch(w->network));
+    if (mpno_network_get_opts(w->network)->recompute == MPNO_RECOMPUTE_NONE)
+        printf("  kept         products, for the backward pass\n");
     if (!w->opts.forward)
         printf("  loss         %.6g after %d skipped steps\n", w->loss, w->skipped);
 }

@@ -24,7 +24,9 @@ typedef enum mpno_statistics {
 typedef enum mpno_recompute {
     MPNO_RECOMPUTE_NONE,  /* nothing that takes a matrix product: more memory, fewer operations */
     MPNO_RECOMPUTE_CHEAP, /* what is inside a tile program: one tensor a block is kept */
-    MPNO_RECOMPUTE_FULL   /* most blocks too: from the outputs of a few, with the same bits */
+    MPNO_RECOMPUTE_FULL,  /* most blocks too: from the outputs of a few, with the same bits */
+    MPNO_RECOMPUTE_AUTO   /* NONE where all that is kept stays in a cache and the bits are the same
+                             (nothing is stored narrow), else CHEAP */
 } mpno_recompute;
 
 /* What the storage of a policy is changed by. exceptions: "ROLE=FORMAT, LAYER/ROLE=FORMAT, .." such

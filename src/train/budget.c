@@ -57,8 +57,10 @@ static mpno_status fewest_parts(const mpno_budget *b, mpno_model *model, mpno_ne
                                 size_t n) {
     int64_t most = 1, few = 0; /* so many parts do not fit */
     size_t bytes;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (opts[i].recompute == MPNO_RECOMPUTE_AUTO) opts[i].recompute = MPNO_RECOMPUTE_CHEAP;
         if (opts[i].capacity > most) most = opts[i].capacity;
+    }
     const mpno_fno_config *config = mpno_model_config(model);
     const bool norm = opts[0].training && config->norm == MPNO_NORM_BATCH,
                whole = norm || mpno_stabilizer_couples_batch(config->stabilizer);

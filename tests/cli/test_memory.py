@@ -58,7 +58,11 @@ class Memory(Case):
         make_data(self.folder / "test16.pt", samples=16, grid=32, seed=2)
         words = ("data.test=[test16.pt]", "data.batch_size=16", "model.hidden_channels=16",
                  "opt.n_epochs=2", "report.html=false")
+        kept, keeps = self.train("kept", *words)  # all products, where the third cache is known and has room
+        words += ("recompute=cheap",)
         whole, most = self.train("whole", *words)
+        self.assertEqual(kept[2], whole[2])
+        self.assertGreaterEqual(keeps["peak_bytes"], most["peak_bytes"])
         _, least = self.train("one", *words, "micro_batch=1", "data.test_batch_size=1")
         for share in (0.1, 0.4, 0.7):
             limit = int(least["peak_bytes"] + share * (most["peak_bytes"] - least["peak_bytes"]))

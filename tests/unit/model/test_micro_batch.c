@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "model/network.h"
 #include "model/parts.h"
 #include "unit/model/options.h"
 
@@ -83,8 +84,12 @@ static void every_option_has_the_bits_of_the_whole_batch(void **state) {
     assert_true(tried > 90);
 }
 
+static void set_large(mpno_fno_config *c) {
+    set_group_norm(c);
+    c->lifting_channel_ratio = c->projection_channel_ratio = 8;
+}
 static rig large_rig(const char *policy, mpno_format half, int n_threads) {
-    static const option plain = {"group norm", set_group_norm, 3, false, MPNO_STATISTICS_AUTO};
+    static const option plain = {"group norm", set_large, 3, false, MPNO_STATISTICS_AUTO};
     static const int64_t grid[] = {70, 64}; /* more than one chunk */
     rig r = make_rig(&plain, 2, grid, MPNO_F32, policy, half, n_threads);
     free(r.x), free(r.y);
@@ -160,23 +165,56 @@ static void what_is_chosen_has_the_bits_of_the_whole_batch(void **state) {
     drop_rig(&r);
 }
 
+static mpno_recompute recompute_of(const rig *r, int64_t size) {
+    mpno_network *network;
+    mpno_network_opts opts = r->opts;
+    opts.capacity = BATCH, opts.training = true, opts.recompute = MPNO_RECOMPUTE_AUTO;
+    opts.grid[0] = size;
+    assert_int_equal(mpno_network_plan(r->model, &opts, &network), MPNO_OK);
+    const mpno_recompute chosen = mpno_network_get_opts(network)->recompute;
+    mpno_network_destroy(&network);
+    return chosen;
+}
+
+/* Where all that is kept stays in a cache, and nothing is stored narrow, so that bits stay. */
+static void products_are_kept_where_that_pays(void **state) {
+    (void)state;
+    const bool cache = mpno_third_cache_share() > (size_t)4 << 20;
+    rig r = large_rig("full", MPNO_F16, 2);
+    assert_int_equal(recompute_of(&r, 16), cache ? MPNO_RECOMPUTE_NONE : MPNO_RECOMPUTE_CHEAP);
+    assert_int_equal(recompute_of(&r, 70 * 64), MPNO_RECOMPUTE_CHEAP);
+    r.opts.recompute = MPNO_RECOMPUTE_CHEAP;
+    outcome cheap = compute(&r, BATCH, 0);
+    r.opts.recompute = MPNO_RECOMPUTE_AUTO;
+    outcome chosen = compute(&r, BATCH, 1);
+    assert_true(same_bits(&cheap, &chosen));
+    drop_outcome(&cheap), drop_outcome(&chosen);
+    drop_rig(&r);
+    r = large_rig("mixed", MPNO_BF16, 2);
+    assert_int_equal(recompute_of(&r, 16), MPNO_RECOMPUTE_CHEAP);
+    drop_rig(&r);
+}
+
 /* Cases of docs/performance.md, and what bounds each of them. */
 static void parts_are_as_small_as_they_cost_little(void **state) {
     (void)state;
+    enum { L2 = 1 << 20, L3 = 20 << 20 };
     static const struct {
         mpno_parts_question question;
         int64_t samples;
     } cases[] = {
-        {{64, 1.03e9, 767524, true, 2, 1 << 20}, 16},  /* darcy16: threads */
-        {{64, 1.03e9, 767524, true, 1, 1 << 20}, 16},  /* weights, from the second cache */
-        {{64, 1.03e9, 767524, true, 2, 0}, 64},        /* weights, from memory */
-        {{64, 1.03e9, 767524, true, 16, 1 << 20}, 64}, /* many threads */
-        {{8, 59.8e9, 19300000, true, 2, 1 << 20}, 4},  /* ns128-m16 */
-        {{8, 66e9, 277000000, true, 2, 1 << 20}, 8},   /* ns128-m64 */
-        {{64, 22.4e9, 2600000, true, 2, 1 << 20}, 8},  /* fno1d */
-        {{8, 19.9e9, 19300000, false, 2, 1 << 20}, 2}, /* forward: weights are read once */
-        {{7, 1e15, 1000, true, 2, 1 << 20}, 2},        /* four parts: eight would leave one empty */
-        {{1, 1e15, 1000, true, 2, 1 << 20}, 1},
+        {{64, 1.03e9, 767524, true, 16, 2, L2, L3}, 32},  /* darcy16: threads */
+        {{64, 1.03e9, 767524, true, 16, 1, L2, L3}, 16},  /* weights, from the second cache */
+        {{64, 1.03e9, 767524, true, 16, 1, 0, L3}, 32},   /* from the third */
+        {{64, 1.03e9, 767524, true, 16, 1, 0, 0}, 64},    /* from memory */
+        {{64, 1.03e9, 767524, true, 16, 16, L2, L3}, 64}, /* many threads */
+        {{8, 59.8e9, 19300000, true, 128, 2, L2, L3}, 4}, /* ns128-m16 */
+        {{8, 66e9, 277000000, true, 128, 2, L2, L3}, 8},  /* ns128-m64 */
+        {{64, 22.4e9, 2600000, true, 1, 2, L2, L3}, 4},   /* fno1d: samples, one for a thread */
+        {{64, 22.4e9, 2600000, true, 1, 4, L2, L3}, 8},
+        {{8, 19.9e9, 19300000, false, 128, 2, L2, L3}, 2}, /* forward: weights are read once */
+        {{7, 1e15, 1000, true, 64, 2, L2, L3}, 2},         /* eight parts would leave one empty */
+        {{1, 1e15, 1000, true, 64, 2, L2, L3}, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(mpno_parts_samples(&cases[i].question), cases[i].samples);
@@ -257,6 +295,7 @@ int main(void) {
         cmocka_unit_test(every_policy_and_part_has_the_bits_of_the_whole_batch),
         cmocka_unit_test(what_is_chosen_has_the_bits_of_the_whole_batch),
         cmocka_unit_test(parts_are_as_small_as_they_cost_little),
+        cmocka_unit_test(products_are_kept_where_that_pays),
         cmocka_unit_test(failures_are_those_of_the_whole_batch),
         cmocka_unit_test(refusals_say_why),
         cmocka_unit_test(costs_are_those_of_a_batch),
