@@ -75,15 +75,20 @@ const char *mpno_version(void) {
     return MPNO_VERSION;
 }
 
-mpno_status(mpno_fail)(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
+mpno_status mpno_fail_list(mpno_ctx *ctx, mpno_status code, const char *format, va_list arguments) {
     if (ctx == NULL) return code;
     /* An argument may be the old sentence itself: print aside, then store. */
     char sentence[sizeof ctx->error];
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    memcpy(ctx->error, sentence, sizeof sentence);
+    return code;
+}
+
+mpno_status(mpno_fail)(mpno_ctx *ctx, mpno_status code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    (void)mpno_fail_list(ctx, code, format, arguments);
     va_end(arguments);
-    memcpy(ctx->error, sentence, sizeof sentence);
     return code;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MPNO_CORE_CONTEXT_H
 #define MPNO_CORE_CONTEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +39,10 @@ struct mpno_ctx {
  * reads well. */
 mpno_status mpno_fail(mpno_ctx *ctx, mpno_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Likewise, for functions that take such arguments themselves. */
+mpno_status mpno_fail_list(mpno_ctx *ctx, mpno_status code, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 /* Puts "prefix: " before the sentence already stored (file names, keys) and returns `code`
  * unchanged. */

@@ -311,8 +311,10 @@ static void choose_parts(mpno_network *net) {
                              .n_threads = net->ctx->n_threads,
                              .second_cache = mpno_cpu_caches().level[1],
                              .third_cache = mpno_third_cache_share()};
-    for (int p = 0; p < net->model->n_params; p++)
+    for (int p = 0; p < net->model->n_params; p++) {
+        q.narrow = q.narrow || net->codecs[p].format != net->policy.base;
         q.weight_bytes += mpno_network_param_count(net, p) * mpno_format_bytes(net->policy.base);
+    }
     const bool whole = opts->micro_batch == 0 || opts->micro_batch > opts->capacity;
     const bool choose = opts->micro_batch == MPNO_MICRO_BATCH_AUTO;
     if (whole || (choose && (needs_whole_batch(net) || rebuilds_weights(net->graph))))

@@ -16,6 +16,7 @@ typedef struct mpno_parts_question {
     double useful_flops; /* of the batch */
     size_t weight_bytes;
     bool training;
+    bool narrow;    /* weights are stored so, and widened for each part */
     int64_t pieces; /* of a sample that threads can take at once */
     int n_threads;
     size_t second_cache; /* bytes of that of a core, 0: not known */

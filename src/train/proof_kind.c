@@ -40,13 +40,12 @@ const mpno_proof_kind *mpno_proof_kind_named(const char *name) {
 /* -------- what is recorded -------- */
 
 mpno_status mpno_proof_refute(mpno_proof_job *job, const char *format, ...) {
-    char sentence[768];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    const mpno_status status = mpno_fail_list(job->proof->ctx, MPNO_E_FORMAT, format, arguments);
     va_end(arguments);
     job->refuted = true;
-    return mpno_fail(job->proof->ctx, MPNO_E_FORMAT, "%s", sentence);
+    return mpno_is_failure(status);
 }
 
 mpno_status mpno_proof_differs(mpno_proof_job *job, const char *format, ...) {

@@ -34,13 +34,12 @@ typedef struct checking {
 static mpno_status refute(checking *v, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static mpno_status refute(checking *v, const char *format, ...) {
-    char sentence[768];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    const mpno_status status = mpno_fail_list(v->ctx, MPNO_E_FORMAT, format, arguments);
     va_end(arguments);
     v->refuted = true;
-    return mpno_fail(v->ctx, MPNO_E_FORMAT, "%s", sentence);
+    return mpno_is_failure(status);
 }
 
 /* -------- files -------- */

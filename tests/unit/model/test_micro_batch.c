@@ -203,18 +203,21 @@ static void parts_are_as_small_as_they_cost_little(void **state) {
         mpno_parts_question question;
         int64_t samples;
     } cases[] = {
-        {{64, 1.03e9, 767524, true, 16, 2, L2, L3}, 32},  /* darcy16: threads */
-        {{64, 1.03e9, 767524, true, 16, 1, L2, L3}, 16},  /* weights, from the second cache */
-        {{64, 1.03e9, 767524, true, 16, 1, 0, L3}, 32},   /* from the third */
-        {{64, 1.03e9, 767524, true, 16, 1, 0, 0}, 64},    /* from memory */
-        {{64, 1.03e9, 767524, true, 16, 16, L2, L3}, 64}, /* many threads */
-        {{8, 59.8e9, 19300000, true, 128, 2, L2, L3}, 4}, /* ns128-m16 */
-        {{8, 66e9, 277000000, true, 128, 2, L2, L3}, 8},  /* ns128-m64 */
-        {{64, 22.4e9, 2600000, true, 1, 2, L2, L3}, 4},   /* fno1d: samples, one for a thread */
-        {{64, 22.4e9, 2600000, true, 1, 4, L2, L3}, 8},
-        {{8, 19.9e9, 19300000, false, 128, 2, L2, L3}, 2}, /* forward: weights are read once */
-        {{7, 1e15, 1000, true, 64, 2, L2, L3}, 2},         /* eight parts would leave one empty */
-        {{1, 1e15, 1000, true, 64, 2, L2, L3}, 1},
+        {{64, 1.03e9, 767524, true, false, 16, 2, L2, L3}, 32}, /* darcy16: threads */
+        {{64, 1.03e9, 767524, true, false, 16, 1, L2, L3}, 16}, /* weights, from the second cache */
+        {{64, 1.03e9, 767524, true, false, 16, 1, 0, L3}, 32},  /* from the third */
+        {{64, 1.03e9, 767524, true, false, 16, 1, 0, 0}, 64},   /* from memory */
+        {{64, 1.03e9, 767524, true, false, 16, 16, L2, L3}, 64}, /* many threads */
+        {{8, 59.8e9, 19300000, true, false, 128, 2, L2, L3}, 4}, /* ns128-m16 */
+        {{8, 66e9, 277000000, true, false, 128, 2, L2, L3}, 8},  /* ns128-m64 */
+        {{64, 22.4e9, 2600000, true, false, 1, 2, L2, L3}, 8},   /* fno1d: four samples a thread */
+        {{64, 22.4e9, 2600000, true, false, 1, 1, L2, L3}, 4},
+        {{64, 22.4e9, 2600000, true, true, 1, 1, L2, L3}, 8}, /* narrow weights */
+        {{64, 22.4e9, 2600000, true, false, 1, 4, L2, L3}, 16},
+        {{8, 19.9e9, 19300000, false, false, 128, 2, L2, L3},
+         2},                                              /* forward: weights are read once */
+        {{7, 1e15, 1000, true, false, 64, 2, L2, L3}, 2}, /* eight parts would leave one empty */
+        {{1, 1e15, 1000, true, false, 64, 2, L2, L3}, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(mpno_parts_samples(&cases[i].question), cases[i].samples);
