@@ -75,7 +75,8 @@ const char *mpno_version(void) {
     return MPNO_VERSION;
 }
 
-mpno_status mpno_fail_list(mpno_ctx *ctx, mpno_status code, const char *format, va_list arguments) {
+mpno_status(mpno_fail_list)(mpno_ctx *ctx, mpno_status code, const char *format,
+                            va_list arguments) {
     if (ctx == NULL) return code;
     /* An argument may be the old sentence itself: print aside, then store. */
     char sentence[sizeof ctx->error];

@@ -56,6 +56,7 @@ static inline mpno_status mpno_is_failure(mpno_status status) {
     return status;
 }
 #define mpno_fail(...) mpno_is_failure(mpno_fail(__VA_ARGS__))
+#define mpno_fail_list(...) mpno_is_failure(mpno_fail_list(__VA_ARGS__))
 
 #define MPNO_TRY(expr)                              \
     do {                                            \

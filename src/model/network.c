@@ -4,7 +4,6 @@
 #include "model/network.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -125,6 +124,7 @@ void mpno_network_destroy(mpno_network **network) {
     mpno_free(net->ctx, net);
     *network = NULL;
 }
+
 /* ---- running ---- */
 
 static mpno_status check_batch(const mpno_network *net, int64_t batch, bool training) {

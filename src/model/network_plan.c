@@ -302,8 +302,8 @@ static bool rebuilds_weights(const mpno_graph *graph) {
     return false;
 }
 
-static void choose_parts(mpno_network *net) {
-    mpno_network_opts *opts = &net->opts;
+static int64_t samples_worth(const mpno_network *net) {
+    const mpno_network_opts *opts = &net->opts;
     mpno_parts_question q = {.batch = opts->capacity,
                              .useful_flops = useful_flops(net),
                              .training = opts->training,
@@ -315,12 +315,15 @@ static void choose_parts(mpno_network *net) {
         q.narrow = q.narrow || net->codecs[p].format != net->policy.base;
         q.weight_bytes += mpno_network_param_count(net, p) * mpno_format_bytes(net->policy.base);
     }
-    const bool whole = opts->micro_batch == 0 || opts->micro_batch > opts->capacity;
-    const bool choose = opts->micro_batch == MPNO_MICRO_BATCH_AUTO;
-    if (whole || (choose && (needs_whole_batch(net) || rebuilds_weights(net->graph))))
-        opts->micro_batch = opts->capacity;
-    else if (choose)
-        opts->micro_batch = mpno_parts_samples(&q);
+    return mpno_parts_samples(&q);
+}
+
+static int64_t samples_at_once(const mpno_network *net) {
+    const mpno_network_opts *opts = &net->opts;
+    if (opts->micro_batch == 0 || opts->micro_batch > opts->capacity) return opts->capacity;
+    if (opts->micro_batch != MPNO_MICRO_BATCH_AUTO) return opts->micro_batch;
+    return needs_whole_batch(net) || rebuilds_weights(net->graph) ? opts->capacity
+                                                                  : samples_worth(net);
 }
 
 static mpno_status plan_network(mpno_network *net) {
@@ -336,7 +339,7 @@ static mpno_status plan_network(mpno_network *net) {
     MPNO_TRY(plan_copies(net));
     MPNO_TRY(make_graph(net, &grid));
     MPNO_TRY(check_layers(net));
-    choose_parts(net);
+    net->opts.micro_batch = samples_at_once(net);
     return make_plan(net);
 }
 

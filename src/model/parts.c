@@ -11,8 +11,7 @@ static const double FLOPS_OF_A_BYTE = 5;
  * gradients in the third. Not of narrow weights: to widen them takes as long (darcy16, mixed: 4 %
  * in two parts). */
 static const double IN_SECOND = 1.0 / 4, IN_THIRD = 1.0 / 2;
-/* A virtual machine may tell the third cache of all processors of its host, and others use it too.
- */
+/* A virtual machine may tell the third caches of its whole host, and others use them too. */
 static const size_t THIRD_AT_MOST = (size_t)32 << 20;
 /* Of the time of a part: what it may cost to be one. */
 static const double SHARE = 0.02;

@@ -14,8 +14,8 @@ typedef struct mpno_budget {
 } mpno_budget;
 
 /* Sets micro_batch of n networks that exist at once: as asked for, or as costs little time, or else
- * each batch in as few parts as fit, all parts of about one size. E_CONFIG when even single samples do not fit, or what was asked for does not:
- * the sentence says what is needed. */
+ * each batch in as few parts as fit, all parts of about one size. E_CONFIG when even single samples
+ * do not fit, or what was asked for does not: the sentence says what is needed. */
 MPNO_WARN_UNUSED mpno_status mpno_budget_divide(const mpno_budget *budget, mpno_model *model,
                                                 mpno_network_opts *opts, size_t n);
 /* Bytes of a network once it is made. */

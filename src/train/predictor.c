@@ -63,16 +63,15 @@ mpno_status mpno_predictor_create(mpno_model *model, mpno_ctx *ctx, const mpno_d
     *out = (mpno_predictor){.ctx = ctx, .opts = *opts, .data = data};
     mpno_network_opts network = mpno_predictor_network(data, n, opts);
     out->opts.batch = network.capacity;
-    network.micro_batch = MPNO_MICRO_BATCH_AUTO;
-    if (opts->memory_limit > 0) {
+    mpno_budget budget = {.limit = opts->memory_limit, .use = "evaluation"};
+    if (budget.limit > 0) {
         mpno_network *planned;
         MPNO_TRY(mpno_network_plan(model, &network, &planned));
         const size_t y = output_bytes(planned, data, network.capacity, out->grid, &out->points);
         mpno_network_destroy(&planned);
-        const mpno_budget budget = {
-            .limit = opts->memory_limit, .held = mpno_ctx_bytes(ctx) + y, .use = "evaluation"};
-        MPNO_TRY(mpno_budget_divide(&budget, model, &network, 1));
+        budget.held = mpno_ctx_bytes(ctx) + y;
     }
+    MPNO_TRY(mpno_budget_divide(&budget, model, &network, 1));
     MPNO_TRY(mpno_network_create(model, &network, &out->network));
     const size_t bytes =
         output_bytes(out->network, data, network.capacity, out->grid, &out->points);

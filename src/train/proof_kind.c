@@ -45,7 +45,7 @@ mpno_status mpno_proof_refute(mpno_proof_job *job, const char *format, ...) {
     const mpno_status status = mpno_fail_list(job->proof->ctx, MPNO_E_FORMAT, format, arguments);
     va_end(arguments);
     job->refuted = true;
-    return mpno_is_failure(status);
+    return status;
 }
 
 mpno_status mpno_proof_differs(mpno_proof_job *job, const char *format, ...) {

@@ -6,7 +6,6 @@
  * kinds than POINT are made again: proof_kind.h. */
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/files.h"
@@ -39,7 +38,7 @@ static mpno_status refute(checking *v, const char *format, ...) {
     const mpno_status status = mpno_fail_list(v->ctx, MPNO_E_FORMAT, format, arguments);
     va_end(arguments);
     v->refuted = true;
-    return mpno_is_failure(status);
+    return status;
 }
 
 /* -------- files -------- */

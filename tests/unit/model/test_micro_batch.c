@@ -122,12 +122,17 @@ static void every_policy_and_part_has_the_bits_of_the_whole_batch(void **state) 
     }
 }
 
-static int64_t samples_at_once(const rig *r, const mpno_network_opts *opts) {
+/* What is decided of these options; texts are gone. */
+static mpno_network_opts decided(const rig *r, const mpno_network_opts *opts) {
     mpno_network *network;
     assert_int_equal(mpno_network_plan(r->model, opts, &network), MPNO_OK);
-    const int64_t samples = mpno_network_micro_batch(network);
+    const mpno_network_opts found = *mpno_network_get_opts(network);
     mpno_network_destroy(&network);
-    return samples;
+    return found;
+}
+
+static int64_t samples_at_once(const rig *r, const mpno_network_opts *opts) {
+    return decided(r, opts).micro_batch;
 }
 
 /* What is left to mpno runs in parts, with the same bits in less memory; and whole where results
@@ -166,14 +171,10 @@ static void what_is_chosen_has_the_bits_of_the_whole_batch(void **state) {
 }
 
 static mpno_recompute recompute_of(const rig *r, int64_t size) {
-    mpno_network *network;
     mpno_network_opts opts = r->opts;
     opts.capacity = BATCH, opts.training = true, opts.recompute = MPNO_RECOMPUTE_AUTO;
     opts.grid[0] = size;
-    assert_int_equal(mpno_network_plan(r->model, &opts, &network), MPNO_OK);
-    const mpno_recompute chosen = mpno_network_get_opts(network)->recompute;
-    mpno_network_destroy(&network);
-    return chosen;
+    return decided(r, &opts).recompute;
 }
 
 /* Where all that is kept stays in a cache, and nothing is stored narrow, so that bits stay. */
