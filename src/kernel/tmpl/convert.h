@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * load and store: storage formats to and from T, to nearest even, bitwise what number/format.h
  * defines (a NaN may keep another payload). Formats that are not plain go through their codec.
- * Parameters: kernels_f32.h; and store_limit of convert_f32.h or convert_f64.h. */
+ * Parameters: kernels_f32.h; and store_limit and store_rows of convert_f32.h or convert_f64.h. */
 
 KERNEL_INLINE const mpno_codec_kernels *K(codecs)(void) {
     return mpno_codec_kernels_get(TABLE_ISA, sizeof(T) == 4 ? MPNO_F32 : MPNO_F64);
@@ -73,7 +73,8 @@ KERNEL_INLINE int K(store_as)(unsigned char *dst, const mpno_format format, cons
                               const T *src, int64_t n) {
     const VT limit = V(set1)(K(store_limit)(format));
     MASK bad = V(less)(limit, limit); /* none */
-    int64_t i = 0;
+    bool rows_bad = false;
+    int64_t i = K(store_rows)(dst, format, src, n, &rows_bad);
     for (; i + LANES <= n; i += LANES) {
         const VT v = V(load)(src + i);
         bad = V(mask_or)(bad, V(mask_not)(V(less)(V(abs)(v), limit))); /* NaN is not less */
@@ -86,7 +87,7 @@ KERNEL_INLINE int K(store_as)(unsigned char *dst, const mpno_format format, cons
         K(narrow)(last, format, v);
         memcpy(dst + i * bytes, last, (size_t)((n - i) * bytes));
     }
-    return V(any)(bad);
+    return rows_bad | V(any)(bad);
 }
 
 static int K(store)(void *dst, mpno_format format, const void *src, int64_t n) {

@@ -18,6 +18,7 @@
 #define VEC_TILE_VECTORS 3
 #define VEC_LINE_VECTORS 1
 #define VEC_MASKS 1
+#define VEC_NARROWS_BF16 0
 #define VEC_TILE_MAX_ROWS 8
 #define VEC_TILE_ROWS \
     { 0, 8, 6, 4 }

@@ -17,6 +17,7 @@
 #define VEC_TILE_VECTORS 4
 #define VEC_LINE_VECTORS 2
 #define VEC_MASKS 1
+#define VEC_NARROWS_BF16 1
 #define VEC_TILE_MAX_ROWS 8
 #define VEC_TILE_ROWS \
     { 0, 8, 8, 8, 6 }
@@ -196,6 +197,34 @@ static inline void vf32_store_bf16(void *p, vf32 v) {
     const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
     const __m512i half = _mm512_mask_mov_epi32(_mm512_srli_epi32(sum, 16), nan, quiet);
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(half));
+}
+
+/* As many of n values as make pairs of vectors, up to a NaN: their number. Rounded as above; the
+ * upper halves of both vectors are picked at once. *bad: one became infinite. */
+static inline int64_t vf32_narrow_bf16(unsigned char *dst, const float *src, int64_t n, bool *bad) {
+    const __m512i below_half = _mm512_set1_epi32(0x7fff), lowest = _mm512_set1_epi32(0x10000),
+                  one = _mm512_set1_epi32(1), magnitude = _mm512_set1_epi16(0x7fff);
+    const __m512i uppers =
+        _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27,
+                         25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    __m512i largest = _mm512_setzero_si512();
+    int64_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const __m512 x = _mm512_loadu_ps(src + i), y = _mm512_loadu_ps(src + i + 16);
+        const int is_nan = 0x81; /* quiet or signalling */
+        if (_mm512_fpclass_ps_mask(x, is_nan) | _mm512_fpclass_ps_mask(y, is_nan)) break;
+        __m512i bits[2] = {_mm512_castps_si512(x), _mm512_castps_si512(y)};
+        for (int k = 0; k < 2; k++) {
+            const __mmask16 odd = _mm512_test_epi32_mask(bits[k], lowest);
+            bits[k] = _mm512_add_epi32(bits[k], below_half);
+            bits[k] = _mm512_mask_add_epi32(bits[k], odd, bits[k], one);
+        }
+        const __m512i halves = _mm512_permutex2var_epi16(bits[0], uppers, bits[1]);
+        largest = _mm512_max_epu16(largest, _mm512_and_si512(halves, magnitude));
+        _mm512_storeu_si512(dst + 2 * i, halves);
+    }
+    *bad |= _mm512_cmpge_epu16_mask(largest, _mm512_set1_epi16(0x7f80)) != 0;
+    return i;
 }
 
 static inline vf64 vf64_load(const double *p) {

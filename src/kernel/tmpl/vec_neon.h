@@ -17,6 +17,7 @@
 #define VEC_TILE_VECTORS 4
 #define VEC_LINE_VECTORS 2
 #define VEC_MASKS 0
+#define VEC_NARROWS_BF16 0
 #define VEC_TILE_MAX_ROWS 8
 #define VEC_TILE_ROWS \
     { 0, 8, 8, 8, 6 }

@@ -27,6 +27,7 @@
 #define VEC_TILE_VECTORS 2
 #define VEC_LINE_VECTORS 1
 #define VEC_MASKS 0
+#define VEC_NARROWS_BF16 0
 #define VEC_TILE_MAX_ROWS 6
 #define VEC_TILE_ROWS \
     { 0, 6, 4 }

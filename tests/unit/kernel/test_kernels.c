@@ -141,7 +141,29 @@ static void check_load(const check *c) {
     }
 }
 
+/* Rows of f32 around the middle between two neighbours in bf16, all neighbours of one sign in turn;
+ * those of the largest numbers become infinite. */
+static void check_store_halves(const check *c) {
+    enum { FINITE = 0x7f80 };
+    const uint32_t rests[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    if (c->format != MPNO_F32) return;
+    for (int k = 0; k < 12; k++) {
+        uint32_t *src = place(0, FINITE * sizeof *src);
+        for (uint32_t i = 0; i < FINITE; i++)
+            src[i] = (k < 6 ? 0 : 0x80000000u) | i << 16 | rests[k % 6];
+        void *got = place(1, FINITE * 2), *want = place(2, FINITE * 2);
+        const int64_t whole = FINITE - 1; /* the last one alone may overflow */
+        assert_int_equal(c->kernels->store(got, MPNO_BF16, src, whole), 0);
+        (void)c->ref->store(want, MPNO_BF16, src, whole);
+        check_bits(c, MPNO_BF16, got, want, whole);
+        assert_int_equal(c->kernels->store(got, MPNO_BF16, src, FINITE), rests[k % 6] >= 0x8000);
+        (void)c->ref->store(want, MPNO_BF16, src, FINITE);
+        check_bits(c, MPNO_BF16, got, want, FINITE);
+    }
+}
+
 static void check_store(const check *c) {
+    check_store_halves(c);
     for (int format = 0; format < MPNO_FORMAT_COUNT; format++) {
         const mpno_format to = (mpno_format)format;
         const size_t bytes = mpno_format_bytes(to);
