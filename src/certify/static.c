@@ -154,7 +154,8 @@ static mpno_status find_remedies(question q, mpno_static *c) {
     enum { HALVINGS = 12 };
     const mpno_fno_config *config = &q.model->config;
     bool yes;
-    q.tanh = config->stabilizer == MPNO_STABILIZER_NONE &&
+    q.tanh = (config->stabilizer == MPNO_STABILIZER_NONE ||
+              config->stabilizer == MPNO_STABILIZER_PRESCALE) &&
              config->stabilizer_placement == MPNO_PLACEMENT_ALL;
     if (q.tanh) MPNO_TRY(closes(&q, &c->tanh));
     q.tanh = false, q.bf16 = true;

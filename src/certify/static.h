@@ -58,7 +58,7 @@ typedef struct mpno_static {
     mpno_static_sum *sums; /* owned: forward transforms with 16-bit arithmetic */
     int n_sums;
     /* Where it does not close: what would make it. */
-    bool tanh;         /* model.stabilizer tanh, all else as it is; only of models with none */
+    bool tanh; /* model.stabilizer tanh, all else as it is; only of models with none or prescale */
     bool wide;         /* format bf16 wherever it is f16 */
     double half_range; /* the largest range 2^-j `range` that closes; 0: none found */
 } mpno_static;

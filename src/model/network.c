@@ -153,8 +153,9 @@ static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_form
                "which scales first, or precision.arithmetic full, which rounds only what is "
                "stored";
     if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
-    if (transformed && net->model->config.stabilizer == MPNO_STABILIZER_NONE)
-        return "try policy mixed (its tanh bounds what is transformed), format bf16 (it has the "
+    if (transformed && (net->model->config.stabilizer == MPNO_STABILIZER_NONE ||
+                        net->model->config.stabilizer == MPNO_STABILIZER_PRESCALE))
+        return "try model.stabilizer tanh (it bounds what is transformed), format bf16 (it has the "
                "range of f32) or policy full";
     return "try format bf16 (it has the range of f32) or policy full";
 }

@@ -102,7 +102,7 @@ class Signatures(Diagnose):
         make_data(self.folder / "train.pt", scale=1e6)
         result = self.train("run", "precision.policy=half", *ON, status=1)
         self.assert_error(result, "epoch 1, step 1: overflow in the forward transform: block 0: ", "stored as f16",
-                          "try policy mixed", "bf16")
+                          "try model.stabilizer tanh", "bf16")
         (event,) = self.events("run", "failed")
         self.assertEqual(event["diagnosis"], "overflow in the forward transform")
         self.assertEqual((event["layer"], event["step"]), ("block 0", 1))
@@ -138,7 +138,7 @@ class Signatures(Diagnose):
         warnings = [event for event in self.events("run", "warning") if event.get("layer") == "block 0"]
         self.assertEqual(warnings[0]["diagnosis"], "overflow ahead", warnings)
         self.assertIn("of 65504 (f16), a factor of 1.", warnings[0]["text"])
-        self.assertIn("try policy mixed", warnings[0]["text"])
+        self.assertIn("try model.stabilizer tanh", warnings[0]["text"])
         self.assertIn("warning: overflow ahead: ", result.out)
 
     def test_rounding_floor(self):

@@ -290,7 +290,7 @@ class NotFinite(Project):
         words = ("precision.policy=half", "opt.learning_rate=1e3", "data.batch_size=16",
                  "eval.every=100", "opt.n_epochs=9")
         result = self.mpno("train", "config.yaml", *words, status=1)
-        self.assert_error(result, "epoch 2", "block 0", "policy mixed", "opt.learning_rate",
+        self.assert_error(result, "epoch 2", "block 0", "model.stabilizer tanh", "opt.learning_rate",
                           "the last checkpoint is kept")
         self.assertEqual(len(self.events("run", "failed")), 1)
         self.assertEqual(len(self.metrics("run")), 1)

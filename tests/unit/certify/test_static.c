@@ -453,15 +453,18 @@ static void a_model_that_overflows_is_refused(void **state) {
 static void remedies_are_true(void **state) {
     enum { RANGE = 2000 };
     (void)state;
-    for (int numbers = 0; numbers < 2; numbers++) {
+    const mpno_stabilizer without[] = {MPNO_STABILIZER_NONE, MPNO_STABILIZER_PRESCALE};
+    for (int i = 0; i < 4; i++) {
+        const bool numbers = i % 2 == 1;
         mpno_ctx *ctx = make_ctx(1);
         mpno_fno_config config = small_config(2);
+        config.stabilizer = without[i / 2];
         config.positional_embedding = MPNO_EMBEDDING_NONE;
         mpno_model *model = make_model(ctx, &config, MPNO_F32);
         multiply_named(model, "fno_blocks.convs.0.weight.tensor", 20);
         multiply_named(model, "fno_blocks.convs.1.weight.tensor", 20);
         mpno_network_opts opts = make_opts(2, grids[1], 1, false, "mixed", MPNO_F16);
-        if (numbers == 1) opts.transform_arithmetic = MPNO_F16;
+        if (numbers) opts.transform_arithmetic = MPNO_F16;
         mpno_network *network = plan(ctx, model, &opts);
         mpno_static c = certify(ctx, model, network, RANGE);
         if (c.closes || !c.tanh || !c.wide || c.half_range <= 0 || c.half_range >= RANGE)
@@ -482,9 +485,9 @@ static void remedies_are_true(void **state) {
         assert_true(c.closes);
         mpno_static_clear(&c);
         mpno_network_destroy(&network);
-        mpno_model_set_stabilizer(model, MPNO_STABILIZER_NONE);
+        mpno_model_set_stabilizer(model, without[i / 2]);
         opts.half_format = MPNO_BF16;
-        if (numbers == 1) opts.transform_arithmetic = MPNO_BF16;
+        if (numbers) opts.transform_arithmetic = MPNO_BF16;
         network = plan(ctx, model, &opts);
         c = certify(ctx, model, network, RANGE);
         assert_true(c.closes);
