@@ -297,6 +297,39 @@ class Gemm(unittest.TestCase):
                 self.assertEqual(cells[column], "-")
 
 
+class Contract(unittest.TestCase):
+    def test_orders_of_a_convolution(self):
+        """Option A has a product of six numbers for each term, the others two at a time."""
+        done = bench("contract", "batch:2", "channels:3", "modes:4", "rank:5", "rounds:1", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        orders = {one["order"]: one for one in json.loads(done.stdout)["orders"]}
+        self.assertEqual(orders["A"]["flops"], 2 * 3 * 4 * 3 * 3 * 5 * (5 * 6 + 2))
+        self.assertEqual(orders["B"]["flops"], 6 * 5 * (3 + 3 * 3 + 3 * 4) + 8 * 3 * 4 * 3 * 3 * 5 + 8 * 2 * 3 * 3 * 4 * 3)
+        for one in orders.values():
+            self.assertLessEqual(orders["planned, operations"]["flops"], one["flops"])
+            self.assertLessEqual(one["error_u"], one["error_bound_u"])
+        for name in ("data first", "B", "C"):
+            self.assertLessEqual(orders["planned, memory"]["peak_bytes"], orders[name]["peak_bytes"])
+
+    def test_paths_of_a_file(self):
+        lines = (ROOT / "tests/data/contraction_paths.txt").read_text().splitlines()
+        small = [line for line in lines if line.startswith(("abc,e,be", "acd,abcd"))]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "paths.txt"
+            file.write_text("\n".join(["# two shapes", *small]) + "\n")
+            found = json.loads(bench("contract", f"paths:{file}", "rounds:1", "--json").stdout)["shapes"]
+            self.assertEqual([shape["equation"] for shape in found], [line.split(";")[0] for line in small])
+            for shape in found:
+                ours, default, least, greedy = shape["orders"]
+                self.assertLessEqual(ours["flops"], default["flops"])
+                self.assertLessEqual(least["peak_bytes"], greedy["peak_bytes"])
+            self.assertIn("2 shapes: ", bench("contract", f"paths:{file}", "rounds:1").stdout)
+            for text, fragment in (("ab,bc->ac;2,3,4;0-1\n", "line 1 is not EQUATION"), ("# none\n", "no shapes")):
+                file.write_text(text)
+                self.assertIn(fragment, bench("contract", f"paths:{file}", "rounds:1").stderr)
+        self.assertIn("cannot be read", bench("contract", "paths:/nowhere").stderr)
+
+
 class Peers(unittest.TestCase):
     """The comparison without its peer: what it says of results and of what is missing."""
     SCRIPT = ROOT / "bench/peers/compare.py"
@@ -399,6 +432,7 @@ class Flow(unittest.TestCase):
 class Errors(unittest.TestCase):
     CASES = (
         (["flow", "size:3"], "size: 3 is out of range"),
+        (["contract", "modes:1"], "modes: 1 is out of range"),
         (["step"], "name a case"),
         (["step", "ns128-tt"], "unknown case \"ns128-tt\"; there are darcy16|"),
         (["step", "darcy16", "--threads", "0"], "threads: 0 is out of range, expected a value in [1,4096]"),

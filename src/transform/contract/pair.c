@@ -11,12 +11,14 @@ enum {
     COLUMNS = 256,
     LEAST_ROWS = 8, /* of a product that is worth a call */
     LEAST_COLUMNS = 32,
-    LEAST_LONG = 8, /* indices along which going element by element is worth it */
-    PARTS = 16,     /* of a sum, where the result alone gives too few tasks */
+    FEW_COLUMNS = 4, /* fewer fill little of a vector: better many, even by a copy */
+    LEAST_LONG = 8,  /* indices along which going element by element is worth it */
+    PARTS = 16,      /* of a sum, where the result alone gives too few tasks */
     LEAST_SUMMED = 512,
     MOST_PARTIAL = 1 << 15, /* elements of a result that is summed in parts */
     COPY_TASKS = 64,        /* at least so many, where there are so many rows */
-    ROUND = 16              /* copies start at multiples of so many numbers */
+    ROUND = 16,             /* copies start at multiples of so many numbers */
+    WORTH_WAKING = 1 << 19  /* products of numbers: less is done before another thread is awake */
 };
 
 /* Labels that are gone through together, the outermost first; those of one index left out. */
@@ -75,7 +77,7 @@ bool mpno_pair_turned(const mpno_contract_problem *problem, const mpno_pair_labe
         if (labels->column >> l & 1) turned = false;
     }
     const double few = turned ? rows : columns, many = turned ? columns : rows;
-    return few < LEAST_COLUMNS && many >= 4 * few ? !turned : turned;
+    return few < FEW_COLUMNS && many >= 4 * few ? !turned : turned;
 }
 
 /* ---- groups of labels ---- */
@@ -478,10 +480,17 @@ static void run_elements(const mpno_pair_call *call, int side) {
     mpno_parallel(call->run->n_threads, e.outer.size, multiply_elements, &e);
 }
 
-void mpno_pair_run(const mpno_pair_call *call) {
-    const int side = mpno_pair_longest(call->problem, call->labels.batch);
-    if (mpno_pair_elementwise(call->problem, &call->labels) && call->to.view->stride[side] == 1)
-        run_elements(call, side);
+void mpno_pair_run(const mpno_pair_call *whole) {
+    const mpno_pair_labels *l = &whole->labels;
+    const double products =
+        mpno_contract_product(whole->problem, l->batch | l->row | l->inner | l->column);
+    mpno_contract_run run = *whole->run;
+    mpno_pair_call call = *whole;
+    if (products < WORTH_WAKING) run.n_threads = 1;
+    call.run = &run;
+    const int side = mpno_pair_longest(call.problem, l->batch);
+    if (mpno_pair_elementwise(call.problem, l) && call.to.view->stride[side] == 1)
+        run_elements(&call, side);
     else
-        run_product(call);
+        run_product(&call);
 }
