@@ -18,7 +18,7 @@ enum {
     MOST_PARTIAL = 1 << 15, /* elements of a result that is summed in parts */
     COPY_TASKS = 64,        /* at least so many, where there are so many rows */
     ROUND = 16,             /* copies start at multiples of so many numbers */
-    WORTH_WAKING = 1 << 19  /* products of numbers: less is done before another thread is awake */
+    WORTH_WAKING = 1 << 18  /* products: fewer are done before another thread is awake */
 };
 
 /* Labels that are gone through together, the outermost first; those of one index left out. */
