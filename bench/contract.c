@@ -389,13 +389,18 @@ static const char *read_labels(const char *at, uint32_t *labels) {
     return at;
 }
 
-/* "a-b c-d ..", as many steps as the problem has; NULL: no path. */
+/* "a-b c-d ..", as many steps as the problem has, of tensors that are there; NULL: no path. */
 static const char *read_path(const char *at, int n_operands, mpno_contract_path *path) {
-    for (path->n_steps = 0; path->n_steps < n_operands - 1; path->n_steps++) {
-        int length = 0;
-        if (sscanf(at, " %d-%d%n", &path->step[path->n_steps].a, &path->step[path->n_steps].b,
-                   &length) != 2)
-            return NULL;
+    uint32_t there = (1u << n_operands) - 1;
+    for (int s = 0; s < n_operands - 1; s++) {
+        int a, b, length = 0;
+        if (sscanf(at, " %d-%d%n", &a, &b, &length) != 2) return NULL;
+        const int most = n_operands + s;
+        if (a < 0 || b < 0 || a >= most || b >= most || a == b) return NULL;
+        const uint32_t pair = 1u << a | 1u << b;
+        if ((there & pair) != pair) return NULL;
+        there = (there & ~pair) | 1u << most;
+        path->step[path->n_steps].a = a, path->step[path->n_steps++].b = b;
         at += length;
     }
     return at;
@@ -404,19 +409,26 @@ static const char *read_path(const char *at, int n_operands, mpno_contract_path 
 /* "EQUATION;SIZES;PATH;PATH" (tests/data/make_contraction_paths.py); false: it is not. */
 static bool read_line(const char *line, mpno_contract_problem *p, mpno_contract_path *theirs) {
     const char *at = line;
+    uint32_t all = 0;
     *p = (mpno_contract_problem){.element_bytes = 2 * sizeof(float)};
-    do at = read_labels(at + (*at == ','), &p->operand[p->n_operands++]);
-    while (*at == ',' && p->n_operands < OPERANDS);
+    do {
+        at = read_labels(at + (*at == ','), &p->operand[p->n_operands]);
+        all |= p->operand[p->n_operands++];
+    } while (*at == ',' && p->n_operands < OPERANDS);
     if (strncmp(at, "->", 2) != 0) return false;
     at = read_labels(at + 2, &p->output);
     for (int l = 0; *at == (l == 0 ? ';' : ',') && l < LABELS; l++) {
         char *end;
         p->size[l] = strtoll(at + 1, &end, 10);
-        if (p->size[l] < 1) return false;
+        if (p->size[l] < 1 || p->size[l] > 1 << 20) return false;
         at = end;
     }
-    for (int i = 0; i < 2 && at != NULL; i++)
+    for (int l = 0; l < LABELS; l++)
+        if (all >> l & 1 && p->size[l] == 0) return false;
+    for (int i = 0; i < 2 && at != NULL; i++) {
+        theirs[i].n_steps = 0;
         at = *at == ';' ? read_path(at + 1, p->n_operands, &theirs[i]) : NULL;
+    }
     return at != NULL;
 }
 

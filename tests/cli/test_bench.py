@@ -324,7 +324,9 @@ class Contract(unittest.TestCase):
                 self.assertLessEqual(ours["flops"], default["flops"])
                 self.assertLessEqual(least["peak_bytes"], greedy["peak_bytes"])
             self.assertIn("2 shapes: ", bench("contract", f"paths:{file}", "rounds:1").stdout)
-            for text, fragment in (("ab,bc->ac;2,3,4;0-1\n", "line 1 is not EQUATION"), ("# none\n", "no shapes")):
+            for text, fragment in (("ab,bc->ac;2,3,4;0-1\n", "line 1 is not EQUATION"), ("# none\n", "no shapes"),
+                                   ("ab,bc->ac;2,3;0-1;0-1\n", "line 1 is not"), ("ab,bc->ac;2,3,4;0-1;0-2\n", "line 1 is not"),
+                                   ("ab,bc,ca->;2,3,4;0-1 0-2;0-1 2-3\n", "line 1 is not")):
                 file.write_text(text)
                 self.assertIn(fragment, bench("contract", f"paths:{file}", "rounds:1").stderr)
         self.assertIn("cannot be read", bench("contract", "paths:/nowhere").stderr)
