@@ -136,13 +136,17 @@ typedef struct mpno_graph {
 } mpno_graph;
 
 /* One operand of a call. Tile ops: rows x channels of the arithmetic type, but of columns all those
- * of the sample as they are stored; whole ops: the stored tensor. */
+ * of the sample as they are stored, and what op->stored names perhaps, too; whole ops: the stored
+ * tensor. */
 typedef struct mpno_operand {
     void *data; /* NULL: operand left out */
     mpno_format format;
     int64_t channels;
     const mpno_codec *codec; /* how it is stored beyond the format, or NULL */
 } mpno_operand;
+static inline bool mpno_operand_narrow(const mpno_operand *operand) {
+    return operand->format == MPNO_F16 || operand->format == MPNO_BF16;
+}
 
 typedef struct mpno_op_call {
     const mpno_kernels *kernels;
@@ -187,6 +191,7 @@ struct mpno_op {
     bool own_chain;       /* a sum over samples that goes on from the stored result itself */
     unsigned transposed;  /* bit i: operand i is a weight matrix wanted as [cols][rows] */
     unsigned packed;      /* bit i: .. wanted in the layout of the kernel pack */
+    unsigned stored;      /* bit i: tile ops: operand i, a field, may come as f16 or bf16 */
     /* Fills kind, channels, modes, role-independent facts of the node's outputs; E_SHAPE when
      * operands do not fit. The grid is that of operand 0 unless it says otherwise. */
     mpno_status (*shape)(mpno_graph *graph, const mpno_node *node, mpno_edge *out);

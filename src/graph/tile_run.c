@@ -99,12 +99,15 @@ static void run_op(const execution *x, const mpno_tile_op *op, int64_t chunk, ch
         if (op->in[i] < 0) continue;
         const mpno_edge *edge = &graph->edges[node->in[i]];
         operand->channels = edge->channels;
-        if (edge->kind == MPNO_EDGE_FIELD)
+        if (edge->kind == MPNO_EDGE_FIELD) {
+            const int in_place = x->program->values[op->in[i]].in_place;
             operand->data = value_data(x, op->in[i], call, buffers);
-        else if (edge->kind == MPNO_EDGE_PARAM)
+            if (in_place >= 0) operand->format = x->run->stored[in_place].format;
+        } else if (edge->kind == MPNO_EDGE_PARAM) {
             operand->data = (void *)(uintptr_t)pack_data(x, op->in[i]);
-        else
+        } else {
             operand->data = sample_data(x, op->in[i], call->sample);
+        }
         if (edge->kind != MPNO_EDGE_COLUMNS) continue;
         operand->format = x->run->stored[op->in[i]].format;
         operand->codec = mpno_stored_codec(&x->run->stored[op->in[i]]);
@@ -247,30 +250,50 @@ static void reduce_range(void *argument, int64_t range, int thread) {
     if (bad) atomic_store_explicit(&stored->nonfinite, true, memory_order_relaxed);
 }
 
+/* Operands of op number `index` that are the value; of a store bit 0. */
+static unsigned reads(const execution *x, int value, int index) {
+    const mpno_tile_op *op = &x->program->ops[index];
+    if (op->kind != MPNO_INSTR_OP) return op->kind == MPNO_INSTR_STORE && op->in[0] == value;
+    const mpno_node *node = &x->run->graph->nodes[op->node];
+    unsigned which = 0;
+    for (int k = 0; k < node->n_in; k++)
+        if (op->in[k] == value && node->in[k] >= 0 &&
+            x->run->graph->edges[node->in[k]].kind == MPNO_EDGE_FIELD)
+            which |= 1u << k;
+    return which;
+}
+
 /* Whether an op behind number `index` reads the value. */
 static bool read_behind(const execution *x, int value, int index) {
-    for (int i = index + 1; i < x->program->n_ops; i++) {
-        const mpno_tile_op *op = &x->program->ops[i];
-        if (op->kind == MPNO_INSTR_STORE && op->in[0] == value) return true;
-        if (op->kind != MPNO_INSTR_OP) continue;
-        const mpno_node *node = &x->run->graph->nodes[op->node];
-        for (int k = 0; k < node->n_in; k++)
-            if (op->in[k] == value && node->in[k] >= 0 &&
-                x->run->graph->edges[node->in[k]].kind == MPNO_EDGE_FIELD)
-                return true;
-    }
+    for (int i = index + 1; i < x->program->n_ops; i++)
+        if (reads(x, value, i) != 0) return true;
     return false;
 }
 
+/* Whether all that read the value take it as it is stored. (An op widens in registers what it would
+ * else read from a copy: 2 % of a step of ns128-m16 in 16 bits.) */
+static bool taken_as_stored(const execution *x, int value, const mpno_stored *stored) {
+    if ((stored->format != MPNO_F16 && stored->format != MPNO_BF16) || stored->coded) return false;
+    for (int i = 0; i < x->program->n_ops; i++) {
+        const mpno_tile_op *op = &x->program->ops[i];
+        const unsigned which = reads(x, value, i);
+        if (which == 0) continue;
+        if (op->kind != MPNO_INSTR_OP) return false;
+        if ((which & ~x->run->graph->nodes[op->node].op->stored) != 0) return false;
+    }
+    return true;
+}
+
 /* Whether a loaded field can be read where it is stored: in the arithmetic type, with every tile's
- * start aligned, and not after a store of this program took its place, which overwrites the rows of
- * its own tile. */
+ * start aligned, or in 16 bits by ops that take them; and not after a store of this program took
+ * its place, which overwrites the rows of its own tile. */
 static bool readable_in_place(const execution *x, int value, int edge) {
     const mpno_stored *stored = &x->run->stored[edge];
     const mpno_tiling *tiling = &x->program->tiling;
     const int64_t row = x->run->graph->edges[edge].channels * (int64_t)x->element;
-    if (stored->external || stored->format != x->run->kernels->arithmetic) return false;
-    if (tiling->rows * row % MPNO_ALIGN != 0 || tiling->line * row % MPNO_ALIGN != 0) return false;
+    const bool plain = stored->format == x->run->kernels->arithmetic &&
+                       tiling->rows * row % MPNO_ALIGN == 0 && tiling->line * row % MPNO_ALIGN == 0;
+    if (stored->external || (!plain && !taken_as_stored(x, value, stored))) return false;
     for (int i = 0; i < x->program->n_ops; i++)
         if (x->program->ops[i].kind == MPNO_INSTR_STORE &&
             x->program->ops[i].edge == stored->heir && read_behind(x, value, i))

@@ -89,6 +89,15 @@ typedef struct mpno_kernels {
     /* dst = p[c] x + q[c] y + r[c] */
     void (*channel_combine)(void *dst, const void *x, const void *p, const void *y, const void *q, const void *r,
                             int64_t rows, int64_t channels);
+    /* The same of operands as they are stored, f16 or bf16 (of two, one may be of the type of
+     * arithmetic instead), bitwise load and then the kernel. dst is no operand. */
+    void (*add_stored)(void *dst, const void *a, mpno_format a_format, const void *b,
+                       mpno_format b_format, int64_t n);
+    void (*affine_stored)(void *dst, const void *x, mpno_format format, const void *scale,
+                          const void *shift, int64_t rows, int64_t channels);
+    void (*combine_stored)(void *dst, const void *x, mpno_format x_format, const void *p,
+                           const void *y, mpno_format y_format, const void *q, const void *r,
+                           int64_t rows, int64_t channels);
 
     /* Columns = sums of the samples of a line times a table of cosines and of sines, each frequency's from its own row:
      *   for cosines, then for sines without frequency 0: for every group of MPNO_LINE_GROUP frequencies (the last may be

@@ -6,8 +6,13 @@
 #include "graph/graph.h"
 
 static void forward(mpno_op_call *call) {
-    call->kernels->add(call->out[0].data, call->in[0].data, call->in[1].data,
-                       call->rows * call->in[0].channels);
+    const mpno_operand *a = &call->in[0], *b = &call->in[1];
+    const int64_t n = call->rows * a->channels;
+    if (mpno_operand_narrow(a) || mpno_operand_narrow(b)) {
+        call->kernels->add_stored(call->out[0].data, a->data, a->format, b->data, b->format, n);
+    } else {
+        call->kernels->add(call->out[0].data, a->data, b->data, n);
+    }
 }
 
 static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,
@@ -27,6 +32,7 @@ static double bound(const mpno_bound_call *call) {
 const mpno_op mpno_op_add = {
     .name = "add",
     .class = MPNO_OP_TILE,
+    .stored = 1u << 0 | 1u << 1,
     .cheap = true,
     .elementwise = true,
     .linear_in_first = true,

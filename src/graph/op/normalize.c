@@ -33,8 +33,14 @@ static void forward(mpno_op_call *call) {
     void *shift = (char *)scale + (size_t)channels * mpno_format_bytes(call->kernels->arithmetic);
     call->fields->norm_coefficients(scale, shift, call->in[1].data, call->in[2].data,
                                     call->in[3].data, &norm);
-    call->kernels->channel_affine(call->out[0].data, call->in[0].data, scale, shift, call->rows,
-                                  channels);
+    const mpno_operand *x = &call->in[0];
+    if (mpno_operand_narrow(x)) {
+        call->kernels->affine_stored(call->out[0].data, x->data, x->format, scale, shift,
+                                     call->rows, channels);
+    } else {
+        call->kernels->channel_affine(call->out[0].data, x->data, scale, shift, call->rows,
+                                      channels);
+    }
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,
@@ -72,6 +78,7 @@ static double bound(const mpno_bound_call *call) {
 const mpno_op mpno_op_normalize = {
     .name = "normalize",
     .class = MPNO_OP_TILE,
+    .stored = 1u << 0,
     .cheap = true,
     .elementwise = true,
     .shape = shape,

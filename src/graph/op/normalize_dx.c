@@ -19,18 +19,24 @@ static void forward(mpno_op_call *call) {
     char *p = call->scratch, *q = p + bytes, *r = q + bytes;
     call->fields->norm_grad_coefficients(p, q, r, call->in[2].data, call->in[3].data,
                                          call->in[4].data, &norm);
-    if (call->node->attr.fixed) {
-        call->kernels->channel_affine(call->out[0].data, call->in[0].data, q, NULL, call->rows,
-                                      channels);
-        return;
+    const mpno_operand *dy = &call->in[0], *x = &call->in[1];
+    void *dx = call->out[0].data;
+    if (call->node->attr.fixed && mpno_operand_narrow(dy)) {
+        call->kernels->affine_stored(dx, dy->data, dy->format, q, NULL, call->rows, channels);
+    } else if (call->node->attr.fixed) {
+        call->kernels->channel_affine(dx, dy->data, q, NULL, call->rows, channels);
+    } else if (mpno_operand_narrow(dy) || mpno_operand_narrow(x)) {
+        call->kernels->combine_stored(dx, x->data, x->format, p, dy->data, dy->format, q, r,
+                                      call->rows, channels);
+    } else {
+        call->kernels->channel_combine(dx, x->data, p, dy->data, q, r, call->rows, channels);
     }
-    call->kernels->channel_combine(call->out[0].data, call->in[1].data, p, call->in[0].data, q, r,
-                                   call->rows, channels);
 }
 
 const mpno_op mpno_op_normalize_dx = {
     .name = "normalize_dx",
     .class = MPNO_OP_TILE,
+    .stored = 1u << 0 | 1u << 1,
     .cheap = true,
     .elementwise = true,
     .shape = mpno_shape_like_first,

@@ -259,6 +259,41 @@ static void K(channel_affine)(void *dst_, const void *x_, const void *scale_, co
     }
 }
 
+static double K(stored)(const void *x, mpno_format format, int64_t i) {
+    double value;
+    mpno_cast(&value, MPNO_F64, (const char *)x + (size_t)i * mpno_format_bytes(format), format, 1);
+    return value;
+}
+
+static void K(add_stored)(void *dst, const void *a, mpno_format a_format, const void *b,
+                          mpno_format b_format, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        ((T *)dst)[i] = (T)(K(stored)(a, a_format, i) + K(stored)(b, b_format, i));
+}
+
+static void K(affine_stored)(void *dst_, const void *x, mpno_format format, const void *scale_,
+                             const void *shift_, int64_t rows, int64_t channels) {
+    const T *scale = scale_, *shift = shift_;
+    T *dst = dst_;
+    for (int64_t i = 0; i < rows * channels; i++) {
+        const double value = K(stored)(x, format, i);
+        dst[i] = (T)(value * (scale ? (double)scale[i % channels] : 1) +
+                     (shift ? (double)shift[i % channels] : 0));
+    }
+}
+
+static void K(combine_stored)(void *dst_, const void *x, mpno_format x_format, const void *p_,
+                              const void *y, mpno_format y_format, const void *q_, const void *r_,
+                              int64_t rows, int64_t channels) {
+    const T *p = p_, *q = q_, *r = r_;
+    T *dst = dst_;
+    for (int64_t i = 0; i < rows * channels; i++) {
+        const int64_t c = i % channels;
+        dst[i] = (T)((double)p[c] * K(stored)(x, x_format, i) +
+                     (double)q[c] * K(stored)(y, y_format, i) + (double)r[c]);
+    }
+}
+
 static void K(channel_combine)(void *dst_, const void *x_, const void *p_, const void *y_,
                                const void *q_, const void *r_, int64_t rows, int64_t channels) {
     const T *x = x_, *p = p_, *y = y_, *q = q_, *r = r_;

@@ -585,6 +585,82 @@ static void check_channel_combine(const check *c) {
     }
 }
 
+/* Operands of 16 bits: as if loaded before. Of two, either or both; `wide` are values of T. */
+static void check_stored(const check *c,
+                         void (*run)(const check *, void *, const void *, mpno_format, const void *,
+                                     mpno_format, int64_t, int64_t, bool)) {
+    static const mpno_format narrow[] = {MPNO_F16, MPNO_BF16};
+    for (int64_t channels = 0; channels < 64; channels++)
+        for (int i = 0; i < 6; i++) {
+            const mpno_format half = narrow[i % 2], x_format = i / 2 == 1 ? c->format : half,
+                              y_format = i / 2 == 2 ? c->format : half;
+            const int64_t rows = up_to(5), n = rows * channels;
+            const size_t bytes = (size_t)n * 2;
+            void *wide = random_values(c, 0, n, 2), *more = random_values(c, 5, n, 2);
+            void *x = place(3, bytes), *y = place(4, bytes), *got = place(1, (size_t)n * c->size);
+            void *want = place(2, (size_t)n * c->size);
+            mpno_cast(x, half, wide, c->format, (size_t)n);
+            mpno_cast(y, half, more, c->format, (size_t)n);
+            if (x_format != c->format) mpno_cast(wide, c->format, x, half, (size_t)n);
+            if (y_format != c->format) mpno_cast(more, c->format, y, half, (size_t)n);
+            run(c, got, x_format == half ? x : wide, x_format, y_format == half ? y : more,
+                y_format, rows, channels, true);
+            run(c, want, wide, c->format, more, c->format, rows, channels, false);
+            check_bits(c, c->format, got, want, n);
+            check_canary(1);
+            check definition = *c;
+            definition.kernels = c->ref;
+            run(&definition, want, x_format == half ? x : wide, x_format,
+                y_format == half ? y : more, y_format, rows, channels, true);
+            for (int64_t k = 0; k < n; k++) /* |x|, |y| <= 2, factors <= 17 */
+                check_value(c, get(c->format, got, k), get(c->format, want, k), 1, 2 * 2 * 17 + 17);
+        }
+}
+
+static void run_add(const check *c, void *dst, const void *x, mpno_format x_format, const void *y,
+                    mpno_format y_format, int64_t rows, int64_t channels, bool stored) {
+    if (stored) {
+        c->kernels->add_stored(dst, x, x_format, y, y_format, rows * channels);
+    } else {
+        c->kernels->add(dst, x, y, rows * channels);
+    }
+}
+
+static void run_affine(const check *c, void *dst, const void *x, mpno_format x_format,
+                       const void *y, mpno_format y_format, int64_t rows, int64_t channels,
+                       bool stored) {
+    _Alignas(64) double numbers[64]; /* of either type */
+    for (int64_t i = 0; i < 64; i++) put(c->format, numbers, i, 0.37 * (double)i - 7);
+    (void)y, (void)y_format;
+    if (stored && x_format != c->format) {
+        c->kernels->affine_stored(dst, x, x_format, numbers, numbers, rows, channels);
+    } else {
+        c->kernels->channel_affine(dst, x, numbers, numbers, rows, channels);
+    }
+}
+
+static void run_combine(const check *c, void *dst, const void *x, mpno_format x_format,
+                        const void *y, mpno_format y_format, int64_t rows, int64_t channels,
+                        bool stored) {
+    _Alignas(64) double p[64];
+    for (int64_t i = 0; i < 64; i++) put(c->format, p, i, 0.37 * (double)i - 7);
+    if (stored) {
+        c->kernels->combine_stored(dst, x, x_format, p, y, y_format, p, p, rows, channels);
+    } else {
+        c->kernels->channel_combine(dst, x, p, y, p, p, rows, channels);
+    }
+}
+
+static void check_add_stored(const check *c) {
+    check_stored(c, run_add);
+}
+static void check_affine_stored(const check *c) {
+    check_stored(c, run_affine);
+}
+static void check_combine_stored(const check *c) {
+    check_stored(c, run_combine);
+}
+
 /* A line whose samples lie in blocks of exactly their size, with tables of random numbers. */
 typedef struct line_case {
     mpno_folded_line line;
