@@ -202,6 +202,7 @@ static inline void vf32_store_bf16(void *p, vf32 v) {
 /* As many of n values as make pairs of vectors, up to a NaN: their number. Rounded as above; the
  * upper halves of both vectors are picked at once. *bad: one became infinite. */
 static inline int64_t vf32_narrow_bf16(unsigned char *dst, const float *src, int64_t n, bool *bad) {
+    enum { IS_NAN = 0x81 }; /* quiet or signalling; a constant for clang */
     const __m512i below_half = _mm512_set1_epi32(0x7fff), lowest = _mm512_set1_epi32(0x10000),
                   one = _mm512_set1_epi32(1), magnitude = _mm512_set1_epi16(0x7fff);
     const __m512i uppers =
@@ -211,8 +212,7 @@ static inline int64_t vf32_narrow_bf16(unsigned char *dst, const float *src, int
     int64_t i = 0;
     for (; i + 32 <= n; i += 32) {
         const __m512 x = _mm512_loadu_ps(src + i), y = _mm512_loadu_ps(src + i + 16);
-        const int is_nan = 0x81; /* quiet or signalling */
-        if (_mm512_fpclass_ps_mask(x, is_nan) | _mm512_fpclass_ps_mask(y, is_nan)) break;
+        if (_mm512_fpclass_ps_mask(x, IS_NAN) | _mm512_fpclass_ps_mask(y, IS_NAN)) break;
         __m512i bits[2] = {_mm512_castps_si512(x), _mm512_castps_si512(y)};
         for (int k = 0; k < 2; k++) {
             const __mmask16 odd = _mm512_test_epi32_mask(bits[k], lowest);
