@@ -8,6 +8,7 @@
 
 #include "certify/range/range.h"
 #include "core/memory.h"
+#include "model/stabilizer.h"
 #include "number/format.h"
 
 /* What a run along the network needs. */
@@ -154,8 +155,7 @@ static mpno_status find_remedies(question q, mpno_static *c) {
     enum { HALVINGS = 12 };
     const mpno_fno_config *config = &q.model->config;
     bool yes;
-    q.tanh = (config->stabilizer == MPNO_STABILIZER_NONE ||
-              config->stabilizer == MPNO_STABILIZER_PRESCALE) &&
+    q.tanh = mpno_stabilizer_is_identity(config->stabilizer) &&
              config->stabilizer_placement == MPNO_PLACEMENT_ALL;
     if (q.tanh) MPNO_TRY(closes(&q, &c->tanh));
     q.tanh = false, q.bf16 = true;

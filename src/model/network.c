@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "core/rng.h"
 #include "model/network_inside.h"
+#include "model/stabilizer.h"
 
 /* ---- copies of weights ---- */
 
@@ -153,8 +154,7 @@ static const char *remedy(const mpno_network *net, const mpno_edge *e, mpno_form
                "which scales first, or precision.arithmetic full, which rounds only what is "
                "stored";
     if (format != MPNO_F16) return "try a smaller learning rate, or data scaled to order 1";
-    if (transformed && (net->model->config.stabilizer == MPNO_STABILIZER_NONE ||
-                        net->model->config.stabilizer == MPNO_STABILIZER_PRESCALE))
+    if (transformed && mpno_stabilizer_is_identity(net->model->config.stabilizer))
         return "try model.stabilizer tanh (it bounds what is transformed), format bf16 (it has the "
                "range of f32) or policy full";
     return "try format bf16 (it has the range of f32) or policy full";

@@ -25,6 +25,10 @@ typedef struct mpno_stabilizer_member {
 #include "model/stabilisers.def"
 #undef X
 const mpno_stabilizer_member *mpno_stabilizer_member_of(mpno_stabilizer stabilizer);
+/* Whether the field itself is what it hands on. */
+static inline bool mpno_stabilizer_is_identity(mpno_stabilizer stabilizer) {
+    return mpno_stabilizer_member_of(stabilizer)->build == NULL;
+}
 
 /* The stabiliser of block `layer`: NONE where model.stabilizer_placement leaves it out. */
 mpno_stabilizer mpno_stabilizer_of_layer(const mpno_fno_config *config, int layer);

@@ -9,6 +9,7 @@
 #include "data/pt.h"
 #include "data/readers.h"
 #include "model/model.h"
+#include "model/stabilizer.h"
 #include "mpno/run.h"
 #include "number/format.h"
 #include "train/modes.h"
@@ -117,8 +118,7 @@ static mpno_status put_arguments(mpno_ctx *ctx, const mpno_settings *s, const mp
                                  mpno_value *map) {
     const mpno_fno_config *c = mpno_model_config(model);
     const bool tanh = c->stabilizer == MPNO_STABILIZER_TANH,
-               none = c->stabilizer == MPNO_STABILIZER_NONE ||
-                      c->stabilizer == MPNO_STABILIZER_PRESCALE;
+               none = mpno_stabilizer_is_identity(c->stabilizer);
     mpno_value *args;
     MPNO_CHECK(
         ctx,

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "data/normalizer.h"
 #include "graph/policy.h"
+#include "model/stabilizer.h"
 #include "number/format.h"
 #include "report/human.h"
 #include "train/augment.h"
@@ -380,10 +381,8 @@ mpno_stabilizer mpno_settings_stabilizer(const mpno_settings *s, const mpno_phas
     return (mpno_stabilizer)phase->usual;
 }
 
-/* Whether the field itself is what it hands on. */
 static bool plain(const mpno_settings *s, const mpno_phase *phase) {
-    const mpno_stabilizer used = mpno_settings_stabilizer(s, phase);
-    return used == MPNO_STABILIZER_NONE || used == MPNO_STABILIZER_PRESCALE;
+    return mpno_stabilizer_is_identity(mpno_settings_stabilizer(s, phase));
 }
 
 mpno_phase mpno_settings_phase(const mpno_settings *s, const mpno_schedule *schedule, int index,
