@@ -144,9 +144,6 @@ typedef struct mpno_operand {
     int64_t channels;
     const mpno_codec *codec; /* how it is stored beyond the format, or NULL */
 } mpno_operand;
-static inline bool mpno_operand_narrow(const mpno_operand *operand) {
-    return operand->format == MPNO_F16 || operand->format == MPNO_BF16;
-}
 
 typedef struct mpno_op_call {
     const mpno_kernels *kernels;

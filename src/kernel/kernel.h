@@ -89,8 +89,9 @@ typedef struct mpno_kernels {
     /* dst = p[c] x + q[c] y + r[c] */
     void (*channel_combine)(void *dst, const void *x, const void *p, const void *y, const void *q, const void *r,
                             int64_t rows, int64_t channels);
-    /* The same of operands as they are stored, f16 or bf16 (of two, one may be of the type of
-     * arithmetic instead), bitwise load and then the kernel. dst is no operand. */
+    /* The same of operands as they are stored, in the type of arithmetic, f16 or bf16 (of two not
+     * one in each of the last), bitwise load and then the kernel. dst may be an operand of the type
+     * of arithmetic. */
     void (*add_stored)(void *dst, const void *a, mpno_format a_format, const void *b,
                        mpno_format b_format, int64_t n);
     void (*affine_stored)(void *dst, const void *x, mpno_format format, const void *scale,

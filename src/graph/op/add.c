@@ -7,12 +7,8 @@
 
 static void forward(mpno_op_call *call) {
     const mpno_operand *a = &call->in[0], *b = &call->in[1];
-    const int64_t n = call->rows * a->channels;
-    if (mpno_operand_narrow(a) || mpno_operand_narrow(b)) {
-        call->kernels->add_stored(call->out[0].data, a->data, a->format, b->data, b->format, n);
-    } else {
-        call->kernels->add(call->out[0].data, a->data, b->data, n);
-    }
+    call->kernels->add_stored(call->out[0].data, a->data, a->format, b->data, b->format,
+                              call->rows * a->channels);
 }
 
 static mpno_status backward(mpno_graph *graph, int node, const int *grad_out, const bool *wanted,

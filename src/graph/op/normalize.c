@@ -34,13 +34,8 @@ static void forward(mpno_op_call *call) {
     call->fields->norm_coefficients(scale, shift, call->in[1].data, call->in[2].data,
                                     call->in[3].data, &norm);
     const mpno_operand *x = &call->in[0];
-    if (mpno_operand_narrow(x)) {
-        call->kernels->affine_stored(call->out[0].data, x->data, x->format, scale, shift,
-                                     call->rows, channels);
-    } else {
-        call->kernels->channel_affine(call->out[0].data, x->data, scale, shift, call->rows,
-                                      channels);
-    }
+    call->kernels->affine_stored(call->out[0].data, x->data, x->format, scale, shift, call->rows,
+                                 channels);
 }
 
 static mpno_status backward(mpno_graph *graph, int index, const int *grad_out, const bool *wanted,

@@ -20,16 +20,12 @@ static void forward(mpno_op_call *call) {
     call->fields->norm_grad_coefficients(p, q, r, call->in[2].data, call->in[3].data,
                                          call->in[4].data, &norm);
     const mpno_operand *dy = &call->in[0], *x = &call->in[1];
-    void *dx = call->out[0].data;
-    if (call->node->attr.fixed && mpno_operand_narrow(dy)) {
-        call->kernels->affine_stored(dx, dy->data, dy->format, q, NULL, call->rows, channels);
-    } else if (call->node->attr.fixed) {
-        call->kernels->channel_affine(dx, dy->data, q, NULL, call->rows, channels);
-    } else if (mpno_operand_narrow(dy) || mpno_operand_narrow(x)) {
-        call->kernels->combine_stored(dx, x->data, x->format, p, dy->data, dy->format, q, r,
-                                      call->rows, channels);
+    if (call->node->attr.fixed) {
+        call->kernels->affine_stored(call->out[0].data, dy->data, dy->format, q, NULL, call->rows,
+                                     channels);
     } else {
-        call->kernels->channel_combine(dx, x->data, p, dy->data, q, r, call->rows, channels);
+        call->kernels->combine_stored(call->out[0].data, x->data, x->format, p, dy->data,
+                                      dy->format, q, r, call->rows, channels);
     }
 }
 

@@ -166,8 +166,10 @@ static void K(affine_stored)(void *dst, const void *x, mpno_format format, const
                              const void *shift, int64_t rows, int64_t channels) {
     if (format == MPNO_F16) {
         K(affine_as)(dst, x, MPNO_F16, scale, shift, rows, channels);
-    } else {
+    } else if (format == MPNO_BF16) {
         K(affine_as)(dst, x, MPNO_BF16, scale, shift, rows, channels);
+    } else {
+        K(affine_as)(dst, x, OWN, scale, shift, rows, channels);
     }
 }
 
