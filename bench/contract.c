@@ -60,11 +60,19 @@ typedef struct tensor {
     int64_t count;
 } tensor;
 
+/* Indices that are summed, the fastest first. */
+typedef struct summed {
+    int n;
+    int label[LABELS];
+    double terms;
+} summed;
+
 typedef struct work {
     mpno_ctx *ctx;
     const mpno_contract_problem *problem;
     const char *text;
     tensor tensors[OPERANDS + 1]; /* the last one used: the result */
+    summed summed;
 } work;
 
 /* ---- data ---- */
@@ -96,13 +104,6 @@ static void free_tensors(work *w) {
 
 /* ---- one sum over all indices ---- */
 
-/* Indices that are summed, the fastest first. */
-typedef struct summed {
-    int n;
-    int label[LABELS];
-    double terms;
-} summed;
-
 static summed summed_of(const mpno_contract_problem *p) {
     summed s = {.terms = 1};
     for (int l = LABELS - 1; l >= 0; l--) {
@@ -125,7 +126,8 @@ static void first_places(const work *w, int64_t index, int64_t *at) {
 }
 
 /* Goes to the next term; false: that was the last one. */
-static bool next_term(const work *w, const summed *s, int64_t *index, int64_t *at) {
+static bool next_term(const work *w, int64_t *index, int64_t *at) {
+    const summed *s = &w->summed;
     for (int k = 0; k < s->n; k++) {
         const int l = s->label[k];
         const bool more = ++index[k] < w->problem->size[l];
@@ -138,7 +140,7 @@ static bool next_term(const work *w, const summed *s, int64_t *index, int64_t *a
 }
 
 /* Element `index` by the definition, and the sum of the magnitudes of its terms. */
-static void define(const work *w, const summed *s, int64_t index, double value[2], double *size) {
+static void define(const work *w, int64_t index, double value[2], double *size) {
     int64_t at[OPERANDS], k[LABELS] = {0};
     first_places(w, index, at);
     value[0] = value[1] = *size = 0;
@@ -152,13 +154,12 @@ static void define(const work *w, const summed *s, int64_t index, double value[2
             magnitude *= fabs(x) + fabs(y);
         }
         value[0] += re, value[1] += im, *size += magnitude;
-    } while (next_term(w, s, k, at));
+    } while (next_term(w, k, at));
 }
 
 /* The same in f32, for all elements: the paper's option A. */
 static void naive_element(void *argument, int64_t index, int thread) {
     const work *w = argument;
-    const summed s = summed_of(w->problem);
     const tensor *out = &w->tensors[w->problem->n_operands];
     int64_t at[OPERANDS], k[LABELS] = {0};
     float sum[2] = {0, 0};
@@ -173,7 +174,7 @@ static void naive_element(void *argument, int64_t index, int thread) {
             im = re * y + im * x, re = r;
         }
         sum[0] += re, sum[1] += im;
-    } while (next_term(w, &s, k, at));
+    } while (next_term(w, k, at));
     out->data[index] = sum[0], out->data[index + out->view.plane] = sum[1];
 }
 
@@ -205,12 +206,11 @@ static mpno_status make_job(work *w, order *o, job *j) {
         if (i < w->problem->n_operands) j->operands[i] = w->tensors[i].data;
     }
     if (j->naive) { /* n - 1 products and one sum of complex numbers a term */
-        const summed s = summed_of(w->problem);
         const int n = w->problem->n_operands;
         const double out = (double)w->tensors[n].count;
-        o->cost = (mpno_contract_cost){.flops = (6.0 * (n - 1) + 2) * s.terms * out,
+        o->cost = (mpno_contract_cost){.flops = (6.0 * (n - 1) + 2) * w->summed.terms * out,
                                        .peak_bytes = 8 * out,
-                                       .error = s.terms + 3.0 * n};
+                                       .error = w->summed.terms + 3.0 * n};
         return MPNO_OK;
     }
     o->cost = mpno_contract_cost_of(w->problem, &o->path);
@@ -225,8 +225,7 @@ static mpno_status make_job(work *w, order *o, job *j) {
 
 static mpno_status verify(work *w, job *j, order *o) {
     const tensor *out = &w->tensors[w->problem->n_operands];
-    const summed s = summed_of(w->problem);
-    const double most = floor(most_terms / s.terms);
+    const double most = floor(most_terms / w->summed.terms);
     const int64_t samples = most < SAMPLES ? (int64_t)most : SAMPLES;
     o->checked = samples;
     memset(out->data, 0, 2 * (size_t)out->count * sizeof *out->data);
@@ -234,7 +233,7 @@ static mpno_status verify(work *w, job *j, order *o) {
     for (int64_t i = 0; i < samples; i++) {
         const int64_t index = i * out->count / samples;
         double value[2], size;
-        define(w, &s, index, value, &size);
+        define(w, index, value, &size);
         for (int plane = 0; plane < 2; plane++) {
             const double got = out->data[index + plane * out->view.plane];
             const double error = fabs(got - value[plane]) / (0x1p-24 * size);
@@ -249,7 +248,8 @@ static mpno_status verify(work *w, job *j, order *o) {
 
 /* Times the first n orders of the shape. */
 static mpno_status race(mpno_ctx *ctx, shape *of, int n, int rounds) {
-    work w = {.ctx = ctx, .problem = &of->problem, .text = of->text};
+    work w = {
+        .ctx = ctx, .problem = &of->problem, .text = of->text, .summed = summed_of(&of->problem)};
     job jobs[ORDERS] = {{0}};
     bench_runner runners[ORDERS];
     mpno_status status = make_tensors(&w);
